@@ -1,0 +1,41 @@
+# `make demo` and `make test` are all the set-up there is: both make .venv first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-all lint clean
+
+help:
+	@echo "make demo      install into $(VENV), make a small labelled data set, say where its report is"
+	@echo "make test      install and run the default tests (under 10 minutes on two cores)"
+	@echo "make test-all  also the slow ones and those that need the package index"
+	@echo "make lint      ruff, mypy and the import contract"
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[test,notebook]'
+	@touch $@
+
+demo: install
+	$(BIN)/faket-dask weights fetch vgg19-normalised
+	$(BIN)/faket-dask run configs/demo.yaml
+
+test: install
+	$(BIN)/python -m pytest
+
+test-all: install
+	$(BIN)/python -m pytest -m 'not gpu and not pbs and not slurm'
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

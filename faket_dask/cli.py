@@ -1,0 +1,240 @@
+"""The command line: parse, call, print."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from faket_dask.errors import InputError
+
+app = typer.Typer(
+    help="Realistic, fully labelled synthetic cryo-electron tilt-series, for whole data sets.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+weights_app = typer.Typer(help="VGG-19 weights: list, fetch, import, verify.", no_args_is_help=True)
+app.add_typer(weights_app, name="weights")
+
+RunFile = Annotated[Path, typer.Argument(help="Run file (YAML).", show_default=False)]
+Folder = Annotated[Path, typer.Argument(help="Folder of a data set.", show_default=False)]
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+INTERRUPTED = 130
+FAILED = 1
+BAD_INPUT = 2
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def explained(command: F) -> F:
+    """Print what is wrong with the user's input, without a traceback, and end with status 2."""
+
+    @wraps(command)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except InputError as error:
+            for line in str(error).splitlines():
+                err.print(f"[bold red]error:[/] {line}", soft_wrap=True, markup=True)
+            raise typer.Exit(BAD_INPUT) from None
+
+    return wrapper  # type: ignore[return-value]
+
+
+@app.command()
+@explained
+def run(config: RunFile) -> None:
+    """Make a data set, or finish one that was begun.
+
+    Example: `faket-dask run configs/demo.yaml`
+    """
+    from faket_dask.config import load
+    from faket_dask.dataset.plan import plan
+    from faket_dask.dataset.run import execute_plan
+    from faket_dask.progress import ProgressDisplay
+
+    def stop(signum: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    planned = plan(load(config))
+    try:
+        with ProgressDisplay(err) as display:
+            dataset = execute_plan(planned, watch=display)
+    except KeyboardInterrupt:
+        err.print(f"interrupted; what is done is kept: `faket-dask run {config}` goes on where it was")
+        raise typer.Exit(INTERRUPTED) from None
+    if dataset.failures:
+        err.print(f"[bold red]{len(dataset.failures)} units failed[/], and what depends on them is missing:")
+        for failure in dataset.failures:
+            err.print(f"  {failure.unit}: {failure.cause}", soft_wrap=True, markup=False)
+        err.print(f"mend the cause and run again: `faket-dask run {config}`")
+        raise typer.Exit(FAILED)
+    out.print(f"{len(dataset.series)} series in {dataset.folder}", soft_wrap=True)
+    if planned.blueprint.config.outputs.report:
+        out.print(f"report: {planned.blueprint.layout.report}", soft_wrap=True)
+
+
+@app.command(name="plan")
+@explained
+def show_plan(config: RunFile) -> None:
+    """Show what a run would do: units, memory per task, disk, time.
+
+    Example: `faket-dask plan configs/demo.yaml`
+    """
+    from faket_dask.cluster.local import size_workers
+    from faket_dask.cluster.requirements import GIB
+    from faket_dask.config import load
+    from faket_dask.dataset.ledger import Ledger
+    from faket_dask.dataset.plan import plan
+    from faket_dask.progress import duration
+
+    planned = plan(load(config))
+    blueprint = planned.blueprint
+    done = Ledger.read(planned).counts()
+    requirements = planned.requirements(done)
+    out.print(
+        f"{len(blueprint.specimens)} specimens, {len(blueprint.series)} series of "
+        f"{' x '.join(map(str, blueprint.stack_shape))} (tilts x y x x), fingerprint {blueprint.fingerprint}"
+    )
+    table = Table("stage", "units left", "memory per task", "time per task", "written")
+    for stage in requirements.stages:
+        table.add_row(
+            stage.stage,
+            str(stage.units),
+            f"{stage.bytes_per_task / GIB:.2f} GiB",
+            f"{stage.seconds_per_task:.2g} s",
+            f"{stage.bytes_written / GIB:.2f} GiB",
+        )
+    out.print(table)
+    cluster = blueprint.config.cluster
+    workers, memory = size_workers(requirements, cluster.workers, cluster.memory_per_worker_GiB)
+    out.print(
+        f"{sum(done.values())} units are done, {requirements.units} left: "
+        f"about {duration(requirements.seconds(workers))} on {workers} workers of this machine "
+        f"({memory / GIB:.1f} GiB each), at most {requirements.bytes_written / GIB:.2f} GiB of disk"
+    )
+
+
+@app.command()
+@explained
+def status(folder: Folder) -> None:
+    """Show how far a data set is; works during a run, too.
+
+    Example: `faket-dask status demo-dataset`
+    """
+    from faket_dask.dataset.blueprint import Blueprint
+    from faket_dask.dataset.status import status as read_status
+
+    found = read_status(Blueprint.read(folder))
+    table = Table("stage", "done", "of", "mean time")
+    for stage in found.stages:
+        mean = "" if stage.mean_seconds is None else f"{stage.mean_seconds:.2f} s"
+        table.add_row(stage.stage, str(stage.done), str(stage.total), mean)
+    out.print(table)
+    out.print(
+        f"{found.done} of {found.total} units, {len(found.series_done)} of {found.series_total} series complete"
+    )
+
+
+@app.command()
+@explained
+def validate(config: RunFile) -> None:
+    """Check a run file and everything it names; every mistake in one line.
+
+    Example: `faket-dask validate my.yaml`
+    """
+    from faket_dask.config import load
+    from faket_dask.dataset.inputs import resolve
+
+    blueprint = resolve(load(config))
+    out.print(
+        f"{config}: good. {len(blueprint.series)} series of {' x '.join(map(str, blueprint.stack_shape))}, "
+        f"fingerprint {blueprint.fingerprint}"
+    )
+
+
+@app.command()
+@explained
+def export(
+    folder: Folder,
+    to: Annotated[Path, typer.Option(help="Folder to write to.", show_default="DATASET/export")] = Path(),
+    modality: Annotated[list[str], typer.Option(help="Stacks to export; may be repeated.")] = ["faket"],  # noqa: B006
+) -> None:
+    """Write tilt-series as MRC stacks with `.rawtlt` angle files, labels as MRC volumes, particles as tables.
+
+    Example: `faket-dask export demo-dataset --to demo-mrc`
+    """
+    from faket_dask.dataset.export import export_mrc
+    from faket_dask.dataset.handle import open_dataset
+
+    target = folder / "export" if to == Path() else to
+    for path in export_mrc(open_dataset(folder), target, modality):
+        out.print(str(path), soft_wrap=True)
+
+
+@weights_app.command(name="list")
+@explained
+def weights_list() -> None:
+    """List the weights that can be used and which of them are here.
+
+    Example: `faket-dask weights list`
+    """
+    from faket_dask import weights
+
+    table = Table("name", "here", "what it is")
+    for entry in weights.list_weights():
+        table.add_row(entry.name, "yes" if entry.present else "no", entry.description)
+    out.print(table)
+    out.print(f"cache: {weights.cache_folder()}", soft_wrap=True)
+
+
+@weights_app.command(name="fetch")
+@explained
+def weights_fetch(name: str) -> None:
+    """Download weights into the cache; do this where there is a network, for example on a login node.
+
+    Example: `faket-dask weights fetch vgg19-normalised`
+    """
+    from faket_dask import weights
+
+    out.print(str(weights.fetch(name)), soft_wrap=True)
+
+
+@weights_app.command(name="import")
+@explained
+def weights_import(path: Path, name: str) -> None:
+    """Put a downloaded file into the cache after checking that it is what its name says.
+
+    Example: `faket-dask weights import vgg19-dcbb9e9d.pth vgg19-imagenet1k-v1`
+    """
+    from faket_dask import weights
+
+    out.print(str(weights.import_file(path, name)), soft_wrap=True)
+
+
+@weights_app.command(name="verify")
+@explained
+def weights_verify(name: str) -> None:
+    """Check the weights in the cache, or a file, and print their checksum.
+
+    Example: `faket-dask weights verify vgg19-normalised`
+    """
+    from faket_dask import weights
+
+    out.print(weights.verify(name))
+
+
+if __name__ == "__main__":
+    sys.exit(app())

@@ -1,0 +1,1 @@
+"""Where a run's units of work are computed; all it knows of the work is its `Requirements`."""

@@ -1,0 +1,74 @@
+"""Worker processes on this machine: one single-threaded process per core, by the rule one tilt per core."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+from distributed import Client, LocalCluster
+
+from faket_dask.cluster.requirements import GIB, Requirements
+from faket_dask.errors import InputError
+
+DRIVER_BYTES = GIB // 2
+"""Left to the driver and the scheduler."""
+
+
+def size_workers(
+    requirements: Requirements, workers: int | None, memory_per_worker_GiB: float | None
+) -> tuple[int, int]:
+    """Number of worker processes and bytes of memory for each.
+
+    Raises
+    ------
+    InputError
+        When what was asked for, or all that this machine has, cannot hold one task; with the arithmetic.
+    """
+    need = requirements.bytes_per_task
+    total = psutil.virtual_memory().total - DRIVER_BYTES
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    fitting = total // max(need, 1)
+    if fitting < 1:
+        raise InputError(
+            f"one task needs {need / GIB:.1f} GiB, this machine has {total / GIB:.1f} GiB for workers; "
+            "use a machine with more memory or smaller tilts"
+        )
+    wanted = workers or max(1, cores // requirements.threads_per_task)
+    count = max(1, min(wanted, requirements.widest))
+    if memory_per_worker_GiB is not None:
+        given = int(memory_per_worker_GiB * GIB)
+        if given < need:
+            raise InputError(
+                f"cluster.memory_per_worker_GiB is {memory_per_worker_GiB:g}, one task needs {need / GIB:.2f} GiB"
+            )
+        return count, given
+    if workers is not None and workers > fitting:
+        raise InputError(
+            f"cluster.workers is {workers}: {workers} x {need / GIB:.2f} GiB per task is more than the "
+            f"{total / GIB:.1f} GiB that this machine has; at most {fitting} fit"
+        )
+    count = min(count, fitting)
+    return count, total // count
+
+
+@contextmanager
+def local_client(
+    requirements: Requirements, workers: int | None = None, memory_per_worker_GiB: float | None = None
+) -> Iterator[Client]:
+    """A client of a fresh cluster on this machine, closed at the end whatever happens."""
+    count, memory = size_workers(requirements, workers, memory_per_worker_GiB)
+    with (
+        LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=memory,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.ERROR,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client

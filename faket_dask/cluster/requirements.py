@@ -1,0 +1,62 @@
+"""What a run asks of the machines it runs on, known before anything is submitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class StageRequirement:
+    """All units of one stage of a run.
+
+    Parameters
+    ----------
+    stage
+        Its name.
+    units
+        How many are left to compute.
+    bytes_per_task
+        Peak memory of a worker process that computes one, interpreter included.
+    seconds_per_task
+        Estimated time of one on one core.
+    bytes_written
+        By all of them together, uncompressed.
+    """
+
+    stage: str
+    units: int
+    bytes_per_task: int
+    seconds_per_task: float
+    bytes_written: int
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What a whole run asks for; `widest` is the most units that can ever run at once."""
+
+    stages: tuple[StageRequirement, ...]
+    widest: int
+    threads_per_task: int = 1
+
+    @property
+    def units(self) -> int:
+        return sum(stage.units for stage in self.stages)
+
+    @property
+    def bytes_per_task(self) -> int:
+        """Memory that every worker must have, since any unit may run on any worker."""
+        return max((stage.bytes_per_task for stage in self.stages if stage.units), default=0)
+
+    @property
+    def core_seconds(self) -> float:
+        return sum(stage.units * stage.seconds_per_task for stage in self.stages)
+
+    @property
+    def bytes_written(self) -> int:
+        return sum(stage.bytes_written for stage in self.stages)
+
+    def seconds(self, workers: int) -> float:
+        """Estimated time on a number of workers that are kept busy."""
+        return self.core_seconds / max(1, min(workers, self.widest))

@@ -1,0 +1,1 @@
+"""Many series on disk: what they are (blueprint), what there is to do (plan), doing it (run), what came out."""

@@ -1,0 +1,257 @@
+"""What a data set will be: its resolved configuration, what its inputs were found to be, and all that follows.
+
+A blueprint is written to the data set's folder when a run starts, and read back by every worker; two workers
+that hold the same blueprint compute the same bytes. Its *fingerprint* covers what results depend on (the
+configuration, the contents of the inputs and of the weights, the version of the kernels) and nothing else:
+not where files lie, how many specimens are asked for, what is kept, or where it runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from faket_dask.config import BlendedReference, Reference, RunConfig, load
+from faket_dask.dataset.layout import Layout
+from faket_dask.dataset.pairing import Series, pair
+from faket_dask.errors import InputError
+from faket_dask.specimen.phantoms import PHANTOMS
+
+KERNEL_VERSION = 1
+"""Raised whenever a change to the code changes results, so that old and new are never mixed in one folder."""
+
+BLOCK_ROWS = 64
+"""Rows of y in one block: 16 files of 61 x 1024² projections, and 0.1 GB of density at 1024 x 200."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recorded reference as it was found."""
+
+    shape: tuple[int, int, int]
+    tilt_angles: tuple[float, ...]
+    pixel_size_A: float
+    checksum: str
+    clean_checksum: str | None = None
+
+
+@dataclass(frozen=True)
+class ExistingSpecimen:
+    """An existing specimen volume as it was found; checksums of density, masks and particles in turn."""
+
+    shape: tuple[int, int, int]
+    checksums: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the configuration's files were found to be; `structures` are checksums in the order of the species."""
+
+    recordings: dict[str, Recording]
+    specimens: tuple[ExistingSpecimen, ...]
+    structures: tuple[str, ...]
+    weights_checksum: str
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Inputs:
+        recordings = {
+            name: Recording(
+                tuple(item["shape"]),  # type: ignore[arg-type]
+                tuple(item["tilt_angles"]),
+                item["pixel_size_A"],
+                item["checksum"],
+                item["clean_checksum"],
+            )
+            for name, item in document["recordings"].items()
+        }
+        specimens = tuple(
+            ExistingSpecimen(tuple(item["shape"]), tuple(item["checksums"]))  # type: ignore[arg-type]
+            for item in document["specimens"]
+        )
+        return cls(recordings, specimens, tuple(document["structures"]), document["weights_checksum"])
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """A resolved configuration with its inputs."""
+
+    config: RunConfig
+    inputs: Inputs
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.config.dataset.folder)
+
+    @cached_property
+    def essence(self) -> dict[str, Any]:
+        """All that a result depends on, as plain data: no paths, no cluster, not what is kept or how many."""
+        document = self.config.model_dump(mode="json", exclude={"cluster", "outputs"})
+        document["dataset"].pop("folder")
+        specimen = document["specimen"]
+        if specimen["kind"] == "built":
+            specimen.pop("count")
+            for species in specimen["species"]:
+                sources = species["source"] or ()
+                species["source"] = [source if source in PHANTOMS else "file" for source in sources]
+        else:
+            specimen.pop("volumes")
+        for reference in document["references"]:
+            for path in ("stack", "clean", "tilt_angles"):
+                reference.pop(path, None)
+        document["style"].pop("weights")
+        document["style"].pop("random_seed")  # the weights' checksum, among the inputs, stands for both
+        document["inputs"] = self.inputs.to_json()
+        document["kernel_version"] = KERNEL_VERSION
+        return document
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of everything that a result depends on."""
+        text = json.dumps(self.essence, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    # Geometry
+
+    @cached_property
+    def tilt_angles(self) -> np.ndarray:
+        """(tilt,) degrees."""
+        return self.config.acquisition.angles_deg
+
+    @property
+    def tilt_shape(self) -> tuple[int, int]:
+        return self.config.acquisition.detector_px
+
+    @property
+    def stack_shape(self) -> tuple[int, int, int]:
+        return (self.tilt_angles.size, *self.tilt_shape)
+
+    @property
+    def pixel_size_A(self) -> float:
+        return self.config.acquisition.pixel_size_A
+
+    def volume_shape(self, specimen: str) -> tuple[int, int, int]:
+        """(z, y, x) voxels."""
+        section = self.config.specimen
+        if section.kind == "volume":
+            return self.inputs.specimens[self.specimens.index(specimen)].shape
+        return self.config.built_shape(section)
+
+    @property
+    def blocks(self) -> int:
+        return -(-self.tilt_shape[0] // BLOCK_ROWS)
+
+    def rows(self, block: int) -> slice:
+        """Rows of y of a block."""
+        return slice(block * BLOCK_ROWS, min((block + 1) * BLOCK_ROWS, self.tilt_shape[0]))
+
+    # Items
+
+    @cached_property
+    def specimens(self) -> list[str]:
+        return [f"specimen-{index:03d}" for index in range(self.config.specimen.count)]
+
+    @cached_property
+    def references(self) -> dict[str, Reference]:
+        return {reference.name: reference for reference in self.config.references}
+
+    @cached_property
+    def paired_references(self) -> list[str]:
+        """References that series are paired with: the blends where there are any, otherwise all."""
+        blends = [name for name, reference in self.references.items() if reference.kind == "blend"]
+        return blends or list(self.references)
+
+    @cached_property
+    def series(self) -> list[Series]:
+        return pair(self.specimens, self.paired_references, self.config.pairing, self.config.dataset.seed)
+
+    @cached_property
+    def series_by_name(self) -> dict[str, Series]:
+        return {series.name: series for series in self.series}
+
+    def parts(self, reference: str) -> list[tuple[str, float]]:
+        """The references that one is made of, with weights that add up to 1: itself, unless it is a blend."""
+        found = self.references[reference]
+        if isinstance(found, BlendedReference):
+            total = sum(found.weights.values())
+            return [(name, weight / total) for name, weight in found.weights.items()]
+        return [(reference, 1.0)]
+
+    @cached_property
+    def used_references(self) -> list[str]:
+        """References whose statistics are needed, blends resolved."""
+        used = {name for series in self.series for name, _ in self.parts(series.reference)}
+        if self.config.noise.average == "all":
+            used |= {name for name, reference in self.references.items() if reference.kind != "blend"}
+        return [name for name in self.references if name in used]
+
+    def reference_angles(self, reference: str) -> np.ndarray:
+        """(tilt,) degrees, of a recorded or simulated reference."""
+        if reference in self.inputs.recordings:
+            return np.asarray(self.inputs.recordings[reference].tilt_angles)
+        return self.tilt_angles
+
+    @staticmethod
+    def reference_specimen(reference: str) -> str:
+        """The specimen of its own that a simulated reference images."""
+        return f"reference-{reference}"
+
+    # On disk
+
+    def write(self) -> None:
+        """Store the blueprint in the data set's folder."""
+        from faket_dask.config import dump
+
+        self.layout.root.mkdir(parents=True, exist_ok=True)
+        replace_text(self.layout.config, dump(self.config))
+        document = {"fingerprint": self.fingerprint, "inputs": self.inputs.to_json()}
+        replace_text(self.layout.plan, json.dumps(document, indent=1) + "\n")
+
+    @classmethod
+    def read(cls, root: Path) -> Blueprint:
+        """Read the blueprint of an existing data set.
+
+        Raises
+        ------
+        InputError
+            When the folder holds no data set.
+        """
+        layout = Layout(root.resolve())
+        if not (layout.config.exists() and layout.plan.exists()):
+            raise InputError(f"{root} is not a data set: it has no config.yaml and plan.json")
+        config = load(layout.config)
+        dataset = config.dataset.model_copy(update={"folder": layout.root})
+        config = config.model_copy(update={"dataset": dataset})
+        return cls(config, Inputs.from_json(json.loads(layout.plan.read_text())["inputs"]))
+
+
+@lru_cache(maxsize=4)
+def cached_blueprint(root: str, fingerprint: str) -> Blueprint:
+    """The blueprint of a data set, read once per worker process.
+
+    Raises
+    ------
+    InputError
+        When the folder's blueprint is not the one that the task was made for.
+    """
+    blueprint = Blueprint.read(Path(root))
+    if blueprint.fingerprint != fingerprint:
+        raise InputError(
+            f"{root} was changed while a run was going on: its fingerprint is no longer {fingerprint}"
+        )
+    return blueprint
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a small file so that a reader finds the old one or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,86 @@
+"""A data set on disk, as users hold it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import xarray as xr
+
+from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.dataset.events import UnitFailed
+from faket_dask.dataset.layout import Layout
+from faket_dask.errors import InputError
+from faket_dask.specimen.particles import ParticleTable, read_particles
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Handle of a data set; iterate over its series' names, open them one by one."""
+
+    blueprint: Blueprint
+    failures: tuple[UnitFailed, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        return self.blueprint.layout.root
+
+    @property
+    def series(self) -> list[str]:
+        """Names of all series, ``specimen__reference``."""
+        return list(self.blueprint.series_by_name)
+
+    def open(self, series: str) -> xr.Dataset:
+        """One series with its specimen and labels, as `open_series` gives it."""
+        return open_series(self.blueprint.layout.series(series))
+
+    def particles(self, series: str) -> ParticleTable:
+        """What lies in a series' specimen: classes, centres in Å, rotations, instance numbers."""
+        pair = self.blueprint.series_by_name[series]
+        return read_particles(self.blueprint.layout.particles(pair.specimen))
+
+
+def open_dataset(folder: str | Path) -> Dataset:
+    """The handle of a data set that exists.
+
+    Raises
+    ------
+    InputError
+        When the folder holds none.
+    """
+    return Dataset(Blueprint.read(Path(folder)))
+
+
+def open_series(path: str | Path) -> xr.Dataset:
+    """Open one series, lazily: its own stacks, its specimen's projections, and the labels in the field of view.
+
+    Parameters
+    ----------
+    path
+        ``series/<specimen>__<reference>.zarr`` of a data set.
+
+    Returns
+    -------
+    series
+        Stacks over ``(tilt, y, x)``, indexed by ``tilt_angle`` in degrees, and volumes over ``(z, y, x)``
+        cropped to the field of view; ``x``, ``y``, ``z`` in Å are one frame, that of the particle table.
+        Attributes of the specimen's volume (`class_ids`) are included. The whole specimen is in the group
+        ``volume`` of ``specimens/<specimen>.zarr``.
+
+    Raises
+    ------
+    InputError
+        When there is no series at this path.
+    """
+    path = Path(path).resolve()
+    if not (path / "zarr.json").exists():
+        raise InputError(f"{path} is not a series: give series/<specimen>__<reference>.zarr of a data set")
+    series = xr.open_zarr(path, consolidated=False)
+    layout = Layout(path.parents[1])
+    specimen = layout.specimen(series.attrs["specimen"])
+    stacks = xr.open_zarr(specimen, consolidated=False)
+    volume = xr.open_zarr(specimen, group="volume", consolidated=False)
+    in_view = volume.sel(x=stacks["x"], method="nearest", tolerance=1e-6 * series.attrs["pixel_size_A"])
+    merged = xr.merge([series, stacks, in_view], combine_attrs="override", compat="equals", join="exact")
+    merged.attrs["class_ids"] = volume.attrs["class_ids"]
+    return merged.set_xindex("tilt_angle")

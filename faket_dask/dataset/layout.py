@@ -1,0 +1,51 @@
+"""Where everything of a data set lies on disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths of one data set; nothing here touches the disk."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.yaml"
+
+    @property
+    def plan(self) -> Path:
+        return self.root / "plan.json"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report.html"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "progress" / "driver.lock"
+
+    def specimen(self, specimen: str) -> Path:
+        """Zarr group: `noiseless`, `benchmark`; its subgroup `volume` holds density and labels."""
+        return self.root / "specimens" / f"{specimen}.zarr"
+
+    def volume(self, specimen: str) -> Path:
+        return self.specimen(specimen) / "volume"
+
+    def particles(self, specimen: str) -> Path:
+        return self.root / "specimens" / f"{specimen}.particles.csv"
+
+    def reference(self, reference: str) -> Path:
+        """Zarr group: statistics and Gram matrices per tilt of a reference."""
+        return self.root / "references" / f"{reference}.zarr"
+
+    def series(self, series: str) -> Path:
+        """Zarr group: what the reference changes of a specimen's tilt-series."""
+        return self.root / "series" / f"{series}.zarr"
+
+    def markers(self, stage: str, item: str) -> Path:
+        return self.root / "progress" / stage / item
+
+    def marker(self, stage: str, item: str, index: int) -> Path:
+        return self.markers(stage, item) / f"{index}.json"

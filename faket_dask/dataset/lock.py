@@ -1,0 +1,85 @@
+"""One driver per data set: a lock file that survives nobody who holds it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from faket_dask.errors import InputError
+
+BEAT_S = 20.0
+STALE_S = 600.0
+"""A lock from another host that was not renewed for so long is taken for that of a dead driver."""
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file while the block runs.
+
+    The holder renews the file's time; a lock is stale when its process on this host is gone, or when one
+    from another host was not renewed for ten minutes.
+
+    Raises
+    ------
+    InputError
+        When another living driver holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mine = {"host": socket.gethostname(), "pid": os.getpid(), "started": psutil.Process().create_time()}
+    _acquire(path, json.dumps(mine))
+    ended = threading.Event()
+
+    def renew() -> None:
+        while not ended.wait(BEAT_S):
+            if path.exists():
+                os.utime(path)
+
+    threading.Thread(target=renew, name="driver-lock", daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+        path.unlink(missing_ok=True)
+
+
+def _acquire(path: Path, text: str) -> None:
+    while True:
+        try:
+            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+        except FileExistsError:
+            holder = _living_holder(path)
+            if holder is not None:
+                raise InputError(
+                    f"another run is working on {path.parent.parent} ({holder}); wait for it or stop it. "
+                    f"If you are sure that it is dead, delete {path}"
+                ) from None
+            path.unlink(missing_ok=True)
+            continue
+        with os.fdopen(handle, "w") as stream:
+            stream.write(text)
+        return
+
+
+def _living_holder(path: Path) -> str | None:
+    try:
+        age = time.time() - path.stat().st_mtime
+        holder = json.loads(path.read_text())
+        host, pid, started = holder["host"], int(holder["pid"]), float(holder["started"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError):
+        # Written this very moment, or torn by a crash.
+        return "its lock cannot be read" if age < BEAT_S else None
+    if host == socket.gethostname():
+        alive = psutil.pid_exists(pid) and abs(psutil.Process(pid).create_time() - started) < 1
+    else:
+        alive = age < STALE_S
+    return f"process {pid} on {host}" if alive else None

@@ -1,0 +1,39 @@
+"""Which specimen takes the style of which reference."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from faket_dask.stages.seeds import generator
+
+
+@dataclass(frozen=True)
+class Series:
+    """One synthetic tilt-series: a specimen in the style of a reference."""
+
+    specimen: str
+    reference: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.specimen}__{self.reference}"
+
+
+def pair(
+    specimens: Sequence[str],
+    references: Sequence[str],
+    pairing: Literal["cyclic", "random", "all"],
+    seed: int,
+) -> list[Series]:
+    """Series of N specimens and M references.
+
+    ``cyclic`` (published) gives specimen i the reference i + 1 modulo M, ``random`` draws one from the seed
+    for each specimen, both N series; ``all`` makes N x M. More specimens leave the earlier pairs as they are.
+    """
+    if pairing == "all":
+        return [Series(s, r) for s in specimens for r in references]
+    if pairing == "cyclic":
+        return [Series(s, references[(i + 1) % len(references)]) for i, s in enumerate(specimens)]
+    return [
+        Series(s, references[int(generator(seed, s, "pairing").integers(len(references)))]) for s in specimens
+    ]

@@ -1,0 +1,173 @@
+"""What a run will do and what it will cost, before it does anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from faket_dask.cluster.requirements import Requirements, StageRequirement
+from faket_dask.config import RunConfig
+from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint
+from faket_dask.dataset.calibration import Calibration, calibration
+from faket_dask.dataset.inputs import resolve
+from faket_dask.dataset.units import STAGES
+
+BatchKey = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """All units of one stage of one item; none of them starts before the batches in `after` have ended."""
+
+    stage: str
+    item: str
+    count: int
+    after: tuple[BatchKey, ...] = ()
+
+    @property
+    def key(self) -> BatchKey:
+        return (self.stage, self.item)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The batches of a data set, in the order they are started, and what they cost."""
+
+    blueprint: Blueprint
+
+    @cached_property
+    def batches(self) -> tuple[Batch, ...]:
+        return tuple(_batches(self.blueprint))
+
+    def requirements(self, done: dict[BatchKey, int] | None = None) -> Requirements:
+        """Cost of what is left to do, when `done` units of each batch are done already."""
+        done = done or {}
+        costs = _Costs(self.blueprint, calibration(self.blueprint.config.style.threads))
+        stages = []
+        left_by_stage = {name: 0 for name in STAGES}
+        for batch in self.batches:
+            left_by_stage[batch.stage] += batch.count - done.get(batch.key, 0)
+        for name, left in left_by_stage.items():
+            if any(batch.stage == name for batch in self.batches):
+                seconds, memory, written = costs.of(name)
+                stages.append(StageRequirement(name, left, memory, seconds, written * left))
+        return Requirements(
+            tuple(stages),
+            widest=max(1, *left_by_stage.values()),
+            threads_per_task=self.blueprint.config.style.threads,
+        )
+
+
+def plan(config: RunConfig) -> Plan:
+    """Check a configuration and its inputs, and plan the data set.
+
+    Raises
+    ------
+    InputError
+        Naming every problem of the inputs, one line each.
+    """
+    return Plan(resolve(config))
+
+
+def _batches(blueprint: Blueprint) -> list[Batch]:
+    """References first, then series by series, so that the first complete ones are there early."""
+    batches: dict[BatchKey, Batch] = {}
+
+    def add(stage: str, item: str, *after: BatchKey) -> BatchKey:
+        key = (stage, item)
+        if key not in batches:
+            batches[key] = Batch(stage, item, STAGES[stage].count(blueprint, item), after)
+        return key
+
+    def add_specimen(specimen: str) -> BatchKey:
+        placed = add("place", specimen)
+        return add("project", specimen, add("build", specimen, placed))
+
+    modalities = blueprint.config.outputs.modalities
+    measured, targets = {}, {}
+    for reference in blueprint.used_references:
+        if reference in blueprint.inputs.recordings:
+            measured[reference] = add("measure", reference)
+        else:
+            specimen = blueprint.reference_specimen(reference)
+            measured[reference] = add("measure", reference, add("image", specimen, add_specimen(specimen)))
+    if "faket" in modalities:
+        styled = {name for series in blueprint.series for name, _ in blueprint.parts(series.reference)}
+        targets = {
+            name: add("targets", name, measured[name]) for name in blueprint.used_references if name in styled
+        }
+    for series in blueprint.series:
+        projected = add_specimen(series.specimen)
+        if "benchmark" in modalities:
+            add("image", series.specimen, projected)
+        if {"noisy", "content", "baseline", "faket"} & set(modalities):
+            parts = [name for name, _ in blueprint.parts(series.reference)]
+            statistics = (
+                list(measured.values())
+                if blueprint.config.noise.average == "all"
+                else [measured[name] for name in parts]
+            )
+            leveled = add("levels", series.name, projected, *statistics)
+            grams = [targets[name] for name in parts if name in targets]
+            add("style", series.name, leveled, *grams)
+    return list(batches.values())
+
+
+@dataclass(frozen=True)
+class _Costs:
+    """Seconds, peak bytes and bytes written of one unit of each stage."""
+
+    blueprint: Blueprint
+    speed: Calibration
+
+    def of(self, stage: str) -> tuple[float, int, int]:
+        blueprint, speed = self.blueprint, self.speed
+        tilts, rows, columns = blueprint.stack_shape
+        tilt_pixels = rows * columns
+        depth, _, width = blueprint.volume_shape(blueprint.specimens[0])
+        block_rows = min(BLOCK_ROWS, rows)
+        block_voxels = depth * block_rows * width
+        block_stack = 4 * tilts * block_rows * columns
+        reference_pixels = max(
+            (int(np.prod(found.shape[1:])) for found in blueprint.inputs.recordings.values()),
+            default=tilt_pixels,
+        )
+        base = speed.interpreter_bytes
+        kept = sum(
+            name in blueprint.config.outputs.modalities for name in ("noisy", "content", "baseline", "faket")
+        )
+        match stage:
+            case "place":
+                return 1.0, base, 0
+            case "build":
+                # density twice while the particles displace each other, the two masks, and the encoder's copy
+                return speed.build_s_per_voxel * block_voxels, base + 15 * block_voxels, 7 * block_voxels
+            case "project":
+                seconds = speed.project_s_per_voxel * block_voxels * tilts
+                return seconds, base + 12 * block_voxels + 3 * block_stack, block_stack
+            case "image":
+                return speed.image_s_per_pixel * tilt_pixels, base + 72 * tilt_pixels, 4 * tilt_pixels
+            case "measure":
+                return (
+                    speed.levels_s_per_pixel * reference_pixels * tilts,
+                    base + 48 * reference_pixels,
+                    32 * tilts,
+                )
+            case "levels":
+                return speed.levels_s_per_pixel * tilt_pixels * tilts, base + 64 * tilt_pixels, 64 * tilts
+            case "targets":
+                memory = base + speed.targets_bytes(reference_pixels)
+                return speed.targets_s_per_pixel * reference_pixels, memory, 4 * 610_000
+            case "style":
+                if "faket" not in blueprint.config.outputs.modalities:
+                    return (
+                        speed.levels_s_per_pixel * tilt_pixels,
+                        base + 64 * tilt_pixels,
+                        4 * kept * tilt_pixels,
+                    )
+                iterations = blueprint.config.style.iterations
+                memory = base + speed.style_bytes(tilt_pixels)
+                return speed.style_s_per_pixel * tilt_pixels * iterations, memory, 4 * kept * tilt_pixels
+        raise KeyError(stage)

@@ -1,0 +1,87 @@
+"""Tilts and statistics of the references of a data set, recorded or simulated, alone or blended."""
+
+from typing import cast
+
+import numpy as np
+from skimage.transform import resize
+
+from faket_dask.config import TiltSeriesReference
+from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.dataset.stores import open_array, read_tilt
+from faket_dask.formats.mrc import open_stack
+from faket_dask.stages.matching import TiltShares, blend_shares, shared_value, tilt_shares
+from faket_dask.stages.scaling import Scaling
+
+Shares = list[tuple[tuple[str, int], float]]
+"""Tilts (reference, tilt) that together stand for one angle, with shares that add up to 1."""
+
+
+def reference_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:
+    """One tilt of a recorded or simulated reference, (y, x) float32, at the acquisition's pixel size."""
+    if reference not in blueprint.inputs.recordings:
+        path = blueprint.layout.specimen(blueprint.reference_specimen(reference))
+        return read_tilt(path, "benchmark", tilt)
+    section = cast(TiltSeriesReference, blueprint.references[reference])
+    stack = open_stack(section.stack, pixel_size_A=section.pixel_size_A)
+    image = stack.tilt(tilt)
+    return resample(image, stack.pixel_size_A / blueprint.pixel_size_A) if section.resample else image
+
+
+def clean_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray | None:
+    """The noiseless counterpart of a reference's tilt, where there is one."""
+    if reference not in blueprint.inputs.recordings:
+        path = blueprint.layout.specimen(blueprint.reference_specimen(reference))
+        return read_tilt(path, "noiseless", tilt)
+    section = cast(TiltSeriesReference, blueprint.references[reference])
+    if section.clean is None:
+        return None
+    stack = open_stack(section.clean, pixel_size_A=section.pixel_size_A)
+    image = stack.tilt(tilt)
+    return resample(image, stack.pixel_size_A / blueprint.pixel_size_A) if section.resample else image
+
+
+def style_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:
+    """A reference's tilt in the size that its style is taken at."""
+    image = reference_tilt(blueprint, reference, tilt)
+    larger = max(image.shape) / max(blueprint.tilt_shape)
+    if blueprint.config.style.reference_size == "shrink" and larger > 1:
+        return resample(image, 1 / larger)
+    return image
+
+
+def resample(image: np.ndarray, factor: float) -> np.ndarray:
+    """An image with `factor` times as many pixels along either axis, low-passed first when it shrinks."""
+    shape = tuple(max(1, round(size * factor)) for size in image.shape)
+    if shape == image.shape:
+        return image
+    return resize(image, shape, order=3, anti_aliasing=factor < 1, preserve_range=True).astype(np.float32)
+
+
+def statistic(blueprint: Blueprint, reference: str, name: str) -> np.ndarray:
+    """A measured per-tilt value of a reference, (tilt,) float64."""
+    return np.asarray(open_array(blueprint.layout.reference(reference), name, "r")[...])
+
+
+def scaling_of(blueprint: Blueprint, reference: str) -> Scaling:
+    """The scaling of a whole reference stack to [0, 1]."""
+    lows, highs = statistic(blueprint, reference, "low"), statistic(blueprint, reference, "high")
+    return Scaling(float(lows.min()), float(highs.max()))
+
+
+def shares_at(blueprint: Blueprint, reference: str, angle: float) -> Shares:
+    """The tilts that stand for an angle (degrees) of a reference or of a blend of several."""
+    match = blueprint.config.style.angle_match
+
+    def part(name: str) -> list[tuple[tuple[str, int], float]]:
+        shares: TiltShares = tilt_shares(blueprint.reference_angles(name), angle, match)
+        return [((name, tilt), share) for tilt, share in shares]
+
+    return blend_shares([(weight, part(name)) for name, weight in blueprint.parts(reference)])
+
+
+def moment_at(blueprint: Blueprint, shares: Shares, name: str) -> float:
+    """Mean or std of a reference at an angle, from the tilts that stand for it."""
+    return sum(
+        shared_value(statistic(blueprint, reference, name), [(tilt, share)])
+        for (reference, tilt), share in shares
+    )

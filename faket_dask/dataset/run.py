@@ -1,0 +1,116 @@
+"""The batch run: everything that `faket-dask run` does, from a configuration to a finished data set."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+
+from distributed import Client
+
+from faket_dask.cluster.local import local_client
+from faket_dask.config import RunConfig, load
+from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.dataset.events import Event, RunEnded, RunStarted, Watcher
+from faket_dask.dataset.execute import execute
+from faket_dask.dataset.handle import Dataset
+from faket_dask.dataset.ledger import Ledger
+from faket_dask.dataset.lock import locked
+from faket_dask.dataset.plan import Plan, plan
+from faket_dask.dataset.report import write_report
+from faket_dask.dataset.room import check_room
+from faket_dask.errors import InputError
+
+
+def run(
+    config: RunConfig | str | Path, client: Client | None = None, watch: Watcher | None = None
+) -> Dataset:
+    """Make a data set, or finish one that was begun.
+
+    Parameters
+    ----------
+    config
+        A configuration, or the path of a run file.
+    client
+        A Dask client to compute with; by default one worker process per core of this machine is started.
+        Workers must see the data set's folder, the inputs and the weights under the same paths.
+    watch
+        Called with every event of the run, for displays.
+
+    Returns
+    -------
+    dataset
+        Handle of the data set; `dataset.failures` lists units that failed for good, with their causes.
+
+    Raises
+    ------
+    InputError
+        Before anything is computed: when an input cannot be used, the folder holds another run, another
+        driver works on it, or memory or disk are too small. Also when the disk fills up on the way.
+
+    Notes
+    -----
+    Interrupted in any way, the same call goes on where it was; what is on disk is valid at any moment, and
+    in the end the same bytes are there as without the interruption.
+    """
+    if not isinstance(config, RunConfig):
+        config = load(config)
+    return execute_plan(plan(config), client, watch)
+
+
+def execute_plan(planned: Plan, client: Client | None = None, watch: Watcher | None = None) -> Dataset:
+    """`run` for a plan that is made already."""
+    blueprint = planned.blueprint
+    report = watch or _ignore
+    _check_same_run(blueprint)
+    with locked(blueprint.layout.lock):
+        blueprint.write()
+        ledger = Ledger.read(planned)
+        requirements = planned.requirements(ledger.counts())
+        cluster = blueprint.config.cluster
+        failures = []
+        if requirements.units:
+            check_room(blueprint, requirements)
+            local = local_client(requirements, cluster.workers, cluster.memory_per_worker_GiB)
+            with nullcontext(client) if client is not None else local as connected:
+                done = sum(ledger.counts().values())
+                workers = max(1, len(connected.scheduler_info(n_workers=-1)["workers"]))
+                report(RunStarted(planned, requirements, done, workers, connected.dashboard_link))
+                failures = execute(planned, ledger, connected, cluster.retries, report)
+        if blueprint.config.outputs.report:
+            write_report(Ledger.read(planned), planned)
+        report(RunEnded(tuple(failures)))
+    return Dataset(blueprint, tuple(failures))
+
+
+def _ignore(event: Event) -> None:
+    """Watch nothing."""
+
+
+def _check_same_run(blueprint: Blueprint) -> None:
+    """Refuse a folder that holds something else.
+
+    Raises
+    ------
+    InputError
+        For a data set of another fingerprint, or a folder with other things in it.
+    """
+    root = blueprint.layout.root
+    if root.exists() and not root.is_dir():
+        raise InputError(f"{root} is a file; choose another dataset.folder")
+    if blueprint.layout.plan.exists() and blueprint.layout.config.exists():
+        existing = Blueprint.read(root)
+        if existing.fingerprint != blueprint.fingerprint:
+            raise InputError(
+                f"{root} holds another run (fingerprint {existing.fingerprint}, this one is "
+                f"{blueprint.fingerprint}); nothing was touched. They differ in "
+                f"{differences(existing, blueprint)}. Choose another dataset.folder, or delete that one"
+            )
+    elif root.is_dir() and {entry.name for entry in root.iterdir()} - {"progress", "config.yaml"}:
+        raise InputError(f"{root} exists and is no data set of faket_dask; choose another dataset.folder")
+
+
+def differences(one: Blueprint, other: Blueprint) -> str:
+    """Names of what makes two fingerprints differ."""
+    mine, theirs = one.essence, other.essence
+    keys = [key for key in sorted(mine.keys() | theirs.keys()) if mine.get(key) != theirs.get(key)]
+    return ", ".join(keys)

@@ -1,0 +1,34 @@
+"""From the configuration's specimen section to recipes and opened volumes."""
+
+from __future__ import annotations
+
+from faket_dask.config import BuiltSpecimen, ExistingVolume
+from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.specimen.existing import ExistingSpecimen, open_existing
+from faket_dask.specimen.particles import read_particles
+from faket_dask.specimen.recipe import Recipe
+
+
+def open_volume(section: ExistingVolume) -> ExistingSpecimen:
+    """Open an existing volume with its labels, where it has them.
+
+    Raises
+    ------
+    InputError
+        When one of its files cannot be used.
+    """
+    return open_existing(
+        section.density,
+        voxel_size_A=section.voxel_size_A,
+        class_mask=section.class_mask,
+        instance_mask=section.instance_mask,
+        table=None if section.particles is None else read_particles(section.particles),
+    )
+
+
+def specimen_source(blueprint: Blueprint, specimen: str) -> Recipe | ExistingSpecimen:
+    """What a specimen is built from, or the existing one that it is."""
+    section = blueprint.config.specimen
+    if isinstance(section, BuiltSpecimen):
+        return section.recipe(blueprint.volume_shape(specimen), blueprint.pixel_size_A)
+    return open_volume(section.volumes[blueprint.specimens.index(specimen)])

@@ -1,0 +1,60 @@
+"""How far a data set is, from what is on disk; works while a run goes on, after one, and without any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.dataset.ledger import Ledger
+from faket_dask.dataset.plan import Plan
+from faket_dask.dataset.units import STAGES
+
+
+@dataclass(frozen=True)
+class StageStatus:
+    """Units of one stage: how many there are, how many are done, and their mean time."""
+
+    stage: str
+    done: int
+    total: int
+    mean_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """Progress of a whole data set."""
+
+    stages: tuple[StageStatus, ...]
+    series_done: tuple[str, ...]
+    series_total: int
+
+    @property
+    def done(self) -> int:
+        return sum(stage.done for stage in self.stages)
+
+    @property
+    def total(self) -> int:
+        return sum(stage.total for stage in self.stages)
+
+
+def status(blueprint: Blueprint) -> Status:
+    """Read how far a data set is."""
+    plan = Plan(blueprint)
+    ledger = Ledger.read(plan)
+    stages = []
+    for name in STAGES:
+        batches = [batch for batch in plan.batches if batch.stage == name]
+        if batches:
+            seconds = [r["seconds"] for batch in batches for r in ledger.records[batch.key].values()]
+            stages.append(
+                StageStatus(
+                    name,
+                    len(seconds),
+                    sum(batch.count for batch in batches),
+                    sum(seconds) / len(seconds) if seconds else None,
+                )
+            )
+    finished = tuple(
+        batch.item for batch in plan.batches if batch.stage == "style" and not ledger.missing(batch)
+    )
+    return Status(tuple(stages), finished, len(blueprint.series))

@@ -1,0 +1,105 @@
+"""Zarr arrays of a data set: how they are created, which files a unit of work owns in them.
+
+Arrays are created whole (metadata only) before any unit of theirs runs. A unit then writes chunks or shards
+that no other unit writes; each is one file, written beside its place and renamed, so a killed writer leaves
+either the old file, the new one, or none. Empty chunks are written too: an absent file is a missing unit.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import zarr
+from zarr.codecs import BytesCodec, ZstdCodec
+from zarr.core.array_spec import ArrayConfigParams
+
+_CONFIG: ArrayConfigParams = {"write_empty_chunks": True}
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """Shape, chunks and meaning of one array.
+
+    `write_shape` is the piece that one unit writes and that makes one file; `read_shape` the smaller piece
+    that can be read alone out of it (shards), where it differs.
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    write_shape: tuple[int, ...]
+    dtype: str = "float32"
+    read_shape: tuple[int, ...] | None = None
+    attributes: Mapping[str, Any] | None = None
+
+    @property
+    def file_shape(self) -> tuple[int, ...]:
+        return tuple(min(size, piece) for size, piece in zip(self.shape, self.write_shape, strict=True))
+
+    def file(self, position: Sequence[int]) -> str:
+        """Path, below the group, of the file at a position in the grid of written pieces."""
+        return "/".join([self.name, "c", *map(str, position)])
+
+    def nbytes(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+
+def create_group(path: Path, attributes: Mapping[str, Any]) -> None:
+    """Create a group, or give an existing one these attributes."""
+    group = zarr.open_group(path, mode="a")
+    if dict(group.attrs) != dict(attributes):
+        group.attrs.put(dict(attributes))
+
+
+def create_array(path: Path, spec: ArraySpec) -> None:
+    """Create an array in the group at `path`; one that is there with another shape is replaced."""
+    target = path / spec.name
+    if (target / "zarr.json").exists():
+        try:
+            existing = zarr.open_array(target, mode="r")
+            same = existing.shape == spec.shape and str(existing.dtype) == spec.dtype
+        except Exception:  # whatever is wrong with torn metadata, the remedy is the same
+            same = False
+        if same:
+            return
+        shutil.rmtree(target)
+    sharded = spec.read_shape is not None
+    inner = spec.read_shape if spec.read_shape is not None else spec.file_shape
+    zarr.create_array(
+        target,
+        shape=spec.shape,
+        chunks=tuple(min(a, b) for a, b in zip(inner, spec.file_shape, strict=True)),
+        shards=spec.file_shape if sharded else None,
+        dtype=spec.dtype,
+        compressors=(ZstdCodec(level=1),),
+        serializer=BytesCodec(endian="little") if np.dtype(spec.dtype).itemsize > 1 else BytesCodec(),
+        fill_value=0,
+        dimension_names=spec.dims,
+        attributes=dict(spec.attributes or {}),
+        config=_CONFIG,
+    )
+
+
+def write_vector(
+    path: Path, name: str, dim: str, values: np.ndarray, attributes: Mapping[str, Any] | None = None
+) -> None:
+    """Create and write a one-dimensional array along a dimension, whole."""
+    create_array(
+        path, ArraySpec(name, (dim,), values.shape, values.shape, str(values.dtype), None, attributes)
+    )
+    open_array(path, name)[...] = values
+
+
+def open_array(path: Path, name: str, mode: Literal["r", "r+"] = "r+") -> zarr.Array:
+    """Open one array of a group for reading (``"r"``) or writing (``"r+"``)."""
+    return zarr.open_array(path / name, mode=mode).with_config(_CONFIG)
+
+
+def read_tilt(path: Path, name: str, tilt: int) -> np.ndarray:
+    """One tilt, (y, x), of a stack in a group."""
+    return np.asarray(open_array(path, name, "r")[tilt])

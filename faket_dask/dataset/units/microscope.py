@@ -1,0 +1,67 @@
+"""Units that image a specimen by the microscope's physics: the `benchmark` modality, simulated references."""
+
+from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.dataset.stores import ArraySpec, open_array, read_tilt, write_vector
+from faket_dask.dataset.units.unit import OwnedArray, Record, Stage
+from faket_dask.geometry import acquisition_order, exposure_before
+from faket_dask.kernels.microscope import Optics
+from faket_dask.stages.imaging import image_tilt
+from faket_dask.stages.seeds import generator
+
+
+def _prepare(blueprint: Blueprint, specimen: str) -> None:
+    microscope = blueprint.config.microscope
+    order = acquisition_order(blueprint.tilt_angles, microscope.tilt_order)
+    before = exposure_before(order, microscope.dose_e_per_A2)
+    write_vector(
+        blueprint.layout.specimen(specimen),
+        "exposure",
+        "tilt",
+        before,
+        {"units": "e/angstrom^2", "long_name": "exposure before the tilt"},
+    )
+
+
+def _benchmark(blueprint: Blueprint, specimen: str) -> list[OwnedArray]:
+    tilts, rows, columns = blueprint.stack_shape
+    spec = ArraySpec(
+        "benchmark",
+        ("tilt", "y", "x"),
+        (tilts, rows, columns),
+        (1, rows, columns),
+        attributes={"units": "e/pixel", "coordinates": "tilt_angle exposure"},
+    )
+    return [OwnedArray(blueprint.layout.specimen(specimen), spec, lambda index: (index, 0, 0))]
+
+
+def _image(blueprint: Blueprint, specimen: str, index: int) -> Record:
+    microscope = blueprint.config.microscope
+    path = blueprint.layout.specimen(specimen)
+    optics = Optics(
+        voltage_kV=microscope.voltage_kV,
+        spherical_aberration_mm=microscope.spherical_aberration_mm,
+        amplitude_contrast=microscope.amplitude_contrast,
+        astigmatism_um=microscope.astigmatism_um,
+        astigmatism_angle=microscope.astigmatism_angle_deg,
+        ice_thickness_A=blueprint.volume_shape(specimen)[0] * blueprint.pixel_size_A,
+    )
+    open_array(path, "benchmark")[index] = image_tilt(
+        read_tilt(path, "noiseless", index),
+        blueprint.pixel_size_A,
+        optics,
+        float(blueprint.tilt_angles[index]),
+        microscope.defocus_um,
+        microscope.dose_e_per_A2,
+        float(open_array(path, "exposure", "r")[index]),
+        generator(blueprint.config.dataset.seed, specimen, "counts", index),
+    )
+    return {}
+
+
+IMAGE = Stage(
+    "image",
+    count=lambda blueprint, specimen: blueprint.stack_shape[0],
+    compute=_image,
+    prepare=_prepare,
+    arrays=_benchmark,
+)

@@ -1,0 +1,125 @@
+"""Units that study references: `measure` takes statistics per tilt, `targets` the Gram matrices of a tilt."""
+
+import numpy as np
+
+from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.dataset.references import clean_tilt, reference_tilt, scaling_of, style_tilt
+from faket_dask.dataset.stores import ArraySpec, open_array, write_vector
+from faket_dask.dataset.units.attributes import describe_group
+from faket_dask.dataset.units.unit import OwnedArray, Record, Stage
+from faket_dask.kernels.noise import noise_curves
+from faket_dask.kernels.vgg import channels
+from faket_dask.stages.networks import network_of, use_threads
+from faket_dask.stages.scaling import tilt_extrema
+from faket_dask.stages.transfer import GramTargets, style_targets
+
+MEASURED = ("mean", "std", "low", "high")
+PAIRED = ("signal_scale", "noise_scale")
+
+
+def _prepare(blueprint: Blueprint, reference: str) -> None:
+    path = blueprint.layout.reference(reference)
+    angles = blueprint.reference_angles(reference)
+    style = blueprint.config.style
+    describe_group(
+        path,
+        blueprint,
+        reference=reference,
+        weights=style.weights,
+        weights_sha256=blueprint.inputs.weights_checksum,
+    )
+    write_vector(path, "tilt_angle", "tilt", angles, {"units": "degrees"})
+
+
+def _statistics(blueprint: Blueprint, reference: str) -> list[OwnedArray]:
+    tilts = blueprint.reference_angles(reference).size
+    names = MEASURED + (PAIRED if blueprint.config.noise.statistics == "paired" else ())
+    return [
+        OwnedArray(
+            blueprint.layout.reference(reference),
+            ArraySpec(name, ("tilt",), (tilts,), (tilts,), "float64", None, {"coordinates": "tilt_angle"}),
+            lambda index: (0,),
+        )
+        for name in names
+    ]
+
+
+def _measure(blueprint: Blueprint, reference: str, index: int) -> Record:
+    tilts = blueprint.reference_angles(reference).size
+    found: dict[str, list[float]] = {name: [] for name in MEASURED + PAIRED}
+    for tilt in range(tilts):
+        image = reference_tilt(blueprint, reference, tilt)
+        low, high = tilt_extrema(image, blueprint.config.style.clip_percent)
+        found["low"].append(low)
+        found["high"].append(high)
+        found["mean"].append(float(image.mean(dtype=np.float64)))
+        found["std"].append(float(image.std(dtype=np.float64)))
+        clean = clean_tilt(blueprint, reference, tilt)
+        if clean is not None and blueprint.config.noise.statistics == "paired":
+            curves = noise_curves(image[None], clean[None])
+            found["signal_scale"].append(float(curves.signal_scale[0]))
+            found["noise_scale"].append(float(curves.noise_scale[0]))
+    for owned in _statistics(blueprint, reference):
+        open_array(owned.group, owned.spec.name)[...] = np.asarray(found[owned.spec.name])
+    return {"tilts": tilts}
+
+
+def _grams(blueprint: Blueprint, reference: str) -> list[OwnedArray]:
+    tilts = blueprint.reference_angles(reference).size
+    return [
+        OwnedArray(
+            blueprint.layout.reference(reference),
+            ArraySpec(
+                gram_name(layer),
+                ("tilt", f"channel_{layer}", f"other_channel_{layer}"),
+                (tilts, channels(layer), channels(layer)),
+                (1, channels(layer), channels(layer)),
+                attributes={"coordinates": "tilt_angle"},
+            ),
+            lambda index: (index, 0, 0),
+        )
+        for layer in blueprint.config.style.style_layers
+    ]
+
+
+def _targets(blueprint: Blueprint, reference: str, index: int) -> Record:
+    use_threads(blueprint.config.style.threads)
+    image = style_tilt(blueprint, reference, index)
+    targets = style_targets(
+        network_of(blueprint.config.style, blueprint.inputs.weights_checksum),
+        image,
+        scaling_of(blueprint, reference),
+        blueprint.config.style.style_layers,
+    )
+    for layer, gram in targets.items():
+        open_array(blueprint.layout.reference(reference), gram_name(layer))[index] = gram
+    return {"pixels": int(image.size)}
+
+
+def gram_name(layer: int) -> str:
+    return f"gram_{layer}"
+
+
+def read_targets(blueprint: Blueprint, reference: str, tilt: int) -> GramTargets:
+    """The stored Gram matrices of one reference tilt."""
+    path = blueprint.layout.reference(reference)
+    return {
+        layer: np.asarray(open_array(path, gram_name(layer), "r")[tilt])
+        for layer in blueprint.config.style.style_layers
+    }
+
+
+MEASURE = Stage(
+    "measure",
+    count=lambda blueprint, reference: 1,
+    compute=_measure,
+    prepare=_prepare,
+    arrays=_statistics,
+)
+
+TARGETS = Stage(
+    "targets",
+    count=lambda blueprint, reference: blueprint.reference_angles(reference).size,
+    compute=_targets,
+    arrays=_grams,
+)

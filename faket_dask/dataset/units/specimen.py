@@ -1,0 +1,82 @@
+"""Units that make specimens: `place` draws the particle table, `build` renders density and labels by block."""
+
+from pathlib import Path
+
+import numpy as np
+
+from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint
+from faket_dask.dataset.specimens import specimen_source
+from faket_dask.dataset.stores import ArraySpec, open_array, write_vector
+from faket_dask.dataset.units.attributes import describe_group
+from faket_dask.dataset.units.unit import OwnedArray, Record, Stage
+from faket_dask.specimen.particles import particle_table, read_particles
+from faket_dask.specimen.placement import place
+from faket_dask.specimen.recipe import Recipe
+from faket_dask.specimen.render import render_block
+from faket_dask.stages.seeds import generator
+
+VOLUMES = {"density": "float32", "class_mask": "uint8", "instance_mask": "uint16"}
+
+
+def _place(blueprint: Blueprint, specimen: str, index: int) -> Record:
+    source = specimen_source(blueprint, specimen)
+    if isinstance(source, Recipe):
+        table = place(source, generator(blueprint.config.dataset.seed, specimen, "placement"))
+    else:
+        table = source.table or particle_table([])
+    path = blueprint.layout.particles(specimen)
+    temporary = path.with_name(f".{path.name}.tmp")
+    table.write_csv(temporary)
+    temporary.replace(path)
+    return {"particles": table.labelled().counts()}
+
+
+def _prepare_place(blueprint: Blueprint, specimen: str) -> None:
+    path = blueprint.layout.volume(specimen)
+    pixel = blueprint.pixel_size_A
+    describe_group(blueprint.layout.specimen(specimen), blueprint, specimen=specimen)
+    describe_group(
+        path, blueprint, specimen=specimen, class_ids=specimen_source(blueprint, specimen).class_ids
+    )
+    for axis, size in zip("zyx", blueprint.volume_shape(specimen), strict=True):
+        write_vector(path, axis, axis, np.arange(size) * pixel, {"units": "angstrom"})
+
+
+def _volumes(blueprint: Blueprint, specimen: str) -> list[OwnedArray]:
+    shape = blueprint.volume_shape(specimen)
+    units = {"density": {"units": "V", "long_name": "potential over that of ice"}}
+    return [
+        OwnedArray(
+            blueprint.layout.volume(specimen),
+            ArraySpec(
+                name, ("z", "y", "x"), shape, (shape[0], BLOCK_ROWS, shape[2]), dtype, None, units.get(name)
+            ),
+            lambda index: (0, index, 0),
+        )
+        for name, dtype in VOLUMES.items()
+    ]
+
+
+def _build(blueprint: Blueprint, specimen: str, index: int) -> Record:
+    source = specimen_source(blueprint, specimen)
+    rows = blueprint.rows(index)
+    if isinstance(source, Recipe):
+        table = read_particles(blueprint.layout.particles(specimen))
+        block = render_block(source, table, rows.start, rows.stop)
+    else:
+        block = source.read_block(rows.start, rows.stop)
+    path: Path = blueprint.layout.volume(specimen)
+    for name in VOLUMES:
+        open_array(path, name)[:, rows, :] = getattr(block, name)
+    return {}
+
+
+PLACE = Stage(
+    "place",
+    count=lambda blueprint, specimen: 1,
+    compute=_place,
+    prepare=_prepare_place,
+    files=lambda blueprint, specimen: [blueprint.layout.particles(specimen)],
+)
+
+BUILD = Stage("build", count=lambda blueprint, specimen: blueprint.blocks, compute=_build, arrays=_volumes)

@@ -1,0 +1,164 @@
+"""A unit of work: the piece of a data set that is computed, lost, and computed again as one.
+
+A unit ``(stage, item, index)`` reads its inputs from stores, writes whole files that no other unit writes,
+and then a *marker* in `progress/`, which holds the fingerprint of what went in and the sizes and checksums of
+the files that came out. A unit whose marker matches and whose files are there is done and returns at once. A
+unit that is run again replaces its files whole. Resuming, retrying, surviving a killed worker and repairing a
+damaged file are all this one mechanism; its precondition is that no two units share a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from faket_dask.dataset.blueprint import Blueprint, cached_blueprint, replace_text
+from faket_dask.dataset.stores import ArraySpec, create_array
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, order=True)
+class Unit:
+    """The name of one unit of work."""
+
+    stage: str
+    item: str
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.stage} {self.item} {self.index}"
+
+
+@dataclass(frozen=True)
+class OwnedArray:
+    """An array in the group at `group`, and where in its grid of files each unit writes."""
+
+    group: Path
+    spec: ArraySpec
+    position: Callable[[int], tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the pipeline as units of work.
+
+    Parameters
+    ----------
+    name
+        As in markers, plans and the Dask dashboard.
+    count
+        Number of units of an item.
+    prepare
+        Creates the groups and coordinates of an item's stores; run by the driver before any unit, and harmless
+        when run again.
+    arrays
+        The arrays of an item that its units write into, one file of each per unit.
+    compute
+        Computes and writes one unit; what it returns goes into the marker.
+    files
+        Other files that a unit writes.
+    """
+
+    name: str
+    count: Callable[[Blueprint, str], int]
+    compute: Callable[[Blueprint, str, int], Record]
+    prepare: Callable[[Blueprint, str], None] = lambda blueprint, item: None
+    arrays: Callable[[Blueprint, str], list[OwnedArray]] = lambda blueprint, item: []
+    files: Callable[[Blueprint, str], list[Path]] = lambda blueprint, item: []
+
+    def set_up(self, blueprint: Blueprint, item: str) -> None:
+        """Create an item's stores, without any data."""
+        self.prepare(blueprint, item)
+        for owned in self.arrays(blueprint, item):
+            create_array(owned.group, owned.spec)
+
+    def owned_files(self, blueprint: Blueprint, item: str, index: int) -> list[Path]:
+        """The files that a unit writes and no other does."""
+        chunks = [
+            owned.group / owned.spec.file(owned.position(index)) for owned in self.arrays(blueprint, item)
+        ]
+        return chunks + self.files(blueprint, item)
+
+
+def unit_fingerprint(blueprint: Blueprint, unit: Unit) -> str:
+    """Digest of what goes into a unit: the data set's fingerprint and the unit's name."""
+    return hashlib.sha256(f"{blueprint.fingerprint}/{unit}".encode()).hexdigest()[:16]
+
+
+def run_unit(stage: Stage, blueprint: Blueprint, unit: Unit) -> Record:
+    """Compute a unit, unless it is done, and mark it done.
+
+    Returns
+    -------
+    record
+        What the marker holds: seconds, host, files with sizes and checksums, and the stage's own findings.
+    """
+    marker = blueprint.layout.marker(unit.stage, unit.item, unit.index)
+    files = stage.owned_files(blueprint, unit.item, unit.index)
+    done = read_marker(marker)
+    if done is not None and is_done(done, blueprint, unit, files):
+        return done
+    marker.unlink(missing_ok=True)
+    begin = time.perf_counter()
+    findings = stage.compute(blueprint, unit.item, unit.index)
+    record: Record = {
+        "inputs": unit_fingerprint(blueprint, unit),
+        "files": {relative(path, blueprint): describe(path) for path in files},
+        "findings": findings,
+        "seconds": round(time.perf_counter() - begin, 3),
+        "host": socket.gethostname(),
+        "process": os.getpid(),
+        "ended": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    replace_text(marker, json.dumps(record) + "\n")
+    return record
+
+
+def is_done(record: Record, blueprint: Blueprint, unit: Unit, files: Iterable[Path]) -> bool:
+    """Whether a marker's record stands for these inputs and all its files are there in their full size."""
+    if record["inputs"] != unit_fingerprint(blueprint, unit):
+        return False
+    for path in files:
+        known = record["files"].get(relative(path, blueprint))
+        try:
+            if known is None or path.stat().st_size != known["bytes"]:
+                return False
+        except OSError:
+            return False
+    return True
+
+
+def read_marker(path: Path) -> Record | None:
+    """The record of a marker, or nothing if there is none or it is torn."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and {"inputs", "files"} <= record.keys() else None
+
+
+def relative(path: Path, blueprint: Blueprint) -> str:
+    return path.relative_to(blueprint.layout.root).as_posix()
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Size and checksum of a written file."""
+    with open(path, "rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256")
+    return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+
+
+def run_unit_of(root: str, fingerprint: str, unit: Unit) -> Record:
+    """Run a unit on a worker, which knows no more than where the data set is."""
+    from faket_dask.dataset.units import STAGES
+
+    return run_unit(STAGES[unit.stage], cached_blueprint(root, fingerprint), unit)

@@ -1,0 +1,13 @@
+"""The stages on lazy xarray arrays, for notebooks and for composing pipelines of one's own.
+
+Every function takes and returns `xarray.DataArray` objects backed by Dask; nothing is computed until asked
+for. Projections have the dimensions ``(tilt, y, x)`` and a coordinate ``tilt_angle`` in degrees, one chunk per
+tilt; volumes ``(z, y, x)``, in blocks of y. The stage functions are those of the batch run, and so are the
+bytes that come out.
+"""
+
+from faket_dask.graphs.noise import add_noise
+from faket_dask.graphs.projection import project
+from faket_dask.graphs.style import Reference, reference_style, transfer_style
+
+__all__ = ["Reference", "add_noise", "project", "reference_style", "transfer_style"]

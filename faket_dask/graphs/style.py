@@ -1,0 +1,136 @@
+"""Style transfer on lazy stacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import dask
+import dask.array as da
+import numpy as np
+import xarray as xr
+
+from faket_dask.config import StyleSection
+from faket_dask.errors import InputError
+from faket_dask.graphs.tilts import by_tilt
+from faket_dask.stages.matching import shared_value, tilt_shares
+from faket_dask.stages.networks import network_of, settings_of, use_threads
+from faket_dask.stages.scaling import Scaling, stack_scaling, tilt_extrema
+from faket_dask.stages.transfer import GramTargets, mixed_targets, style_targets, stylise
+from faket_dask.weights import verify
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The style of a reference, per tilt and lazy: compute it once (`dask.compute`) and use it for many series.
+
+    Parameters
+    ----------
+    tilt_angles
+        ``(tilt,)`` degrees.
+    moments
+        Per tilt the mean and std, in the reference's units.
+    targets
+        Per tilt the Gram matrices, layer → (C, C).
+    """
+
+    tilt_angles: np.ndarray
+    moments: list[tuple[float, float]]
+    targets: list[GramTargets]
+
+
+def reference_style(reference: xr.DataArray, style: StyleSection) -> Reference:
+    """The style of every tilt of a reference stack.
+
+    Parameters
+    ----------
+    reference
+        ``(tilt, y, x)`` with the coordinate ``tilt_angle`` in degrees; any size and number of tilts.
+    style
+        Settings; those of a run file's section `style`.
+    """
+    stack = by_tilt(reference)
+    checksum = verify(style.weights, style.random_seed)
+    tilts = [dask.delayed(tilt)[0] for tilt in stack.to_delayed()[:, 0, 0]]
+    scaling = _lazy_scaling(stack, style)
+    targets = [dask.delayed(_targets)(tilt, scaling, style, checksum) for tilt in tilts]
+    moments = [dask.delayed(_moments)(tilt) for tilt in tilts]
+    return Reference(np.asarray(reference["tilt_angle"], dtype=np.float64), moments, targets)
+
+
+def transfer_style(
+    noisy: xr.DataArray, content: xr.DataArray, reference: Reference, style: StyleSection
+) -> xr.DataArray:
+    """The `faket` series: style transfer from `noisy` that keeps `content`, tilt by tilt.
+
+    Parameters
+    ----------
+    noisy, content
+        ``(tilt, y, x)`` stacks of one series, from `add_noise` with levels 1 and 0.25.
+    reference
+        From `reference_style`.
+    style
+        Settings; those of a run file's section `style`.
+
+    Raises
+    ------
+    InputError
+        When the two stacks differ in shape or have no tilt angles.
+    """
+    start, kept = by_tilt(noisy), by_tilt(content)
+    if noisy.shape != content.shape:
+        raise InputError(f"noisy has the shape {noisy.shape}, content {content.shape}; they must agree")
+    if "tilt_angle" not in noisy.coords:
+        raise InputError("noisy has no coordinate tilt_angle, which says where to look in the reference")
+    checksum = verify(style.weights, style.random_seed)
+    scalings = (_lazy_scaling(start, style), _lazy_scaling(kept, style))
+    tilts = []
+    for tilt, angle in enumerate(np.asarray(noisy["tilt_angle"], dtype=np.float64)):
+        shares = tilt_shares(reference.tilt_angles, float(angle), style.angle_match)
+        result = dask.delayed(_stylised)(
+            start.to_delayed()[tilt, 0, 0],
+            kept.to_delayed()[tilt, 0, 0],
+            scalings,
+            [(reference.targets[index], share) for index, share in shares],
+            [(reference.moments[index], share) for index, share in shares],
+            style,
+            checksum,
+            dask_key_name=("style", da.core.tokenize(start, kept, shares, style), tilt),
+        )
+        tilts.append(da.from_delayed(result, (1, *noisy.shape[1:]), dtype=np.float32))
+    return noisy.copy(data=da.concatenate(tilts)).rename("faket")
+
+
+def _lazy_scaling(stack: da.Array, style: StyleSection) -> Scaling:
+    extrema = [
+        dask.delayed(tilt_extrema)(dask.delayed(tilt)[0], style.clip_percent)
+        for tilt in stack.to_delayed()[:, 0, 0]
+    ]
+    return dask.delayed(stack_scaling)(extrema)
+
+
+def _targets(tilt: np.ndarray, scaling: Scaling, style: StyleSection, checksum: str) -> GramTargets:
+    use_threads(style.threads)
+    return style_targets(network_of(style, checksum), tilt, scaling, style.style_layers)
+
+
+def _moments(tilt: np.ndarray) -> tuple[float, float]:
+    return float(tilt.mean(dtype=np.float64)), float(tilt.std(dtype=np.float64))
+
+
+def _stylised(
+    noisy: np.ndarray,
+    content: np.ndarray,
+    scalings: tuple[Scaling, Scaling],
+    targets: list[tuple[GramTargets, float]],
+    moments: list[tuple[tuple[float, float], float]],
+    style: StyleSection,
+    checksum: str,
+) -> np.ndarray:
+    use_threads(style.threads)
+    shares = [(index, share) for index, (_, share) in enumerate(moments)]
+    mean, std = (shared_value([values[i] for values, _ in moments], shares) for i in (0, 1))
+    network = network_of(style, checksum)
+    image = stylise(
+        network, noisy[0], content[0], *scalings, mixed_targets(targets), mean, std, settings_of(style)
+    )
+    return image[None]

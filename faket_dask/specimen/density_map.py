@@ -1,0 +1,104 @@
+"""Density of a particle from an MRC map: resampled, its contrast put on the scale of volts over ice.
+
+Maps come in arbitrary units, on an arbitrary origin (which is ignored: the particle's own centroid counts),
+with noise around the particle. The sign is checked, the surroundings are set to zero.
+"""
+
+import warnings
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from faket_dask.errors import InputError
+from faket_dask.specimen.mrc_volume import open_mrc
+from faket_dask.specimen.template import BLUR, OVERSAMPLING, Template, centred_template, surface_level
+
+
+def map_template(path: Path, voxel_size_A: float, mean_potential_V: float) -> Template:
+    """Template of a density map.
+
+    Parameters
+    ----------
+    path
+        MRC file ``(z, y, x)``.
+    voxel_size_A
+        Edge of the specimen's voxels in Å; the template is sampled twice as finely.
+    mean_potential_V
+        Mean density inside the particle, in volts over ice.
+
+    Returns
+    -------
+    template
+        Density in volts over ice, about the centroid of its labelled part.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, has no voxel size, or its particle is not denser than its surroundings.
+    """
+    density, map_voxel_A = _read_map(path)
+    surroundings = float(np.median(np.concatenate([face.ravel() for face in _faces(density)])))
+    density = density - surroundings
+    if density.max() <= -density.min():
+        raise InputError(
+            f"map {path}: its strongest contrast is negative; multiply it by −1 if dense is dark"
+        )
+    density = _isolated(density)
+    # What the specimen's voxels cannot carry goes; the map's own sampling has taken its share already.
+    blur = np.sqrt(max(0.0, voxel_size_A**2 - map_voxel_A**2)) * BLUR / map_voxel_A
+    if blur > 0:
+        density = ndimage.gaussian_filter(density, blur)
+    coefficients = ndimage.spline_filter(density, order=3)
+    fine = voxel_size_A / OVERSAMPLING
+    points = np.argwhere(density > 0.01 * density.max())
+    middle = points.mean(axis=0)
+    reach = 1.1 * np.linalg.norm(points - middle, axis=1).max() * map_voxel_A + 2 * map_voxel_A
+    size = 2 * (int(np.ceil(reach / fine)) + 2)
+    sample = partial(
+        _resample, coefficients=coefficients, middle=middle, size=size, ratio=fine / map_voxel_A, voxel_A=fine
+    )
+    raw = sample(np.zeros(3))
+    scale = mean_potential_V / float(raw[raw >= surface_level(raw)].mean())
+    return centred_template(str(path), lambda offset: np.float32(scale) * sample(offset), fine)
+
+
+def _read_map(path: Path) -> tuple[NDArray[np.float32], float]:
+    with warnings.catch_warnings():
+        # Maps in circulation break the standard in ways that do not touch the data; here it is not news.
+        warnings.simplefilter("ignore")
+        data, voxel_size = open_mrc(path)
+    density = np.array(data, dtype=np.float32)
+    if not np.isfinite(density).all() or np.ptp(density) == 0:
+        raise InputError(f"map {path} holds NaN, infinity, or the same value everywhere")
+    if voxel_size is None:
+        raise InputError(f"map {path} does not say its voxel size; write it into the file's header")
+    return density, voxel_size
+
+
+def _faces(density: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    return [np.take(density, index, axis) for axis in range(3) for index in (0, -1)]
+
+
+def _isolated(density: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The largest connected piece and what surrounds it closely; zero elsewhere, with a soft edge."""
+    pieces, count = ndimage.label(density >= surface_level(density))
+    largest = pieces == 1 + np.argmax(np.bincount(pieces.ravel(), minlength=count + 1)[1:])
+    distance = ndimage.distance_transform_edt(~largest)
+    return (density * np.clip(4.0 - distance, 0.0, 1.0)).astype(np.float32)
+
+
+def _resample(
+    offset_A: NDArray[np.float64],
+    coefficients: NDArray[np.float64],
+    middle: NDArray[np.float64],
+    size: int,
+    ratio: float,
+    voxel_A: float,
+) -> NDArray[np.float32]:
+    axis = np.arange(size) - size // 2
+    places = [(axis + offset_A[2 - d] / voxel_A) * ratio + middle[d] for d in range(3)]
+    grid = np.meshgrid(*places, indexing="ij")
+    return ndimage.map_coordinates(coefficients, grid, order=3, prefilter=False).astype(np.float32)

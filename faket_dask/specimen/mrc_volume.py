@@ -1,0 +1,61 @@
+"""Reading volumes from MRC files as they are found, many of which break the standard."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import mrcfile
+import numpy as np
+from numpy.typing import NDArray
+
+from faket_dask.errors import InputError
+
+# Relative difference up to which voxel edges count as the same.
+SAME_VOXEL_SIZE = 0.01
+
+
+def open_mrc(path: Path) -> tuple[NDArray[Any], float | None]:
+    """Map an MRC volume into memory without reading it.
+
+    What can be understood is taken, with a warning about what breaks the standard. The origin is ignored.
+
+    Parameters
+    ----------
+    path
+        MRC file, mode 0, 1, 2, 6 or 12.
+
+    Returns
+    -------
+    data, voxel_size_A
+        ``(z, y, x)`` read-only array, and the edge of a voxel in Å, ``None`` where the header has none.
+
+    Raises
+    ------
+    InputError
+        If the file is absent, not an MRC file, truncated, not a volume, or its voxels are not cubes.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist")
+    try:
+        with warnings.catch_warnings(record=True) as complaints:
+            warnings.simplefilter("always")
+            file = mrcfile.mmap(path, mode="r", permissive=True)
+    except (ValueError, OSError) as error:
+        raise InputError(
+            f"{path} is truncated or not an MRC file ({error}); copy or export it again"
+        ) from error
+    reasons = "; ".join(dict.fromkeys(str(complaint.message) for complaint in complaints))
+    if file.data is None:
+        raise InputError(f"{path} is truncated or not an MRC file ({reasons}); copy or export it again")
+    if file.data.ndim != 3:
+        raise InputError(f"{path} has the shape {file.data.shape}; a volume has three dimensions, (z, y, x)")
+    if np.iscomplexobj(file.data):
+        raise InputError(f"{path} holds complex numbers; a volume holds real ones")
+    if reasons:
+        warnings.warn(f"{path} is read although it breaks the MRC standard: {reasons}", stacklevel=2)
+    edges = np.array([float(file.voxel_size[axis]) for axis in "xyz"])
+    if not (np.isfinite(edges).all() and (edges > 0).all()):
+        return file.data, None
+    if np.ptp(edges) > SAME_VOXEL_SIZE * edges.min():
+        raise InputError(f"{path} has voxels of {edges} Å along x, y, z; they must be cubes")
+    return file.data, float(edges.mean())

@@ -1,0 +1,57 @@
+"""Random orientations."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def uniform_rotations(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw rotations uniformly on SO(3).
+
+    A normalised vector of four normal deviates is uniform on the sphere of unit quaternions, whose image in
+    SO(3) is the uniform (Haar) distribution.
+
+    Parameters
+    ----------
+    count
+        Number of rotations.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    rotations
+        ``(count, 3, 3)`` matrices, particle to specimen, acting on ``(x, y, z)`` column vectors.
+    """
+    quaternions = rng.standard_normal((count, 4))
+    quaternions /= np.linalg.norm(quaternions, axis=1, keepdims=True)
+    w, x, y, z = quaternions.T
+    rotations = np.empty((count, 3, 3))
+    rotations[:, 0] = np.stack((1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)), axis=1)
+    rotations[:, 1] = np.stack((2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)), axis=1)
+    rotations[:, 2] = np.stack((2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)), axis=1)
+    return rotations
+
+
+def standing_rotation(normal: NDArray[np.float64], spin_rad: float) -> NDArray[np.float64]:
+    """Rotation that turns the particle's z axis to a direction.
+
+    Parameters
+    ----------
+    normal
+        ``(3,)`` unit vector ``(x, y, z)``.
+    spin_rad
+        Rotation about the particle's own z axis, applied first, in radians.
+
+    Returns
+    -------
+    rotation
+        ``(3, 3)`` matrix, particle to specimen.
+    """
+    helper = np.zeros(3)
+    helper[np.argmin(np.abs(normal))] = 1.0
+    first = np.cross(helper, normal)
+    first /= np.linalg.norm(first)
+    frame = np.stack((first, np.cross(normal, first), normal), axis=1)
+    cosine, sine = np.cos(spin_rad), np.sin(spin_rad)
+    spin = np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
+    return frame @ spin

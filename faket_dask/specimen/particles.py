@@ -1,0 +1,182 @@
+"""The particle table: everything that lies in a specimen, one row each."""
+
+import csv
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faket_dask.errors import InputError
+
+_ROTATION = tuple(f"r_{row}{column}" for row in "xyz" for column in "xyz")
+COLUMNS = ("instance", "class", "class_id", "x_A", "y_A", "z_A", *_ROTATION, "radius_A", "variant")
+
+
+@dataclass(frozen=True, eq=False)
+class ParticleTable:
+    """What lies where in a specimen, in the order of rendering (later rows displace earlier ones).
+
+    Parameters
+    ----------
+    instance
+        ``(n,)`` int64: value in the instance mask, from 1; 0 for unlabelled crowding.
+    class_name
+        ``(n,)`` str: class of each row.
+    class_id
+        ``(n,)`` int64: value in the class mask; 0 for unlabelled crowding.
+    centre_A
+        ``(n, 3)`` float64: ``(x, y, z)`` in Å from the centre of the volume's corner voxel.
+    rotation
+        ``(n, 3, 3)`` float64: matrices from particle to specimen, acting on ``(x, y, z)`` column vectors.
+    radius_A
+        ``(n,)`` float64: radius of a bead, of the middle of a vesicle's or sheet's bilayer, or of the sphere
+        that holds a particle, in Å.
+    variant
+        ``(n,)`` int64: conformation of a particle (index into the sources of its class); for vesicles and
+        sheets the number that their shape is drawn from.
+    """
+
+    instance: NDArray[np.int64]
+    class_name: NDArray[np.str_]
+    class_id: NDArray[np.int64]
+    centre_A: NDArray[np.float64]
+    rotation: NDArray[np.float64]
+    radius_A: NDArray[np.float64]
+    variant: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.instance)
+
+    def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "ParticleTable":
+        """The table of some rows, given as a mask or as indices."""
+        return ParticleTable(
+            self.instance[rows],
+            self.class_name[rows],
+            self.class_id[rows],
+            self.centre_A[rows],
+            self.rotation[rows],
+            self.radius_A[rows],
+            self.variant[rows],
+        )
+
+    def labelled(self) -> "ParticleTable":
+        """The rows that masks and exported particle lists know: all but the crowding."""
+        return self.select(self.class_id > 0)
+
+    def counts(self) -> dict[str, int]:
+        """Number of rows of each class."""
+        names, counts = np.unique(self.class_name, return_counts=True)
+        return {str(name): int(count) for name, count in zip(names, counts, strict=True)}
+
+    def seed(self) -> int:
+        """A number that follows from the table alone, for what it does not list (the texture of the ice)."""
+        digest = hashlib.sha256()
+        for column in (
+            self.instance,
+            self.class_id,
+            self.centre_A,
+            self.rotation,
+            self.radius_A,
+            self.variant,
+        ):
+            digest.update(np.ascontiguousarray(column).tobytes())
+        return int.from_bytes(digest.digest()[:8], "little")
+
+    def write_csv(self, path: Path) -> None:
+        """Write the table as comma-separated text with a header line.
+
+        Floating-point numbers are written with the digits that give back the same number.
+        """
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            for row in range(len(self)):
+                numbers = (*self.centre_A[row], *self.rotation[row].ravel(), self.radius_A[row])
+                writer.writerow(
+                    (
+                        int(self.instance[row]),
+                        str(self.class_name[row]),
+                        int(self.class_id[row]),
+                        *(repr(float(number)) for number in numbers),
+                        int(self.variant[row]),
+                    )
+                )
+
+
+def particle_table(
+    rows: list[tuple[str, int, NDArray[np.float64], NDArray[np.float64], float, int]],
+) -> ParticleTable:
+    """Number the rows and turn them into a table.
+
+    Parameters
+    ----------
+    rows
+        Class name, class id, centre ``(x, y, z)`` in Å, rotation ``(3, 3)``, radius in Å, variant.
+
+    Returns
+    -------
+    table
+        Instances count from 1 over the rows with a class id, in their order.
+    """
+    class_id = np.array([row[1] for row in rows], dtype=np.int64)
+    return ParticleTable(
+        instance=np.where(class_id > 0, np.cumsum(class_id > 0), 0).astype(np.int64),
+        class_name=np.array([row[0] for row in rows], dtype=np.str_),
+        class_id=class_id,
+        centre_A=np.array([row[2] for row in rows], dtype=np.float64).reshape(-1, 3),
+        rotation=np.array([row[3] for row in rows], dtype=np.float64).reshape(-1, 3, 3),
+        radius_A=np.array([row[4] for row in rows], dtype=np.float64),
+        variant=np.array([row[5] for row in rows], dtype=np.int64),
+    )
+
+
+def read_particles(path: Path) -> ParticleTable:
+    """Read a table that :meth:`ParticleTable.write_csv` wrote, to the last bit.
+
+    Parameters
+    ----------
+    path
+        A comma-separated file with the columns :data:`COLUMNS`, in any order.
+
+    Raises
+    ------
+    InputError
+        If the file is absent, lacks a column, or holds something that is not a number; the line is named.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            records = list(csv.DictReader(file))
+            header = records[0].keys() if records else COLUMNS
+    except OSError as error:
+        raise InputError(f"particle table {path} cannot be read: {error.strerror}") from error
+    missing = [column for column in COLUMNS if column not in header]
+    if missing:
+        raise InputError(f"particle table {path} has no column {', '.join(missing)}")
+    columns: dict[str, list[float]] = {column: [] for column in COLUMNS if column != "class"}
+    for line, record in enumerate(records, start=2):
+        for column, values in columns.items():
+            try:
+                value = float(record[column])
+            except (TypeError, ValueError):
+                raise InputError(
+                    f"particle table {path}, line {line}: {column} is {record[column]!r}"
+                ) from None
+            if not np.isfinite(value):
+                raise InputError(f"particle table {path}, line {line}: {column} is {value}")
+            values.append(value)
+    count = len(records)
+    return ParticleTable(
+        instance=np.array(columns["instance"], dtype=np.int64),
+        class_name=np.array([record["class"] for record in records], dtype=np.str_),
+        class_id=np.array(columns["class_id"], dtype=np.int64),
+        centre_A=np.array([columns["x_A"], columns["y_A"], columns["z_A"]], dtype=np.float64)
+        .T.reshape(count, 3)
+        .copy(),
+        rotation=np.array([columns[name] for name in _ROTATION], dtype=np.float64)
+        .T.reshape(count, 3, 3)
+        .copy(),
+        radius_A=np.array(columns["radius_A"], dtype=np.float64),
+        variant=np.array([int(record["variant"]) for record in records], dtype=np.int64),
+    )

@@ -1,0 +1,145 @@
+"""Built-in particle classes that need no file.
+
+Each is a rigid arrangement of smooth blobs with the contrast of protein in ice. None has a rotational or a
+mirror symmetry, so that orientation and handedness can always be told from the density, and their diameters
+differ clearly from one another.
+"""
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faket_dask.specimen.template import OVERSAMPLING, Template, centred_template
+
+_Blob = tuple[float, float, float, float, float]
+
+
+def _ring(count: int, radius: float, z: float, blob_radius: float, volts: float) -> tuple[_Blob, ...]:
+    angles = 2 * np.pi * np.arange(count) / count
+    return tuple((radius * np.cos(a), radius * np.sin(a), z, blob_radius, volts) for a in angles)
+
+
+# Diameter in Å, then blobs (x, y, z, radius, volts over ice); lengths in units that are scaled to the
+# diameter.
+PHANTOMS: dict[str, tuple[float, tuple[_Blob, ...]]] = {
+    "comma": (
+        80.0,
+        ((0, 0, 0, 12, 2.6), (9, 5, 2, 10, 2.3), (13, 15, 6, 8, 2.8), (-6, -8, 7, 8, 2.2)),
+    ),
+    "boot": (
+        110.0,
+        (
+            (0, 0, 12, 10, 2.4),
+            (0, 0, 0, 11, 2.7),
+            (11, 2, -6, 10, 2.5),
+            (21, 6, -9, 8, 2.9),
+            (-6, 11, 8, 7, 2.3),
+        ),
+    ),
+    "propeller": (
+        140.0,
+        (
+            (0, 0, 0, 11, 2.8),
+            (15, 0, 3, 10, 2.4),
+            (-8, 14, -2, 9, 2.6),
+            (-9, -15, 6, 8, 2.3),
+            (0, 4, 13, 8, 2.9),
+        ),
+    ),
+    "lantern": (
+        180.0,
+        (
+            *_ring(6, 11.0, -9.0, 7.5, 2.5),
+            *_ring(6, 11.0, 0.0, 7.5, 2.5),
+            *_ring(6, 11.0, 9.0, 7.5, 2.5),
+            (0, 0, 21, 10, 2.8),
+            (13, 6, 23, 8, 2.4),
+            (18, -8, -14, 7, 2.9),
+        ),
+    ),
+    "anvil": (
+        220.0,
+        (
+            (0, 0, -12, 14, 2.7),
+            (0, 0, 4, 10, 2.4),
+            (-14, 0, 14, 12, 2.6),
+            (2, 3, 15, 11, 2.5),
+            (17, 5, 13, 11, 2.8),
+            (28, 13, 8, 8, 2.3),
+        ),
+    ),
+    "two_lobes": (
+        260.0,
+        (
+            (0, 0, 0, 20, 2.8),
+            (14, 10, 6, 13, 2.9),
+            (-5, 4, 26, 14, 2.5),
+            (9, -9, 27, 10, 2.4),
+            (-20, -8, 4, 9, 2.6),
+            (6, 24, -4, 8, 2.3),
+        ),
+    ),
+    "coil": (
+        300.0,
+        tuple(
+            (16.0 * np.cos(0.55 * k), 16.0 * np.sin(0.55 * k), 4.2 * k - 34.0, 9.0 + 0.25 * k, 2.3 + 0.04 * k)
+            for k in range(16)
+        ),
+    ),
+}
+
+
+def _blobs(name: str) -> NDArray[np.float64]:
+    diameter, blobs = PHANTOMS[name]
+    spheres = np.array(blobs, dtype=np.float64)
+    middle = (spheres[:, :3] * spheres[:, 3:4] ** 3).sum(axis=0) / (spheres[:, 3] ** 3).sum()
+    spheres[:, :3] -= middle
+    spheres[:, :4] *= 0.5 * diameter / (np.linalg.norm(spheres[:, :3], axis=1) + spheres[:, 3]).max()
+    return spheres
+
+
+def _sample(
+    offset_A: NDArray[np.float64], spheres: NDArray[np.float64], size: int, voxel_size_A: float, edge_A: float
+) -> NDArray[np.float32]:
+    axis = (np.arange(size) - size // 2) * voxel_size_A
+    vacancy = np.ones((size, size, size))
+    weight = np.zeros_like(vacancy)
+    potential = np.zeros_like(vacancy)
+    for x, y, z, radius, volts in spheres:
+        distance = np.sqrt(
+            ((axis + offset_A[0] - x) ** 2)[None, None, :]
+            + ((axis + offset_A[1] - y) ** 2)[None, :, None]
+            + ((axis + offset_A[2] - z) ** 2)[:, None, None]
+        )
+        ramp = np.clip(0.5 + (radius - distance) / edge_A, 0.0, 1.0)
+        inside = ramp * ramp * (3 - 2 * ramp)
+        vacancy *= 1 - inside
+        weight += inside
+        potential += volts * inside
+    return ((1 - vacancy) * potential / np.maximum(weight, 1e-12)).astype(np.float32)
+
+
+def phantom_template(name: str, voxel_size_A: float) -> Template:
+    """Template of a built-in phantom.
+
+    Parameters
+    ----------
+    name
+        A key of :data:`PHANTOMS`.
+    voxel_size_A
+        Edge of the specimen's voxels in Å; the template is sampled twice as finely.
+
+    Returns
+    -------
+    template
+        Density in volts over ice, about the centroid of its labelled part.
+    """
+    spheres = _blobs(name)
+    fine = voxel_size_A / OVERSAMPLING
+    # The edge is what the specimen's sampling can carry, and never sharper than a protein's surface.
+    edge = max(1.5 * voxel_size_A, 6.0)
+    reach = 0.5 * PHANTOMS[name][0] * 1.15 + edge
+    size = 2 * (int(np.ceil(reach / fine)) + 2)
+    sample = partial(_sample, spheres=spheres, size=size, voxel_size_A=fine, edge_A=edge)
+    return centred_template(name, sample, fine)

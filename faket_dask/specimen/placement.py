@@ -1,0 +1,228 @@
+"""One draw from a recipe: what lies where.
+
+Vesicles and sheets come first, then what sits on them, then everything else from large to small; a large
+object finds no room among small ones. The table lists them in the order of rendering instead, in which
+particles displace the membrane that they sit in.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faket_dask.errors import InputError
+from faket_dask.specimen import membrane
+from faket_dask.specimen.orientation import standing_rotation, uniform_rotations
+from faket_dask.specimen.packing import PackingError, SpherePacking
+from faket_dask.specimen.particles import ParticleTable, particle_table
+from faket_dask.specimen.recipe import FIDUCIAL, SHEET, VESICLE, Recipe, Species, draw
+from faket_dask.specimen.sources import load_template
+from faket_dask.specimen.template import Template
+
+_Row = tuple[str, int, NDArray[np.float64], NDArray[np.float64], float, int]
+
+_MEMBRANE_PLACES = 2000
+
+
+def check_fits(recipe: Recipe) -> None:
+    """Check that each object fits into the empty volume in every orientation.
+
+    Raises
+    ------
+    InputError
+        Naming the first class that is larger than the volume, and both sizes.
+    """
+    smallest = min(recipe.extent)
+    sizes = [
+        (species.name, 2 * load_template(species, conformation, recipe.voxel_size_A).radius_A)
+        for species in recipe.species
+        for conformation in range(len(species.sources))
+    ]
+    for name, group, widening in (
+        (VESICLE, recipe.vesicles, 1 + (recipe.vesicles.deformation if recipe.vesicles else 0)),
+        (SHEET, recipe.sheets, float(np.hypot(1, recipe.sheets.bend if recipe.sheets else 0))),
+    ):
+        if group is not None:
+            radius = group.radius_A[1] if isinstance(group.radius_A, tuple) else group.radius_A
+            sizes.append((name, 2 * (radius * widening + membrane.HALF_THICKNESS_A)))
+    if recipe.fiducials is not None:
+        diameter = recipe.fiducials.diameter_A
+        sizes.append((FIDUCIAL, diameter[1] if isinstance(diameter, tuple) else diameter))
+    for name, size in sizes:
+        if size > smallest:
+            raise InputError(
+                f"specimen: '{name}' is up to {size:.0f} Å across and the volume only {smallest:.0f} Å in "
+                f"its smallest direction (shape z, y, x {recipe.shape} at {recipe.voxel_size_A:g} Å); "
+                "enlarge the volume or choose smaller objects"
+            )
+
+
+def place(recipe: Recipe, rng: np.random.Generator) -> ParticleTable:
+    """Draw counts, conformations, orientations and places.
+
+    Parameters
+    ----------
+    recipe
+        What to place.
+    rng
+        Source of all randomness of the specimen.
+
+    Returns
+    -------
+    table
+        Rows in the order of rendering: vesicles, sheets, particles in the order of the recipe, fiducials.
+
+    Raises
+    ------
+    InputError
+        If an object is larger than the volume.
+    PackingError
+        If the requested number does not fit.
+    """
+    check_fits(recipe)
+    gap = max(recipe.spacing_A, recipe.voxel_size_A)
+    membrane_rows = _place_membranes(recipe, gap, rng)
+    membranes = membranes_of(recipe, membrane_rows)
+    packing = SpherePacking(recipe.extent, gap, membranes, membrane.HALF_THICKNESS_A)
+
+    order: list[tuple[float, int, Species | None]] = []
+    rows: dict[int, list[_Row]] = {}
+    for index, species in enumerate(recipe.species):
+        rows[index] = []
+        largest = max(
+            load_template(species, conformation, recipe.voxel_size_A).radius_A
+            for conformation in range(len(species.sources))
+        )
+        order.append((np.inf if species.on_membrane else largest, index, species))
+    fiducials = len(recipe.species)
+    rows[fiducials] = []
+    if recipe.fiducials is not None:
+        order.append((draw(recipe.fiducials.diameter_A, np.random.default_rng(0)) / 2, fiducials, None))
+    for _, index, group in sorted(order, key=lambda entry: (-entry[0], entry[1])):
+        if group is None:
+            rows[index] = _place_fiducials(recipe, packing, rng)
+        else:
+            rows[index] = _place_species(recipe, group, packing, rng)
+    return particle_table(membrane_rows + [row for index in sorted(rows) for row in rows[index]])
+
+
+def membranes_of(recipe: Recipe, rows: list[_Row]) -> NDArray[np.float64]:
+    """Surfaces ``(m, PARAMETERS)`` of the vesicles and sheets among some rows."""
+    surfaces = [
+        membrane_surface(recipe, name, centre, rotation, radius, variant)
+        for name, _, centre, rotation, radius, variant in rows
+    ]
+    return np.array(surfaces).reshape(-1, membrane.PARAMETERS)
+
+
+def membrane_surface(
+    recipe: Recipe,
+    name: str,
+    centre_A: NDArray[np.float64],
+    rotation: NDArray[np.float64],
+    radius_A: float,
+    variant: int,
+) -> NDArray[np.float64]:
+    """Surface of one vesicle or sheet, as :func:`faket_dask.specimen.membrane.membrane_row` has it."""
+    if name == VESICLE:
+        assert recipe.vesicles is not None
+        return membrane.membrane_row(
+            membrane.CLOSED, centre_A, rotation, radius_A, variant, recipe.vesicles.deformation
+        )
+    assert recipe.sheets is not None
+    return membrane.membrane_row(membrane.OPEN, centre_A, rotation, radius_A, variant, recipe.sheets.bend)
+
+
+def _place_membranes(recipe: Recipe, gap_A: float, rng: np.random.Generator) -> list[_Row]:
+    """Vesicles and sheets, apart from one another by their bounding spheres, vesicles first."""
+    nothing = np.empty((0, membrane.PARAMETERS))
+    packing = SpherePacking(recipe.extent, gap_A, nothing, 0.0)
+    rows: list[_Row] = []
+    for name, group in ((VESICLE, recipe.vesicles), (SHEET, recipe.sheets)):
+        if group is None:
+            continue
+        requested = recipe.draw_count(group, rng)
+        radii = sorted((draw(group.radius_A, rng) for _ in range(requested)), reverse=True)
+        for placed, radius in enumerate(radii):
+            rotation = uniform_rotations(1, rng)[0]
+            variant = int(rng.integers(2**31))
+            surface = membrane_surface(recipe, name, np.zeros(3), rotation, radius, variant)
+            sphere = np.array([[0.0, 0.0, 0.0, membrane.bounding_radius(surface)]])
+            centre = packing.find_place(sphere, rng)
+            if centre is None:
+                raise _failure(name, requested, placed, packing)
+            packing.add(sphere, centre)
+            rows.append((name, recipe.class_ids[name], centre, rotation, radius, variant))
+    return rows
+
+
+def _place_species(
+    recipe: Recipe, species: Species, packing: SpherePacking, rng: np.random.Generator
+) -> list[_Row]:
+    requested = recipe.draw_count(species, rng)
+    if requested and species.on_membrane and not len(packing.membranes):
+        raise PackingError(
+            species.name, requested, 0, 0.0, "no vesicle or sheet was drawn; give them a smallest count of 1"
+        )
+    conformations = rng.integers(len(species.sources), size=requested)
+    rotations = uniform_rotations(requested, rng)
+    class_id = recipe.class_ids.get(species.name, 0) if species.labelled else 0
+    rows: list[_Row] = []
+    for conformation, rotation in zip(conformations, rotations, strict=True):
+        template = load_template(species, int(conformation), recipe.voxel_size_A)
+        if species.on_membrane:
+            found = _place_on_membrane(species, template, packing, rng)
+        else:
+            shape = _turned(template, rotation)
+            centre = packing.find_place(shape, rng)
+            found = None if centre is None else (centre, rotation, shape)
+        if found is None:
+            raise _failure(species.name, requested, len(rows), packing)
+        centre, rotation, shape = found
+        packing.add(shape, centre)
+        rows.append((species.name, class_id, centre, rotation, template.radius_A, int(conformation)))
+    return rows
+
+
+def _place_on_membrane(
+    species: Species, template: Template, packing: SpherePacking, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
+    """Centre, rotation and turned spheres, or nothing; membranes are chosen by their area."""
+    share = packing.membranes[:, 13] ** 2
+    share /= share.sum()
+    for _ in range(_MEMBRANE_PLACES):
+        index = int(rng.choice(len(share), p=share))
+        point, normal = membrane.surface_point(packing.membranes[index], rng)
+        rotation = standing_rotation(normal, rng.uniform(0, 2 * np.pi))
+        shape = _turned(template, rotation)
+        centre = point + species.membrane_offset_A * normal
+        if packing.is_free(shape, centre, index):
+            return centre, rotation, shape
+    return None
+
+
+def _place_fiducials(recipe: Recipe, packing: SpherePacking, rng: np.random.Generator) -> list[_Row]:
+    assert recipe.fiducials is not None
+    requested = recipe.draw_count(recipe.fiducials, rng)
+    diameters = sorted((draw(recipe.fiducials.diameter_A, rng) for _ in range(requested)), reverse=True)
+    rows: list[_Row] = []
+    for diameter in diameters:
+        shape = np.array([[0.0, 0.0, 0.0, diameter / 2]])
+        centre = packing.find_place(shape, rng)
+        if centre is None:
+            raise _failure(FIDUCIAL, requested, len(rows), packing)
+        packing.add(shape, centre)
+        rows.append((FIDUCIAL, recipe.class_ids[FIDUCIAL], centre, np.eye(3), diameter / 2, 0))
+    return rows
+
+
+def _turned(template: Template, rotation: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.column_stack((template.spheres_A[:, :3] @ rotation.T, template.spheres_A[:, 3]))
+
+
+def _failure(name: str, requested: int, placed: int, packing: SpherePacking) -> PackingError:
+    return PackingError(
+        name,
+        requested,
+        placed,
+        packing.occupied_fraction(),
+        "ask for fewer or smaller objects, or enlarge the volume",
+    )

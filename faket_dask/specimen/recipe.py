@@ -1,0 +1,267 @@
+"""What a specimen is made of, before anything is drawn.
+
+A recipe is plain data: it names what is in the ice and in which numbers and sizes, as values or as ranges. A
+particle table (:mod:`faket_dask.specimen.placement`) is one draw from it, and blocks of density and labels
+(:mod:`faket_dask.specimen.render`) follow from the two without any further randomness.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from faket_dask.errors import InputError
+from faket_dask.specimen.phantoms import PHANTOMS
+
+VESICLE = "vesicle"
+SHEET = "sheet"
+FIDUCIAL = "fiducial"
+RESERVED_NAMES = (VESICLE, FIDUCIAL, SHEET)
+
+Count = int | tuple[int, int]
+Amount = float | tuple[float, float]
+
+
+def _interval(value: Amount, what: str, smallest: float = 0.0) -> tuple[float, float]:
+    low, high = value if isinstance(value, tuple) else (value, value)
+    if not (math.isfinite(low) and math.isfinite(high) and smallest <= low <= high):
+        raise InputError(f"{what} is {value}; give one number, or (smallest, largest), from {smallest:g} up")
+    return low, high
+
+
+def _whole(value: Count, what: str) -> tuple[int, int]:
+    low, high = _interval(value, what)
+    if low != int(low) or high != int(high):
+        raise InputError(f"{what} is {value}; counts are whole numbers")
+    return int(low), int(high)
+
+
+@dataclass(frozen=True)
+class Species:
+    """One class of particle.
+
+    Parameters
+    ----------
+    name
+        The class, as it appears in tables and label maps.
+    sources
+        One entry per conformation: a built-in phantom's name, or the path of a structure (PDB, mmCIF) or of a
+        density map (MRC). Conformations are equally likely.
+    count
+        Particles per specimen, one number or (smallest, largest), both included.
+    density_per_um3
+        Particles per cubic micrometre of the volume instead of a count, one number or (smallest, largest).
+    labelled
+        False for crowding: the particles are imaged, and absent from masks and from the class list.
+    on_membrane
+        True: sits on vesicles and sheets, its z axis along the outward normal.
+    membrane_offset_A
+        Height of the particle's centre over the middle of the bilayer, in Å.
+    assembly
+        Biological assembly of a structure file: its name, ``None`` for the first where the file lists any,
+        ``"asymmetric unit"`` for the coordinates as they stand.
+    map_potential_V
+        Mean potential inside a density map over that of ice, in volts: maps come in arbitrary units.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    count: Count | None = None
+    density_per_um3: Amount | None = None
+    labelled: bool = True
+    on_membrane: bool = False
+    membrane_offset_A: float = 0.0
+    assembly: str | None = None
+    map_potential_V: float = 3.0
+
+    def __post_init__(self) -> None:
+        where = f"species '{self.name}'"
+        if not self.name or self.name in RESERVED_NAMES:
+            raise InputError(f"{where}: the names {', '.join(RESERVED_NAMES)} are taken; choose another")
+        if not self.sources:
+            raise InputError(f"{where} has no source; give a built-in phantom or a file")
+        for source in self.sources:
+            if source not in PHANTOMS and not Path(source).is_file():
+                raise InputError(
+                    f"{where}: '{source}' is neither a file nor a built-in phantom ({', '.join(PHANTOMS)})"
+                )
+        if (self.count is None) == (self.density_per_um3 is None):
+            raise InputError(f"{where}: give exactly one of count and density_per_um3")
+        if self.count is not None:
+            _whole(self.count, f"{where}: count")
+        if self.density_per_um3 is not None:
+            _interval(self.density_per_um3, f"{where}: density_per_um3")
+        if not self.map_potential_V > 0:
+            raise InputError(f"{where}: map_potential_V is {self.map_potential_V}; it must be positive")
+
+
+@dataclass(frozen=True)
+class Vesicles:
+    """Closed lipid membranes.
+
+    Parameters
+    ----------
+    count
+        Vesicles per specimen, one number or (smallest, largest).
+    radius_A
+        Radius of the middle of the bilayer, in Å, one number or (smallest, largest).
+    deformation
+        Relative departure from a sphere, 0 to 0.2.
+    """
+
+    count: Count
+    radius_A: Amount = (250.0, 450.0)
+    deformation: float = 0.1
+
+    def __post_init__(self) -> None:
+        _whole(self.count, "vesicles: count")
+        _interval(self.radius_A, "vesicles: radius_A", 100.0)
+        if not 0 <= self.deformation <= 0.2:
+            raise InputError(f"vesicles: deformation is {self.deformation}; it lies between 0 and 0.2")
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """Open lipid membranes: curved round patches.
+
+    Parameters
+    ----------
+    count
+        Sheets per specimen, one number or (smallest, largest).
+    radius_A
+        Radius of the patch, in Å, one number or (smallest, largest).
+    bend
+        Height of the rim over the middle as a fraction of the radius, at most, 0 to 0.5.
+    """
+
+    count: Count
+    radius_A: Amount = (250.0, 500.0)
+    bend: float = 0.3
+
+    def __post_init__(self) -> None:
+        _whole(self.count, "sheets: count")
+        _interval(self.radius_A, "sheets: radius_A", 100.0)
+        if not 0 <= self.bend <= 0.5:
+            raise InputError(f"sheets: bend is {self.bend}; it lies between 0 and 0.5")
+
+
+@dataclass(frozen=True)
+class Fiducials:
+    """Gold beads.
+
+    Parameters
+    ----------
+    count
+        Beads per specimen, one number or (smallest, largest).
+    diameter_A
+        Diameter in Å, one number or (smallest, largest).
+    """
+
+    count: Count
+    diameter_A: Amount = (90.0, 110.0)
+
+    def __post_init__(self) -> None:
+        _whole(self.count, "fiducials: count")
+        _interval(self.diameter_A, "fiducials: diameter_A", 10.0)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A specimen before anything is drawn.
+
+    Parameters
+    ----------
+    shape
+        Voxels ``(z, y, x)`` of the volume; its z extent is the slab.
+    voxel_size_A
+        Edge of a voxel in Å.
+    species
+        Particle classes, in the order of their labels.
+    vesicles, sheets, fiducials
+        What else is in the ice, if anything.
+    ice_texture
+        Strength of the density fluctuations of amorphous ice; 1 is the physical one, 0 none.
+    spacing_A
+        Smallest gap between two objects, in Å; at least one voxel is kept.
+
+    Raises
+    ------
+    InputError
+        For impossible shapes, sizes, counts, or repeated names, and where nothing at all is requested.
+    """
+
+    shape: tuple[int, int, int]
+    voxel_size_A: float
+    species: tuple[Species, ...] = ()
+    vesicles: Vesicles | None = None
+    sheets: Sheets | None = None
+    fiducials: Fiducials | None = None
+    ice_texture: float = 1.0
+    spacing_A: float = 0.0
+
+    def __post_init__(self) -> None:
+        if len(self.shape) != 3 or any(n != int(n) or n < 2 for n in self.shape):
+            raise InputError(f"specimen shape is {self.shape}; give (z, y, x) in voxels, each at least 2")
+        if not (math.isfinite(self.voxel_size_A) and self.voxel_size_A > 0):
+            raise InputError(f"specimen voxel size is {self.voxel_size_A}; it must be positive, in Å")
+        if not (self.ice_texture >= 0 and self.spacing_A >= 0):
+            raise InputError("specimen: ice_texture and spacing_A must not be negative")
+        names = [species.name for species in self.species]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise InputError(f"specimen: class {', '.join(repeated)} is listed more than once")
+        if len(self.class_ids) > 255:
+            raise InputError(f"specimen: {len(self.class_ids)} classes do not fit an 8-bit class mask")
+        if not any(self.largest_counts()):
+            raise InputError("specimen: zero particles are requested; give at least one class a count")
+        if any(species.on_membrane for species in self.species) and not (self.vesicles or self.sheets):
+            raise InputError("specimen: a class sits on membranes, and there are neither vesicles nor sheets")
+
+    @property
+    def class_ids(self) -> dict[str, int]:
+        """Label of every class: 1, 2, … in the given order, then vesicle, fiducial, sheet; 0: background."""
+        names = [species.name for species in self.species if species.labelled]
+        names += [VESICLE] * (self.vesicles is not None)
+        names += [FIDUCIAL] * (self.fiducials is not None)
+        names += [SHEET] * (self.sheets is not None)
+        return {name: index for index, name in enumerate(names, start=1)}
+
+    @property
+    def extent(self) -> tuple[float, float, float]:
+        """Distance ``(x, y, z)`` in Å between the centres of opposite corner voxels."""
+        z, y, x = self.shape
+        return (x - 1) * self.voxel_size_A, (y - 1) * self.voxel_size_A, (z - 1) * self.voxel_size_A
+
+    @property
+    def volume_um3(self) -> float:
+        """Volume in cubic micrometres."""
+        return float(math.prod(self.shape)) * self.voxel_size_A**3 * 1e-12
+
+    def largest_counts(self) -> Iterable[int]:
+        """Most objects that each entry can ask for, in the order species, vesicles, sheets, fiducials."""
+        for species in self.species:
+            yield self.count_range(species)[1]
+        for group in (self.vesicles, self.sheets, self.fiducials):
+            yield 0 if group is None else _whole(group.count, "count")[1]
+
+    def count_range(self, group: Species | Vesicles | Sheets | Fiducials) -> tuple[int, int]:
+        """Fewest and most objects that one entry asks for."""
+        if group.count is not None:
+            return _whole(group.count, "count")
+        assert isinstance(group, Species)
+        assert group.density_per_um3 is not None
+        low, high = _interval(group.density_per_um3, "density_per_um3")
+        return round(low * self.volume_um3), round(high * self.volume_um3)
+
+    def draw_count(self, group: Species | Vesicles | Sheets | Fiducials, rng: np.random.Generator) -> int:
+        """Draw the number of objects of one entry for one specimen."""
+        low, high = self.count_range(group)
+        return int(rng.integers(low, high, endpoint=True))
+
+
+def draw(value: Amount, rng: np.random.Generator) -> float:
+    """One number from a value or a range, uniformly."""
+    low, high = value if isinstance(value, tuple) else (value, value)
+    return float(rng.uniform(low, high))

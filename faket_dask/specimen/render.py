@@ -1,0 +1,263 @@
+"""Blocks of y of density and labels.
+
+Whatever is in a voxel follows from the recipe, the table and the voxel's place in the whole volume, never
+from the block that it is computed in: any blocking gives the same bytes. Objects are rendered in the order
+of the table. Each displaces what was there before (ice, or the membrane that it sits in) as far as it fills
+a voxel.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from faket_dask.errors import InputError
+from faket_dask.specimen import membrane
+from faket_dask.specimen.ice import ice_texture
+from faket_dask.specimen.particles import ParticleTable
+from faket_dask.specimen.placement import membrane_surface
+from faket_dask.specimen.recipe import FIDUCIAL, SHEET, VESICLE, Recipe
+from faket_dask.specimen.sources import load_template
+from faket_dask.specimen.template import BLUR
+
+# Mean inner potential of gold (about 26 V, Goswami & Jasuja 1992, and others) less that of ice.
+GOLD_V = 22.0
+
+_PROFILE_STEP_A = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Density and labels of consecutive y slices, axes ``(z, y, x)``.
+
+    Parameters
+    ----------
+    density
+        float32, volts over vitreous ice; dense is positive.
+    class_mask
+        uint8, class ids, 0 background.
+    instance_mask
+        uint16, instance numbers, 0 background.
+    """
+
+    density: NDArray[np.float32]
+    class_mask: NDArray[np.uint8]
+    instance_mask: NDArray[np.uint16]
+
+
+def render_block(recipe: Recipe, table: ParticleTable, y_start: int, y_stop: int) -> Block:
+    """Density and labels of the slices ``y_start <= y < y_stop``.
+
+    Parameters
+    ----------
+    recipe
+        What the table was drawn from.
+    table
+        What lies where.
+    y_start, y_stop
+        Slices of the volume, ``0 <= y_start < y_stop <= shape[1]``.
+
+    Returns
+    -------
+    block
+        Arrays of shape ``(z, y_stop - y_start, x)``.
+
+    Raises
+    ------
+    InputError
+        If the slices lie outside the volume, or the table names a class that the recipe does not have, or
+        more instances than a 16-bit mask can tell apart.
+    """
+    depth, height, width = recipe.shape
+    if not 0 <= y_start < y_stop <= height:
+        raise InputError(f"slices {y_start} to {y_stop} are not within the specimen's {height} slices of y")
+    if len(table) and table.instance.max() > np.iinfo(np.uint16).max:
+        raise InputError(f"{table.instance.max()} instances do not fit a 16-bit mask; use fewer particles")
+    shape = (depth, y_stop - y_start, width)
+    if recipe.ice_texture > 0:
+        density = ice_texture(shape, y_start, recipe.voxel_size_A, recipe.ice_texture, table.seed())
+    else:
+        density = np.zeros(shape, np.float32)
+    block = Block(density, np.zeros(shape, np.uint8), np.zeros(shape, np.uint16))
+
+    by_name = {species.name: species for species in recipe.species}
+    profile = membrane.bilayer_profile(BLUR * recipe.voxel_size_A, _PROFILE_STEP_A)
+    for row in range(len(table)):
+        name = str(table.class_name[row])
+        centre, radius = table.centre_A[row], float(table.radius_A[row])
+        rotation, variant = table.rotation[row], int(table.variant[row])
+        target = (
+            block.density,
+            block.class_mask,
+            block.instance_mask,
+            y_start,
+            recipe.voxel_size_A,
+            np.uint8(table.class_id[row]),
+            np.uint16(table.instance[row]),
+        )
+        if name in by_name:
+            template = load_template(by_name[name], variant, recipe.voxel_size_A)
+            if _misses(centre[1], template.support_A, recipe.voxel_size_A, y_start, y_stop):
+                continue
+            _add_particle(
+                *target,
+                centre,
+                np.ascontiguousarray(rotation.T),
+                template.density,
+                template.voxel_size_A,
+                template.level_V,
+                template.support_A,
+            )
+        elif (name == VESICLE and recipe.vesicles) or (name == SHEET and recipe.sheets):
+            surface = membrane_surface(recipe, name, centre, rotation, radius, variant)
+            reach = membrane.bounding_radius(surface) + len(profile) * _PROFILE_STEP_A
+            if not _misses(centre[1], reach, recipe.voxel_size_A, y_start, y_stop):
+                _add_membrane(*target, centre, reach, surface, profile)
+        elif name == FIDUCIAL:
+            if not _misses(centre[1], radius + recipe.voxel_size_A, recipe.voxel_size_A, y_start, y_stop):
+                _add_bead(*target, centre, radius)
+        else:
+            raise InputError(
+                f"the particle table has a '{name}' that the specimen does not: it knows "
+                f"{', '.join([*by_name, *recipe.class_ids])}"
+            )
+    return block
+
+
+def _misses(y_A: float, reach_A: float, voxel_size_A: float, y_start: int, y_stop: int) -> bool:
+    return (y_A + reach_A) < y_start * voxel_size_A or (y_A - reach_A) > (y_stop - 1) * voxel_size_A
+
+
+@njit(cache=True, nogil=True)
+def _first(position: float, reach: float) -> int:
+    return max(0, int(np.ceil(position - reach)))
+
+
+@njit(cache=True, nogil=True)
+def _last(position: float, reach: float, count: int) -> int:
+    return min(count - 1, int(np.floor(position + reach)))
+
+
+@njit(cache=True, nogil=True)
+def _add_particle(
+    density: NDArray[np.float32],
+    class_mask: NDArray[np.uint8],
+    instance_mask: NDArray[np.uint16],
+    y_start: int,
+    voxel_A: float,
+    class_id: np.uint8,
+    instance: np.uint16,
+    centre_A: NDArray[np.float64],
+    to_particle: NDArray[np.float64],
+    template: NDArray[np.float32],
+    template_voxel_A: float,
+    level_V: float,
+    support_A: float,
+) -> None:
+    """Trilinear interpolation of the template at each voxel, turned back into the particle's frame."""
+    depth, height, width = density.shape
+    middle = template.shape[0] // 2
+    last = template.shape[0] - 1
+    cx, cy, cz = centre_A[0] / voxel_A, centre_A[1] / voxel_A, centre_A[2] / voxel_A
+    reach = support_A / voxel_A
+    matrix = to_particle * (voxel_A / template_voxel_A)
+    for z in range(_first(cz, reach), _last(cz, reach, depth) + 1):
+        dz = z - cz
+        for y in range(
+            max(y_start, _first(cy, reach)), min(y_start + height - 1, _last(cy, reach, 2**31)) + 1
+        ):
+            dy = y - cy
+            rest = reach * reach - dz * dz - dy * dy
+            if rest < 0:
+                continue
+            half = np.sqrt(rest)
+            for x in range(_first(cx, half), _last(cx, half, width) + 1):
+                dx = x - cx
+                u = matrix[0, 0] * dx + matrix[0, 1] * dy + matrix[0, 2] * dz + middle
+                v = matrix[1, 0] * dx + matrix[1, 1] * dy + matrix[1, 2] * dz + middle
+                w = matrix[2, 0] * dx + matrix[2, 1] * dy + matrix[2, 2] * dz + middle
+                if u < 0 or v < 0 or w < 0 or u >= last or v >= last or w >= last:
+                    continue
+                i, j, k = int(w), int(v), int(u)
+                fw, fv, fu = w - i, v - j, u - k
+                front = (1 - fv) * ((1 - fu) * template[i, j, k] + fu * template[i, j, k + 1]) + fv * (
+                    (1 - fu) * template[i, j + 1, k] + fu * template[i, j + 1, k + 1]
+                )
+                back = (1 - fv) * ((1 - fu) * template[i + 1, j, k] + fu * template[i + 1, j, k + 1]) + fv * (
+                    (1 - fu) * template[i + 1, j + 1, k] + fu * template[i + 1, j + 1, k + 1]
+                )
+                value = (1 - fw) * front + fw * back
+                cover = min(1.0, max(0.0, 0.5 * value / level_V))
+                here = y - y_start
+                density[z, here, x] = density[z, here, x] * (1 - cover) + value
+                if value >= level_V:
+                    class_mask[z, here, x] = class_id
+                    instance_mask[z, here, x] = instance
+
+
+@njit(cache=True, nogil=True)
+def _add_membrane(
+    density: NDArray[np.float32],
+    class_mask: NDArray[np.uint8],
+    instance_mask: NDArray[np.uint16],
+    y_start: int,
+    voxel_A: float,
+    class_id: np.uint8,
+    instance: np.uint16,
+    centre_A: NDArray[np.float64],
+    reach_A: float,
+    surface: NDArray[np.float64],
+    profile: NDArray[np.float64],
+) -> None:
+    depth, height, width = density.shape
+    cx, cy, cz = centre_A[0] / voxel_A, centre_A[1] / voxel_A, centre_A[2] / voxel_A
+    reach = reach_A / voxel_A
+    for z in range(_first(cz, reach), _last(cz, reach, depth) + 1):
+        for y in range(
+            max(y_start, _first(cy, reach)), min(y_start + height - 1, _last(cy, reach, 2**31)) + 1
+        ):
+            for x in range(_first(cx, reach), _last(cx, reach, width) + 1):
+                distance = abs(membrane.surface_distance(surface, x * voxel_A, y * voxel_A, z * voxel_A))
+                steps = distance / _PROFILE_STEP_A
+                if steps >= profile.shape[0] - 1:
+                    continue
+                step = int(steps)
+                value = profile[step] + (steps - step) * (profile[step + 1] - profile[step])
+                cover = min(1.0, max(0.0, 0.5 + (membrane.HALF_THICKNESS_A - distance) / voxel_A))
+                here = y - y_start
+                density[z, here, x] = density[z, here, x] * (1 - cover) + value
+                if distance <= membrane.HALF_THICKNESS_A:
+                    class_mask[z, here, x] = class_id
+                    instance_mask[z, here, x] = instance
+
+
+@njit(cache=True, nogil=True)
+def _add_bead(
+    density: NDArray[np.float32],
+    class_mask: NDArray[np.uint8],
+    instance_mask: NDArray[np.uint16],
+    y_start: int,
+    voxel_A: float,
+    class_id: np.uint8,
+    instance: np.uint16,
+    centre_A: NDArray[np.float64],
+    radius_A: float,
+) -> None:
+    depth, height, width = density.shape
+    cx, cy, cz = centre_A[0] / voxel_A, centre_A[1] / voxel_A, centre_A[2] / voxel_A
+    radius = radius_A / voxel_A
+    reach = radius + 0.5
+    for z in range(_first(cz, reach), _last(cz, reach, depth) + 1):
+        for y in range(
+            max(y_start, _first(cy, reach)), min(y_start + height - 1, _last(cy, reach, 2**31)) + 1
+        ):
+            for x in range(_first(cx, reach), _last(cx, reach, width) + 1):
+                distance = np.sqrt((x - cx) ** 2 + (y - cy) ** 2 + (z - cz) ** 2)
+                cover = min(1.0, max(0.0, 0.5 + radius - distance))
+                if cover > 0:
+                    here = y - y_start
+                    density[z, here, x] = density[z, here, x] * (1 - cover) + GOLD_V * cover
+                    if distance <= radius:
+                        class_mask[z, here, x] = class_id
+                        instance_mask[z, here, x] = instance

@@ -1,0 +1,75 @@
+"""From the name of a source to the template of a particle."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from faket_dask.errors import InputError
+from faket_dask.specimen.density_map import map_template
+from faket_dask.specimen.phantoms import PHANTOMS, phantom_template
+from faket_dask.specimen.recipe import Species
+from faket_dask.specimen.structure import structure_template
+from faket_dask.specimen.template import Template
+
+STRUCTURE_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif")
+MAP_SUFFIXES = (".mrc", ".map", ".ccp4", ".rec")
+
+
+def load_template(species: Species, conformation: int, voxel_size_A: float) -> Template:
+    """Template of one conformation of a class, kept for as long as the process lives.
+
+    Parameters
+    ----------
+    species
+        The class.
+    conformation
+        Index into its sources.
+    voxel_size_A
+        Edge of the specimen's voxels in Å.
+
+    Raises
+    ------
+    InputError
+        If there is no such conformation, or its file cannot be read or holds nothing denser than ice.
+    """
+    if not 0 <= conformation < len(species.sources):
+        raise InputError(
+            f"species '{species.name}' has {len(species.sources)} conformations, and number {conformation} "
+            "is asked for"
+        )
+    source = species.sources[conformation]
+    if source in PHANTOMS:
+        return _phantom(source, voxel_size_A)
+    path = Path(source)
+    stamp = path.stat().st_mtime_ns if path.exists() else 0
+    kind = _kind(path)
+    try:
+        if kind in STRUCTURE_SUFFIXES:
+            return _structure(path, stamp, voxel_size_A, species.assembly)
+        if kind in MAP_SUFFIXES:
+            return _map(path, stamp, voxel_size_A, species.map_potential_V)
+    except InputError as error:
+        raise InputError(f"species '{species.name}': {error}") from error
+    raise InputError(
+        f"species '{species.name}': '{source}' is neither a structure ({', '.join(STRUCTURE_SUFFIXES)}, "
+        f"may be gzipped) nor a map ({', '.join(MAP_SUFFIXES)})"
+    )
+
+
+def _kind(path: Path) -> str:
+    return Path(path.stem if path.suffix == ".gz" else path.name).suffix.lower()
+
+
+# The time of the last change is part of the key: a file that changes is read again.
+@lru_cache(maxsize=256)
+def _phantom(name: str, voxel_size_A: float) -> Template:
+    return phantom_template(name, voxel_size_A)
+
+
+@lru_cache(maxsize=256)
+def _structure(path: Path, stamp: int, voxel_size_A: float, assembly: str | None) -> Template:
+    return structure_template(path, voxel_size_A, assembly)
+
+
+@lru_cache(maxsize=256)
+def _map(path: Path, stamp: int, voxel_size_A: float, mean_potential_V: float) -> Template:
+    return map_template(path, voxel_size_A, mean_potential_V)

@@ -1,0 +1,217 @@
+"""Density of a particle from atomic coordinates.
+
+Each atom contributes its electron scattering factor, whose Fourier transform is its electrostatic potential
+(neutral atoms), less the potential of the ice that it displaces: a Gaussian with the atom's volume, as in
+small-angle scattering (Fraser, MacRae & Suzuki, J. Appl. Cryst. 11, 693, 1978). The sum is formed in Fourier
+space, where form factors are exact and the limit to what the specimen's voxels can carry is a product.
+"""
+
+from collections import defaultdict
+from functools import partial
+from pathlib import Path
+
+import gemmi
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from faket_dask.errors import InputError
+from faket_dask.specimen.ice import ICE_V
+from faket_dask.specimen.template import BLUR, OVERSAMPLING, Template, centred_template
+
+ASYMMETRIC_UNIT = "asymmetric unit"
+
+# h² / (2π m e): potential (V Å³) of a scattering length of 1 Å (Kirkland, Advanced Computing in Electron
+# Microscopy, 2nd ed., 2010, appendix C).
+_VOLT_A3_PER_A = 47.878
+
+# Volumes in Å³ that atoms of biological molecules keep from the solvent (Fraser et al. 1978; International
+# Tables C); other elements, all of them rare ions, get one of middling size.
+_DISPLACED_A3 = {
+    "H": 5.15, "C": 16.44, "N": 2.49, "O": 9.13, "P": 5.73, "S": 19.86, "MG": 1.54, "FE": 7.99, "ZN": 9.85,
+}  # fmt: skip
+_OTHER_DISPLACED_A3 = 9.0
+
+# Atoms are first put on a grid at least this fine, in Å, between whose points they are shared out linearly.
+_ATOM_GRID_A = 2.5
+
+Atoms = dict[str, NDArray[np.float64]]
+
+
+def read_atoms(path: Path, assembly: str | None = None) -> Atoms:
+    """Atoms of a structure file by element, hydrogens included.
+
+    Water is left out, and of alternative conformations all but the first. Where a file has no hydrogens,
+    those that each residue is known to have are shared out over the places of its carbon, nitrogen and
+    oxygen atoms.
+
+    Parameters
+    ----------
+    path
+        PDB or mmCIF file, may be gzipped.
+    assembly
+        Name of a biological assembly; ``None`` for the first where the file lists any;
+        :data:`ASYMMETRIC_UNIT` for the coordinates as they stand.
+
+    Returns
+    -------
+    atoms
+        For each element ``(n, 4)``: ``(x, y, z)`` in Å and how many atoms lie there.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, has no atoms, or has no such assembly.
+    """
+    try:
+        structure = gemmi.read_structure(str(path))
+    except (RuntimeError, ValueError, OSError) as error:
+        raise InputError(f"structure {path} cannot be read: {error}") from error
+    if len(structure) == 0 or structure[0].count_atom_sites() == 0:
+        raise InputError(f"structure {path} holds no atoms")
+    structure.setup_entities()
+    structure.remove_alternative_conformations()
+    structure.remove_waters()
+    model = _assembled(structure, assembly, path)
+    has_hydrogens = model.has_hydrogen()
+    found: dict[str, list[tuple[float, float, float, float]]] = defaultdict(list)
+    for chain in model:
+        for residue in chain:
+            heavy = [atom for atom in residue if not atom.is_hydrogen()]
+            carriers = [atom for atom in heavy if atom.element.name in ("C", "N", "O")]
+            for atom in residue:
+                found[atom.element.name.upper()].append((*atom.pos.tolist(), 1.0))
+            if carriers and not has_hydrogens:
+                share = _hydrogens(residue) / len(carriers)
+                found["H"].extend((*atom.pos.tolist(), share) for atom in carriers)
+    return {element: np.array(atoms) for element, atoms in found.items()}
+
+
+def _assembled(structure: gemmi.Structure, assembly: str | None, path: Path) -> gemmi.Model:
+    names = [entry.name for entry in structure.assemblies]
+    if assembly == ASYMMETRIC_UNIT or (assembly is None and not names):
+        return structure[0]
+    if assembly is not None and assembly not in names:
+        raise InputError(
+            f"structure {path} has no assembly '{assembly}'; it has {', '.join(names) or 'none'}, and "
+            f"'{ASYMMETRIC_UNIT}' takes the coordinates as they stand"
+        )
+    chosen = structure.assemblies[0 if assembly is None else names.index(assembly)]
+    return gemmi.make_assembly(chosen, structure[0], gemmi.HowToNameCopiedChain.Dup)
+
+
+def _hydrogens(residue: gemmi.Residue) -> float:
+    known = gemmi.find_tabulated_residue(residue.name)
+    if known.hydrogen_count == 0:
+        return 0.0
+    # A residue in a chain has lost the water that its bonds were made by.
+    in_chain = known.is_amino_acid() or known.is_nucleic_acid()
+    return float(known.hydrogen_count - 2 * in_chain)
+
+
+def structure_template(path: Path, voxel_size_A: float, assembly: str | None = None) -> Template:
+    """Template of a structure file.
+
+    Parameters
+    ----------
+    path
+        PDB or mmCIF file.
+    voxel_size_A
+        Edge of the specimen's voxels in Å; the template is sampled twice as finely.
+    assembly
+        As for :func:`read_atoms`.
+
+    Returns
+    -------
+    template
+        Density in volts over ice, about the centroid of its labelled part.
+
+    Raises
+    ------
+    InputError
+        As for :func:`read_atoms`.
+    """
+    atoms = read_atoms(path, assembly)
+    places = np.concatenate(list(atoms.values()))
+    middle = np.average(places[:, :3], axis=0, weights=places[:, 3])
+    atoms = {element: np.column_stack((rows[:, :3] - middle, rows[:, 3])) for element, rows in atoms.items()}
+    fine = voxel_size_A / OVERSAMPLING
+    # Room for the centre to move, and for the blur.
+    reach = 1.1 * np.linalg.norm(places[:, :3] - middle, axis=1).max() + 4 * BLUR * voxel_size_A + 10.0
+    size = scipy.fft.next_fast_len(2 * int(np.ceil(reach / fine)) + 2, real=True)
+    size += size % 2
+    sample = partial(density_of_atoms, atoms=atoms, size=size, voxel_size_A=fine, blur_A=BLUR * voxel_size_A)
+    return centred_template(str(path), sample, fine)
+
+
+def density_of_atoms(
+    offset_A: NDArray[np.float64], atoms: Atoms, size: int, voxel_size_A: float, blur_A: float
+) -> NDArray[np.float32]:
+    """Potential over ice of a set of atoms.
+
+    Parameters
+    ----------
+    offset_A
+        ``(x, y, z)`` of the point that comes to voxel ``size // 2``, in Å.
+    atoms
+        As :func:`read_atoms` returns them.
+    size
+        Edge of the cube in voxels, even.
+    voxel_size_A
+        Edge of a voxel in Å.
+    blur_A
+        Standard deviation in Å of a Gaussian to blur with.
+
+    Returns
+    -------
+    density
+        ``(size, size, size)`` float32, axes ``(z, y, x)``, volts; what lies outside the cube wraps around.
+    """
+    refinement = max(1, int(np.ceil(voxel_size_A / _ATOM_GRID_A)))
+    grid = size * refinement
+    spacing = voxel_size_A / refinement
+    ky = np.fft.fftfreq(size, voxel_size_A)
+    kx = np.fft.rfftfreq(size, voxel_size_A)
+    k2 = ky[:, None, None] ** 2 + ky[None, :, None] ** 2 + kx[None, None, :] ** 2
+    spectrum = np.zeros(k2.shape, dtype=np.complex128)
+    for element, rows in atoms.items():
+        index = (rows[:, 2::-1] - offset_A[::-1]) / spacing + grid // 2
+        counts = _shared_out(index, rows[:, 3], grid)
+        factor = _form_factor(element, k2)
+        spectrum += factor * _low_frequencies(scipy.fft.rfftn(counts), size)
+    # Sharing out linearly multiplied the spectrum by sinc² along each axis.
+    for axis, k in enumerate((ky, ky, kx)):
+        along = [1, 1, 1]
+        along[axis] = len(k)
+        spectrum /= (np.sinc(k * spacing) ** 2).reshape(along)
+    spectrum *= np.exp(-2 * np.pi**2 * blur_A**2 * k2) / voxel_size_A**3
+    return scipy.fft.irfftn(spectrum, (size, size, size)).astype(np.float32)
+
+
+def _form_factor(element: str, k2: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spectrum of one atom's potential over that of the ice in its place, in V Å³."""
+    coefficients = gemmi.Element(element).c4322
+    if coefficients is None:
+        raise InputError(f"no electron scattering factor is known for the element {element}")
+    scattering = sum(a * np.exp(-b * k2 / 4) for a, b in zip(coefficients.a, coefficients.b, strict=True))
+    volume = _DISPLACED_A3.get(element, _OTHER_DISPLACED_A3)
+    return _VOLT_A3_PER_A * scattering - ICE_V * volume * np.exp(-np.pi * k2 * volume ** (2 / 3))
+
+
+def _shared_out(index: NDArray[np.float64], weight: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Put weights at fractional indices ``(n, 3)`` of a periodic cube, linearly between its points."""
+    counts = np.zeros(size**3)
+    lower = np.floor(index).astype(np.int64)
+    fraction = index - lower
+    for corner in np.ndindex(2, 2, 2):
+        share = np.prod(np.where(corner, fraction, 1 - fraction), axis=1)
+        z, y, x = ((lower + corner) % size).T
+        counts += np.bincount((z * size + y) * size + x, weight * share, minlength=size**3)
+    return counts.reshape(size, size, size)
+
+
+def _low_frequencies(spectrum: NDArray[np.complex128], size: int) -> NDArray[np.complex128]:
+    """The part of a real cube's spectrum that a coarser cube of even edge ``size`` has."""
+    half = size // 2
+    rows = np.r_[0:half, spectrum.shape[0] - half : spectrum.shape[0]]
+    return spectrum[np.ix_(rows, rows, np.arange(half + 1))]

@@ -1,0 +1,191 @@
+"""The density of one particle in one conformation, and what follows from it.
+
+Label and density of a particle come from one and the same interpolated value: a voxel is labelled where the
+rotated density reaches the template's ``level``. They cannot be out of register.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from faket_dask.errors import InputError
+
+# Standard deviation, in voxels of the specimen, of the Gaussian that takes away what its sampling cannot
+# carry.
+BLUR = 0.5
+
+# A template is sampled twice as finely as the specimen that it is rendered into and holds little beyond the
+# specimen's Nyquist frequency, so trilinear interpolation costs it little.
+OVERSAMPLING = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """Density of one particle about its centre.
+
+    Parameters
+    ----------
+    name
+        Where it comes from, for messages.
+    density
+        ``(n, n, n)`` float32, axes ``(z, y, x)``, volts over ice; the particle's centre is voxel ``n // 2``.
+    voxel_size_A
+        Edge of the template's own voxels in Å.
+    level_V
+        A point belongs to the particle where the density reaches this many volts.
+    radius_A
+        Farthest labelled point from the centre, in Å.
+    support_A
+        Radius in Å of the sphere about the centre outside which the density is taken as zero.
+    spheres_A
+        ``(k, 4)`` float64: centres ``(x, y, z)`` and radii in Å of spheres that together cover the labelled
+        part, for packing.
+    """
+
+    name: str
+    density: NDArray[np.float32]
+    voxel_size_A: float
+    level_V: float
+    radius_A: float
+    support_A: float
+    spheres_A: NDArray[np.float64]
+
+
+def surface_level(density: NDArray[np.float32]) -> float:
+    """Density at a particle's surface: half of the mean density inside it, with ice at zero.
+
+    Parameters
+    ----------
+    density
+        Any shape, volts over ice.
+
+    Returns
+    -------
+    level
+        The fixed point of "half the mean of everything above", in volts.
+
+    Raises
+    ------
+    InputError
+        Where nothing is denser than ice.
+    """
+    positive = density[density > 0].astype(np.float64)
+    if positive.size == 0:
+        raise InputError("nothing in this density is denser than ice; is its contrast inverted?")
+    level = 0.5 * positive.max()
+    for _ in range(100):
+        updated = 0.5 * positive[positive >= level].mean()
+        if abs(updated - level) <= 1e-6 * level:
+            break
+        level = updated
+    return float(level)
+
+
+def labelled_points(density: NDArray[np.float32], level_V: float, voxel_size_A: float) -> NDArray[np.float64]:
+    """Positions ``(k, 3)`` as ``(x, y, z)`` in Å from voxel ``n // 2`` where the density reaches a level."""
+    return (np.argwhere(density >= level_V) - np.array(density.shape) // 2)[:, ::-1] * voxel_size_A
+
+
+def _spread_centres(points_A: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Centres of ``count`` groups of points: farthest-point seeds, then a few rounds of Lloyd's iteration."""
+    if count == 1:
+        return np.zeros((1, 3))
+    seeds = [int(np.argmax((points_A**2).sum(axis=1)))]
+    distance = np.full(len(points_A), np.inf)
+    for _ in range(count - 1):
+        distance = np.minimum(distance, ((points_A - points_A[seeds[-1]]) ** 2).sum(axis=1))
+        seeds.append(int(np.argmax(distance)))
+    centres = points_A[seeds]
+    for _ in range(5):
+        nearest = cKDTree(centres).query(points_A)[1]
+        members = np.bincount(nearest, minlength=count)
+        sums = np.stack(
+            [np.bincount(nearest, points_A[:, axis], minlength=count) for axis in range(3)], axis=1
+        )
+        centres = np.where(members[:, None] > 0, sums / np.maximum(members, 1)[:, None], centres)
+    return centres
+
+
+def covering_spheres(
+    points_A: NDArray[np.float64], padding_A: float, counts: tuple[int, ...] = (1, 4, 8, 16)
+) -> NDArray[np.float64]:
+    """Cover a set of points by few spheres that claim little space beyond it.
+
+    Parameters
+    ----------
+    points_A
+        ``(k, 3)`` points ``(x, y, z)`` in Å.
+    padding_A
+        Added to every radius, in Å: a point stands for its voxel.
+    counts
+        Numbers of spheres to try; the cover with the smallest volume is taken.
+
+    Returns
+    -------
+    spheres
+        ``(m, 4)`` centres and radii in Å.
+    """
+    probes = np.random.default_rng(0).uniform(-1, 1, (4000, 3))
+    probes *= np.abs(points_A).max() + 2 * padding_A
+    covers = []
+    for count in counts:
+        if count > len(points_A):
+            break
+        centres = _spread_centres(points_A, count)
+        distance, nearest = cKDTree(centres).query(points_A)
+        radii = np.zeros(count)
+        np.maximum.at(radii, nearest, distance)
+        spheres = np.column_stack((centres, radii + padding_A))
+        inside = (np.linalg.norm(probes[:, None] - spheres[:, :3], axis=2) <= spheres[:, 3]).any(axis=1)
+        covers.append((np.count_nonzero(inside), count, spheres))
+    return min(covers, key=lambda cover: cover[:2])[2]
+
+
+def centred_template(
+    name: str, sample: Callable[[NDArray[np.float64]], NDArray[np.float32]], voxel_size_A: float
+) -> Template:
+    """Make a template whose centre is the centroid of its labelled part.
+
+    Parameters
+    ----------
+    name
+        Where it comes from, for messages.
+    sample
+        Given an ``(x, y, z)`` offset in Å, returns the density ``(n, n, n)`` in volts with that point of the
+        particle at voxel ``n // 2``.
+    voxel_size_A
+        Edge of the voxels that ``sample`` returns, in Å.
+
+    Returns
+    -------
+    template
+        Everything rendering and packing need.
+
+    Raises
+    ------
+    InputError
+        Where the density is nowhere above that of ice.
+    """
+    offset = np.zeros(3)
+    for _ in range(2):
+        density = sample(offset)
+        level = surface_level(density)
+        offset = offset + labelled_points(density, level, voxel_size_A).mean(axis=0)
+    density = np.ascontiguousarray(sample(offset), dtype=np.float32)
+    level = surface_level(density)
+    points = labelled_points(density, level, voxel_size_A)
+    faint = labelled_points(np.abs(density), 0.01 * float(density.max()), voxel_size_A)
+    padding = voxel_size_A * np.sqrt(3) / 2
+    inscribed = (density.shape[0] // 2 - 1) * voxel_size_A
+    return Template(
+        name=name,
+        density=density,
+        voxel_size_A=voxel_size_A,
+        level_V=level,
+        radius_A=float(np.linalg.norm(points, axis=1).max() + padding),
+        support_A=float(min(np.linalg.norm(faint, axis=1).max() + 2 * voxel_size_A, inscribed)),
+        spheres_A=covering_spheres(points, padding),
+    )

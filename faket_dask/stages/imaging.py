@@ -1,0 +1,36 @@
+"""Physics-based images of a specimen: the `benchmark` modality and simulated references."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faket_dask.kernels.microscope import Optics, simulate_tilt
+
+
+def image_tilt(
+    noiseless: NDArray[np.float32],
+    pixel_size_A: float,
+    optics: Optics,
+    tilt_angle: float,
+    defocus_um: float,
+    dose_e_per_A2: float,
+    exposure_before_e_per_A2: float,
+    rng: np.random.Generator,
+) -> NDArray[np.float32]:
+    """Electron counts, ``(y, x)``, recorded of a tilt whose noiseless projection is known.
+
+    Parameters
+    ----------
+    noiseless
+        ``(y, x)`` negated ray sums of the potential, in volts x voxels.
+    """
+    potential = np.multiply(noiseless, np.float32(-pixel_size_A), dtype=np.float32)
+    return simulate_tilt(
+        potential,
+        pixel_size_A,
+        optics,
+        tilt_angle,
+        defocus_um,
+        dose_e_per_A2,
+        exposure_before_e_per_A2,
+        rng,
+    )

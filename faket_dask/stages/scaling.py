@@ -1,0 +1,52 @@
+"""Scaling of whole stacks to [0, 1], from extrema taken tilt by tilt.
+
+The published scaling takes the global minimum and maximum of a stack. One hot pixel then sets the contrast
+of the whole series, so a percentage of the pixels at either end of every tilt can be ignored: the range is
+that of the per-tilt percentiles, which for 0 % is the global minimum and maximum.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """The values of a stack that become 0 and 1."""
+
+    low: float
+    high: float
+
+    def apply(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scale an image of any shape to [0, 1]; what lies outside the range is clipped."""
+        unit = (image.astype(np.float64) - self.low) / (self.high - self.low)
+        return np.clip(unit, 0.0, 1.0).astype(np.float32)
+
+    @property
+    def span(self) -> float:
+        return self.high - self.low
+
+
+def tilt_extrema(image: NDArray[np.float32], clip_percent: float = 0.0) -> tuple[float, float]:
+    """Low and high percentile of one tilt, ``(y, x)``; its minimum and maximum for ``clip_percent=0``."""
+    if clip_percent == 0:
+        return float(image.min()), float(image.max())
+    low, high = np.percentile(image, [clip_percent, 100 - clip_percent])
+    return float(low), float(high)
+
+
+def stack_scaling(extrema: Iterable[tuple[float, float]]) -> Scaling:
+    """Scaling of a stack from the extrema of its tilts.
+
+    Raises
+    ------
+    ValueError
+        If all tilts are constant and equal, so that there is no range to scale.
+    """
+    lows, highs = zip(*extrema, strict=True)
+    scaling = Scaling(min(lows), max(highs))
+    if not scaling.span > 0:
+        raise ValueError(f"the stack is constant ({scaling.low:g}), so it has no range to scale to [0, 1]")
+    return scaling

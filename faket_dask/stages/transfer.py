@@ -1,0 +1,54 @@
+"""Style transfer of one tilt: scaled to [0, 1], transferred, and given the reference's mean and std."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faket_dask.kernels.moments import match_moments
+from faket_dask.kernels.style import StyleSettings, combine_targets, gram_targets, transfer
+from faket_dask.kernels.vgg import VGG19
+from faket_dask.stages.scaling import Scaling
+
+GramTargets = dict[int, NDArray[np.float32]]
+
+
+def style_targets(
+    network: VGG19, reference_tilt: NDArray[np.float32], scaling: Scaling, layers: Iterable[int]
+) -> GramTargets:
+    """Gram matrices, layer → (C, C), of one reference tilt, ``(y, x)`` of any size, scaled as its stack is."""
+    return gram_targets(network, scaling.apply(reference_tilt), layers)
+
+
+def mixed_targets(parts: Sequence[tuple[GramTargets, float]]) -> GramTargets:
+    """Gram matrices of a mixture of reference tilts with shares that add up to 1."""
+    if len(parts) == 1:
+        return parts[0][0]
+    return combine_targets([targets for targets, _ in parts], [share for _, share in parts])
+
+
+def stylise(
+    network: VGG19,
+    noisy: NDArray[np.float32],
+    content: NDArray[np.float32],
+    noisy_scaling: Scaling,
+    content_scaling: Scaling,
+    targets: GramTargets,
+    mean: float,
+    std: float,
+    settings: StyleSettings,
+) -> NDArray[np.float32]:
+    """The `faket` tilt: style transfer started from `noisy`, ``(y, x)``, that keeps `content`, ``(y, x)``.
+
+    Parameters
+    ----------
+    noisy_scaling, content_scaling
+        Of the whole stacks that the two tilts belong to.
+    targets
+        Gram matrices of the reference at this tilt.
+    mean, std
+        Of the reference at this tilt, in the reference's units; the result has them exactly.
+    """
+    start = noisy_scaling.apply(noisy)
+    result = transfer(network, content_scaling.apply(content), start, targets, settings)
+    return match_moments(result, mean, std)

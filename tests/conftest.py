@@ -1,0 +1,43 @@
+"""Fixtures shared by all tests: the golden arrays and the real data beside the checkout."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def shared_path(relative: str) -> Path:
+    """Path below the shared folder; skips where it is absent, except in continuous integration."""
+    path = SHARED / relative
+    if not path.exists():
+        if os.environ.get("CI"):
+            pytest.fail(f"{path} is missing, and continuous integration must have it")
+        pytest.skip(f"{path} is not here: it lies beside the checkout where the project is developed")
+    return path
+
+
+@pytest.fixture(scope="session")
+def golden() -> Callable[[str], dict[str, np.ndarray]]:
+    """Load one file of golden arrays by name."""
+
+    def load(name: str) -> dict[str, np.ndarray]:
+        with np.load(shared_path("golden") / name) as arrays:
+            return {key: arrays[key] for key in arrays.files}
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def real_series() -> Path:
+    """Folder of the real tilt-series (EMPIAR-10499 series 00254)."""
+    return shared_path("data/empiar10499_tiltseries")
+
+
+@pytest.fixture(scope="session")
+def structures() -> Path:
+    """Folder of the SHREC 2021 structures."""
+    return shared_path("data/shrec2021_structures")

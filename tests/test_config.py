@@ -1,0 +1,128 @@
+"""Run files: what is accepted, and what is said about what is not."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from faket_dask.config import RunConfig, dump, load, parse
+from faket_dask.errors import InputError
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    """A small valid run file, with sections replaced."""
+    sections: dict[str, Any] = {
+        "dataset": {"folder": "out", "seed": 1},
+        "specimen": {"thickness_A": 1000, "species": [{"name": "propeller", "count": 3}]},
+        "acquisition": {
+            "tilt_angles": {"start_deg": -60, "stop_deg": 60, "step_deg": 30},
+            "pixel_size_A": 10,
+            "detector_px": [64, 64],
+        },
+        "references": [{"kind": "simulated", "name": "ref"}],
+    }
+    return {**sections, **changes}
+
+
+def mistakes(**changes: Any) -> list[str]:
+    with pytest.raises(InputError) as error:
+        parse(document(**changes), Path("/nowhere"))
+    return str(error.value).splitlines()
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    file = tmp_path / "sub" / "run.yaml"
+    references = [{"name": "real", "stack": "../data/a.mrc", "clean": "b.mrc"}]
+    file.write_text(yaml.safe_dump(document(references=references)))
+    config = load(file)
+    assert config.dataset.folder == tmp_path / "sub" / "out"
+    assert config.references[0].stack == tmp_path / "data" / "a.mrc"
+
+
+def test_the_stored_configuration_reads_back_equal(tmp_path: Path) -> None:
+    config = parse(document(), tmp_path)
+    stored = tmp_path / "elsewhere" / "config.yaml"
+    stored.parent.mkdir()
+    stored.write_text(dump(config))
+    assert load(stored) == config
+
+
+def test_angles_of_a_range_include_both_ends() -> None:
+    config = parse(document(), Path("/nowhere"))
+    np.testing.assert_allclose(config.acquisition.angles_deg, [-60, -30, 0, 30, 60])
+
+
+def test_every_mistake_is_one_line() -> None:
+    lines = mistakes(
+        dataset={"folder": "out", "seed": -1, "sede": 3},
+        style={"pooling": "median", "iterations": 0},
+    )
+    assert len(lines) == 4
+    assert any(line.startswith("dataset.seed:") for line in lines)
+    assert any("dataset.sede: there is no such key; did you mean 'seed'?" in line for line in lines)
+    assert any(line.startswith("style.pooling:") and "'median'" in line for line in lines)
+    assert any(line.startswith("style.iterations:") for line in lines)
+
+
+ACQUISITION = document()["acquisition"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"acquisition": ACQUISITION | {"tilt_angles": [0, 2, 1]}}, "must increase"),
+        ({"acquisition": ACQUISITION | {"tilt_angles": [0, 1, 1]}}, "duplicates"),
+        ({"acquisition": ACQUISITION | {"tilt_angles": []}}, "empty"),
+        ({"acquisition": ACQUISITION | {"tilt_angles": [-95, 0]}}, "between -90 and 90"),
+        ({"acquisition": ACQUISITION | {"tilt_angles": {"start_deg": 0, "stop_deg": 10, "step_deg": 3}}}, "divide"),
+        ({"acquisition": ACQUISITION | {"detector_px": [64, 16]}}, "at least 32 x 32"),
+        ({"acquisition": {k: v for k, v in ACQUISITION.items() if k != "pixel_size_A"}}, "pixel_size_A: is missing"),
+        ({"references": []}, "references"),
+        ({"references": [{"kind": "simulated", "name": "a"}, {"kind": "simulated", "name": "a"}]}, "more than once"),
+        ({"references": [{"kind": "photograph", "name": "a"}]}, "'photograph'"),
+        (
+            {"references": [{"kind": "simulated", "name": "a"}, {"kind": "blend", "name": "b", "weights": {"c": 1}}]},
+            "'c'",
+        ),
+        ({"references": [{"name": "real", "stack": "a.mrc"}], "noise": {"statistics": "paired"}}, "clean"),
+        ({"noise": {"statistics": "given"}}, "given"),
+        ({"specimen": {"thickness_A": 1000, "species": [{"name": "unicorn", "count": 1}]}}, "unicorn"),
+        ({"specimen": {"thickness_A": 1000, "species": [{"name": "propeller", "count": 0}]}}, "zero particles"),
+        ({"specimen": {"thickness_A": 1000}}, "zero particles"),
+        ({"specimen": {"thickness_A": 1000, "species": [{"name": "propeller"}]}}, "count and density"),
+        ({"specimen": {"thickness_A": 1000, "species": [{"name": "propeller", "count": [5, 2]}]}}, "count"),
+    ],
+)
+def test_a_mistake_is_named(changes: dict[str, Any], expected: str) -> None:
+    lines = mistakes(**changes)
+    assert any(expected in line for line in lines), lines
+
+
+@pytest.mark.parametrize("text", ["a: [1, 2", "- 1\n- 2", "\tx: 1"])
+def test_what_is_no_mapping_of_sections_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text(text)
+    with pytest.raises(InputError):
+        load(file)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nothing\.yaml"):
+        load(tmp_path / "nothing.yaml")
+
+
+def test_published_settings_are_the_defaults() -> None:
+    style = parse(document(), Path("/nowhere")).style
+    assert (style.step_size, style.decay, style.iterations, style.content_weight) == (0.15, 0.99, 1, 1.0)
+    assert style.style_layers == {1: 256, 6: 64, 11: 16, 20: 4, 29: 1}
+    assert style.content_layers == {8: 1.0}
+
+
+def test_shipped_run_files_are_valid() -> None:
+    files = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.yaml"))
+    assert files
+    for file in files:
+        assert isinstance(load(file), RunConfig)
