@@ -1,0 +1,62 @@
+"""Files read whole within a bound, and written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from faket_dask.errors import InputError
+
+LARGEST_TEXT = 256 * 2**20
+"""Bytes: no metadata file of the field comes near this; something larger was named by mistake."""
+
+
+def read_text(path: Path, what: str) -> str:
+    """Read a text file.
+
+    Parameters
+    ----------
+    path
+        File to read, UTF-8 (of which ASCII is a part).
+    what
+        What the file is, for messages.
+
+    Raises
+    ------
+    InputError
+        If the file is absent, unreadable, not text, or too large to be what it should be.
+    """
+    try:
+        size = path.stat().st_size
+        if size > LARGEST_TEXT:
+            raise InputError(f"{what} {path} has {size / 2**20:.0f} MiB; it is not a text file of that kind")
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{what} {path} cannot be read: {error.strerror}; check the path") from None
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise InputError(f"{what} {path}, line {line}: not UTF-8 text; save it as plain text") from None
+    if "\0" in text:
+        raise InputError(f"{what} {path} is binary; a text file is expected")
+    return text
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place when the block ends well, and is removed otherwise."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file (UTF-8, whole or not at all)."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,159 @@
+"""Tomograms and label volumes as OME-Zarr, version 0.4 on Zarr v2, which today's readers take.
+
+Three levels at the paths 0, 1 and 2, each half as fine as the one before, with their scale and the place of
+their corner voxel in Å: images are averaged over 2 × 2 × 2 voxels, so that a coarse voxel's centre lies between
+fine ones; of labels every second is kept. Everything is done block by block, a block being the chunks that it
+owns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from faket_dask.errors import InputError
+from faket_dask.formats.mrc_writing import ArrayLike3D
+
+LEVELS = 3
+CHUNK = 64
+_AXES = ("z", "y", "x")
+
+
+@dataclass(frozen=True, eq=False)
+class OmeZarrVolume:
+    """The finest level of an OME-Zarr volume, opened and not read.
+
+    Parameters
+    ----------
+    data
+        ``(z, y, x)`` array in its store; slice it to read.
+    voxel_size_A
+        Edge of a voxel in Å.
+    """
+
+    data: zarr.Array[Any]
+    voxel_size_A: float
+
+
+def write_volume(path: Path, volume: ArrayLike3D, voxel_size_A: float, *, labels: bool = False) -> None:
+    """Write a volume with its coarser levels.
+
+    Parameters
+    ----------
+    path
+        Folder to write, by custom ``<name>.zarr``; a volume that is there is replaced.
+    volume
+        ``(z, y, x)`` array in memory, of a Zarr store, or anything that is sliced like one.
+    voxel_size_A
+        Edge of a voxel in Å.
+    labels
+        Whether the values are numbers of objects, which cannot be averaged.
+    """
+    if len(volume.shape) != 3 or min(volume.shape) < 1:
+        raise ValueError(f"a volume must be (z, y, x), got shape {tuple(volume.shape)}")
+    group = zarr.open_group(str(path), mode="w", zarr_format=2)
+    shape = tuple(int(size) for size in volume.shape)
+    dtype = np.dtype(volume.dtype) if labels else np.dtype(np.float32)
+    source: ArrayLike3D = volume
+    datasets = []
+    for level in range(LEVELS):
+        array = group.create_array(
+            str(level),
+            shape=shape,
+            chunks=tuple(min(CHUNK, size) for size in shape),
+            dtype=dtype,
+            chunk_key_encoding={"name": "v2", "separator": "/"},
+            fill_value=0,
+        )
+        for block in _blocks(shape):
+            array[block] = source[block] if level == 0 else _halved(source, block, labels)
+        scale = voxel_size_A * 2**level
+        offset = 0.0 if labels else voxel_size_A * (2**level - 1) / 2
+        transformations: list[dict[str, Any]] = [{"type": "scale", "scale": [scale] * 3}]
+        if offset:
+            transformations.append({"type": "translation", "translation": [offset] * 3})
+        datasets.append({"path": str(level), "coordinateTransformations": transformations})
+        source = array
+        shape = tuple(-(-size // 2) for size in shape)
+    axes: Any = [{"name": axis, "type": "space", "unit": "angstrom"} for axis in _AXES]
+    multiscale = {
+        "version": "0.4",
+        "name": path.stem,
+        "axes": axes,
+        "datasets": datasets,
+        "type": "local mean",
+    }
+    group.attrs.update({"multiscales": [multiscale]})
+
+
+def open_volume(path: Path) -> OmeZarrVolume:
+    """Open the finest level of an OME-Zarr volume, version 0.4 or 0.5.
+
+    Parameters
+    ----------
+    path
+        Folder of the multiscale group.
+
+    Raises
+    ------
+    InputError
+        If there is no such group, its metadata are damaged, or the axes are not z, y, x with one scale.
+    """
+    try:
+        with np.errstate(over="raise", invalid="raise"):
+            data, axes, units, scale = _finest_level(path)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OSError, ArithmeticError) as error:
+        raise InputError(f"{path} is not an OME-Zarr volume ({type(error).__name__}: {error})") from None
+    if not isinstance(data, zarr.Array) or axes != list(_AXES) or data.ndim != 3 or scale.shape != (3,):
+        raise InputError(f"{path} has the axes {', '.join(map(str, axes))}; a volume has z, y, x")
+    factor = {"angstrom": 1.0, "nanometer": 10.0}.get(units.pop()) if len(units) == 1 else None
+    if factor is None:
+        raise InputError(f"{path} is not in angstrom or nanometer; convert its scale")
+    if not (np.isfinite(scale).all() and scale.min() > 0 and np.ptp(scale) <= 0.01 * scale.min()):
+        raise InputError(f"{path} has voxels of {scale} (z, y, x); they must be cubes of a positive size")
+    return OmeZarrVolume(data, float(scale.mean()) * factor)
+
+
+def _finest_level(path: Path) -> tuple[Any, list[Any], set[Any], NDArray[np.float64]]:
+    """Array, names and units of the axes, and scale of a multiscale group, unchecked."""
+    group = zarr.open_group(str(path), mode="r")
+    metadata: Any = dict(group.attrs)
+    metadata = metadata.get("ome", metadata)
+    multiscale = metadata["multiscales"][0]
+    dataset = multiscale["datasets"][0]
+    axes = [axis["name"] for axis in multiscale["axes"]]
+    units = {axis.get("unit", "angstrom") for axis in multiscale["axes"]}
+    scale = np.ones(len(axes))
+    for transformation in (
+        *dataset.get("coordinateTransformations", ()),
+        *multiscale.get("coordinateTransformations", ()),
+    ):
+        if transformation["type"] == "scale":
+            scale = scale * np.array(transformation["scale"], dtype=np.float64)
+    return group[dataset["path"]], axes, units, scale
+
+
+def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice, slice]]:
+    """Boxes of whole chunks that together are the volume, as wide as it is."""
+    for z in range(0, shape[0], CHUNK):
+        for y in range(0, shape[1], CHUNK):
+            yield slice(z, min(z + CHUNK, shape[0])), slice(y, min(y + CHUNK, shape[1])), slice(0, shape[2])
+
+
+def _halved(source: ArrayLike3D, block: tuple[slice, slice, slice], labels: bool) -> NDArray[Any]:
+    """A block of the coarser level; at an odd end the last voxel counts twice."""
+    fine = np.asarray(source[tuple(slice(2 * part.start, 2 * part.stop) for part in block)])
+    if labels:
+        return fine[::2, ::2, ::2]
+    for axis, part in enumerate(block):
+        if fine.shape[axis] < 2 * (part.stop - part.start):
+            fine = np.concatenate((fine, np.take(fine, [-1], axis=axis)), axis=axis)
+    z, y, x = (size // 2 for size in fine.shape)
+    mean = fine.reshape(z, 2, y, 2, x, 2).mean(axis=(1, 3, 5), dtype=np.float64)
+    return mean.astype(np.float32)

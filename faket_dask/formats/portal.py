@@ -1,0 +1,90 @@
+"""Particle lists of the CZ cryoET Data Portal: one JSON object a line, ``orientedPoint`` (or ``point``).
+
+Places are in voxels from the corner voxel's centre, matrices act on ``(x, y, z)`` and go from particle to
+tomogram. A file holds one class.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from faket_dask.errors import InputError
+from faket_dask.formats.files import read_text, write_text
+from faket_dask.formats.particle_list import ParticleList, Particles
+
+
+def write_points(path: Path, particles: Particles, class_name: str, voxel_size_A: float) -> None:
+    """Write the particles of one class.
+
+    Parameters
+    ----------
+    path
+        File to write, ``.ndjson``; replaced whole.
+    particles
+        In Å from the centre of the corner voxel.
+    class_name
+        Which of them.
+    voxel_size_A
+        Edge of a voxel in Å.
+    """
+    lines = []
+    for row in np.nonzero(particles.class_name == class_name)[0]:
+        x, y, z = (float(value) for value in particles.centre_A[row] / voxel_size_A)
+        point = {
+            "type": "orientedPoint",
+            "location": {"x": x, "y": y, "z": z},
+            "xyz_rotation_matrix": particles.rotation[row].tolist(),
+            "instance_id": int(particles.instance[row]),
+        }
+        lines.append(json.dumps(point) + "\n")
+    write_text(path, "".join(lines))
+
+
+def read_points(path: Path, class_name: str, class_id: int, voxel_size_A: float) -> ParticleList:
+    """Read the particles of one class; points without orientation get the identity.
+
+    Parameters
+    ----------
+    path
+        ``.ndjson`` file.
+    class_name, class_id
+        What they are, which the file does not say.
+    voxel_size_A
+        Edge of a voxel in Å.
+
+    Raises
+    ------
+    InputError
+        If the file is absent, or a line is not a point; the line is named.
+    """
+    centres, rotations, instances = [], [], []
+    for line, text in enumerate(read_text(path, "point list").splitlines(), start=1):
+        if not text.strip():
+            continue
+        try:
+            point = json.loads(text)
+            if point["type"] not in ("orientedPoint", "point"):
+                raise ValueError(f"type {str(point['type'])[:40]!r}")
+            centre = [float(point["location"][axis]) for axis in "xyz"]
+            rotation = np.array(point.get("xyz_rotation_matrix", np.eye(3)), dtype=np.float64)
+            if rotation.shape != (3, 3) or not (np.isfinite(rotation).all() and np.isfinite(centre).all()):
+                raise ValueError("a point needs a finite location and a 3 x 3 matrix")
+            instance = int(point.get("instance_id") or 0)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+            raise InputError(f"point list {path}, line {line}: not an orientedPoint ({error!r})") from None
+        centres.append(centre)
+        rotations.append(rotation)
+        instances.append(instance)
+    count = len(centres)
+    if len(set(instances)) < count or 0 in instances:
+        instances = list(range(1, count + 1))
+    return ParticleList(
+        class_name=np.full(count, class_name, dtype=np.str_),
+        class_id=np.full(count, class_id, dtype=np.int64),
+        instance=np.array(instances, dtype=np.int64),
+        centre_A=np.array(centres, dtype=np.float64).reshape(-1, 3) * voxel_size_A,
+        rotation=np.array(rotations, dtype=np.float64).reshape(-1, 3, 3),
+    )

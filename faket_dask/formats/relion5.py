@@ -1,0 +1,224 @@
+"""RELION-5 tomography projects: the model, and reading its STAR files of tomograms, tilt-series and particles.
+
+RELION (Burt et al., FEBS Open Bio 14, 2024) projects a point of the tomogram, from its centre, by
+``Rz(ZRot) Ry(YTilt) Rx(XTilt)`` and a shift in the image, all right-handed: its tilt angle is
+`TiltGeometry.stage_angles`, its in-plane angle ours. Both centres are ``N // 2`` of image and tomogram, but
+particles are given from ``N / 2``, which differs where a size is odd. The particle angles are those of RELION's
+matrix from particle to tomogram, ``(Rz(Rot) Ry(Tilt) Rz(Psi))⁻¹``.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faket_dask.errors import InputError
+from faket_dask.formats.particle_list import ParticleList, rotation_matrices
+from faket_dask.formats.star import StarTable, read_star
+from faket_dask.geometry import TiltGeometry
+
+AXES = ("X", "Y", "Z")
+ANGLES = ("Rot", "Tilt", "Psi")
+_LARGEST_X_TILT_DEG = 0.1
+
+
+@dataclass(frozen=True)
+class Optics:
+    """Constants of the microscope: voltage in kV, spherical aberration in mm, amplitude contrast."""
+
+    voltage_kV: float
+    spherical_aberration_mm: float
+    amplitude_contrast: float
+
+
+@dataclass(frozen=True, eq=False)
+class RelionTomogram:
+    """One row of the table of tomograms, with its tilt-series.
+
+    Parameters
+    ----------
+    name
+        Of the tomogram.
+    geometry
+        Tilts in the order of increasing angle.
+    optics
+        Of the microscope.
+    stacks
+        ``(tilt,)`` path of the image file of each tilt, relative to the project.
+    sections
+        ``(tilt,)`` section of that file, from 0.
+    shape
+        Size ``(z, y, x)`` of the tomogram in pixels of the tilt-series.
+    defocus_um
+        ``(tilt,)`` defocus in µm, underfocus positive, if known.
+    volume
+        Path of the reconstructed tomogram, relative to the project, if there is one.
+    """
+
+    name: str
+    geometry: TiltGeometry
+    optics: Optics
+    stacks: tuple[str, ...]
+    sections: tuple[int, ...]
+    shape: tuple[int, int, int]
+    defocus_um: NDArray[np.float64] | None = None
+    volume: str | None = None
+
+
+def read_tomograms(path: Path) -> list[RelionTomogram]:
+    """Read a table of tomograms (or of tilt-series) and the tilt-series that it names.
+
+    Parameters
+    ----------
+    path
+        STAR file with a block ``data_global``. The files that it names are looked for from its folder and, as
+        RELION's own paths are, from the folders above.
+
+    Raises
+    ------
+    InputError
+        If a file is absent or damaged, a column is missing or does not hold numbers, or the angles cannot be
+        used.
+    """
+    blocks = read_star(path)
+    if "global" not in blocks:
+        raise InputError(f"{path} has no block data_global; name RELION's table of tomograms or tilt-series")
+    table = blocks["global"]
+    columns = {
+        label: table.numbers(label)
+        for label in ("rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast")
+    }
+    pixel_sizes = table.numbers("rlnTomoTiltSeriesPixelSize")
+    sizes = np.stack([table.numbers(f"rlnTomoSize{axis}", 0) for axis in reversed(AXES)], axis=1)
+    volumes = table.columns.get("rlnTomoReconstructedTomogram", (None,) * len(table))
+    tomograms = []
+    for row, name in enumerate(table.text("rlnTomoName")):
+        series = _find(path, table.text("rlnTomoTiltSeriesStarFile")[row])
+        tilts = next(iter(read_star(series).values()))
+        geometry, order = _geometry(tilts, float(pixel_sizes[row]))
+        images = [_image(tilts, tilts.text("rlnMicrographName")[tilt]) for tilt in order]
+        defocus = None
+        if "rlnDefocusU" in tilts.columns:
+            u = tilts.numbers("rlnDefocusU")
+            v = tilts.numbers("rlnDefocusV") if "rlnDefocusV" in tilts.columns else u
+            defocus = (u + v)[order] / 2 * 1e-4
+        tomograms.append(
+            RelionTomogram(
+                name=name,
+                geometry=geometry,
+                optics=Optics(*(float(values[row]) for values in columns.values())),
+                stacks=tuple(stack for stack, _ in images),
+                sections=tuple(section for _, section in images),
+                shape=(int(sizes[row][0]), int(sizes[row][1]), int(sizes[row][2])),
+                defocus_um=defocus,
+                volume=volumes[row],
+            )
+        )
+    return tomograms
+
+
+def read_particles(
+    path: Path, tomograms: Sequence[RelionTomogram], class_names: Mapping[int, str] | None = None
+) -> dict[str, ParticleList]:
+    """Read particles, by the name of their tomogram.
+
+    Parameters
+    ----------
+    path
+        STAR file with a block ``data_particles``.
+    tomograms
+        Those that the particles lie in.
+    class_names
+        Name of each ``rlnClassNumber``; ``class<number>`` where it is not given.
+
+    Raises
+    ------
+    InputError
+        If the file is absent or damaged, a column is missing or does not hold numbers, or a tomogram is not
+        among those given or has no size.
+    """
+    blocks = read_star(path)
+    if "particles" not in blocks:
+        raise InputError(f"{path} has no block data_particles")
+    table = blocks["particles"]
+    centred = np.stack([table.numbers(f"rlnCenteredCoordinate{a}Angst") for a in AXES], axis=1)
+    origins = np.stack([table.numbers(f"rlnOrigin{a}Angst", 0) for a in AXES], axis=1)
+    boxes = _matrices(np.stack([table.numbers(f"rlnTomoSubtomogram{a}", 0) for a in ANGLES], axis=1))
+    rotations = boxes @ _matrices(np.stack([table.numbers(f"rlnAngle{a}", 0) for a in ANGLES], axis=1))
+    centred = centred - np.einsum("nij,nj->ni", boxes, origins)
+    classes = table.numbers("rlnClassNumber", 1).astype(np.int64)
+    known = {tomogram.name: tomogram for tomogram in tomograms}
+    names = np.array(table.text("rlnTomoName"), dtype=np.str_)
+    lists = {}
+    for name in dict.fromkeys(names.tolist()):
+        if name not in known or min(known[name].shape) < 1:
+            raise InputError(
+                f"{path}: particles lie in {name!r}, of which no size is known; give its tomogram"
+            )
+        tomogram = known[name]
+        corner = np.array(tomogram.shape[::-1]) / 2 * tomogram.geometry.pixel_size_A
+        rows = names == name
+        ids = classes[rows]
+        labels = [(class_names or {}).get(int(number), f"class{number}") for number in ids]
+        lists[name] = ParticleList(
+            class_name=np.array(labels, dtype=np.str_),
+            class_id=ids,
+            instance=np.arange(1, ids.size + 1, dtype=np.int64),
+            centre_A=centred[rows] + corner,
+            rotation=rotations[rows],
+        )
+    return lists
+
+
+def _geometry(tilts: StarTable, pixel_size_A: float) -> tuple[TiltGeometry, NDArray[np.intp]]:
+    aligned = "rlnTomoYTilt" in tilts.columns
+    angles = -tilts.numbers("rlnTomoYTilt" if aligned else "rlnTomoNominalStageTiltAngle")
+    x_tilt = np.abs(tilts.numbers("rlnTomoXTilt", 0)).max(initial=0)
+    if x_tilt > _LARGEST_X_TILT_DEG:
+        warnings.warn(
+            f"{tilts.path} has tilts about x of up to {x_tilt:g}°, which are not used", stacklevel=3
+        )
+    axis = tilts.numbers("rlnTomoZRot" if aligned else "rlnTomoNominalTiltAxisAngle", 0)
+    shift = np.stack([tilts.numbers(f"rlnTomo{a}ShiftAngst", 0) for a in "XY"], axis=1)
+    order = np.argsort(angles, kind="stable")
+    rank = dose = None
+    if "rlnMicrographPreExposure" in tilts.columns:
+        before = tilts.numbers("rlnMicrographPreExposure")[order]
+        if np.unique(before).size == before.size > 1:
+            rank = np.argsort(np.argsort(before))
+            steps = np.diff(np.sort(before))
+            dose = np.append(steps, np.median(steps))[rank]
+    geometry = TiltGeometry(
+        angles[order],
+        pixel_size_A,
+        tilt_axis_angle_deg=float(np.median(axis)) if len(tilts) else 0.0,
+        shift_A=shift[order] if shift.any() else None,
+        exposure_e_per_A2=dose,
+        acquisition_order=rank,
+    )
+    return geometry, order
+
+
+def _image(tilts: StarTable, name: str) -> tuple[str, int]:
+    section, at, stack = name.partition("@")
+    if not at:
+        return name, 0
+    if not section.isdecimal() or int(section) < 1:
+        raise InputError(f"{tilts.path}: {name!r} is not an image of a stack (number@file)")
+    return stack, int(section) - 1
+
+
+def _find(path: Path, named: str) -> Path:
+    for folder in path.absolute().parents:
+        if (folder / named).is_file():
+            return folder / named
+    raise InputError(f"{path} names {named}, which is neither beside it nor in the folders above")
+
+
+def _matrices(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.swapaxes(rotation_matrices(angles, "ZYZ"), 1, 2)

@@ -1,0 +1,139 @@
+"""IMOD's `tilt.com`: how its program `tilt` reconstructs a series, and running that program.
+
+`tilt` takes `TiltGeometry.stage_angles`. Its output is stored ``(y, z, x)`` with z upside down: `trimvol -rx`
+turns it. Its axis lies in the middle of the images and half a voxel below the middle ``N // 2`` of the output;
+``OFFSET`` and ``SHIFT`` move it such that the turned volume lies on ours. This follows from IMOD's documentation
+and source; it has not been run against IMOD.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from faket_dask.errors import InputError
+from faket_dask.formats.files import read_text, write_text
+from faket_dask.formats.imod import write_angles
+from faket_dask.geometry import TiltGeometry
+
+
+def write_tilt_com(
+    folder: Path,
+    name: str,
+    geometry: TiltGeometry,
+    tilt_shape: tuple[int, int],
+    depth: int,
+    radial: tuple[float, float] = (0.35, 0.035),
+) -> Path:
+    """Write ``tilt.com`` and ``<name>.tlt`` for the aligned stack ``<name>.mrc`` of a folder.
+
+    Parameters
+    ----------
+    folder
+        Where the stack lies.
+    name
+        Of the stack, without ``.mrc``; the reconstruction is called ``<name>_full_rec.mrc``.
+    geometry
+        Aligned: no tilt-axis angle, no shifts.
+    tilt_shape
+        Rows and columns of a tilt.
+    depth
+        Layers of the reconstruction.
+    radial
+        Frequency (cycles per pixel) at which the ramp's low pass begins, and its standard deviation.
+
+    Returns
+    -------
+    path
+        Of ``tilt.com``.
+
+    Raises
+    ------
+    InputError
+        If the series is not aligned.
+    """
+    if geometry.tilt_axis_angle_deg or geometry.shift_A is not None:
+        raise InputError(
+            f"{name} is not aligned (tilt axis along y, no shifts); IMOD's tilt needs that it is"
+        )
+    rows, columns = tilt_shape
+    even, even_depth = columns % 2 == 0, depth % 2 == 0
+    write_angles(folder / f"{name}.tlt", geometry.stage_angles)
+    lines = [
+        "# Reconstruct with: submfg tilt.com; then: trimvol -rx",
+        "$setenv IMOD_OUTPUT_FORMAT MRC",
+        "$tilt -StandardInput",
+        f"InputProjections {name}.mrc",
+        f"OutputFile {name}_full_rec.mrc",
+        "IMAGEBINNED 1",
+        f"TILTFILE {name}.tlt",
+        f"THICKNESS {depth}",
+        f"RADIAL {radial[0]:g} {radial[1]:g}",
+        "FalloffIsTrueSigma 1",
+        "XAXISTILT 0.0",
+        "PERPENDICULAR",
+        "MODE 2",
+        f"FULLIMAGE {columns} {rows}",
+        "SUBSETSTART 0 0",
+        "AdjustOrigin",
+        f"OFFSET 0.0 {0.5 if even else 0.0}",
+        f"SHIFT {0.0 if even else 0.5} {-0.5 if even_depth else 0.5}",
+        "$if (-e ./savework) ./savework",
+    ]
+    path = folder / "tilt.com"
+    write_text(path, "\n".join(lines) + "\n")
+    return path
+
+
+def read_tilt_com(path: Path) -> Mapping[str, tuple[str, ...]]:
+    """Read the options of a command file for `tilt`.
+
+    Parameters
+    ----------
+    path
+        ``tilt.com``.
+
+    Returns
+    -------
+    options
+        Words after each option, by the option's name in upper case, as IMOD takes no account of case.
+
+    Raises
+    ------
+    InputError
+        If the file is absent or does not run `tilt`.
+    """
+    options: dict[str, tuple[str, ...]] = {}
+    running = False
+    for line in read_text(path, "command file").splitlines():
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        if words[0].startswith("$"):
+            running = words[0].lower() == "$tilt"
+        elif running:
+            options[words[0].upper()] = tuple(words[1:])
+    if not options:
+        raise InputError(f"command file {path} does not run IMOD's tilt ($tilt -StandardInput …)")
+    return options
+
+
+def run_tilt(command_file: Path) -> None:
+    """Run IMOD's `submfg` on a command file, in its folder.
+
+    Raises
+    ------
+    InputError
+        If IMOD is not on the PATH, or it fails; what it said last is quoted.
+    """
+    program = shutil.which("submfg")
+    if program is None:
+        raise InputError("IMOD is not on the PATH (no submfg): load it, or reconstruct without it")
+    done = subprocess.run(
+        [program, command_file.name], cwd=command_file.parent, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip().splitlines()[-1:]
+        raise InputError(f"IMOD's tilt failed on {command_file}: {' '.join(said) or done.returncode}")

@@ -1,0 +1,267 @@
+"""The one model of a tilt-series' geometry, which every importer and exporter converts through.
+
+Frame of the specimen: x, y, z in Å from the volume's centre, which is index ``N // 2`` along each axis; arrays
+are stored ``(z, y, x)``. The tilt axis is y. Looking along +y, the beam coming from +z, the detector below::
+
+         beam                               beam, tilt angle θ > 0
+      │    │    │                          │    │    │
+      ▼    ▼    ▼                          ▼    ▼    ▼
+           z                            z
+           ▲                              ▲
+           ●  a point above                 ●              x
+           │  the centre, z > 0, …           ╲         ▶
+           │                                  ╲   ╱
+    ───────┼───────► x                         ╳          … turns towards -x
+           │                               ╱    ╲
+    ═══════╪═══════► s                  ═════╪══════════► s = x cos θ - z sin θ
+           0                                   0
+
+With x to the right, y up and z towards the reader the frame is right-handed, and a tilt by θ turns the specimen
+by -θ about y in the right-handed sense. The detector's coordinates ``(s, y)`` are in Å from pixel
+``(N // 2, N // 2)``. In a series that is not aligned, the image is further turned in the plane by the
+tilt-axis angle φ (from y, counter-clockwise with y up), then shifted::
+
+    column = s cos φ - y sin φ + shift_x,    row = s sin φ + y cos φ + shift_y
+
+Warp has the same model. SerialEM, IMOD and RELION count the tilt the other way round: their projection is
+``x cos θ + z sin θ`` in a volume of the same handedness, so their angle is `TiltGeometry.stage_angles`. (IMOD's
+reconstruction is such a volume after `trimvol -rx`. Read with y and z merely exchanged, it follows our sign
+and is its mirror image.) SHREC 2021 files are used with the sign that they are written with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from faket_dask.errors import InputError
+
+SMALLEST_STEP_DEG = 1e-3
+"""Tilt angles closer than this are the same angle."""
+
+
+@dataclass(frozen=True, eq=False)
+class TiltGeometry:
+    """How a tilt-series was recorded.
+
+    Parameters
+    ----------
+    tilt_angles
+        ``(tilt,)`` degrees, strictly increasing, within ±90.
+    pixel_size_A
+        Edge of a pixel in Å.
+    tilt_axis_angle_deg
+        In-plane angle of the tilt axis, degrees from y, positive from x towards y; 0 in an aligned series.
+    shift_A
+        ``(tilt, 2)`` displacement ``(x, y)`` of each image in Å; none in an aligned series.
+    exposure_e_per_A2
+        ``(tilt,)`` exposure of each tilt alone, in e/Å², if known.
+    acquisition_order
+        ``(tilt,)`` rank of each tilt in time, 0 for the first, if known.
+
+    Raises
+    ------
+    InputError
+        If angles are not finite, out of range, unsorted or duplicate, or anything else does not fit them. The
+        tilts of a stack are in the order of their angles here: a series in another order (that of
+        acquisition, or decreasing angles) must be sorted, stack and angles together.
+    """
+
+    tilt_angles: NDArray[np.float64]
+    pixel_size_A: float
+    tilt_axis_angle_deg: float = 0.0
+    shift_A: NDArray[np.float64] | None = None
+    exposure_e_per_A2: NDArray[np.float64] | None = None
+    acquisition_order: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        angles = _angles(self.tilt_angles)
+        tilts = angles.size
+        _check_increasing(angles)
+        _set(self, "tilt_angles", angles)
+        if not (np.isfinite(self.pixel_size_A) and self.pixel_size_A > 0):
+            raise InputError(
+                f"a pixel size of {self.pixel_size_A} Å is impossible; give the size in Å per pixel"
+            )
+        if not np.isfinite(self.tilt_axis_angle_deg):
+            raise InputError(f"the tilt-axis angle is {self.tilt_axis_angle_deg}; give degrees from y")
+        if self.shift_A is not None:
+            _set(self, "shift_A", _finite("shifts (x, y) in Å", self.shift_A, (tilts, 2)))
+        if self.exposure_e_per_A2 is not None:
+            exposure = _finite("exposures in e/Å²", self.exposure_e_per_A2, (tilts,))
+            if (exposure < 0).any():
+                raise InputError(
+                    f"tilt {int(np.argmin(exposure))} has the negative exposure {exposure.min()} e/Å²"
+                )
+            _set(self, "exposure_e_per_A2", exposure)
+        if self.acquisition_order is not None:
+            order = np.array(self.acquisition_order)
+            if order.shape != (tilts,) or not np.array_equal(np.sort(order), np.arange(tilts)):
+                raise InputError(
+                    f"the acquisition order must give each of the {tilts} tilts its rank, 0 to {tilts - 1}"
+                )
+            _set(self, "acquisition_order", order.astype(np.int64))
+
+    def __len__(self) -> int:
+        return self.tilt_angles.size
+
+    @property
+    def stage_angles(self) -> NDArray[np.float64]:
+        """``(tilt,)`` degrees with the sign of SerialEM, IMOD and RELION; decreasing."""
+        return -self.tilt_angles
+
+    @property
+    def exposure_before_e_per_A2(self) -> NDArray[np.float64] | None:
+        """``(tilt,)`` e/Å² that the specimen had received before each tilt; ``None`` if that is not known."""
+        if self.exposure_e_per_A2 is None or self.acquisition_order is None:
+            return None
+        return exposure_before(self.acquisition_order, self.exposure_e_per_A2)
+
+    def point_to_detector(self, points_A: ArrayLike) -> NDArray[np.float64]:
+        """Where points of the specimen appear on the detector.
+
+        Parameters
+        ----------
+        points_A
+            ``(n, 3)`` points ``(x, y, z)`` in Å from the centre of the volume.
+
+        Returns
+        -------
+        positions
+            ``(tilt, n, 2)`` positions ``(column, row)`` in Å from the centre of the detector, at every tilt.
+
+        Raises
+        ------
+        ValueError
+            If the points are not ``(n, 3)``.
+        """
+        points = np.asarray(points_A, dtype=np.float64)
+        if points.ndim != 2 or points.shape[1] != 3:
+            raise ValueError(f"points must have the shape (n, 3), got {points.shape}")
+        x, y, z = points.T
+        angles = np.deg2rad(self.tilt_angles)[:, None]
+        s = x * np.cos(angles) - z * np.sin(angles)
+        phi = np.deg2rad(self.tilt_axis_angle_deg)
+        positions = np.stack(
+            (s * np.cos(phi) - y * np.sin(phi), s * np.sin(phi) + y * np.cos(phi)),
+            axis=-1,
+        )
+        return positions if self.shift_A is None else positions + self.shift_A[:, None, :]
+
+
+def centre_A(shape: tuple[int, ...], voxel_size_A: float) -> NDArray[np.float64]:
+    """Centre ``(x, y, z)`` in Å of a ``(z, y, x)`` volume (``(x, y)`` of an image) from its corner voxel's centre."""
+    return np.array([size // 2 for size in reversed(shape)], dtype=np.float64) * voxel_size_A
+
+
+def acquisition_order(
+    tilt_angles: ArrayLike, scheme: Literal["dose_symmetric", "increasing", "decreasing"]
+) -> NDArray[np.int64]:
+    """Rank in time of each tilt.
+
+    ``dose_symmetric`` starts at the angle nearest to 0 and then takes the sides in turn, first one tilt of the
+    positive side, then two of either: 0, +3, -3, -6, +6, +9, -9, … (Hagen et al., J. Struct. Biol. 197, 2017).
+
+    Parameters
+    ----------
+    tilt_angles
+        ``(tilt,)`` degrees, strictly increasing.
+    scheme
+        How the microscope went through them.
+
+    Returns
+    -------
+    order
+        ``(tilt,)`` int64, 0 for the tilt that was recorded first.
+
+    Raises
+    ------
+    InputError
+        If the angles are not finite, out of range, unsorted or duplicate.
+    """
+    angles = _angles(tilt_angles)
+    _check_increasing(angles)
+    if scheme == "increasing":
+        return np.arange(angles.size)
+    if scheme == "decreasing":
+        return np.arange(angles.size)[::-1].copy()
+    if scheme != "dose_symmetric":
+        raise ValueError(f"scheme must be 'dose_symmetric', 'increasing' or 'decreasing', got {scheme!r}")
+    first = int(np.argmin(np.abs(angles)))
+    sides = [list(range(first + 1, angles.size)), list(range(first - 1, -1, -1))]
+    sequence, take, side = [first], 1, 0
+    while any(sides):
+        sequence += sides[side][:take]
+        del sides[side][:take]
+        take, side = 2, 1 - side
+    order = np.empty(angles.size, dtype=np.int64)
+    order[sequence] = np.arange(angles.size)
+    return order
+
+
+def exposure_before(order: NDArray[np.int64], exposure_e_per_A2: ArrayLike) -> NDArray[np.float64]:
+    """Exposure that the specimen had received before each tilt.
+
+    Parameters
+    ----------
+    order
+        ``(tilt,)`` rank of each tilt in time, 0 for the first.
+    exposure_e_per_A2
+        Exposure of each tilt alone in e/Å²: one number, or ``(tilt,)``.
+
+    Returns
+    -------
+    exposure_before
+        ``(tilt,)`` float64, e/Å²; 0 for the tilt that was recorded first.
+    """
+    sequence = np.argsort(order)
+    exposure = np.broadcast_to(np.asarray(exposure_e_per_A2, dtype=np.float64), order.shape)[sequence]
+    before = np.empty(order.shape, dtype=np.float64)
+    before[sequence] = np.cumsum(exposure) - exposure
+    return before
+
+
+def _set(geometry: TiltGeometry, name: str, value: NDArray[np.generic]) -> None:
+    value.flags.writeable = False
+    object.__setattr__(geometry, name, value)
+
+
+def _finite(what: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    array = np.array(values, dtype=np.float64)
+    if array.shape != shape:
+        raise InputError(f"{what} must have the shape {shape} to go with the tilt angles, got {array.shape}")
+    if not np.isfinite(array).all():
+        tilt = int(np.nonzero(~np.isfinite(array))[0][0])
+        raise InputError(f"{what}: tilt {tilt} has none; every tilt needs a finite number")
+    return array
+
+
+def _angles(tilt_angles: ArrayLike) -> NDArray[np.float64]:
+    angles = np.array(tilt_angles, dtype=np.float64)
+    if angles.ndim != 1 or angles.size == 0:
+        raise InputError(f"tilt angles must be a list of degrees, got shape {angles.shape}")
+    wrong = ~(np.abs(angles) <= 90)  # NaN too
+    if wrong.any():
+        tilt = int(np.argmax(wrong))
+        raise InputError(f"tilt {tilt} has the angle {angles[tilt]}; tilt angles are degrees from -90 to 90")
+    return angles
+
+
+def _check_increasing(angles: NDArray[np.float64]) -> None:
+    sequence = np.argsort(angles, kind="stable")
+    close = np.nonzero(np.diff(angles[sequence]) < SMALLEST_STEP_DEG)[0]
+    if close.size:
+        a, b = sorted((int(sequence[close[0]]), int(sequence[close[0] + 1])))
+        raise InputError(
+            f"tilts {a} and {b} have the same angle, {angles[a]:g}°; leave one of them out of stack and angles"
+        )
+    step = np.diff(angles)
+    if (step < 0).any():
+        tilt = int(np.argmax(step < 0)) + 1
+        raise InputError(
+            f"tilt angles must increase, but tilt {tilt} ({angles[tilt]:g}°) follows {angles[tilt - 1]:g}°; "
+            "sort the tilts of the stack and its angles by increasing angle"
+        )

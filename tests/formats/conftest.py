@@ -1,0 +1,111 @@
+"""A chiral phantom whose beads and orientations show whatever a format gets wrong."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from faket_dask.formats.particle_list import ParticleList
+from faket_dask.geometry import TiltGeometry, acquisition_order
+from faket_dask.kernels.backprojection import back_project
+from faket_dask.kernels.filters import filter_tilt, ramp_filter
+from faket_dask.kernels.projection import project
+
+VOXEL_A = 10.0
+# Beads of a particle in its own frame, in Å: three arms of different lengths, which no mirror image matches.
+ARMS_A = np.array([[0.0, 0, 0], [110, 0, 0], [0, 140, 0], [0, 0, 90]])
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """A volume of beads, its tilt-series, and what is known about it."""
+
+    geometry: TiltGeometry
+    volume: np.ndarray
+    class_mask: np.ndarray
+    instance_mask: np.ndarray
+    stack: np.ndarray
+    particles: ParticleList
+
+    def tilts(self) -> Iterator[np.ndarray]:
+        return iter(self.stack)
+
+
+def make_phantom(shape: tuple[int, int, int], tilt_axis: float = 0.0) -> Phantom:
+    rng = np.random.default_rng(4)
+    corner = np.array([[24.0, 20, 18], [66, 50, 16], [40, 80, 21]]) * VOXEL_A
+    rotation = Rotation.from_euler(
+        "ZYZ", [[20, 35, -50], [-100, 60, 50], [75, 140, 60]], degrees=True
+    ).as_matrix()
+    particles = ParticleList(
+        class_name=np.array(["1BXN", "4V94", "1BXN"]),
+        class_id=np.array([4, 1, 4]),
+        instance=np.array([1, 2, 3]),
+        centre_A=corner,
+        rotation=rotation,
+    )
+    z, y, x = np.indices(shape) * VOXEL_A
+    volume = np.zeros(shape, dtype=np.float32)
+    classes, instances = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=np.uint16)
+    for row in range(3):
+        for place in beads(particles)[row]:
+            distance = (x - place[0]) ** 2 + (y - place[1]) ** 2 + (z - place[2]) ** 2
+            volume += np.exp(-distance / (2 * (1.5 * VOXEL_A) ** 2)).astype(np.float32)
+            inside = distance < (2 * VOXEL_A) ** 2
+            classes[inside], instances[inside] = particles.class_id[row], particles.instance[row]
+    angles = np.arange(-57.0, 61, 3)
+    geometry = TiltGeometry(
+        angles,
+        VOXEL_A,
+        tilt_axis_angle_deg=tilt_axis,
+        exposure_e_per_A2=rng.uniform(2, 3, angles.size).round(3),
+        acquisition_order=acquisition_order(angles, "dose_symmetric"),
+    )
+    return Phantom(geometry, volume, classes, instances, project(volume, angles), particles)
+
+
+def beads(particles: ParticleList) -> np.ndarray:
+    """Places (particle, bead, xyz) in Å from the corner voxel's centre, by the listed places and rotations."""
+    return particles.centre_A[:, None] + np.einsum("nij,bj->nbi", particles.rotation, ARMS_A)
+
+
+@pytest.fixture(scope="session", params=[(40, 100, 90), (41, 101, 91)], ids=["even", "odd"])
+def phantom(request: pytest.FixtureRequest) -> Phantom:
+    return make_phantom(request.param)
+
+
+def reconstruction(stack: np.ndarray, geometry: TiltGeometry, depth: int) -> np.ndarray:
+    filtered = np.stack([filter_tilt(tilt, ramp_filter(*tilt.shape, hann=0.5)) for tilt in stack])
+    return back_project(filtered, geometry.tilt_angles, depth)
+
+
+def nearest_bead(volume: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Centre (x, y, z) in voxels of the dark spot within three voxels of a place; infinite if there is none."""
+    first = [max(1, round(p) - 3) for p in place[::-1]]
+    box = volume[tuple(slice(f, f + 7) for f in first)]
+    if box.min() > 0.2 * volume.min():
+        return np.full(3, np.inf)
+    index = [int(i) + f for i, f in zip(np.unravel_index(np.argmin(box), box.shape), first, strict=True)]
+    found = []
+    for axis, i in enumerate(index):
+        at = list(index)
+        line = []
+        for step in (-1, 0, 1):
+            at[axis] = i + step
+            line.append(np.log(max(-float(volume[tuple(at)]), 1e-30)))
+        found.append(i + 0.5 * (line[0] - line[2]) / (line[0] - 2 * line[1] + line[2]))
+    return np.array(found[::-1])
+
+
+def registration_error(volume: np.ndarray, particles: ParticleList) -> float:
+    """Largest distance along an axis, in voxels, of a reconstructed bead from where the particle list puts it."""
+    expected = beads(particles).reshape(-1, 3) / VOXEL_A
+    return max(np.abs(nearest_bead(volume, place) - place).max() for place in expected)
+
+
+def orientation_error(found: ParticleList, expected: ParticleList) -> float:
+    """Largest angle in degrees between listed orientations."""
+    difference = np.swapaxes(expected.rotation, 1, 2) @ found.rotation
+    return float(np.rad2deg(Rotation.from_matrix(difference).magnitude()).max())

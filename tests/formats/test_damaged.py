@@ -1,0 +1,225 @@
+"""Readers given damaged files: one clear error or a result, never a crash, whatever was damaged."""
+
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from faket_dask.errors import InputError
+from faket_dask.formats import copick, ome_zarr, portal
+from faket_dask.formats.imod import read_angles, read_transforms
+from faket_dask.formats.mdoc import read_mdoc, write_mdoc
+from faket_dask.formats.relion5 import Optics, RelionTomogram, read_particles, read_tomograms
+from faket_dask.formats.relion5_writing import write_project
+from faket_dask.formats.shrec import read_alignment, read_locations, read_model
+from faket_dask.formats.shrec_writing import write_model
+from faket_dask.formats.star import read_star
+from faket_dask.formats.tilt_com import read_tilt_com, write_tilt_com
+from faket_dask.formats.tomostar import read_tomostar, write_tomostar
+from tests.formats.conftest import VOXEL_A, make_phantom
+
+Reader = Callable[[Path], object]
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One small file of every kind, undamaged."""
+    folder = tmp_path_factory.mktemp("exported")
+    phantom = make_phantom((12, 96, 96))
+    geometry, particles = phantom.geometry, phantom.particles
+    write_model(
+        folder / "model_0", geometry, particles, {"grandmodel": np.zeros((4, 8, 8), dtype=np.float32)}, {}
+    )
+    tomogram = RelionTomogram(
+        "a",
+        geometry,
+        Optics(300, 2.7, 0.1),
+        ("a.mrc",) * len(geometry),
+        tuple(range(len(geometry))),
+        (4, 8, 8),
+    )
+    write_project(folder, [tomogram], {"a": particles})
+    write_mdoc(folder / "a.mdoc", geometry, "a.mrc", (8, 8), 300, np.ones(len(geometry)))
+    write_tomostar(folder / "a.tomostar", geometry, ["a.mrc"] * len(geometry))
+    write_tilt_com(folder, "a", geometry, (8, 8), 4)
+    (folder / "a.xf").write_text("1 0 0 1 0.5 0.5\n" * 3)
+    portal.write_points(folder / "a.ndjson", particles, "1BXN", VOXEL_A)
+    copick.write_config(
+        folder, "a", [copick.PickableObject(n, i, True, 50) for n, i in (("1BXN", 4), ("4V94", 1))]
+    )
+    copick.write_run(folder, "run", VOXEL_A, {"wbp": np.zeros((4, 8, 8), np.float32)}, None, particles)
+    return folder
+
+
+def tomograms(path: Path) -> object:
+    return read_tomograms(path.parent / "tomograms.star")
+
+
+def particles(path: Path) -> object:
+    found = read_tomograms(path.parent / "tomograms.star")
+    return read_particles(path.parent / "particles.star", found)
+
+
+def picks(path: Path) -> object:
+    return copick.read_picks(path.parents[3], "run", copick.read_objects(path.parents[3] / "copick.json"))
+
+
+READERS: dict[str, Reader] = {
+    "a.tlt": read_angles,
+    "a.xf": read_transforms,
+    "tilt.com": read_tilt_com,
+    "a.mdoc": read_mdoc,
+    "a.tomostar": lambda path: read_tomostar(path, 10),
+    "tomograms.star": tomograms,
+    "tilt_series/a.star": lambda path: tomograms(path.parent),
+    "particles.star": particles,
+    "model_0/particle_locations.txt": lambda path: read_locations(path, 10),
+    "model_0/alignment_simulated.txt": read_alignment,
+    "model_0/grandmodel.mrc": lambda path: read_model(path.parent),
+    "a.ndjson": lambda path: portal.read_points(path, "1BXN", 4, 10),
+    "copick.json": copick.read_objects,
+    "ExperimentRuns/run/Picks/faketdask_0_1BXN.json": picks,
+    "ExperimentRuns/run/VoxelSpacing10.000/wbp.zarr/.zattrs": lambda path: ome_zarr.open_volume(path.parent),
+    "ExperimentRuns/run/VoxelSpacing10.000/wbp.zarr/0/.zarray": lambda path: ome_zarr.open_volume(
+        path.parents[1]
+    ),
+}
+
+OPTIONAL = {"model_0/grandmodel.mrc", "ExperimentRuns/run/Picks/faketdask_0_1BXN.json"}
+
+# What text formats trip over.
+FRAGMENTS = [
+    *(b"nan", b"inf", b"-1e400", b" 9999999999999 ", b"1e309", b"null", b"[]", b"{}", b"[", b",", b"#"),
+    *(b"\n", b"'", b'"', b"\0", b"\xff", "Å".encode(), b"data_x\n", b"loop_\n", b"_x\n", b"[ZValue = 0]\n"),
+]
+
+damage = st.one_of(
+    st.tuples(st.just("cut"), st.floats(0, 1), st.just(b"")),
+    st.tuples(
+        st.just("insert"),
+        st.floats(0, 1),
+        st.one_of(
+            st.binary(max_size=8),
+            st.sampled_from(FRAGMENTS),
+        ),
+    ),
+    st.tuples(st.just("remove line"), st.floats(0, 1), st.just(b"")),
+    st.tuples(st.just("remove word"), st.floats(0, 1), st.just(b"")),
+)
+
+
+def damaged(raw: bytes, kind: str, where: float, what: bytes) -> bytes:
+    at = int(where * len(raw))
+    if kind == "cut":
+        return raw[:at]
+    if kind == "insert" or not raw:
+        return raw[:at] + what + raw[at:]
+    parts = raw.splitlines(keepends=True) if kind == "remove line" else raw.split(b" ")
+    del parts[int(where * (len(parts) - 1))]
+    return (b"" if kind == "remove line" else b" ").join(parts)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_undamaged_files_are_read(exported: Path, name: str) -> None:
+    READERS[name](exported / name)
+
+
+@pytest.mark.parametrize("name", READERS)
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(changes=st.lists(damage, min_size=1, max_size=3))
+def test_damage_gives_one_clear_error_or_a_result(
+    exported: Path, name: str, changes: list[tuple[str, float, bytes]]
+) -> None:
+    path = exported / name
+    whole = path.read_bytes()
+    raw = whole
+    for change in changes:
+        raw = damaged(raw, *change)
+    path.write_bytes(raw)
+    message = "read"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            READERS[name](path)
+    except InputError as error:
+        message = str(error)
+    finally:
+        path.write_bytes(whole)
+    assert message
+    assert len(message) < 1000
+
+
+@pytest.mark.parametrize("name", sorted(READERS.keys() - OPTIONAL))
+def test_a_missing_file_is_named(exported: Path, name: str) -> None:
+    path = exported / name
+    hidden = path.with_name("hidden")
+    path.rename(hidden)
+    try:
+        with pytest.raises(InputError, match=r"a\.|\.star|\.txt|\.json|tilt\.com|zarr"):
+            READERS[name](path)
+    finally:
+        hidden.rename(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "has no block"),
+        ("loop_\n", r"line 1: expected a block"),
+        ("data_a\n_x 1\n_x 2\n", "line 3: _x for the second time"),
+        ("data_a\n_x\n", "line 2: expected one value"),
+        ("data_a\nloop_\n_x\n_y\n1 2\n3\n", "line 6: 1 values where there are 2 columns"),
+        ("data_a\n_x 1\nloop_\n", "line 3: a loop in a block that has values"),
+        ("data_a\n_x 1\ndata_a\n", "line 3: a second block data_a"),
+        ("data_a\nloop_\n_x\n'1\n", "line 4: No closing quotation"),
+    ],
+)
+def test_star_errors_name_the_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "a.star").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_star(tmp_path / "a.star")
+
+
+def test_star_columns(tmp_path: Path) -> None:
+    (tmp_path / "a.star").write_text("data_a # comment\nloop_\n_x #1\n_y #2\n001 'a b'\nnan \"c\" # d\n")
+    table = read_star(tmp_path / "a.star")["a"]
+    assert table.text("x") == ("001", "nan")
+    assert table.text("y") == ("a b", "c")
+    assert table.numbers("z", 3).tolist() == [3, 3]
+    with pytest.raises(InputError, match="data_a, row 2: _x is 'nan', not a number"):
+        table.numbers("x")
+    with pytest.raises(InputError, match="data_a has no column _z"):
+        table.numbers("z")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"multiscales": []}, "not an OME-Zarr volume"),
+        ({"multiscales": [{"axes": [{"name": "x"}], "datasets": [{"path": "0"}]}]}, "a volume has z, y, x"),
+        ({"multiscales": 3}, "not an OME-Zarr volume"),
+    ],
+)
+def test_ome_zarr_metadata(exported: Path, tmp_path: Path, change: dict, message: str) -> None:
+    ome_zarr.write_volume(tmp_path / "a.zarr", np.zeros((2, 3, 4), dtype=np.float32), 10)
+    attributes = tmp_path / "a.zarr/.zattrs"
+    attributes.write_text(json.dumps({**json.loads(attributes.read_text()), **change}))
+    with pytest.raises(InputError, match=message):
+        ome_zarr.open_volume(tmp_path / "a.zarr")
+
+
+def test_a_fill_value_that_does_not_fit_is_an_error_and_not_a_warning(tmp_path: Path) -> None:
+    ome_zarr.write_volume(tmp_path / "a.zarr", np.zeros((2, 3, 4), dtype=np.float32), 10)
+    array = tmp_path / "a.zarr/0/.zarray"
+    array.write_text(json.dumps({**json.loads(array.read_text()), "fill_value": 1e100}))
+    with pytest.raises(InputError, match="overflow"):
+        ome_zarr.open_volume(tmp_path / "a.zarr")

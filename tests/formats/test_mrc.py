@@ -1,0 +1,282 @@
+"""MRC files as they are found, and as they ought to be."""
+
+import pickle
+import warnings
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+import pytest
+import zarr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mrcfile.dtypes import HEADER_DTYPE
+
+from faket_dask.errors import InputError
+from faket_dask.formats.mrc import open_stack, open_volume, write_stack, write_volume
+
+
+def random_stack(shape: tuple[int, int, int] = (3, 5, 7)) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+def with_header(path: Path, data: np.ndarray | None = None, **fields: object) -> Path:
+    """An MRC file of another program's making, with some header fields set."""
+    with mrcfile.new(path, overwrite=True) as file:
+        file.set_data(random_stack() if data is None else data)
+        file.voxel_size = 3.7
+    raw = bytearray(path.read_bytes())
+    header = np.frombuffer(raw, HEADER_DTYPE, count=1)[0]
+    for name, value in fields.items():
+        header[name] = value
+    path.write_bytes(raw)
+    return path
+
+
+def valid(path: Path) -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return bool(mrcfile.validate(path))
+
+
+def test_a_written_stack_is_valid_and_reads_back(tmp_path: Path) -> None:
+    data = random_stack()
+    path = tmp_path / "a.mrc"
+    write_stack(path, iter(data), data.shape, 3.7)
+    assert valid(path)
+    with mrcfile.open(path) as file:
+        assert file.is_image_stack()
+        np.testing.assert_array_equal(file.data, data)
+        assert float(file.header.dmean) == pytest.approx(data.mean(), rel=1e-5)
+        assert float(file.header.rms) == pytest.approx(data.std(), rel=1e-5)
+    stack = open_stack(path)
+    assert stack.shape == (3, 5, 7)
+    assert stack.pixel_size_A == pytest.approx(3.7)
+    np.testing.assert_array_equal(stack.tilt(1), data[1])
+    np.testing.assert_array_equal(stack.rows(1, 4), data[:, 1:4])
+
+
+def test_the_same_stack_gives_the_same_bytes(tmp_path: Path) -> None:
+    data = random_stack()
+    for name in "ab":
+        write_stack(tmp_path / name, iter(data), data.shape, 3.7)
+    assert open_stack(tmp_path / "a").checksum() == open_stack(tmp_path / "b").checksum()
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "f2", "i1", "i2", "u2", "u1", "?"])
+def test_a_written_volume_is_valid_and_reads_back(tmp_path: Path, dtype: str) -> None:
+    data = (100 * np.random.default_rng(1).random((4, 150, 6))).astype(dtype)
+    path = tmp_path / "a.mrc"
+    write_volume(path, data, 10)
+    assert valid(path)
+    with mrcfile.open(path) as file:
+        assert file.is_volume()
+        np.testing.assert_array_equal(file.data, data.astype("f4") if dtype == "f8" else data)
+    volume = open_volume(path)
+    assert volume.voxel_size_A == 10
+    np.testing.assert_array_equal(volume.rows(60, 130), data[:, 60:130].astype(np.float32))
+
+
+def test_a_volume_is_written_from_a_zarr_store(tmp_path: Path) -> None:
+    data = random_stack((4, 70, 5))
+    array = zarr.create_array(str(tmp_path / "a.zarr"), shape=data.shape, chunks=(4, 32, 5), dtype="f4")
+    array[...] = data
+    write_volume(tmp_path / "a.mrc", array, 10)
+    np.testing.assert_array_equal(mrcfile.read(tmp_path / "a.mrc"), data)
+
+
+@pytest.mark.parametrize("tilts", [2, 4])
+def test_a_stack_that_is_not_whole_leaves_nothing_and_keeps_what_was_there(
+    tmp_path: Path, tilts: int
+) -> None:
+    path = tmp_path / "a.mrc"
+    path.write_bytes(b"before")
+    with pytest.raises(ValueError, match=r"announced|does not belong"):
+        write_stack(path, iter(random_stack((tilts, 5, 7))), (3, 5, 7), 3.7)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.mrc"]
+    assert path.read_bytes() == b"before"
+
+
+def test_integers_that_mrc_files_cannot_hold_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="cannot hold int64"):
+        write_volume(tmp_path / "a.mrc", np.zeros((2, 2, 2), dtype=np.int64), 10)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("dtype", ["i1", "i2", "u2", "f2", "f4", ">i2", ">f4"])
+def test_every_mode_and_byte_order_is_read(tmp_path: Path, dtype: str) -> None:
+    data = (20 * random_stack()).clip(0).astype(dtype)
+    path = tmp_path / "a.mrc"
+    with mrcfile.new(path) as file:
+        file.set_data(data)
+        file.voxel_size = 3.7
+    found = open_stack(path).tilt(2)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, data[2].astype(np.float32))
+
+
+def test_imod_bytes_are_unsigned_unless_marked(tmp_path: Path) -> None:
+    data = np.arange(-60, 60, dtype=np.int8).reshape(4, 5, 6)
+    path = with_header(tmp_path / "a.mrc", data)
+    raw = bytearray(path.read_bytes())
+    for flags, expected in ((0, data.view(np.uint8)), (1, data)):
+        raw[152:160] = np.array([1146047817, flags], "<i4").tobytes()
+        path.write_bytes(raw)
+        np.testing.assert_array_equal(open_stack(path).tilt(0), expected[0].astype(np.float32))
+
+
+def test_an_extended_header_is_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "a.mrc"
+    with mrcfile.new(path) as file:
+        file.set_data(random_stack())
+        file.set_extended_header(np.zeros(2048, dtype="V1"))
+        file.voxel_size = 3.7
+    np.testing.assert_array_equal(open_stack(path).tilt(0), random_stack()[0])
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"nversion": 0}, "version 0"),
+        ({"map": b"xxxx"}, "no MAP identifier"),
+        ({"machst": (0, 0, 0, 0)}, "unknown machine stamp 0000"),
+        ({"machst": (0x11, 0x11, 0, 0)}, "machine stamp of the other byte order"),
+        ({"mapc": 0, "mapr": 0, "maps": 0}, "no axis order"),
+    ],
+)
+def test_header_sins_are_read_with_a_warning(tmp_path: Path, fields: dict, complaint: str) -> None:
+    path = with_header(tmp_path / "a.mrc", **fields)
+    with pytest.warns(UserWarning, match=complaint):
+        stack = open_stack(path)
+    np.testing.assert_array_equal(stack.tilt(1), random_stack()[1])
+
+
+def test_start_and_origin_are_ignored_in_silence(tmp_path: Path) -> None:
+    path = with_header(tmp_path / "a.mrc", nxstart=-3, origin=(5, 6, 7))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        open_stack(path)
+
+
+def test_bytes_after_the_data_are_worth_a_warning(tmp_path: Path) -> None:
+    path = with_header(tmp_path / "a.mrc")
+    path.write_bytes(path.read_bytes() + bytes(10))
+    with pytest.warns(UserWarning, match="10 bytes after the data"):
+        open_stack(path)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"mode": 4}, r"mode 4; modes 0 \(int8\).*newstack -mode 2"),
+        ({"mode": 101}, "mode 101"),
+        ({"nx": 0}, "impossible dimensions"),
+        ({"nz": -3}, "impossible dimensions"),
+        ({"nsymbt": -5000}, "impossible dimensions"),
+        ({"nx": 2**31 - 1, "ny": 2**31 - 1, "nz": 2**31 - 1}, "truncated"),
+        ({"nsymbt": 2**31 - 1}, "truncated"),
+        ({"ispg": 401}, "stack of volumes"),
+        ({"mapc": 3, "mapr": 2, "maps": 1}, "axes in the order"),
+        ({"mx": 0}, "no pixel size in its header"),
+        ({"cella": (0, 0, 0)}, "no pixel size in its header"),
+        ({"cella": (7, 5, 3)}, "what programs write when they do not know it"),
+        ({"cella": (7, 10, 3)}, "1 x 2 Å; they must agree"),
+        ({"cella": (np.nan, 10, 3)}, "no pixel size"),
+    ],
+)
+def test_bad_headers_give_one_clear_error(tmp_path: Path, fields: dict, message: str) -> None:
+    path = with_header(tmp_path / "a.mrc", **fields)
+    with pytest.raises(InputError, match=message) as caught:
+        open_stack(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("cella", [(0, 0, 0), (7, 10, 3), (7, 5, 3), (70, 50, 30)])
+def test_a_given_pixel_size_wins(tmp_path: Path, cella: tuple[float, float, float]) -> None:
+    path = with_header(tmp_path / "a.mrc", cella=cella)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert open_stack(path, pixel_size_A=3.7).pixel_size_A == 3.7
+    contradicts = cella in ((7, 10, 3), (70, 50, 30))
+    assert any("3.7 Å is used, as given" in str(warning.message) for warning in caught) == contradicts
+
+
+@pytest.mark.parametrize("size", [0.0, -1.0, np.nan, np.inf])
+def test_an_impossible_pixel_size_is_refused(tmp_path: Path, size: float) -> None:
+    with pytest.raises(InputError, match="must be positive"):
+        open_stack(with_header(tmp_path / "a.mrc"), pixel_size_A=size)
+
+
+def test_missing_files_folders_and_other_files_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "short").write_bytes(b"MRC")
+    (tmp_path / "text").write_text("not an MRC file " * 100)
+    (tmp_path / "whole.mrc").write_bytes(with_header(tmp_path / "a.mrc").read_bytes()[:-1])
+    for name, message in {
+        "absent": "No such file",
+        ".": "directory",
+        "short": "3 bytes and is not an MRC file",
+        "text": "MRC mode|not an MRC file",
+        "whole.mrc": "truncated: 7 x 5 x 3 samples of float32 need 1444 bytes, the file has 1443",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            open_stack(tmp_path / name)
+
+
+def test_dimensions(tmp_path: Path) -> None:
+    path = with_header(tmp_path / "a.mrc", random_stack()[0])
+    assert open_stack(path).shape == (1, 5, 7)
+    with pytest.raises(InputError, match="single image"):
+        open_volume(path)
+
+
+def test_a_file_that_shrinks_under_a_handle_gives_an_error(tmp_path: Path) -> None:
+    path = with_header(tmp_path / "a.mrc")
+    stack = pickle.loads(pickle.dumps(open_stack(path)))
+    path.write_bytes(path.read_bytes()[:-1])
+    np.testing.assert_array_equal(stack.tilt(0), random_stack()[0])
+    with pytest.raises(InputError, match="become shorter"):
+        stack.tilt(2)
+    path.unlink()
+    for read in (lambda: stack.tilt(0), lambda: stack.rows(0, 2), stack.checksum):
+        with pytest.raises(InputError, match="cannot be read"):
+            read()
+    with pytest.raises(IndexError, match="no tilt 3"):
+        stack.tilt(3)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    changes=st.lists(
+        st.tuples(st.integers(0, 255), st.sampled_from([0, 1, -1, 2, 6, 12, 2**31 - 1, -(2**31), 401])),
+        min_size=1,
+        max_size=4,
+    ),
+    length=st.one_of(st.none(), st.integers(0, 1500)),
+)
+def test_any_header_is_read_or_refused(
+    tmp_path: Path, changes: list[tuple[int, int]], length: int | None
+) -> None:
+    path = with_header(tmp_path / "a.mrc")
+    raw = bytearray(path.read_bytes())
+    for word, value in changes:
+        raw[4 * word : 4 * word + 4] = np.array(value, "<i4").tobytes()
+    path.write_bytes(raw[:length])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            stack = open_stack(path, pixel_size_A=2.0)
+        except InputError as error:
+            named = str(path) in str(error)
+        else:
+            assert stack.tilt(stack.shape[0] - 1).nbytes < 2000
+            named = True
+    assert named
+
+
+def test_a_real_series(real_series: Path) -> None:
+    with pytest.warns(UserWarning, match="version 0"):
+        stack = open_stack(real_series / "00254.stack.mrc")
+    assert stack.shape == (41, 630, 652)
+    assert stack.pixel_size_A == 10
+    assert np.isfinite(stack.tilt(20)).all()
