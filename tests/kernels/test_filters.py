@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faket_dask.kernels.filters import (
+    crowther_frequency,
+    exact_filter,
+    filter_tilt,
+    ramp_filter,
+    shrec_filter,
+)
+
+sides = st.integers(4, 40)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ny=sides, nx=sides)
+def test_no_filter_passes_a_constant_along_x(ny, nx):
+    for weights in (
+        shrec_filter(ny, nx),
+        ramp_filter(ny, nx),
+        ramp_filter(ny, nx, crowther=0.1, hann=0.4),
+        exact_filter(ny, nx, [-10, 0, 10], 1, 20),
+    ):
+        assert weights.shape == (ny, nx)
+        assert weights.dtype == np.float64
+        assert (weights >= 0).all()
+        assert not weights[:, 0].any()
+        stripes = np.broadcast_to(np.arange(ny, dtype=np.float32)[:, None], (ny, nx))
+        np.testing.assert_allclose(filter_tilt(stripes, weights), 0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("ny", "nx"), [(64, 64), (63, 63), (48, 64), (64, 47)])
+def test_the_published_filter_is_a_bounded_ramp(ny, nx):
+    weights = shrec_filter(ny, nx)
+    assert weights.max() == 1
+    assert weights[0, 0] == 0
+    positive = weights[0, 1 : int(0.3 * nx)]
+    assert (np.diff(positive) > 0).all()
+
+
+def test_other_shapes_take_the_profile_of_the_published_filter():
+    """One more row changes the frequencies by little, and the published off-centre Gaussian by one frequency."""
+    published, other = shrec_filter(256, 256), shrec_filter(257, 256)
+    np.testing.assert_allclose(other[0], published[0], atol=0.02)
+    assert (other[:, 1:] == other[:, :0:-1]).all()
+
+
+def test_a_ramp_is_the_frequency_across_the_tilt_axis():
+    weights = ramp_filter(5, 8)
+    np.testing.assert_array_equal(weights, np.tile(np.abs(np.fft.fftfreq(8)), (5, 1)))
+    np.testing.assert_array_equal(ramp_filter(5, 8, crowther=0.2), np.minimum(weights, 0.2))
+    rolled_off = ramp_filter(4, 8, hann=0.25)[0]
+    np.testing.assert_allclose(rolled_off, [0, 0.0625, 0, 0, 0, 0, 0, 0.0625], atol=1e-12)
+
+
+def test_exact_weights_of_even_tilts_are_a_ramp_and_then_constant():
+    angles = np.arange(-60, 61, 3.0)
+    thickness = 60
+    weights = exact_filter(4, 512, angles, 20, thickness)[0, :257]
+    frequency = np.arange(257) / 512
+    crowther = crowther_frequency(thickness, angles)
+    assert crowther == pytest.approx(1 / (60 * np.deg2rad(3)))
+    # Below the lowest of these the missing wedge leaves fewer overlaps than a full circle would have.
+    ramp = (frequency > 0.05) & (frequency < 0.5 * crowther)
+    np.testing.assert_allclose(weights[ramp], frequency[ramp], rtol=0.12)
+    np.testing.assert_allclose(weights[frequency > 1.01 * crowther], crowther, rtol=1e-9)
+
+
+def test_exact_weights_count_a_lonely_tilt_more():
+    angles = np.array([-40, -1, 0, 1])
+    lonely, crowded = (exact_filter(4, 64, angles, tilt, 100) for tilt in (0, 2))
+    assert (lonely[0, 1:20] > crowded[0, 1:20]).all()
+
+
+def test_filtering_multiplies_the_spectrum():
+    rng = np.random.default_rng(0)
+    for shape in ((8, 8), (7, 9), (9, 6)):
+        tilt, weights = rng.standard_normal(shape).astype(np.float32), rng.random(shape)
+        expected = np.fft.ifft2(np.fft.fft2(tilt.astype(float)) * weights).real
+        found = filter_tilt(tilt, weights)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: shrec_filter(3, 64), "at least 4 x 4"),
+        (lambda: ramp_filter(64, 64, crowther=0), "crowther must be positive"),
+        (lambda: ramp_filter(64, 64, hann=np.nan), "hann must be positive"),
+        (lambda: exact_filter(64, 64, [0], 0, 10), "at least two angles"),
+        (lambda: exact_filter(64, 64, [0, 1], 0, -1), "thickness_px must be positive"),
+        (lambda: crowther_frequency(10, [0, 0]), "step"),
+        (lambda: filter_tilt(np.zeros((4, 5)), np.zeros((5, 4))), "one shape"),
+    ],
+)
+def test_bad_input_says_what_is_wrong(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
