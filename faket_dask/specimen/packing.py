@@ -24,24 +24,24 @@ class PackingError(InputError):
     class_name
         Class that did not fit.
     requested, placed
-        Objects of that class.
+        Objects of that class that were asked for, and that found room.
     occupied_fraction
-        Share of the volume that is already taken, spheres of already placed objects included.
-    advice
-        What to change.
+        Share of the volume that objects already take, with the gap around them.
     """
 
-    def __init__(
-        self, class_name: str, requested: int, placed: int, occupied_fraction: float, advice: str
-    ) -> None:
+    def __init__(self, class_name: str, requested: int, placed: int, occupied_fraction: float) -> None:
         super().__init__(
-            f"specimen: only {placed} of {requested} '{class_name}' could be placed, with "
-            f"{occupied_fraction:.0%} of the volume occupied; {advice}"
+            f"specimen: only {placed} of {requested} '{class_name}' found room, with {occupied_fraction:.0%} of "
+            "the volume occupied; ask for fewer or smaller objects, or enlarge the volume"
         )
         self.class_name = class_name
         self.requested = requested
         self.placed = placed
         self.occupied_fraction = occupied_fraction
+
+    def __reduce__(self) -> tuple[type["PackingError"], tuple[str, int, int, float]]:
+        # Exceptions are pickled with their message as the only argument otherwise, and workers raise this one.
+        return PackingError, (self.class_name, self.requested, self.placed, self.occupied_fraction)
 
 
 @njit(cache=True, nogil=True)

@@ -13,7 +13,7 @@ from faket_dask.specimen import membrane
 from faket_dask.specimen.orientation import standing_rotation, uniform_rotations
 from faket_dask.specimen.packing import PackingError, SpherePacking
 from faket_dask.specimen.particles import ParticleTable, particle_table
-from faket_dask.specimen.recipe import FIDUCIAL, SHEET, VESICLE, Recipe, Species, draw
+from faket_dask.specimen.recipe import FIDUCIAL, SHEET, VESICLE, Recipe, Species, draw, largest
 from faket_dask.specimen.sources import load_template
 from faket_dask.specimen.template import Template
 
@@ -41,11 +41,9 @@ def check_fits(recipe: Recipe) -> None:
         (SHEET, recipe.sheets, float(np.hypot(1, recipe.sheets.bend if recipe.sheets else 0))),
     ):
         if group is not None:
-            radius = group.radius_A[1] if isinstance(group.radius_A, tuple) else group.radius_A
-            sizes.append((name, 2 * (radius * widening + membrane.HALF_THICKNESS_A)))
+            sizes.append((name, 2 * (largest(group.radius_A) * widening + membrane.HALF_THICKNESS_A)))
     if recipe.fiducials is not None:
-        diameter = recipe.fiducials.diameter_A
-        sizes.append((FIDUCIAL, diameter[1] if isinstance(diameter, tuple) else diameter))
+        sizes.append((FIDUCIAL, largest(recipe.fiducials.diameter_A)))
     for name, size in sizes:
         if size > smallest:
             raise InputError(
@@ -87,15 +85,15 @@ def place(recipe: Recipe, rng: np.random.Generator) -> ParticleTable:
     rows: dict[int, list[_Row]] = {}
     for index, species in enumerate(recipe.species):
         rows[index] = []
-        largest = max(
+        radius = max(
             load_template(species, conformation, recipe.voxel_size_A).radius_A
             for conformation in range(len(species.sources))
         )
-        order.append((np.inf if species.on_membrane else largest, index, species))
+        order.append((np.inf if species.on_membrane else radius, index, species))
     fiducials = len(recipe.species)
     rows[fiducials] = []
     if recipe.fiducials is not None:
-        order.append((draw(recipe.fiducials.diameter_A, np.random.default_rng(0)) / 2, fiducials, None))
+        order.append((largest(recipe.fiducials.diameter_A) / 2, fiducials, None))
     for _, index, group in sorted(order, key=lambda entry: (-entry[0], entry[1])):
         if group is None:
             rows[index] = _place_fiducials(recipe, packing, rng)
@@ -159,8 +157,9 @@ def _place_species(
 ) -> list[_Row]:
     requested = recipe.draw_count(species, rng)
     if requested and species.on_membrane and not len(packing.membranes):
-        raise PackingError(
-            species.name, requested, 0, 0.0, "no vesicle or sheet was drawn; give them a smallest count of 1"
+        raise InputError(
+            f"specimen: '{species.name}' sits on membranes, and no vesicle or sheet was drawn; give them a "
+            "smallest count of 1"
         )
     conformations = rng.integers(len(species.sources), size=requested)
     rotations = uniform_rotations(requested, rng)
@@ -219,10 +218,4 @@ def _turned(template: Template, rotation: NDArray[np.float64]) -> NDArray[np.flo
 
 
 def _failure(name: str, requested: int, placed: int, packing: SpherePacking) -> PackingError:
-    return PackingError(
-        name,
-        requested,
-        placed,
-        packing.occupied_fraction(),
-        "ask for fewer or smaller objects, or enlarge the volume",
-    )
+    return PackingError(name, requested, placed, packing.occupied_fraction())

@@ -63,7 +63,8 @@ class Species:
         Biological assembly of a structure file: its name, ``None`` for the first where the file lists any,
         ``"asymmetric unit"`` for the coordinates as they stand.
     map_potential_V
-        Mean potential inside a density map over that of ice, in volts: maps come in arbitrary units.
+        Mean potential inside a density map over that of ice, in volts: maps come in arbitrary units. The
+        default is what coordinates give for a protein of this kind at 10 Å.
     """
 
     name: str
@@ -74,7 +75,7 @@ class Species:
     on_membrane: bool = False
     membrane_offset_A: float = 0.0
     assembly: str | None = None
-    map_potential_V: float = 3.0
+    map_potential_V: float = 2.1
 
     def __post_init__(self) -> None:
         where = f"species '{self.name}'"
@@ -259,6 +260,11 @@ class Recipe:
         """Draw the number of objects of one entry for one specimen."""
         low, high = self.count_range(group)
         return int(rng.integers(low, high, endpoint=True))
+
+
+def largest(value: Amount) -> float:
+    """Upper end of a value or a range."""
+    return float(value[1] if isinstance(value, tuple) else value)
 
 
 def draw(value: Amount, rng: np.random.Generator) -> float:

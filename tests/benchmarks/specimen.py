@@ -16,7 +16,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from faket_dask.specimen import PHANTOMS, Fiducials, ParticleTable, Recipe, Species, Vesicles, place, render_block
+from faket_dask.specimen import (
+    PHANTOMS,
+    Fiducials,
+    ParticleTable,
+    Recipe,
+    Species,
+    Vesicles,
+    place,
+    render_block,
+)
 
 BLOCK = 64
 
@@ -37,13 +46,17 @@ def build(job: tuple[Recipe, ParticleTable, int, int]) -> tuple[int, float, floa
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--shape", type=int, nargs=3, default=(200, 1024, 2048), metavar=("Z", "Y", "X"))
     parser.add_argument("--particles", type=int, default=2000)
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
     shape = tuple(arguments.shape)
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {arguments.processes} processes")
+    print(
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {arguments.processes} processes"
+    )
     what = recipe(shape, arguments.particles)
     start = time.perf_counter()
     table = place(what, np.random.default_rng(1))
@@ -55,7 +68,9 @@ def main() -> None:
     wall = time.perf_counter() - start
     labelled = sum(record[0] for record in records) / np.prod(shape)
     print(f"{shape} voxels, {len(table)} objects, {labelled:.1%} of the voxels labelled")
-    print(f"placement {placing:.2f} s; rendering {wall:.1f} s wall, {sum(r[1] for r in records):.1f} s of work")
+    print(
+        f"placement {placing:.2f} s; rendering {wall:.1f} s wall, {sum(r[1] for r in records):.1f} s of work"
+    )
     print(f"peak memory of a worker {max(r[2] for r in records):.2f} GiB")
 
 
