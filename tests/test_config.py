@@ -77,20 +77,37 @@ ACQUISITION = document()["acquisition"]
         ({"acquisition": ACQUISITION | {"tilt_angles": [0, 1, 1]}}, "duplicates"),
         ({"acquisition": ACQUISITION | {"tilt_angles": []}}, "empty"),
         ({"acquisition": ACQUISITION | {"tilt_angles": [-95, 0]}}, "between -90 and 90"),
-        ({"acquisition": ACQUISITION | {"tilt_angles": {"start_deg": 0, "stop_deg": 10, "step_deg": 3}}}, "divide"),
+        (
+            {"acquisition": ACQUISITION | {"tilt_angles": {"start_deg": 0, "stop_deg": 10, "step_deg": 3}}},
+            "divide",
+        ),
         ({"acquisition": ACQUISITION | {"detector_px": [64, 16]}}, "at least 32 x 32"),
-        ({"acquisition": {k: v for k, v in ACQUISITION.items() if k != "pixel_size_A"}}, "pixel_size_A: is missing"),
+        (
+            {"acquisition": {k: v for k, v in ACQUISITION.items() if k != "pixel_size_A"}},
+            "pixel_size_A: is missing",
+        ),
         ({"references": []}, "references"),
-        ({"references": [{"kind": "simulated", "name": "a"}, {"kind": "simulated", "name": "a"}]}, "more than once"),
+        (
+            {"references": [{"kind": "simulated", "name": "a"}, {"kind": "simulated", "name": "a"}]},
+            "more than once",
+        ),
         ({"references": [{"kind": "photograph", "name": "a"}]}, "'photograph'"),
         (
-            {"references": [{"kind": "simulated", "name": "a"}, {"kind": "blend", "name": "b", "weights": {"c": 1}}]},
+            {
+                "references": [
+                    {"kind": "simulated", "name": "a"},
+                    {"kind": "blend", "name": "b", "weights": {"c": 1}},
+                ]
+            },
             "'c'",
         ),
         ({"references": [{"name": "real", "stack": "a.mrc"}], "noise": {"statistics": "paired"}}, "clean"),
         ({"noise": {"statistics": "given"}}, "given"),
         ({"specimen": {"thickness_A": 1000, "species": [{"name": "unicorn", "count": 1}]}}, "unicorn"),
-        ({"specimen": {"thickness_A": 1000, "species": [{"name": "propeller", "count": 0}]}}, "zero particles"),
+        (
+            {"specimen": {"thickness_A": 1000, "species": [{"name": "propeller", "count": 0}]}},
+            "zero particles",
+        ),
         ({"specimen": {"thickness_A": 1000}}, "zero particles"),
         ({"specimen": {"thickness_A": 1000, "species": [{"name": "propeller"}]}}, "count and density"),
         ({"specimen": {"thickness_A": 1000, "species": [{"name": "propeller", "count": [5, 2]}]}}, "count"),

@@ -10,9 +10,13 @@ import numpy as np
 from faket_dask.cluster.requirements import Requirements, StageRequirement
 from faket_dask.config import RunConfig
 from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint
-from faket_dask.dataset.calibration import Calibration, calibration
+from faket_dask.dataset.calibration import INTERPRETER_BYTES, Calibration, calibration
 from faket_dask.dataset.inputs import resolve
 from faket_dask.dataset.units import STAGES
+
+STYLE_BYTES_PER_PIXEL = 3800
+TARGETS_BYTES_PER_PIXEL = 1800
+"""Peak of the whole-image transfer and of the Gram targets, measured at 1024² (tests/benchmarks/style.py)."""
 
 BatchKey = tuple[str, str]
 
@@ -134,7 +138,7 @@ class _Costs:
             (int(np.prod(found.shape[1:])) for found in blueprint.inputs.recordings.values()),
             default=tilt_pixels,
         )
-        base = speed.interpreter_bytes
+        base = INTERPRETER_BYTES
         kept = sum(
             name in blueprint.config.outputs.modalities for name in ("noisy", "content", "baseline", "faket")
         )
@@ -158,7 +162,7 @@ class _Costs:
             case "levels":
                 return speed.levels_s_per_pixel * tilt_pixels * tilts, base + 64 * tilt_pixels, 64 * tilts
             case "targets":
-                memory = base + speed.targets_bytes(reference_pixels)
+                memory = base + TARGETS_BYTES_PER_PIXEL * reference_pixels
                 return speed.targets_s_per_pixel * reference_pixels, memory, 4 * 610_000
             case "style":
                 if "faket" not in blueprint.config.outputs.modalities:
@@ -168,6 +172,6 @@ class _Costs:
                         4 * kept * tilt_pixels,
                     )
                 iterations = blueprint.config.style.iterations
-                memory = base + speed.style_bytes(tilt_pixels)
+                memory = base + STYLE_BYTES_PER_PIXEL * tilt_pixels
                 return speed.style_s_per_pixel * tilt_pixels * iterations, memory, 4 * kept * tilt_pixels
         raise KeyError(stage)

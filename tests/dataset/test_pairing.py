@@ -20,7 +20,9 @@ def test_all_makes_every_pair_once() -> None:
     assert len(set(names)) == 6
 
 
-@given(st.integers(1, 20), st.integers(1, 20), st.sampled_from(["cyclic", "random", "all"]), st.integers(0, 99))
+@given(
+    st.integers(1, 20), st.integers(1, 20), st.sampled_from(["cyclic", "random", "all"]), st.integers(0, 99)
+)
 def test_more_specimens_leave_earlier_pairs_alone(fewer: int, more: int, pairing: str, seed: int) -> None:
     references = ["a", "b", "c"]
     small = pair(specimens(fewer), references, pairing, seed)

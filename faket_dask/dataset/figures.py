@@ -1,0 +1,141 @@
+"""Images and curves as data URIs, for pages that need nothing but themselves.
+
+Images become grey PNGs, curves SVGs whose text stays text. Matplotlib is used through its objects alone, so
+that drawing neither needs a display nor leaves figures behind.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+COLOURS = {
+    "noiseless": "#8a8f98",
+    "noisy": "#e69f00",
+    "faket": "#0072b2",
+    "benchmark": "#009e73",
+    "reference": "#1b1e23",
+}
+"""Of what is drawn of a series; distinguishable with any colour vision (Okabe and Ito's palette)."""
+
+CLASS_COLOURS = (
+    "#ff7f0e",
+    "#2ca6ff",
+    "#4bd964",
+    "#ff4d6d",
+    "#ffd60a",
+    "#c77dff",
+    "#00d1c1",
+    "#ff8fd8",
+    "#b5e550",
+    "#ffb38a",
+)
+"""Of particle classes: bright enough to be seen on grey images."""
+
+CLIPPED_PERCENT = 0.5
+"""Pixels at either end that are left out when an image's contrast is chosen: hot pixels and beads."""
+
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "faket_dask",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#9aa1ab",
+    "axes.labelcolor": "#3d434c",
+    "xtick.color": "#6b727d",
+    "ytick.color": "#6b727d",
+    "grid.color": "#e6e9ed",
+    "legend.frameon": False,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One line of a chart: x and y, both ``(n,)``; `mark` draws a dot at every point."""
+
+    name: str
+    x: NDArray[np.floating]
+    y: NDArray[np.floating]
+    colour: str
+    dash: str = "-"
+    mark: bool = False
+
+
+def grey_image(image: NDArray[np.floating]) -> str:
+    """An image, ``(y, x)`` of any unit, as a PNG whose contrast leaves out the most extreme pixels.
+
+    Black is the 0.5th percentile and white the 99.5th, the same treatment for every image.
+    """
+    low, high = np.percentile(image, [CLIPPED_PERCENT, 100 - CLIPPED_PERCENT])
+    unit = (image - low) / (high - low) if high > low else np.full_like(image, 0.5)
+    grey = np.round(np.clip(unit, 0, 1) * 255).astype(np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(grey).save(stream, "PNG", optimize=True)
+    return _data_uri("image/png", stream.getvalue())
+
+
+def chart(
+    curves: Sequence[Curve],
+    x_label: str,
+    y_label: str,
+    *,
+    logarithmic: bool = False,
+    bottom: float | None = None,
+) -> str:
+    """Curves in one pair of axes, as an SVG.
+
+    Parameters
+    ----------
+    curves
+        Drawn in their order, each named in the legend.
+    x_label, y_label
+        With units.
+    logarithmic
+        Both axes.
+    bottom
+        Where the y axis begins; by default below the lowest point.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(5.2, 3.3))
+        FigureCanvasAgg(figure)
+        # Fixed room for labels and legend: solving for it would take longer than the drawing.
+        axes = figure.add_axes((0.125, 0.14, 0.86, 0.70))
+        for curve in curves:
+            axes.plot(
+                curve.x,
+                curve.y,
+                linestyle=curve.dash,
+                color=curve.colour,
+                label=curve.name,
+                linewidth=1.4,
+                marker="o" if curve.mark else None,
+                markersize=3.5,
+            )
+        if logarithmic:
+            axes.set_xscale("log")
+            axes.set_yscale("log")
+        if bottom is not None:
+            axes.set_ylim(bottom=bottom)
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+        axes.grid(True, linewidth=0.7)
+        axes.set_axisbelow(True)
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=3, fontsize=8, columnspacing=1.2)
+        stream = io.BytesIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None}, transparent=True)
+    return _data_uri("image/svg+xml", stream.getvalue())
+
+
+def _data_uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,24 @@
+"""Whether what a unit makes is there, in words that fit where it would have been."""
+
+from __future__ import annotations
+
+from faket_dask.dataset.ledger import Ledger
+from faket_dask.dataset.units import STAGES
+
+
+def lack(ledger: Ledger, stage: str, item: str, index: int | None = None) -> str | None:
+    """Why a result is not there, or nothing when it is.
+
+    Parameters
+    ----------
+    stage, item
+        Of the units that make it.
+    index
+        Of the one unit that is needed; by default all of the item's are.
+    """
+    done = ledger.records.get((stage, item), {})
+    if index is not None:
+        return None if index in done else f"{stage} {item} {index} is not done"
+    count = STAGES[stage].count(ledger.blueprint, item)
+    missing = count - len(done)
+    return f"{missing} of {count} units of {stage} {item} are not done" if missing else None

@@ -1,0 +1,145 @@
+"""The command line interrupted in every way a machine can: afterwards, the same bytes as undisturbed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from tests.runs import bytes_of, small_document
+
+COMMAND = [sys.executable, "-m", "faket_dask.cli", "run"]
+PATIENCE_S = 120
+
+
+def write_run(folder: Path) -> Path:
+    """A run that takes some seconds on two workers, long enough to be hit in the middle."""
+    file = folder / "run.yaml"
+    document = small_document(
+        folder / "data",
+        acquisition={
+            "tilt_angles": {"start_deg": -50, "stop_deg": 50, "step_deg": 10},
+            "detector_px": [128, 128],
+        },
+    )
+    file.write_text(yaml.safe_dump(document))
+    return file
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    subprocess.run([*COMMAND, str(write_run(folder))], check=True, timeout=PATIENCE_S)
+    return bytes_of(folder / "data")
+
+
+def markers(data: Path) -> list[Path]:
+    return list((data / "progress").rglob("*.json"))
+
+
+def start_and_wait(file: Path, for_markers: int) -> subprocess.Popen[str]:
+    """Start a run in a process group of its own and wait until some units are done."""
+    run = subprocess.Popen(
+        [*COMMAND, str(file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    data = file.parent / "data"
+    until = time.monotonic() + PATIENCE_S
+    while len(markers(data)) < for_markers:
+        assert run.poll() is None, run.stdout.read() if run.stdout else ""
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return run
+
+
+def finish(file: Path) -> str:
+    done = subprocess.run(
+        [*COMMAND, str(file)], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def interrupt_driver(run: subprocess.Popen[str]) -> None:
+    run.send_signal(signal.SIGINT)
+    output, _ = run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 130
+    assert "goes on where it was" in output
+    assert "Traceback" not in output
+
+
+def terminate_driver(run: subprocess.Popen[str]) -> None:
+    run.terminate()
+    run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 130
+
+
+def kill_driver(run: subprocess.Popen[str]) -> None:
+    workers = psutil.Process(run.pid).children(recursive=True)
+    run.kill()
+    run.wait()
+    gone, alive = psutil.wait_procs(workers, timeout=PATIENCE_S)
+    assert gone
+    assert not alive, "workers outlive their driver"
+
+
+@pytest.mark.parametrize("disturb", [interrupt_driver, terminate_driver, kill_driver])
+@pytest.mark.parametrize("after", [3, 25])
+def test_a_stopped_run_goes_on_to_the_same_bytes(
+    undisturbed: dict[str, str],
+    tmp_path: Path,
+    disturb: Callable[[subprocess.Popen[str]], None],
+    after: int,
+) -> None:
+    file = write_run(tmp_path)
+    run = start_and_wait(file, for_markers=after)
+    disturb(run)
+    kept = {marker: marker.read_bytes() for marker in markers(tmp_path / "data")}
+    assert len(kept) >= after
+    finish(file)
+    assert {marker: marker.read_bytes() for marker in kept} == kept, "finished work was done again"
+    assert bytes_of(tmp_path / "data") == undisturbed
+
+
+def worker_processes(driver: int) -> list[psutil.Process]:
+    children = psutil.Process(driver).children(recursive=True)
+    return [p for p in children if "spawn_main" in " ".join(p.cmdline())]
+
+
+def test_killed_workers_are_replaced_and_nothing_is_lost(undisturbed: dict[str, str], tmp_path: Path) -> None:
+    file = write_run(tmp_path)
+    run = start_and_wait(file, for_markers=3)
+    for _ in range(2):
+        before = len(markers(tmp_path / "data"))
+        victims = worker_processes(run.pid)
+        assert victims
+        os.kill(victims[0].pid, signal.SIGKILL)
+        until = time.monotonic() + PATIENCE_S
+        while len(markers(tmp_path / "data")) < before + 6 and run.poll() is None:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    output, _ = run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 0, output
+    assert bytes_of(tmp_path / "data") == undisturbed
+
+
+def test_two_drivers_on_one_data_set_are_one_too_many(undisturbed: dict[str, str], tmp_path: Path) -> None:
+    file = write_run(tmp_path)
+    first = start_and_wait(file, for_markers=2)
+    second = subprocess.run(
+        [*COMMAND, str(file)], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert second.returncode == 2
+    assert "another run is working on" in second.stderr
+    first.communicate(timeout=PATIENCE_S)
+    assert first.returncode == 0
+    assert bytes_of(tmp_path / "data") == undisturbed
