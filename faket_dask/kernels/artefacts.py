@@ -59,7 +59,7 @@ def _outliers(departure: NDArray[np.float64]) -> NDArray[np.bool_]:
     departure = np.abs(departure - np.median(departure))
     # Strong signal has heavier tails than noise. Measured at the median as well as near the tail, but where the few
     # per cent of pixels that artefacts cover do not reach, the spread allows for both.
-    spread = max(np.median(departure) / 0.6745, np.quantile(departure, 0.98) / 2.3263)
+    spread = max(np.median(departure) / 0.6745, np.quantile(departure, 0.95) / 1.6449)
     return (departure > _THRESHOLD * spread) & (spread > 0)
 
 
