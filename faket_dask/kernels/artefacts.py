@@ -50,7 +50,8 @@ def artefact_mask(image: NDArray[np.generic]) -> NDArray[np.bool_]:
             mask |= found.repeat(step, 0).repeat(step, 1)[: mask.shape[0], : mask.shape[1]]
         if min(level.shape) < 2 * _SMALLEST_SIDE:
             return mask
-        level = np.pad(level, [(0, size % 2) for size in level.shape], mode="edge")
+        rows, columns = level.shape
+        level = np.pad(level, ((0, rows % 2), (0, columns % 2)), mode="edge")
         level = (level[::2, ::2] + level[1::2, ::2] + level[::2, 1::2] + level[1::2, 1::2]) / 4
         step *= 2
 
@@ -80,10 +81,11 @@ def background(image: NDArray[np.generic], mask: NDArray[np.bool_] | None = None
     y, x = (np.linspace(-1, 1, size) for size in image.shape)
     terms = [np.outer(y**i, x**j) for i in range(3) for j in range(3 - i)]
     weight = np.ones(image.shape) if mask is None else (~mask).astype(np.float64)
+    values = np.asarray(image, dtype=np.float64)
     normal = [[np.sum(weight * a * b) for b in terms] for a in terms]
-    moments = [np.sum(weight * a * image) for a in terms]
+    moments = [np.sum(weight * a * values) for a in terms]
     coefficients = np.linalg.lstsq(np.array(normal), np.array(moments), rcond=None)[0]
-    return np.tensordot(coefficients, np.stack(terms), 1)
+    return np.asarray(np.tensordot(coefficients, np.stack(terms), 1))
 
 
 def fill(image: NDArray[np.generic], mask: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -24,8 +24,9 @@ from faket_dask.kernels.artefacts import artefact_mask, fill
 from faket_dask.kernels.curves import NoiseCurves
 from faket_dask.kernels.spectra import power, ring_numbers
 
-# Cycles per pixel: below, a tilt shows ice and holes rather than particles.
-_LOWEST = 1 / 64
+LOWEST_FREQUENCY = 1 / 64
+"""Cycles per pixel; below, a recorded tilt shows ice and holes rather than particles."""
+
 # Cycles per pixel: above, a spectrum counts as noise, whose slope is the detector's.
 _NOISE_BAND = (0.4, 0.5)
 # The axes of a spectrum are left out where they hold this many times what the rest of it lets expect. Below, the
@@ -179,7 +180,7 @@ def _weights(
 ) -> NDArray[np.float64]:
     """Weights of signal and noise in one spectrum, the axes left out where a gradient fills them."""
     fitted = _fit(spectrum[0], expected[0], noise, number[0], frequency)
-    seen = (frequency >= _LOWEST) & (frequency < _AXIS_REACH) & (number[1] > 0)
+    seen = (frequency >= LOWEST_FREQUENCY) & (frequency < _AXIS_REACH) & (number[1] > 0)
     model = fitted[0] * expected[1] + fitted[1] * noise
     excess = np.average((spectrum[1] / np.maximum(model, 1e-12))[seen], weights=number[1][seen])
     if excess > _AXIS_EXCESS:
@@ -201,7 +202,7 @@ def _fit(
     The power of one coefficient scatters by as much as its expectation, which is what is being fitted: the
     weights of the rings follow from the fit of the round before.
     """
-    used = (frequency >= _LOWEST) & (number > 0)
+    used = (frequency >= LOWEST_FREQUENCY) & (number > 0)
     design = np.stack([expected, noise], axis=1)[used]
     model = np.maximum(spectrum[used], 1e-6 * spectrum[used].max())
     weights = np.zeros(2)
