@@ -31,7 +31,7 @@ from faket_dask.errors import InputError
 from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.recipe import Fiducials, Recipe, Sheets, Species, Vesicles
 
-Modality = Literal["noisy", "content", "baseline", "faket", "benchmark"]
+Modality = Literal["noisy", "content", "baseline", "spectral", "faket", "benchmark"]
 
 
 def _resolve(path: Path, info: ValidationInfo) -> Path:
@@ -356,13 +356,16 @@ class GivenCurves(Section):
 class NoiseSection(Section):
     """How much of a tilt is signal and how much is noise."""
 
-    statistics: Literal["paired", "given"] = "paired"
+    statistics: Literal["paired", "unpaired", "given"] = Field(
+        default="paired",
+        description="by default `paired` where all references have noiseless counterparts, else `unpaired`",
+    )
     given: GivenCurves | None = None
     order: int = Field(default=2, ge=0, le=6, description="of the polynomial over the tilt angle")
     average: Literal["all", "own"] = Field(
         default="all", description="fit the statistics over all references, or over the series' own"
     )
-    content_level: float = Field(default=0.25, ge=0, description="noise in `content` over noise in `noisy`")
+    content_level: float = Field(default=0.25, ge=0, description="noise in `content` over noise in the start")
 
     @model_validator(mode="after")
     def _given_where_said(self) -> NoiseSection:
@@ -379,6 +382,10 @@ class StyleSection(Section):
         description="vgg19-imagenet1k-v1, vgg19-normalised, random, or the path of a state dict",
     )
     random_seed: int = Field(default=0, ge=0, description="of `weights: random`")
+    start: Literal["noisy", "spectral"] = Field(
+        default="noisy",
+        description="with white noise (published), or with noise of the reference's spectrum",
+    )
     pooling: Literal["max", "average", "l2"] = "max"
     content_layers: dict[int, Annotated[float, Field(gt=0)]] = {8: 1.0}
     style_layers: dict[int, Annotated[float, Field(gt=0)]] = {1: 256, 6: 64, 11: 16, 20: 4, 29: 1}
@@ -445,6 +452,25 @@ class RunConfig(Section):
         depth = max(1, round(specimen.thickness_A / self.acquisition.pixel_size_A))
         return depth, rows, round(columns * specimen.width_factor)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _choose_statistics(cls, document: Any) -> Any:
+        """Write down the noise statistics that the references allow, where none are asked for."""
+        if not isinstance(document, dict):
+            return document
+        noise, references = document.get("noise", {}), document.get("references")
+        if not isinstance(noise, dict) or not isinstance(references, list | tuple):
+            return document
+        unpaired = any(
+            isinstance(reference, dict)
+            and reference.get("kind", "tilt_series") == "tilt_series"
+            and reference.get("clean") is None
+            for reference in references
+        )
+        if unpaired and not {"statistics", "given"} & noise.keys():
+            return {**document, "noise": {**noise, "statistics": "unpaired"}}
+        return document
+
     @model_validator(mode="after")
     def _specimen_is_possible(self) -> RunConfig:
         if isinstance(self.specimen, BuiltSpecimen):
@@ -479,7 +505,7 @@ class RunConfig(Section):
                 raise ValueError(
                     f"noise.statistics: `paired` needs a noiseless stack beside the reference "
                     f"{reference.name!r} (its key `clean`); a recorded series has none, so write "
-                    "`statistics: given` and its section"
+                    "`statistics: unpaired`"
                 )
         return self
 

@@ -22,6 +22,7 @@ from PIL import Image
 COLOURS = {
     "noiseless": "#8a8f98",
     "noisy": "#e69f00",
+    "spectral": "#cc79a7",
     "faket": "#0072b2",
     "benchmark": "#009e73",
     "reference": "#1b1e23",

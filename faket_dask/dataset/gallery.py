@@ -94,7 +94,9 @@ def shots_at(ledger: Ledger, series: Series, tilt: int) -> list[Shot]:
     found = [shot("noiseless", projected, lambda: read_tilt(specimen_store, "noiseless", tilt))]
     if ("levels", series.name) in ledger.records:
         leveled = projected or lack(ledger, "levels", series.name)
-        found.append(shot("noisy", leveled, lambda: _noisy(blueprint, series.name, tilt)))
+        found.append(shot("noisy", leveled, lambda: _drawn(blueprint, series.name, tilt, "noisy")))
+        if blueprint.measures_spectra:
+            found.append(shot("spectral", leveled, lambda: _drawn(blueprint, series.name, tilt, "spectral")))
     if "faket" in kept:
         styled = lack(ledger, "style", series.name, tilt)
         found.append(shot("faket", styled, lambda: read_tilt(series_store, "faket", tilt)))
@@ -105,11 +107,11 @@ def shots_at(ledger: Ledger, series: Series, tilt: int) -> list[Shot]:
     return found
 
 
-def _noisy(blueprint: Blueprint, series: str, tilt: int) -> Image:
-    """The noisy tilt, drawn again from its seed: it need not have been kept."""
+def _drawn(blueprint: Blueprint, series: str, tilt: int, modality: str) -> Image:
+    """A noisy tilt, drawn again from its seed: it need not have been kept."""
     store = blueprint.layout.series(series)
     curves = NoiseCurves(*(np.asarray(open_array(store, name, "r")[...]) for name in CURVES))
-    return _synthesised(blueprint, series, tilt, {"noisy": curves})["noisy"]
+    return _synthesised(blueprint, series, tilt, {modality: curves})[modality]
 
 
 def _reference_shot(ledger: Ledger, reference: str, angle: float) -> Shot:

@@ -13,6 +13,7 @@ from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint
 from faket_dask.dataset.calibration import INTERPRETER_BYTES, Calibration, calibration
 from faket_dask.dataset.inputs import resolve
 from faket_dask.dataset.units import STAGES
+from faket_dask.dataset.units.series import SYNTHESISED
 
 STYLE_BYTES_PER_PIXEL = 3800
 TARGETS_BYTES_PER_PIXEL = 1800
@@ -106,7 +107,7 @@ def _batches(blueprint: Blueprint) -> list[Batch]:
         projected = add_specimen(series.specimen)
         if "benchmark" in modalities:
             add("image", series.specimen, projected)
-        if {"noisy", "content", "baseline", "faket"} & set(modalities):
+        if {*SYNTHESISED, "faket"} & set(modalities):
             parts = [name for name, _ in blueprint.parts(series.reference)]
             statistics = (
                 list(measured.values())
@@ -139,9 +140,7 @@ class _Costs:
             default=tilt_pixels,
         )
         base = INTERPRETER_BYTES
-        kept = sum(
-            name in blueprint.config.outputs.modalities for name in ("noisy", "content", "baseline", "faket")
-        )
+        kept = sum(name in blueprint.config.outputs.modalities for name in (*SYNTHESISED, "faket"))
         match stage:
             case "place":
                 return 1.0, base, 0
@@ -155,8 +154,11 @@ class _Costs:
                 return speed.image_s_per_pixel * tilt_pixels, base + 72 * tilt_pixels, 4 * tilt_pixels
             case "measure":
                 return (
-                    speed.levels_s_per_pixel * reference_pixels * tilts,
-                    base + 48 * reference_pixels,
+                    (8 if blueprint.measures_spectra else 1)
+                    * speed.levels_s_per_pixel
+                    * reference_pixels
+                    * tilts,
+                    base + 96 * reference_pixels,
                     32 * tilts,
                 )
             case "levels":

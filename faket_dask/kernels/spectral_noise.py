@@ -14,7 +14,6 @@ import scipy.fft
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from faket_dask.kernels.artefacts import artefact_mask, fill
 from faket_dask.kernels.moments import standardise
 from faket_dask.kernels.spectra import power
 from faket_dask.kernels.unpaired import LOWEST_FREQUENCY
@@ -32,14 +31,14 @@ def anisotropy(tilt: NDArray[np.generic]) -> NDArray[np.float64]:
     Parameters
     ----------
     tilt
-        `(y, x)` in any unit; artefacts are replaced by their surroundings.
+        `(y, x)` in any unit, without artefacts.
 
     Returns
     -------
     `CELLS` ratios, 1 for an isotropic tilt. A ratio is drawn towards 1 by as much as chance explains (James and
     Stein's shrinkage), so that the few coefficients of a small tilt do not pretend to know a direction.
     """
-    spectrum = power(fill(tilt, artefact_mask(tilt)))
+    spectrum = power(tilt)
     shape = (np.shape(tilt)[0], np.shape(tilt)[1])
     y, x = _frequencies(shape)
     radius = np.hypot(y, x)

@@ -78,27 +78,26 @@ def unpaired_noise_curves(
     moments = np.empty((2, angles.size))
     for index, tilt in enumerate(reference):
         try:
-            spectra[index], moments[:, index] = recorded_power(tilt, rings)
+            believed, moments[:, index] = without_artefacts(tilt)
         except ValueError as error:
             raise ValueError(f"tilt {index} of the reference: {error}") from error
+        spectra[index] = ring_power(believed, rings)
     shape = (reference.shape[1], reference.shape[2])
     return NoiseCurves(*spectral_scales(spectra, angles, shape, signal, projected), *moments)
 
 
-def recorded_power(tilt: NDArray[np.generic], rings: int) -> tuple[NDArray[np.float64], tuple[float, float]]:
-    """Power of a recorded tilt in rings, and its moments, as if it had no artefacts.
+def without_artefacts(tilt: NDArray[np.generic]) -> tuple[NDArray[np.float64], tuple[float, float]]:
+    """A recorded tilt as if it had no artefacts.
 
     Parameters
     ----------
     tilt
         `(y, x)` in any unit.
-    rings
-        Between 0 and 0.5 cycles per pixel.
 
     Returns
     -------
-    power : (2, rings) as `ring_power`
-    moments : mean and standard deviation of the pixels that are no artefacts
+    tilt : `(y, x)` with its artefacts replaced by their surroundings
+    moments : mean and standard deviation of the pixels that are none
 
     Raises
     ------
@@ -109,7 +108,7 @@ def recorded_power(tilt: NDArray[np.generic], rings: int) -> tuple[NDArray[np.fl
     believed = np.asarray(tilt)[~mask].astype(np.float64)
     if believed.size == 0 or believed.min() == believed.max():
         raise ValueError("it is constant: it has neither signal nor noise")
-    return ring_power(fill(tilt, mask), rings), (float(believed.mean()), float(believed.std()))
+    return fill(tilt, mask), (float(believed.mean()), float(believed.std()))
 
 
 def ring_power(image: NDArray[np.generic], rings: int) -> NDArray[np.float64]:
@@ -137,7 +136,7 @@ def spectral_scales(
     Parameters
     ----------
     spectra
-        `(tilt, 2, rings)` of recorded tilts, from `recorded_power`.
+        `(tilt, 2, rings)` of recorded tilts without artefacts, from `ring_power`.
     tilt_angles
         `(tilt,)` degrees.
     shape

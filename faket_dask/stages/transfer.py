@@ -29,26 +29,25 @@ def mixed_targets(parts: Sequence[tuple[GramTargets, float]]) -> GramTargets:
 
 def stylise(
     network: VGG19,
-    noisy: NDArray[np.float32],
+    start: NDArray[np.float32],
     content: NDArray[np.float32],
-    noisy_scaling: Scaling,
+    start_scaling: Scaling,
     content_scaling: Scaling,
     targets: GramTargets,
     mean: float,
     std: float,
     settings: StyleSettings,
 ) -> NDArray[np.float32]:
-    """The `faket` tilt: style transfer started from `noisy`, ``(y, x)``, that keeps `content`, ``(y, x)``.
+    """The `faket` tilt: style transfer started from `start`, ``(y, x)``, that keeps `content`, ``(y, x)``.
 
     Parameters
     ----------
-    noisy_scaling, content_scaling
+    start_scaling, content_scaling
         Of the whole stacks that the two tilts belong to.
     targets
         Gram matrices of the reference at this tilt.
     mean, std
         Of the reference at this tilt, in the reference's units; the result has them exactly.
     """
-    start = noisy_scaling.apply(noisy)
-    result = transfer(network, content_scaling.apply(content), start, targets, settings)
+    result = transfer(network, content_scaling.apply(content), start_scaling.apply(start), targets, settings)
     return match_moments(result, mean, std)

@@ -10,25 +10,38 @@ from collections.abc import Mapping
 import numpy as np
 
 from faket_dask.dataset.blueprint import Blueprint
-from faket_dask.dataset.references import moment_at, shares_at, statistic
+from faket_dask.dataset.references import moment_at, shares_at, spectrum_at, statistic
 from faket_dask.dataset.stores import ArraySpec, open_array, read_tilt
 from faket_dask.dataset.units.attributes import STACK_ATTRIBUTES, describe_group, write_stack_coordinates
 from faket_dask.dataset.units.reference import read_targets
 from faket_dask.dataset.units.unit import OwnedArray, Record, Stage
 from faket_dask.kernels.noise import NoiseCurves, fit_curves
+from faket_dask.kernels.unpaired import ring_power, spectral_scales
 from faket_dask.stages.networks import network_of, settings_of, use_threads
 from faket_dask.stages.scaling import Scaling, stack_scaling, tilt_extrema
 from faket_dask.stages.seeds import noise_field
-from faket_dask.stages.synthesis import at_tilt, synthesise
+from faket_dask.stages.synthesis import at_tilt, spectral_field, synthesise
 from faket_dask.stages.transfer import mixed_targets, stylise
 
-SYNTHESISED = ("noisy", "content", "baseline")
-SCALED = ("noisy", "content")
+SYNTHESISED = ("noisy", "content", "baseline", "spectral")
+SCALED = ("start", "content")
 CURVES = ("signal_scale", "noise_scale", "mean", "std")
+SIGNAL_POWER = "signal_power"
 
 
-def series_curves(blueprint: Blueprint, series: str, order: int) -> NoiseCurves:
-    """Noise statistics of a series' tilts, fitted over those of all references or of the series' own."""
+def series_curves(
+    blueprint: Blueprint, series: str, order: int, signal: np.ndarray | None = None
+) -> NoiseCurves:
+    """Noise statistics of a series' tilts, fitted over those of all references or of the series' own.
+
+    Parameters
+    ----------
+    order
+        Of the polynomial over the tilt angle.
+    signal
+        ``(tilt, 2, rings)`` spectra of the series' own noiseless tilts, which unpaired statistics look for in the
+        spectra of the references: what they find is the strength of the very signal that it is then given to.
+    """
     section = blueprint.config.noise
     parts = (
         [(name, 1.0) for name in blueprint.used_references]
@@ -38,13 +51,17 @@ def series_curves(blueprint: Blueprint, series: str, order: int) -> NoiseCurves:
     fits = []
     for name, weight in parts:
         angles = blueprint.reference_angles(name)
-        if section.given is None:
-            signal, noise = (statistic(blueprint, name, key) for key in ("signal_scale", "noise_scale"))
+        if section.given is not None:
+            r = np.interp(angles, section.given.tilt_angles_deg, section.given.signal_scale)
+            sigma = np.interp(angles, section.given.tilt_angles_deg, section.given.noise_scale)
+        elif section.statistics == "unpaired":
+            assert signal is not None
+            spectra, shape = statistic(blueprint, name, "power"), blueprint.reference_shape(name)
+            r, sigma = spectral_scales(spectra, angles, shape, signal, blueprint.tilt_angles)
         else:
-            signal = np.interp(angles, section.given.tilt_angles_deg, section.given.signal_scale)
-            noise = np.interp(angles, section.given.tilt_angles_deg, section.given.noise_scale)
+            r, sigma = (statistic(blueprint, name, key) for key in ("signal_scale", "noise_scale"))
         measured = NoiseCurves(
-            signal, noise, statistic(blueprint, name, "mean"), statistic(blueprint, name, "std")
+            r, sigma, statistic(blueprint, name, "mean"), statistic(blueprint, name, "std")
         )
         fits.append((weight, fit_curves([measured], angles, order, at=blueprint.tilt_angles)))
     total = sum(weight for weight, _ in fits)
@@ -69,42 +86,76 @@ def _prepare(blueprint: Blueprint, series: str) -> None:
 def _vectors(blueprint: Blueprint, series: str) -> list[OwnedArray]:
     tilts = blueprint.stack_shape[0]
     names = [*CURVES, *(f"{name}_{end}" for name in SCALED for end in ("low", "high"))]
+    arrays: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {name: (("tilt",), ()) for name in names}
+    if blueprint.measures_spectra:
+        arrays[SIGNAL_POWER] = (("tilt", "off_or_on_axes", "ring"), (2, blueprint.spectrum_rings))
     return [
         OwnedArray(
             blueprint.layout.series(series),
-            ArraySpec(name, ("tilt",), (tilts,), (tilts,), "float64", None, STACK_ATTRIBUTES),
-            lambda index: (0,),
+            ArraySpec(name, dims, (tilts, *size), (tilts, *size), "float64", None, STACK_ATTRIBUTES),
+            lambda index, axes=len(dims): (0,) * axes,  # type: ignore[misc]
         )
-        for name in names
+        for name, (dims, size) in arrays.items()
     ]
 
 
+def _signal_power(blueprint: Blueprint, series: str) -> np.ndarray:
+    specimen = blueprint.layout.specimen(blueprint.series_by_name[series].specimen)
+    tilts = range(blueprint.stack_shape[0])
+    return np.stack(
+        [ring_power(read_tilt(specimen, "noiseless", tilt), blueprint.spectrum_rings) for tilt in tilts]
+    )
+
+
 def _levels(blueprint: Blueprint, series: str, index: int) -> Record:
-    fitted = series_curves(blueprint, series, blueprint.config.noise.order)
-    found = {owned.spec.name: np.empty(blueprint.stack_shape[0]) for owned in _vectors(blueprint, series)}
+    path = blueprint.layout.series(series)
+    found = {owned.spec.name: np.empty(owned.spec.shape) for owned in _vectors(blueprint, series)}
+    if SIGNAL_POWER in found:
+        found[SIGNAL_POWER] = _signal_power(blueprint, series)
+        open_array(path, SIGNAL_POWER)[...] = found[SIGNAL_POWER]
+    fitted = series_curves(blueprint, series, blueprint.config.noise.order, found.get(SIGNAL_POWER))
     for name in CURVES:
         found[name] = getattr(fitted, name)
+    start = blueprint.config.style.start
     for tilt in range(blueprint.stack_shape[0]):
-        for name, image in _synthesised(blueprint, series, tilt, {name: fitted for name in SCALED}).items():
+        images = _synthesised(blueprint, series, tilt, {start: fitted, "content": fitted})
+        for name, image in (("start", images[start]), ("content", images["content"])):
             ends = tilt_extrema(image, blueprint.config.style.clip_percent)
             found[f"{name}_low"][tilt], found[f"{name}_high"][tilt] = ends
     for name, values in found.items():
-        open_array(blueprint.layout.series(series), name)[...] = values
+        open_array(path, name)[...] = values
     return {}
 
 
 def _synthesised(
     blueprint: Blueprint, series: str, tilt: int, curves: Mapping[str, NoiseCurves]
 ) -> dict[str, np.ndarray]:
-    """Modalities of one tilt, (y, x) each, from the noise curves of each: they share one field of noise."""
+    """Modalities of one tilt, (y, x) each, from the noise curves of each: they share one draw of noise.
+
+    `content` has a part of the very noise that the transfer starts with: white, or shaped as in `spectral`.
+    """
     pair = blueprint.series_by_name[series]
     noiseless = read_tilt(blueprint.layout.specimen(pair.specimen), "noiseless", tilt)
-    field = noise_field(blueprint.config.dataset.seed, series, tilt, blueprint.tilt_shape)
+    white = noise_field(blueprint.config.dataset.seed, series, tilt, blueprint.tilt_shape)
     levels = {"content": blueprint.config.noise.content_level}
-    return {
-        name: synthesise(noiseless, at_tilt(curve, tilt), field, levels.get(name, 1.0))
-        for name, curve in curves.items()
-    }
+    shaped = ("spectral", "content") if blueprint.config.style.start == "spectral" else ("spectral",)
+    images = {}
+    for name, curve in curves.items():
+        statistics = at_tilt(curve, tilt)
+        field = white
+        if name in shaped:
+            field = _spectral_field(blueprint, series, tilt, white, statistics.signal_scale)
+        images[name] = synthesise(noiseless, statistics, field, levels.get(name, 1.0))
+    return images
+
+
+def _spectral_field(
+    blueprint: Blueprint, series: str, tilt: int, white: np.ndarray, signal_scale: float
+) -> np.ndarray:
+    reference = blueprint.series_by_name[series].reference
+    spectrum = spectrum_at(blueprint, shares_at(blueprint, reference, float(blueprint.tilt_angles[tilt])))
+    signal = np.asarray(open_array(blueprint.layout.series(series), SIGNAL_POWER, "r")[tilt, 0])
+    return spectral_field(white, spectrum, signal, signal_scale)
 
 
 def _kept(blueprint: Blueprint) -> list[str]:
@@ -133,9 +184,13 @@ def _style(blueprint: Blueprint, series: str, index: int) -> Record:
     path = blueprint.layout.series(series)
     kept = _kept(blueprint)
     fitted = NoiseCurves(*(np.asarray(open_array(path, name, "r")[...]) for name in CURVES))
-    curves = {name: fitted for name in SCALED}
+    wanted = set(kept) & set(SYNTHESISED)
+    if "faket" in kept:
+        wanted |= {blueprint.config.style.start, "content"}
+    curves = {name: fitted for name in SYNTHESISED if name in wanted}
     if "baseline" in kept:
-        curves["baseline"] = series_curves(blueprint, series, order=0)
+        signal = np.asarray(open_array(path, SIGNAL_POWER, "r")[...]) if blueprint.measures_spectra else None
+        curves["baseline"] = series_curves(blueprint, series, 0, signal)
     images = _synthesised(blueprint, series, index, curves)
     if "faket" in kept:
         images["faket"] = _transferred(blueprint, series, index, images)
@@ -154,9 +209,9 @@ def _transferred(
     scalings = {name: _stack_scaling(blueprint, series, name) for name in SCALED}
     return stylise(
         network_of(style, blueprint.inputs.weights_checksum),
-        images["noisy"],
+        images[style.start],
         images["content"],
-        scalings["noisy"],
+        scalings["start"],
         scalings["content"],
         mixed_targets([(read_targets(blueprint, *key), share) for key, share in shares]),
         moment_at(blueprint, shares, "mean"),
