@@ -27,6 +27,7 @@ app.add_typer(weights_app, name="weights")
 RunFile = Annotated[Path, typer.Argument(help="Run file (YAML).", show_default=False)]
 Folder = Annotated[Path, typer.Argument(help="Folder of a data set.", show_default=False)]
 
+say = typer.echo  # whole lines, however long: they are read by scripts, too
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -46,7 +47,7 @@ def explained(command: F) -> F:
             return command(*args, **kwargs)
         except InputError as error:
             for line in str(error).splitlines():
-                err.print(f"[bold red]error:[/] {line}", soft_wrap=True, markup=True)
+                say(f"{typer.style('error:', fg='red', bold=True)} {line}", err=True)
             raise typer.Exit(BAD_INPUT) from None
 
     return wrapper  # type: ignore[return-value]
@@ -73,17 +74,18 @@ def run(config: RunFile) -> None:
         with ProgressDisplay(err) as display:
             dataset = execute_plan(planned, watch=display)
     except KeyboardInterrupt:
-        err.print(f"interrupted; what is done is kept: `faket-dask run {config}` goes on where it was")
+        say(f"interrupted; what is done is kept: `faket-dask run {config}` goes on where it was", err=True)
         raise typer.Exit(INTERRUPTED) from None
     if dataset.failures:
-        err.print(f"[bold red]{len(dataset.failures)} units failed[/], and what depends on them is missing:")
+        failed = typer.style(f"{len(dataset.failures)} units failed", fg="red", bold=True)
+        say(f"{failed}, and what depends on them is missing:", err=True)
         for failure in dataset.failures:
-            err.print(f"  {failure.unit}: {failure.cause}", soft_wrap=True, markup=False)
-        err.print(f"mend the cause and run again: `faket-dask run {config}`")
+            say(f"  {failure.unit}: {failure.cause}", err=True)
+        say(f"mend the cause and run again: `faket-dask run {config}`", err=True)
         raise typer.Exit(FAILED)
-    out.print(f"{len(dataset.series)} series in {dataset.folder}", soft_wrap=True)
+    say(f"{len(dataset.series)} series in {dataset.folder}")
     if planned.blueprint.config.outputs.report:
-        out.print(f"report: {planned.blueprint.layout.report}", soft_wrap=True)
+        say(f"report: {planned.blueprint.layout.report}")
 
 
 @app.command(name="plan")
@@ -104,7 +106,7 @@ def show_plan(config: RunFile) -> None:
     blueprint = planned.blueprint
     done = Ledger.read(planned).counts()
     requirements = planned.requirements(done)
-    out.print(
+    say(
         f"{len(blueprint.specimens)} specimens, {len(blueprint.series)} series of "
         f"{' x '.join(map(str, blueprint.stack_shape))} (tilts x y x x), fingerprint {blueprint.fingerprint}"
     )
@@ -120,7 +122,7 @@ def show_plan(config: RunFile) -> None:
     out.print(table)
     cluster = blueprint.config.cluster
     workers, memory = size_workers(requirements, cluster.workers, cluster.memory_per_worker_GiB)
-    out.print(
+    say(
         f"{sum(done.values())} units are done, {requirements.units} left: "
         f"about {duration(requirements.seconds(workers))} on {workers} workers of this machine "
         f"({memory / GIB:.1f} GiB each), at most {requirements.bytes_written / GIB:.2f} GiB of disk"
@@ -143,7 +145,7 @@ def status(folder: Folder) -> None:
         mean = "" if stage.mean_seconds is None else f"{stage.mean_seconds:.2f} s"
         table.add_row(stage.stage, str(stage.done), str(stage.total), mean)
     out.print(table)
-    out.print(
+    say(
         f"{found.done} of {found.total} units, {len(found.series_done)} of {found.series_total} series complete"
     )
 
@@ -159,7 +161,7 @@ def validate(config: RunFile) -> None:
     from faket_dask.dataset.inputs import resolve
 
     blueprint = resolve(load(config))
-    out.print(
+    say(
         f"{config}: good. {len(blueprint.series)} series of {' x '.join(map(str, blueprint.stack_shape))}, "
         f"fingerprint {blueprint.fingerprint}"
     )
@@ -181,7 +183,7 @@ def export(
 
     target = folder / "export" if to == Path() else to
     for path in export_mrc(open_dataset(folder), target, modality):
-        out.print(str(path), soft_wrap=True)
+        say(str(path))
 
 
 @weights_app.command(name="list")
@@ -197,7 +199,7 @@ def weights_list() -> None:
     for entry in weights.list_weights():
         table.add_row(entry.name, "yes" if entry.present else "no", entry.description)
     out.print(table)
-    out.print(f"cache: {weights.cache_folder()}", soft_wrap=True)
+    say(f"cache: {weights.cache_folder()}")
 
 
 @weights_app.command(name="fetch")
@@ -209,7 +211,7 @@ def weights_fetch(name: str) -> None:
     """
     from faket_dask import weights
 
-    out.print(str(weights.fetch(name)), soft_wrap=True)
+    say(str(weights.fetch(name)))
 
 
 @weights_app.command(name="import")
@@ -221,7 +223,7 @@ def weights_import(path: Path, name: str) -> None:
     """
     from faket_dask import weights
 
-    out.print(str(weights.import_file(path, name)), soft_wrap=True)
+    say(str(weights.import_file(path, name)))
 
 
 @weights_app.command(name="verify")
@@ -233,7 +235,7 @@ def weights_verify(name: str) -> None:
     """
     from faket_dask import weights
 
-    out.print(weights.verify(name))
+    say(weights.verify(name))
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ class SpeciesSection(Section):
     on_membrane: bool = False
     membrane_offset_A: float = 0.0
     assembly: str | None = None
-    map_potential_V: float = 3.0
+    map_potential_V: float = 2.1
 
     @field_validator("source")
     @classmethod

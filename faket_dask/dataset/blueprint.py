@@ -65,7 +65,7 @@ class Inputs:
     def from_json(cls, document: dict[str, Any]) -> Inputs:
         recordings = {
             name: Recording(
-                tuple(item["shape"]),  # type: ignore[arg-type]
+                tuple(item["shape"]),
                 tuple(item["tilt_angles"]),
                 item["pixel_size_A"],
                 item["checksum"],
@@ -74,8 +74,7 @@ class Inputs:
             for name, item in document["recordings"].items()
         }
         specimens = tuple(
-            ExistingSpecimen(tuple(item["shape"]), tuple(item["checksums"]))  # type: ignore[arg-type]
-            for item in document["specimens"]
+            ExistingSpecimen(tuple(item["shape"]), tuple(item["checksums"])) for item in document["specimens"]
         )
         return cls(recordings, specimens, tuple(document["structures"]), document["weights_checksum"])
 

@@ -8,6 +8,7 @@ the size of the data set. Only small records travel; every array goes through th
 from __future__ import annotations
 
 import errno
+import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,9 @@ from faket_dask.errors import InputError
 
 UNITS_PER_THREAD = 3
 """Submitted ahead per worker thread: none waits for the driver, and a lost worker loses little."""
+
+RECOUNT_S = 5.0
+"""Between two looks at how many worker threads there are: clusters grow and shrink during a run."""
 
 
 class DiskFull(InputError):
@@ -125,11 +129,14 @@ class _Submission:
         self._client = client
         self._root = str(plan.blueprint.layout.root)
         self._fingerprint = plan.blueprint.fingerprint
+        self._threads = 1
+        self._counted = -RECOUNT_S
         self.units: dict[str, tuple[Unit, Future]] = {}
 
     def has_room(self) -> bool:
-        threads = sum(self._client.nthreads().values()) if not self.units else self._threads
-        self._threads = max(1, threads)
+        if time.monotonic() - self._counted >= RECOUNT_S:
+            self._threads = max(1, sum(self._client.nthreads().values()))
+            self._counted = time.monotonic()
         return len(self.units) < UNITS_PER_THREAD * self._threads
 
     def submit(self, unit: Unit, attempt: int) -> Future:

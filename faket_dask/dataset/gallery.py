@@ -17,7 +17,7 @@ from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.presence import lack
 from faket_dask.dataset.references import reference_tilt
-from faket_dask.dataset.stores import open_array, read_tilt
+from faket_dask.dataset.stores import read_tilt, read_vector
 from faket_dask.dataset.units.series import CURVES, _synthesised
 from faket_dask.kernels.noise import NoiseCurves
 from faket_dask.specimen.particles import ParticleTable
@@ -110,7 +110,7 @@ def shots_at(ledger: Ledger, series: Series, tilt: int) -> list[Shot]:
 def _drawn(blueprint: Blueprint, series: str, tilt: int, modality: str) -> Image:
     """A noisy tilt, drawn again from its seed: it need not have been kept."""
     store = blueprint.layout.series(series)
-    curves = NoiseCurves(*(np.asarray(open_array(store, name, "r")[...]) for name in CURVES))
+    curves = NoiseCurves(*(read_vector(store, name) for name in CURVES))
     return _synthesised(blueprint, series, tilt, {modality: curves})[modality]
 
 

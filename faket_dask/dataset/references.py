@@ -7,7 +7,7 @@ from skimage.transform import resize
 
 from faket_dask.config import TiltSeriesReference
 from faket_dask.dataset.blueprint import Blueprint, resampled_shape
-from faket_dask.dataset.stores import open_array, read_tilt
+from faket_dask.dataset.stores import read_tilt, read_vector
 from faket_dask.formats.mrc import open_stack
 from faket_dask.stages.matching import TiltShares, blend_shares, shared_value, tilt_shares
 from faket_dask.stages.scaling import Scaling
@@ -60,7 +60,7 @@ def resample(image: np.ndarray, factor: float) -> np.ndarray:
 
 def statistic(blueprint: Blueprint, reference: str, name: str) -> np.ndarray:
     """A measured value or spectrum of each tilt of a reference, (tilt, ...) float64."""
-    return np.asarray(open_array(blueprint.layout.reference(reference), name, "r")[...])
+    return read_vector(blueprint.layout.reference(reference), name)
 
 
 def spectrum_at(blueprint: Blueprint, shares: Shares) -> RecordedSpectrum:

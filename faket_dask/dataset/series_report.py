@@ -24,7 +24,7 @@ from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.presence import lack
 from faket_dask.dataset.references import statistic
-from faket_dask.dataset.stores import open_array, read_tilt
+from faket_dask.dataset.stores import read_tilt, read_vector
 from faket_dask.dataset.units import STAGES
 from faket_dask.kernels.spectra import radial_power_spectrum
 from faket_dask.specimen.particles import ParticleTable, read_particles
@@ -206,7 +206,7 @@ def _moments(ledger: Ledger, series: Series) -> list[ChartBox]:
                 dash = _DASHES[number % len(_DASHES)]
                 curves.append(Curve(f"reference {part}", angles[order], values, COLOURS["reference"], dash))
         if ("levels", series.name) in ledger.records and lack(ledger, "levels", series.name) is None:
-            fitted = np.asarray(open_array(blueprint.layout.series(series.name), name, "r")[...])
+            fitted = read_vector(blueprint.layout.series(series.name), name)
             curves.append(Curve("noisy", blueprint.tilt_angles, fitted, COLOURS["noisy"]))
         if measured is not None:
             tilts, values = measured[0], measured[1][name]

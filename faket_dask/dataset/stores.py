@@ -103,3 +103,8 @@ def open_array(path: Path, name: str, mode: Literal["r", "r+"] = "r+") -> zarr.A
 def read_tilt(path: Path, name: str, tilt: int) -> np.ndarray:
     """One tilt, (y, x), of a stack in a group."""
     return np.asarray(open_array(path, name, "r")[tilt])
+
+
+def read_vector(path: Path, name: str) -> np.ndarray:
+    """A small array of a group, such as one value or spectrum per tilt, whole."""
+    return np.asarray(open_array(path, name, "r")[...])

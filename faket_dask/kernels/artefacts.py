@@ -37,7 +37,8 @@ def artefact_mask(image: NDArray[np.generic]) -> NDArray[np.bool_]:
     level = np.asarray(image, dtype=np.float64)
     if level.ndim != 2 or not np.isfinite(level).all():
         raise ValueError(f"a (y, x) image of finite values is needed, got shape {level.shape}")
-    mask = np.zeros(level.shape, dtype=bool)
+    height, width = level.shape
+    mask = np.zeros((height, width), dtype=bool)
     step = 1
     while True:
         surroundings = scipy.ndimage.gaussian_filter(level, _REACH)
@@ -47,7 +48,7 @@ def artefact_mask(image: NDArray[np.generic]) -> NDArray[np.bool_]:
         if found.any():
             found = scipy.ndimage.distance_transform_edt(~found) <= _MARGIN
             level = fill(level, found)  # so that coarser sizes find only what is larger
-            mask |= found.repeat(step, 0).repeat(step, 1)[: mask.shape[0], : mask.shape[1]]
+            mask |= found.repeat(step, 0).repeat(step, 1)[:height, :width]
         if min(level.shape) < 2 * _SMALLEST_SIDE:
             return mask
         rows, columns = level.shape

@@ -299,7 +299,8 @@ def simulate_tilt(
     Returns
     -------
     counts
-        ``(y, x)`` float32; their mean is dose × pixel area × transmission × ``dqe_zero``.
+        ``(y, x)`` float32; their mean over ice alone is dose × pixel area × transmission × ``dqe_zero``, and
+        amplitude contrast takes a little of it where there is matter.
 
     Raises
     ------

@@ -75,6 +75,12 @@ def _read_map(path: Path) -> tuple[NDArray[np.float32], float]:
         raise InputError(f"map {path} holds NaN, infinity, or the same value everywhere")
     if voxel_size is None:
         raise InputError(f"map {path} does not say its voxel size; write it into the file's header")
+    if voxel_size == 1:
+        warnings.warn(
+            f"map {path} says 1 Å per voxel, which programs also write when they do not know; if it is wrong, "
+            "write the true one into the file's header",
+            stacklevel=2,
+        )
     return density, voxel_size
 
 

@@ -104,9 +104,15 @@ def open_existing(
         volume, or no voxel size is known.
     """
     density, known_size = _open(volume)
+    if known_size == 1:
+        # Programs write 1 Å when they do not know.
+        known_size = None
     if voxel_size_A is None:
         if known_size is None:
-            raise InputError(f"{volume} does not say its voxel size; give the voxel size in Å")
+            raise InputError(
+                f"{volume} does not say its voxel size, or says 1 Å, which programs write when they do not know "
+                "it; give the voxel size in Å"
+            )
         voxel_size_A = known_size
     if not voxel_size_A > 0:
         raise InputError(f"the voxel size of {volume} is {voxel_size_A} Å; it must be positive")

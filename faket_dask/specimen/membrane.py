@@ -78,6 +78,11 @@ def bounding_radius(row: NDArray[np.float64]) -> float:
     return float(row[13] * np.hypot(1.0, a / 2 + b / 2 + c + d) + HALF_THICKNESS_A)
 
 
+def areas(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Areas ``(m,)`` in Å² of membranes ``(m, PARAMETERS)``, as if they were spheres and flat discs."""
+    return np.pi * rows[:, 13] ** 2 * np.where(rows[:, 0] == CLOSED, 4.0, 1.0)
+
+
 @njit(cache=True, nogil=True)
 def surface_distance(row: NDArray[np.float64], x: float, y: float, z: float) -> float:
     """Distance in Å of a point from the middle of the bilayer, to first order in the surface's slope.

@@ -17,7 +17,8 @@ SAME_VOXEL_SIZE = 0.01
 def open_mrc(path: Path) -> tuple[NDArray[Any], float | None]:
     """Map an MRC volume into memory without reading it.
 
-    What can be understood is taken, with a warning about what breaks the standard. The origin is ignored.
+    What can be understood is taken, with a warning about what breaks the standard. The origin is ignored, the
+    order of axes is not: maps from crystallography often have another one.
 
     Parameters
     ----------
@@ -51,11 +52,15 @@ def open_mrc(path: Path) -> tuple[NDArray[Any], float | None]:
         raise InputError(f"{path} has the shape {file.data.shape}; a volume has three dimensions, (z, y, x)")
     if np.iscomplexobj(file.data):
         raise InputError(f"{path} holds complex numbers; a volume holds real ones")
+    axes = [int(file.header[name]) for name in ("maps", "mapr", "mapc")]
+    data = file.data
+    if sorted(axes) == [1, 2, 3]:
+        data = data.transpose([axes.index(axis) for axis in (3, 2, 1)])
     if reasons:
         warnings.warn(f"{path} is read although it breaks the MRC standard: {reasons}", stacklevel=2)
     edges = np.array([float(file.voxel_size[axis]) for axis in "xyz"])
     if not (np.isfinite(edges).all() and (edges > 0).all()):
-        return file.data, None
+        return data, None
     if np.ptp(edges) > SAME_VOXEL_SIZE * edges.min():
         raise InputError(f"{path} has voxels of {edges} Å along x, y, z; they must be cubes")
-    return file.data, float(edges.mean())
+    return data, float(edges.mean())

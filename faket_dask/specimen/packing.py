@@ -130,11 +130,6 @@ class SpherePacking:
         cells = (self.extent_A // self.CELL_A).astype(np.int64) + 1
         self._heads = np.full(tuple(cells), -1, dtype=np.int64)
 
-    def fits(self, shape: NDArray[np.float64]) -> bool:
-        """Whether an empty box could hold the object, in its present orientation."""
-        lower, upper = self._room(shape)
-        return bool(np.all(lower <= upper))
-
     def _room(self, shape: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         lower = (shape[:, 3:] - shape[:, :3]).max(axis=0)
         upper = self.extent_A - (shape[:, 3:] + shape[:, :3]).max(axis=0)

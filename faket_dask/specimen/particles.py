@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from faket_dask.errors import InputError
 
 _ROTATION = tuple(f"r_{row}{column}" for row in "xyz" for column in "xyz")
+_WHOLE = ("instance", "class_id", "variant")
 COLUMNS = ("instance", "class", "class_id", "x_A", "y_A", "z_A", *_ROTATION, "radius_A", "variant")
 
 
@@ -147,10 +148,13 @@ def read_particles(path: Path) -> ParticleTable:
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            records = list(csv.DictReader(file))
-            header = records[0].keys() if records else COLUMNS
+            reader = csv.DictReader(file)
+            header = reader.fieldnames or ()
+            records = list(reader)
     except OSError as error:
         raise InputError(f"particle table {path} cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"particle table {path} is not comma-separated text: {error}") from error
     missing = [column for column in COLUMNS if column not in header]
     if missing:
         raise InputError(f"particle table {path} has no column {', '.join(missing)}")
@@ -163,7 +167,7 @@ def read_particles(path: Path) -> ParticleTable:
                 raise InputError(
                     f"particle table {path}, line {line}: {column} is {record[column]!r}"
                 ) from None
-            if not np.isfinite(value):
+            if not np.isfinite(value) or (column in _WHOLE and value != int(value)):
                 raise InputError(f"particle table {path}, line {line}: {column} is {value}")
             values.append(value)
     count = len(records)

@@ -107,17 +107,22 @@ def _sample(
     weight = np.zeros_like(vacancy)
     potential = np.zeros_like(vacancy)
     for x, y, z, radius, volts in spheres:
-        distance = np.sqrt(
-            ((axis + offset_A[0] - x) ** 2)[None, None, :]
-            + ((axis + offset_A[1] - y) ** 2)[None, :, None]
-            + ((axis + offset_A[2] - z) ** 2)[:, None, None]
-        )
+        away = [axis + offset - middle for offset, middle in zip(offset_A[::-1], (z, y, x), strict=True)]
+        # All that the blob reaches; the rest of the cube need not be looked at.
+        near = tuple(_span(np.abs(distance) < radius + edge_A) for distance in away)
+        dz, dy, dx = (distance[span] for distance, span in zip(away, near, strict=True))
+        distance = np.sqrt((dx**2)[None, None, :] + (dy**2)[None, :, None] + (dz**2)[:, None, None])
         ramp = np.clip(0.5 + (radius - distance) / edge_A, 0.0, 1.0)
         inside = ramp * ramp * (3 - 2 * ramp)
-        vacancy *= 1 - inside
-        weight += inside
-        potential += volts * inside
+        vacancy[near] *= 1 - inside
+        weight[near] += inside
+        potential[near] += volts * inside
     return ((1 - vacancy) * potential / np.maximum(weight, 1e-12)).astype(np.float32)
+
+
+def _span(chosen: NDArray[np.bool_]) -> slice:
+    places = np.flatnonzero(chosen)
+    return slice(places[0], places[-1] + 1) if places.size else slice(0)
 
 
 def phantom_template(name: str, voxel_size_A: float) -> Template:

@@ -14,7 +14,7 @@ from faket_dask.specimen.orientation import standing_rotation, uniform_rotations
 from faket_dask.specimen.packing import PackingError, SpherePacking
 from faket_dask.specimen.particles import ParticleTable, particle_table
 from faket_dask.specimen.recipe import FIDUCIAL, SHEET, VESICLE, Recipe, Species, draw, largest
-from faket_dask.specimen.sources import load_template
+from faket_dask.specimen.sources import conformations_of
 from faket_dask.specimen.template import Template
 
 _Row = tuple[str, int, NDArray[np.float64], NDArray[np.float64], float, int]
@@ -23,19 +23,21 @@ _MEMBRANE_PLACES = 2000
 
 
 def check_fits(recipe: Recipe) -> None:
-    """Check that each object fits into the empty volume in every orientation.
+    """Check what can be known before packing: each object fits alone, and all together are not too many.
 
     Raises
     ------
     InputError
-        Naming the first class that is larger than the volume, and both sizes.
+        Naming the first class that does not fit into the empty volume in every orientation, and both sizes;
+        or where the particles, by their number and volume alone, claim more than there is.
     """
     smallest = min(recipe.extent)
-    sizes = [
-        (species.name, 2 * load_template(species, conformation, recipe.voxel_size_A).radius_A)
-        for species in recipe.species
-        for conformation in range(len(species.sources))
-    ]
+    sizes = []
+    claimed = 0.0
+    for species in recipe.species:
+        templates = conformations_of(species, recipe.voxel_size_A)
+        sizes += [(species.name, 2 * template.radius_A) for template in templates]
+        claimed += recipe.count_range(species)[0] * min(template.volume_A3 for template in templates)
     for name, group, widening in (
         (VESICLE, recipe.vesicles, 1 + (recipe.vesicles.deformation if recipe.vesicles else 0)),
         (SHEET, recipe.sheets, float(np.hypot(1, recipe.sheets.bend if recipe.sheets else 0))),
@@ -51,6 +53,12 @@ def check_fits(recipe: Recipe) -> None:
                 f"its smallest direction (shape z, y, x {recipe.shape} at {recipe.voxel_size_A:g} Å); "
                 "enlarge the volume or choose smaller objects"
             )
+    available = 1e12 * recipe.volume_um3
+    if claimed > available:
+        raise InputError(
+            f"specimen: the particles alone would fill {claimed / available:.0%} of the volume; ask for fewer, "
+            "or enlarge the volume"
+        )
 
 
 def place(recipe: Recipe, rng: np.random.Generator) -> ParticleTable:
@@ -85,10 +93,7 @@ def place(recipe: Recipe, rng: np.random.Generator) -> ParticleTable:
     rows: dict[int, list[_Row]] = {}
     for index, species in enumerate(recipe.species):
         rows[index] = []
-        radius = max(
-            load_template(species, conformation, recipe.voxel_size_A).radius_A
-            for conformation in range(len(species.sources))
-        )
+        radius = max(template.radius_A for template in conformations_of(species, recipe.voxel_size_A))
         order.append((np.inf if species.on_membrane else radius, index, species))
     fiducials = len(recipe.species)
     rows[fiducials] = []
@@ -164,9 +169,10 @@ def _place_species(
     conformations = rng.integers(len(species.sources), size=requested)
     rotations = uniform_rotations(requested, rng)
     class_id = recipe.class_ids.get(species.name, 0) if species.labelled else 0
+    templates = conformations_of(species, recipe.voxel_size_A)
     rows: list[_Row] = []
     for conformation, rotation in zip(conformations, rotations, strict=True):
-        template = load_template(species, int(conformation), recipe.voxel_size_A)
+        template = templates[conformation]
         if species.on_membrane:
             found = _place_on_membrane(species, template, packing, rng)
         else:
@@ -185,7 +191,7 @@ def _place_on_membrane(
     species: Species, template: Template, packing: SpherePacking, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
     """Centre, rotation and turned spheres, or nothing; membranes are chosen by their area."""
-    share = packing.membranes[:, 13] ** 2
+    share = membrane.areas(packing.membranes)
     share /= share.sum()
     for _ in range(_MEMBRANE_PLACES):
         index = int(rng.choice(len(share), p=share))

@@ -20,6 +20,9 @@ SHEET = "sheet"
 FIDUCIAL = "fiducial"
 RESERVED_NAMES = (VESICLE, FIDUCIAL, SHEET)
 
+# What a 16-bit instance mask can tell apart.
+LARGEST_INSTANCE = 65535
+
 Count = int | tuple[int, int]
 Amount = float | tuple[float, float]
 
@@ -217,6 +220,14 @@ class Recipe:
             raise InputError(f"specimen: {len(self.class_ids)} classes do not fit an 8-bit class mask")
         if not any(self.largest_counts()):
             raise InputError("specimen: zero particles are requested; give at least one class a count")
+        labelled = sum(self.largest_counts()) - sum(
+            self.count_range(species)[1] for species in self.species if not species.labelled
+        )
+        if labelled > LARGEST_INSTANCE:
+            raise InputError(
+                f"specimen: {labelled} labelled objects do not fit a 16-bit instance mask, which tells "
+                f"{LARGEST_INSTANCE} apart; ask for fewer, or make some of them unlabelled"
+            )
         if any(species.on_membrane for species in self.species) and not (self.vesicles or self.sheets):
             raise InputError("specimen: a class sits on membranes, and there are neither vesicles nor sheets")
 

@@ -7,6 +7,7 @@ a voxel.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numba import njit
@@ -66,14 +67,12 @@ def render_block(recipe: Recipe, table: ParticleTable, y_start: int, y_stop: int
     Raises
     ------
     InputError
-        If the slices lie outside the volume, or the table names a class that the recipe does not have, or
-        more instances than a 16-bit mask can tell apart.
+        If the slices lie outside the volume, or the table names a class or a conformation that the recipe
+        does not have.
     """
     depth, height, width = recipe.shape
     if not 0 <= y_start < y_stop <= height:
         raise InputError(f"slices {y_start} to {y_stop} are not within the specimen's {height} slices of y")
-    if len(table) and table.instance.max() > np.iinfo(np.uint16).max:
-        raise InputError(f"{table.instance.max()} instances do not fit a 16-bit mask; use fewer particles")
     shape = (depth, y_stop - y_start, width)
     if recipe.ice_texture > 0:
         density = ice_texture(shape, y_start, recipe.voxel_size_A, recipe.ice_texture, table.seed())
@@ -82,6 +81,8 @@ def render_block(recipe: Recipe, table: ParticleTable, y_start: int, y_stop: int
     block = Block(density, np.zeros(shape, np.uint8), np.zeros(shape, np.uint16))
 
     by_name = {species.name: species for species in recipe.species}
+    # Asking for a template looks at its file, which is once per block and not once per particle.
+    template_of = cache(lambda name, variant: load_template(by_name[name], variant, recipe.voxel_size_A))
     profile = membrane.bilayer_profile(BLUR * recipe.voxel_size_A, _PROFILE_STEP_A)
     for row in range(len(table)):
         name = str(table.class_name[row])
@@ -97,7 +98,7 @@ def render_block(recipe: Recipe, table: ParticleTable, y_start: int, y_stop: int
             np.uint16(table.instance[row]),
         )
         if name in by_name:
-            template = load_template(by_name[name], variant, recipe.voxel_size_A)
+            template = template_of(name, variant)
             if _misses(centre[1], template.support_A, recipe.voxel_size_A, y_start, y_stop):
                 continue
             _add_particle(
@@ -114,7 +115,7 @@ def render_block(recipe: Recipe, table: ParticleTable, y_start: int, y_stop: int
             reach = membrane.bounding_radius(surface) + len(profile) * _PROFILE_STEP_A
             if not _misses(centre[1], reach, recipe.voxel_size_A, y_start, y_stop):
                 _add_membrane(*target, centre, reach, surface, profile)
-        elif name == FIDUCIAL:
+        elif name == FIDUCIAL and recipe.fiducials:
             if not _misses(centre[1], radius + recipe.voxel_size_A, recipe.voxel_size_A, y_start, y_stop):
                 _add_bead(*target, centre, radius)
         else:

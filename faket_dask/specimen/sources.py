@@ -55,6 +55,11 @@ def load_template(species: Species, conformation: int, voxel_size_A: float) -> T
     )
 
 
+def conformations_of(species: Species, voxel_size_A: float) -> list[Template]:
+    """Templates of all conformations of a class, in the order of its sources, as :func:`load_template` has them."""
+    return [load_template(species, index, voxel_size_A) for index in range(len(species.sources))]
+
+
 def _kind(path: Path) -> str:
     return Path(path.stem if path.suffix == ".gz" else path.name).suffix.lower()
 

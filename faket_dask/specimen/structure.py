@@ -70,9 +70,10 @@ def read_atoms(path: Path, assembly: str | None = None) -> Atoms:
     if len(structure) == 0 or structure[0].count_atom_sites() == 0:
         raise InputError(f"structure {path} holds no atoms")
     structure.setup_entities()
-    structure.remove_alternative_conformations()
-    structure.remove_waters()
+    # Assemblies may name chains that are nothing but water, so it leaves only after they are made.
     model = _assembled(structure, assembly, path)
+    model.remove_alternative_conformations()
+    model.remove_waters()
     has_hydrogens = model.has_hydrogen()
     found: dict[str, list[tuple[float, float, float, float]]] = defaultdict(list)
     for chain in model:
@@ -80,10 +81,10 @@ def read_atoms(path: Path, assembly: str | None = None) -> Atoms:
             heavy = [atom for atom in residue if not atom.is_hydrogen()]
             carriers = [atom for atom in heavy if atom.element.name in ("C", "N", "O")]
             for atom in residue:
-                found[atom.element.name.upper()].append((*atom.pos.tolist(), 1.0))
+                found[atom.element.name.upper()].append((atom.pos.x, atom.pos.y, atom.pos.z, 1.0))
             if carriers and not has_hydrogens:
                 share = _hydrogens(residue) / len(carriers)
-                found["H"].extend((*atom.pos.tolist(), share) for atom in carriers)
+                found["H"].extend((atom.pos.x, atom.pos.y, atom.pos.z, share) for atom in carriers)
     return {element: np.array(atoms) for element, atoms in found.items()}
 
 
@@ -140,23 +141,19 @@ def structure_template(path: Path, voxel_size_A: float, assembly: str | None = N
     reach = 1.1 * np.linalg.norm(places[:, :3] - middle, axis=1).max() + 4 * BLUR * voxel_size_A + 10.0
     size = scipy.fft.next_fast_len(2 * int(np.ceil(reach / fine)) + 2, real=True)
     size += size % 2
-    sample = partial(density_of_atoms, atoms=atoms, size=size, voxel_size_A=fine, blur_A=BLUR * voxel_size_A)
-    return centred_template(str(path), sample, fine)
+    spectrum = spectrum_of_atoms(atoms, size, fine, BLUR * voxel_size_A)
+    return centred_template(str(path), partial(density_about, spectrum=spectrum, voxel_size_A=fine), fine)
 
 
-def density_of_atoms(
-    offset_A: NDArray[np.float64], atoms: Atoms, size: int, voxel_size_A: float, blur_A: float
-) -> NDArray[np.float32]:
-    """Potential over ice of a set of atoms.
+def spectrum_of_atoms(atoms: Atoms, size: int, voxel_size_A: float, blur_A: float) -> NDArray[np.complex128]:
+    """Fourier transform of the potential over ice of a set of atoms.
 
     Parameters
     ----------
-    offset_A
-        ``(x, y, z)`` of the point that comes to voxel ``size // 2``, in Å.
     atoms
-        As :func:`read_atoms` returns them.
+        As :func:`read_atoms` returns them; the origin comes to voxel ``size // 2``.
     size
-        Edge of the cube in voxels, even.
+        Edge of the cube in voxels, even; what lies outside it wraps around.
     voxel_size_A
         Edge of a voxel in Å.
     blur_A
@@ -164,28 +161,55 @@ def density_of_atoms(
 
     Returns
     -------
-    density
-        ``(size, size, size)`` float32, axes ``(z, y, x)``, volts; what lies outside the cube wraps around.
+    spectrum
+        ``(size, size, size // 2 + 1)``, axes ``(z, y, x)``, as ``rfftn`` has it of volts.
     """
     refinement = max(1, int(np.ceil(voxel_size_A / _ATOM_GRID_A)))
     grid = size * refinement
     spacing = voxel_size_A / refinement
-    ky = np.fft.fftfreq(size, voxel_size_A)
-    kx = np.fft.rfftfreq(size, voxel_size_A)
-    k2 = ky[:, None, None] ** 2 + ky[None, :, None] ** 2 + kx[None, None, :] ** 2
+    kz, ky, kx = _frequencies(size, voxel_size_A)
+    k2 = kz**2 + ky**2 + kx**2
     spectrum = np.zeros(k2.shape, dtype=np.complex128)
     for element, rows in atoms.items():
-        index = (rows[:, 2::-1] - offset_A[::-1]) / spacing + grid // 2
+        index = rows[:, 2::-1] / spacing + grid // 2
         counts = _shared_out(index, rows[:, 3], grid)
-        factor = _form_factor(element, k2)
-        spectrum += factor * _low_frequencies(scipy.fft.rfftn(counts), size)
+        spectrum += _form_factor(element, k2) * _low_frequencies(scipy.fft.rfftn(counts), size)
     # Sharing out linearly multiplied the spectrum by sinc² along each axis.
-    for axis, k in enumerate((ky, ky, kx)):
-        along = [1, 1, 1]
-        along[axis] = len(k)
-        spectrum /= (np.sinc(k * spacing) ** 2).reshape(along)
+    for k in (kz, ky, kx):
+        spectrum /= np.sinc(k * spacing) ** 2
     spectrum *= np.exp(-2 * np.pi**2 * blur_A**2 * k2) / voxel_size_A**3
+    return spectrum
+
+
+def density_about(
+    offset_A: NDArray[np.float64], spectrum: NDArray[np.complex128], voxel_size_A: float
+) -> NDArray[np.float32]:
+    """Density with a given point at its middle.
+
+    Parameters
+    ----------
+    offset_A
+        ``(x, y, z)`` of the point that comes to voxel ``size // 2``, in Å.
+    spectrum
+        As :func:`spectrum_of_atoms` returns it.
+    voxel_size_A
+        Edge of a voxel in Å.
+
+    Returns
+    -------
+    density
+        ``(size, size, size)`` float32, axes ``(z, y, x)``, volts.
+    """
+    size = spectrum.shape[0]
+    for k, offset in zip(_frequencies(size, voxel_size_A), offset_A[::-1], strict=True):
+        spectrum = spectrum * np.exp(2j * np.pi * k * offset)
     return scipy.fft.irfftn(spectrum, (size, size, size)).astype(np.float32)
+
+
+def _frequencies(size: int, voxel_size_A: float) -> tuple[NDArray[np.floating], ...]:
+    """Spatial frequencies in 1/Å along z, y and x of ``rfftn``, shaped to broadcast."""
+    k = np.fft.fftfreq(size, voxel_size_A)
+    return k[:, None, None], k[None, :, None], np.fft.rfftfreq(size, voxel_size_A)[None, None, :]
 
 
 def _form_factor(element: str, k2: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -53,6 +53,11 @@ class Template:
     support_A: float
     spheres_A: NDArray[np.float64]
 
+    @property
+    def volume_A3(self) -> float:
+        """Volume of the labelled part in Å³."""
+        return float(np.count_nonzero(self.density >= self.level_V)) * self.voxel_size_A**3
+
 
 def surface_level(density: NDArray[np.float32]) -> float:
     """Density at a particle's surface: half of the mean density inside it, with ice at zero.

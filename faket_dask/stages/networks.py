@@ -6,12 +6,14 @@ import torch
 
 from faket_dask.config import StyleSection
 from faket_dask.kernels.style import StyleSettings
-from faket_dask.kernels.vgg import VGG19
+from faket_dask.kernels.vgg import VGG19, Pooling, Precision
 from faket_dask.weights import load
 
 
 @lru_cache(maxsize=2)
-def network(weights: str, checksum: str, seed: int, pooling: str, precision: str, device: str) -> VGG19:
+def network(
+    weights: str, checksum: str, seed: int, pooling: Pooling, precision: Precision, device: str
+) -> VGG19:
     """A VGG-19 with the weights that the plan recorded.
 
     Parameters

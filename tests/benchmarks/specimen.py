@@ -1,8 +1,10 @@
 """Time and memory of building a specimen in blocks of y.
 
     python tests/benchmarks/specimen.py [--shape 200 1024 2048] [--particles 2000] [--processes 2]
+        [--structures FOLDER]
 
-Prints hardware, the time of the placement, of each share of the rendering, and the peak memory of a worker.
+Classes are the built-in phantoms, or the structures (PDB, mmCIF) and maps (MRC) of a folder. Prints hardware,
+the time of the placement and of the rendering, templates included in both, and the peak memory of a worker.
 """
 
 import argparse
@@ -11,6 +13,7 @@ import os
 import platform
 import resource
 import time
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -26,15 +29,24 @@ from faket_dask.specimen import (
     place,
     render_block,
 )
+from faket_dask.specimen.sources import MAP_SUFFIXES, STRUCTURE_SUFFIXES
 
 BLOCK = 64
 
 
-def recipe(shape: tuple[int, int, int], particles: int) -> Recipe:
-    share = particles // len(PHANTOMS)
-    species = tuple(Species(name, (name,), count=share) for name in list(PHANTOMS)[:-1])
-    rest = Species(list(PHANTOMS)[-1], (list(PHANTOMS)[-1],), count=particles - share * len(species))
-    return Recipe(shape, 10.0, (*species, rest), Vesicles(12, (250, 600)), None, Fiducials(20))
+def recipe(shape: tuple[int, int, int], particles: int, structures: Path | None) -> Recipe:
+    if structures is None:
+        sources = {name: name for name in PHANTOMS}
+    else:
+        suffixes = STRUCTURE_SUFFIXES + MAP_SUFFIXES
+        files = sorted(path for path in structures.iterdir() if path.suffix in suffixes)
+        sources = {path.name: str(path) for path in files}
+    counts = [len(share) for share in np.array_split(np.arange(particles), len(sources))]
+    species = tuple(
+        Species(name, (source,), count=count)
+        for (name, source), count in zip(sources.items(), counts, strict=True)
+    )
+    return Recipe(shape, 10.0, species, Vesicles(12, (250, 600)), None, Fiducials(20))
 
 
 def build(job: tuple[Recipe, ParticleTable, int, int]) -> tuple[int, float, float]:
@@ -52,12 +64,13 @@ def main() -> None:
     parser.add_argument("--shape", type=int, nargs=3, default=(200, 1024, 2048), metavar=("Z", "Y", "X"))
     parser.add_argument("--particles", type=int, default=2000)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--structures", type=Path, metavar="FOLDER")
     arguments = parser.parse_args()
     shape = tuple(arguments.shape)
     print(
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {arguments.processes} processes"
     )
-    what = recipe(shape, arguments.particles)
+    what = recipe(shape, arguments.particles, arguments.structures)
     start = time.perf_counter()
     table = place(what, np.random.default_rng(1))
     placing = time.perf_counter() - start

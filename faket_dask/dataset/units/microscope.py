@@ -1,7 +1,7 @@
 """Units that image a specimen by the microscope's physics: the `benchmark` modality, simulated references."""
 
 from faket_dask.dataset.blueprint import Blueprint
-from faket_dask.dataset.stores import ArraySpec, open_array, read_tilt, write_vector
+from faket_dask.dataset.stores import ArraySpec, open_array, read_tilt, read_vector, write_vector
 from faket_dask.dataset.units.unit import OwnedArray, Record, Stage
 from faket_dask.geometry import acquisition_order, exposure_before
 from faket_dask.kernels.microscope import Optics
@@ -52,7 +52,7 @@ def _image(blueprint: Blueprint, specimen: str, index: int) -> Record:
         float(blueprint.tilt_angles[index]),
         microscope.defocus_um,
         microscope.dose_e_per_A2,
-        float(open_array(path, "exposure", "r")[index]),
+        read_vector(path, "exposure")[index],
         generator(blueprint.config.dataset.seed, specimen, "counts", index),
     )
     return {}

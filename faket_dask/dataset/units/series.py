@@ -11,7 +11,7 @@ import numpy as np
 
 from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.references import moment_at, shares_at, spectrum_at, statistic
-from faket_dask.dataset.stores import ArraySpec, open_array, read_tilt
+from faket_dask.dataset.stores import ArraySpec, open_array, read_tilt, read_vector
 from faket_dask.dataset.units.attributes import STACK_ATTRIBUTES, describe_group, write_stack_coordinates
 from faket_dask.dataset.units.reference import read_targets
 from faket_dask.dataset.units.unit import OwnedArray, Record, Stage
@@ -183,13 +183,13 @@ def _stacks(blueprint: Blueprint, series: str) -> list[OwnedArray]:
 def _style(blueprint: Blueprint, series: str, index: int) -> Record:
     path = blueprint.layout.series(series)
     kept = _kept(blueprint)
-    fitted = NoiseCurves(*(np.asarray(open_array(path, name, "r")[...]) for name in CURVES))
+    fitted = NoiseCurves(*(read_vector(path, name) for name in CURVES))
     wanted = set(kept) & set(SYNTHESISED)
     if "faket" in kept:
         wanted |= {blueprint.config.style.start, "content"}
     curves = {name: fitted for name in SYNTHESISED if name in wanted}
     if "baseline" in kept:
-        signal = np.asarray(open_array(path, SIGNAL_POWER, "r")[...]) if blueprint.measures_spectra else None
+        signal = read_vector(path, SIGNAL_POWER) if blueprint.measures_spectra else None
         curves["baseline"] = series_curves(blueprint, series, 0, signal)
     images = _synthesised(blueprint, series, index, curves)
     if "faket" in kept:
@@ -222,7 +222,7 @@ def _transferred(
 
 def _stack_scaling(blueprint: Blueprint, series: str, name: str) -> Scaling:
     path = blueprint.layout.series(series)
-    ends = (np.asarray(open_array(path, f"{name}_{end}", "r")[...]) for end in ("low", "high"))
+    ends = (read_vector(path, f"{name}_{end}") for end in ("low", "high"))
     return stack_scaling(zip(*ends, strict=True))
 
 

@@ -1,0 +1,320 @@
+"""The convolutional part of VGG-19 up to its layer 29, forward and backward with respect to the image.
+
+Layers are numbered as in torchvision's ``vgg19().features``: convolutions (3 x 3, zero padding), each followed by
+a ReLU, and four poolings by 2. The first convolution pads by replication, so that the border of a micrograph is
+not an edge to the network; the ImageNet normalisation of the input, which is constant per channel, is folded
+into its weights, exactly because of that padding.
+
+The backward pass is written out instead of left to autograd. The network is frozen, so nothing but the image needs a
+gradient; the derivative of a convolution is then one more convolution, with the kernel turned around; ReLU
+needs no more than its own output; and every activation is let go of as soon as the backward pass has passed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+Pooling = Literal["max", "average", "l2"]
+Precision = Literal["float32", "bfloat16"]
+
+CONVOLUTIONS: dict[int, tuple[int, int]] = {
+    0: (3, 64),
+    2: (64, 64),
+    5: (64, 128),
+    7: (128, 128),
+    10: (128, 256),
+    12: (256, 256),
+    14: (256, 256),
+    16: (256, 256),
+    19: (256, 512),
+    21: (512, 512),
+    23: (512, 512),
+    25: (512, 512),
+    28: (512, 512),
+}
+"""Input and output channels of each convolution, by layer."""
+
+POOLINGS = (4, 9, 18, 27)
+LAYERS = 30
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+_SCALE = {"max": 1.0, "average": 2.0, "l2": 0.78}
+"""Keeps the mean activation where max pooling has it (FakET, arXiv 2304.02011: style transfer)."""
+
+_DTYPE = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+Visitor = Callable[[int, Tensor], None]
+Slope = Callable[[int, Tensor, Tensor | None], Tensor]
+
+
+def channels(layer: int) -> int:
+    """Channels of a layer's activations."""
+    _check_layer(layer)
+    return CONVOLUTIONS[max(index for index in CONVOLUTIONS if index <= layer)][1]
+
+
+def stride(layer: int) -> int:
+    """Image pixels per activation of a layer, along either axis."""
+    _check_layer(layer)
+    return int(2 ** sum(pool <= layer for pool in POOLINGS))
+
+
+def reach(layer: int) -> int:
+    """Image pixels beyond its own ``stride(layer)`` squared that an activation sees, to either side."""
+    _check_layer(layer)
+    return sum(stride(index) for index in CONVOLUTIONS if index <= layer)
+
+
+def random_state_dict(seed: int) -> dict[str, NDArray[np.float32]]:
+    """Weights as torchvision initialises them, drawn with NumPy: Kaiming normal (fan-out), zero bias.
+
+    Parameters
+    ----------
+    seed
+        The same seed gives the same weights with every version of PyTorch.
+
+    Returns
+    -------
+    state_dict
+        ``"<layer>.weight"`` (out, in, 3, 3) and ``"<layer>.bias"`` (out,) of the 13 convolutions.
+    """
+    rng = np.random.default_rng(seed)
+    state: dict[str, NDArray[np.float32]] = {}
+    for layer, (inputs, outputs) in CONVOLUTIONS.items():
+        scale = np.float32(np.sqrt(2 / (9 * outputs)))
+        state[f"{layer}.weight"] = scale * rng.standard_normal((outputs, inputs, 3, 3), dtype=np.float32)
+        state[f"{layer}.bias"] = np.zeros(outputs, dtype=np.float32)
+    return state
+
+
+class Trace:
+    """Activations of one forward pass that its backward pass needs, by layer."""
+
+    def __init__(self, image: Tensor, activations: dict[int, Tensor]) -> None:
+        self.image = image
+        self.activations = activations
+
+
+class VGG19:
+    """A frozen VGG-19 with its weights on one device.
+
+    Parameters
+    ----------
+    state_dict
+        ``"<layer>.weight"`` and ``"<layer>.bias"`` of the 13 convolutions as arrays or tensors; an optional prefix
+        ``"features."`` is dropped, later layers are ignored.
+    seed
+        Random weights instead, see `random_state_dict`; give exactly one of the two.
+    pooling
+        ``"max"``, ``"average"`` (times 2) or ``"l2"`` (root of the sum of squares, times 0.78).
+    precision
+        Type of weights and activations. In ``"bfloat16"``, sums over pixels are still taken in float32.
+    device
+        By PyTorch's name, such as ``"cpu"`` or ``"cuda"``.
+
+    Raises
+    ------
+    ValueError
+        If both or neither of `state_dict` and `seed` are given, weights are missing, misshapen or not finite,
+        or pooling or precision have no such value.
+    """
+
+    def __init__(
+        self,
+        state_dict: Mapping[str, Any] | None = None,
+        *,
+        seed: int | None = None,
+        pooling: Pooling = "max",
+        precision: Precision = "float32",
+        device: str = "cpu",
+    ) -> None:
+        if (state_dict is None) == (seed is None):
+            raise ValueError("give exactly one of state_dict and seed")
+        if pooling not in _SCALE:
+            raise ValueError(f"pooling must be one of {sorted(_SCALE)}, got {pooling!r}")
+        if precision not in _DTYPE:
+            raise ValueError(f"precision must be one of {sorted(_DTYPE)}, got {precision!r}")
+        self.pooling = pooling
+        self.precision = precision
+        self.device = torch.device(device)
+        self.dtype = _DTYPE[precision]
+        self._mean, self._std = (
+            torch.tensor(values, device=self.device)[:, None, None]
+            for values in (IMAGENET_MEAN, IMAGENET_STD)
+        )
+        self._weight: dict[int, Tensor] = {}
+        self._bias: dict[int, Tensor] = {}
+        self._turned: dict[int, Tensor] = {}
+        weights = _checked(random_state_dict(seed) if seed is not None else state_dict or {})
+        for layer, (weight, bias) in weights.items():
+            self._weight[layer] = self._placed(weight)
+            self._bias[layer] = bias.to(device=self.device, dtype=self.dtype)
+            self._turned[layer] = self._placed(weight.flip(2, 3).transpose(0, 1))
+
+    def _placed(self, weight: Tensor) -> Tensor:
+        return weight.to(device=self.device, dtype=self.dtype).contiguous(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def forward(
+        self, image: Tensor, layers: Collection[int], visit: Visitor | None = None, *, keep: bool = False
+    ) -> Trace:
+        """Run an image through the network as far as the deepest of some layers.
+
+        Parameters
+        ----------
+        image
+            ``(3, y, x)`` in [0, 1], float32, on the network's device.
+        layers
+            Layers whose activations are of interest.
+        visit
+            Called with each of them and its activations ``(1, C, y, x)``, as soon as they are there; they must not
+            be changed, and need not be kept to be used by `backward`.
+        keep
+            Keep what `backward` needs; if not, each activation is let go of when the next one is there.
+
+        Returns
+        -------
+        trace
+            To be handed to `backward`.
+        """
+        kept: dict[int, Tensor] = {}
+        current = ((image - self._mean) / self._std).to(self.dtype)[None]
+        current = current.contiguous(memory_format=torch.channels_last)
+        for layer in range(max(layers) + 1):
+            if layer in CONVOLUTIONS:
+                current = self._convolve(layer, current)
+            elif layer in POOLINGS:
+                current = self._pool(current)
+            elif layer - 1 in layers:
+                current = current.relu()  # the convolution's own output is of interest, too
+            else:
+                current = current.relu_()
+            if layer in layers and visit is not None:
+                visit(layer, current)
+            if keep and (layer in layers or self._needs(layer)):
+                kept[layer] = current
+        return Trace(image, kept)
+
+    @torch.no_grad()
+    def backward(self, trace: Trace, slope: Slope) -> Tensor:
+        """Gradient of a function of the activations with respect to the image.
+
+        Parameters
+        ----------
+        trace
+            Of `forward` with ``keep=True``; it is used up.
+        slope
+            Called with each layer that `forward` was asked for, its activations ``(1, C, y, x)``, and the gradient
+            ``(1, C, y, x)`` that has arrived there from deeper layers (none at the deepest); returns the
+            gradient with the layer's own part added, for which the one given may be changed in place.
+
+        Returns
+        -------
+        gradient
+            ``(3, y, x)`` float32.
+        """
+        activations = trace.activations
+        deepest = max(activations)
+        gradient: Tensor | None = None
+        for layer in range(deepest, -1, -1):
+            current = activations.get(layer)
+            if current is not None:
+                gradient = slope(layer, current, gradient)
+            assert gradient is not None
+            if layer in CONVOLUTIONS:
+                gradient = self._convolve_back(layer, gradient)
+            elif layer in POOLINGS:
+                gradient = self._pool_back(activations[layer - 1], current, gradient)
+            else:
+                assert current is not None
+                gradient = torch.ops.aten.threshold_backward.grad_input(
+                    gradient, current, 0, grad_input=gradient
+                )
+            del current
+            activations.pop(layer, None)
+        assert gradient is not None
+        return gradient[0].to(torch.float32) / self._std
+
+    def _needs(self, layer: int) -> bool:
+        """Whether the backward pass needs a layer's output, whatever is asked of it."""
+        if layer in CONVOLUTIONS:
+            return False
+        return layer not in POOLINGS or self.pooling == "l2"
+
+    def _convolve(self, layer: int, current: Tensor) -> Tensor:
+        if layer == 0:
+            padded = functional.pad(current, (1, 1, 1, 1), mode="replicate")
+            return functional.conv2d(padded, self._weight[0], self._bias[0])
+        return functional.conv2d(current, self._weight[layer], self._bias[layer], padding=1)
+
+    def _convolve_back(self, layer: int, gradient: Tensor) -> Tensor:
+        if layer > 0:
+            return functional.conv2d(gradient, self._turned[layer], padding=1)
+        padded = functional.conv2d(gradient, self._turned[0], padding=2)
+        # A border pixel stood for its copies in the padding, too: it collects their gradients.
+        padded[:, :, 1] += padded[:, :, 0]
+        padded[:, :, -2] += padded[:, :, -1]
+        padded[:, :, :, 1] += padded[:, :, :, 0]
+        padded[:, :, :, -2] += padded[:, :, :, -1]
+        return padded[:, :, 1:-1, 1:-1]
+
+    def _pool(self, current: Tensor) -> Tensor:
+        if self.pooling == "max":
+            return functional.max_pool2d(current, 2)
+        if self.pooling == "average":
+            return functional.avg_pool2d(current, 2).mul_(_SCALE["average"])
+        return functional.avg_pool2d(current.square(), 2).mul_(4).sqrt_().mul_(_SCALE["l2"])
+
+    def _pool_back(self, before: Tensor, after: Tensor | None, gradient: Tensor) -> Tensor:
+        if self.pooling == "max":
+            # Found again rather than kept: the places of the maxima are 64-bit numbers.
+            _, places = torch.ops.aten.max_pool2d_with_indices(before, [2, 2], [2, 2])
+            return torch.ops.aten.max_pool2d_with_indices_backward(
+                gradient, before, [2, 2], [2, 2], [0, 0], [1, 1], False, places
+            )
+        if self.pooling == "l2":
+            # s sqrt(Σx²) has the derivative s² x / (s sqrt(Σx²)); nothing where all four are zero.
+            assert after is not None
+            gradient = torch.where(after > 0, gradient * (4 * _SCALE["l2"] ** 2) / after, 0)
+        back = torch.ops.aten.avg_pool2d_backward(gradient, before, [2, 2], [2, 2], [0, 0], False, True, None)
+        return back.mul_(before) if self.pooling == "l2" else back.mul_(_SCALE["average"])
+
+
+def _check_layer(layer: int) -> None:
+    if not 0 <= layer < LAYERS:
+        raise ValueError(f"VGG-19 has the layers 0 to {LAYERS - 1} here, there is no layer {layer}")
+
+
+def _checked(state_dict: Mapping[str, Any]) -> dict[int, tuple[Tensor, Tensor]]:
+    """Weight and bias of every convolution, float32 on the CPU.
+
+    Raises
+    ------
+    ValueError
+        If any is missing, misshapen or not finite.
+    """
+    plain = {key.removeprefix("features."): value for key, value in state_dict.items()}
+    found = {}
+    for layer, (inputs, outputs) in CONVOLUTIONS.items():
+        pair = []
+        for name, shape in (("weight", (outputs, inputs, 3, 3)), ("bias", (outputs,))):
+            key = f"{layer}.{name}"
+            if key not in plain:
+                raise ValueError(f"the weights lack {key!r}: they are not those of a VGG-19's features")
+            tensor = torch.as_tensor(plain[key]).detach().to(device="cpu", dtype=torch.float32)
+            if tuple(tensor.shape) != shape:
+                raise ValueError(f"{key!r} has the shape {tuple(tensor.shape)}, that of VGG-19 is {shape}")
+            if not torch.isfinite(tensor).all():
+                raise ValueError(f"{key!r} holds NaN or infinite values")
+            pair.append(tensor)
+        found[layer] = (pair[0], pair[1])
+    return found

@@ -1,0 +1,105 @@
+"""The user's cache, and the converted weights in it.
+
+Weights are kept as one ``.npz`` file that also holds their checksum. It appears by a rename, so that of two processes
+that store the same weights at once, the later replaces the earlier's file by an equal one, and no reader ever sees
+part of a file.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from faket_dask.errors import InputError
+from faket_dask.weights.state_dict import StateDict, Weights, checked, checksum_of, read_arrays
+
+RECORD = "sha256"
+"""Key of the checksum beside the arrays."""
+
+
+def cache_folder() -> Path:
+    """Where weights and measurements of this machine are kept.
+
+    ``$FAKET_DASK_CACHE``, or else ``faket_dask`` in ``$XDG_CACHE_HOME`` or ``~/.cache``. Workers must see it under the
+    same path.
+    """
+    own = os.environ.get("FAKET_DASK_CACHE")
+    if own:
+        return Path(own).expanduser().absolute()
+    users = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # The XDG specification has relative paths ignored.
+    return (users if users.is_absolute() else Path("~/.cache").expanduser()) / "faket_dask"
+
+
+def stored_path(name: str) -> Path:
+    """Where the weights of that name are, or would be."""
+    return cache_folder() / "weights" / f"{name}.npz"
+
+
+@contextmanager
+def writing_to_cache() -> Iterator[Path]:
+    """A new folder in the cache for work on files, removed afterwards.
+
+    Raises
+    ------
+    InputError
+        If the cache, or the file system that it is on, refuses what is done in the block.
+    """
+    folder = cache_folder() / "weights"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".", dir=folder) as work:
+            yield Path(work)
+    except OSError as error:
+        raise InputError(
+            f"the cache {folder} cannot be written to ({error.strerror or error}); make room, or set "
+            "FAKET_DASK_CACHE to another folder"
+        ) from None
+
+
+def store(name: str, state_dict: StateDict) -> Path:
+    """Put weights into the cache, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the cache cannot be written to.
+    """
+    target = stored_path(name)
+    with writing_to_cache() as work:
+        complete = work / target.name
+        arrays: dict[str, Any] = {**state_dict, RECORD: np.array(checksum_of(state_dict))}
+        np.savez(complete, **arrays)
+        complete.replace(target)
+    return target
+
+
+def stored(name: str) -> Weights | None:
+    """The weights of that name, or None if they are not in the cache.
+
+    Raises
+    ------
+    InputError
+        If they are there, but are not what was once stored.
+    """
+    path = stored_path(name)
+    if not path.is_file():
+        return None
+    remedy = f"`faket-dask weights fetch {name}`, or import it, again"
+    try:
+        arrays = read_arrays(path)
+        weights = checked(arrays, str(path))
+    except InputError as error:
+        raise InputError(f"{error}; {remedy}") from None
+    found, recorded = checksum_of(weights), str(arrays.get(RECORD))
+    if found != recorded:
+        raise InputError(
+            f"{path} is corrupted: its checksum is {found}, not the recorded {recorded}; {remedy}"
+        )
+    return Weights(weights, found)

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faket_dask.errors import InputError
+from faket_dask.specimen import ParticleTable, read_particles
+from faket_dask.specimen.particles import COLUMNS, particle_table
+
+FIELDS = ("instance", "class_name", "class_id", "centre_A", "rotation", "radius_A", "variant")
+
+finite = st.floats(allow_nan=False, allow_infinity=False, width=64)
+rows = st.tuples(
+    st.text("abc1_,\"' ", min_size=1, max_size=8),
+    st.integers(0, 255),
+    st.lists(finite, min_size=3, max_size=3).map(np.array),
+    st.lists(finite, min_size=9, max_size=9).map(lambda v: np.array(v).reshape(3, 3)),
+    finite,
+    st.integers(0, 2**31),
+)
+
+
+def table() -> ParticleTable:
+    return particle_table(
+        [
+            ("boot", 1, np.array([1.0, 2.0, 3.0]), np.eye(3), 5.0, 0),
+            ("crowd", 0, np.array([4.0, 5.0, 6.0]), np.eye(3), 6.0, 1),
+            ("boot", 1, np.array([7.0, 8.0, 9.0]), np.eye(3), 5.0, 2),
+        ]
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(content=st.lists(rows, max_size=6))
+def test_a_table_comes_back_from_its_file_to_the_last_bit(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("table") / "particles.csv"
+    written = particle_table(content)
+    written.write_csv(path)
+    read = read_particles(path)
+    for name in FIELDS:
+        ours, theirs = getattr(written, name), getattr(read, name)
+        assert ours.shape == theirs.shape
+        assert (ours == theirs).all()
+    assert read.seed() == written.seed()
+
+
+def test_instances_count_the_labelled_rows():
+    made = table()
+    assert made.instance.tolist() == [1, 0, 2]
+    assert made.labelled().instance.tolist() == [1, 2]
+    assert made.counts() == {"boot": 2, "crowd": 1}
+    assert len(particle_table([])) == 0
+
+
+def test_every_change_of_a_table_changes_its_seed():
+    made = table()
+    assert made.seed() == table().seed()
+    assert made.seed() != made.labelled().seed()
+    made.centre_A[0, 0] += 1e-9
+    assert made.seed() != table().seed()
+
+
+def test_columns_may_come_in_any_order(tmp_path):
+    path = tmp_path / "particles.csv"
+    table().write_csv(path)
+    lines = [line.split(",") for line in path.read_text().splitlines()]
+    path.write_text("\n".join(",".join(reversed(line)) for line in lines))
+    np.testing.assert_array_equal(read_particles(path).centre_A, table().centre_A)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("x_A", "nan", "line 3: x_A is nan"),
+        ("radius_A", "wide", "line 3: radius_A is 'wide'"),
+        ("class_id", "1.5", "line 3: class_id is 1.5"),
+    ],
+)
+def test_what_is_no_number_is_named_with_its_line(tmp_path, column, value, message):
+    path = tmp_path / "particles.csv"
+    table().write_csv(path)
+    lines = [line.split(",") for line in path.read_text().splitlines()]
+    lines[2][COLUMNS.index(column)] = value
+    path.write_text("\n".join(",".join(line) for line in lines))
+    with pytest.raises(InputError, match=message):
+        read_particles(path)
+
+
+def test_a_file_that_is_no_table_is_refused(tmp_path):
+    with pytest.raises(InputError, match="cannot be read: No such file"):
+        read_particles(tmp_path / "absent.csv")
+    incomplete = tmp_path / "incomplete.csv"
+    incomplete.write_text("instance,class\n")
+    with pytest.raises(InputError, match="has no column class_id, x_A"):
+        read_particles(incomplete)
+    binary = tmp_path / "binary.csv"
+    binary.write_bytes(bytes(range(256)))
+    with pytest.raises(InputError, match="not comma-separated text"):
+        read_particles(binary)

@@ -1,0 +1,208 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from faket_dask.errors import InputError
+from faket_dask.specimen import (
+    Fiducials,
+    PackingError,
+    ParticleTable,
+    Recipe,
+    Sheets,
+    Species,
+    Vesicles,
+    check_fits,
+    membrane,
+    place,
+    render_block,
+)
+from faket_dask.specimen.placement import membrane_surface
+
+BOOT = Species("boot", ("boot",), count=4)
+ANVIL = Species("anvil", ("anvil",), count=3)
+
+CROWDED = Recipe(
+    (50, 60, 90),
+    14.0,
+    (Species("comma", ("comma",), count=(5, 20)), BOOT, ANVIL),
+    Vesicles(1, (120.0, 180.0), deformation=0.2),
+    Sheets(1, (120.0, 180.0), bend=0.5),
+    Fiducials((2, 4)),
+    ice_texture=0.0,
+)
+
+
+def placed(recipe: Recipe, seed: int) -> ParticleTable:
+    return place(recipe, np.random.default_rng(seed))
+
+
+def labelled_voxels(recipe: Recipe, table: ParticleTable) -> np.ndarray:
+    """Voxels of each instance, from 1."""
+    block = render_block(recipe, table, 0, recipe.shape[1])
+    return np.bincount(block.instance_mask.ravel(), minlength=len(table) + 1)[1:]
+
+
+def surfaces(recipe: Recipe, table: ParticleTable) -> np.ndarray:
+    return np.array(
+        [
+            membrane_surface(
+                recipe,
+                str(table.class_name[row]),
+                table.centre_A[row],
+                table.rotation[row],
+                table.radius_A[row],
+                table.variant[row],
+            )
+            for row in range(len(table))
+            if table.class_name[row] in ("vesicle", "sheet")
+        ]
+    )
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 9999))
+def test_no_object_takes_a_voxel_of_another(seed):
+    table = placed(CROWDED, seed)
+    together = labelled_voxels(CROWDED, table)
+    alone = [
+        labelled_voxels(CROWDED, table.select(np.array([row])))[table.instance[row] - 1]
+        for row in range(len(table))
+    ]
+    assert together.tolist() == alone
+    assert min(alone) > 0
+
+
+def test_a_count_is_honoured_and_a_range_reached_to_both_ends():
+    counts = [placed(CROWDED, seed).counts() for seed in range(25)]
+    assert all(c["boot"] == 4 and c["anvil"] == 3 and c["vesicle"] == c["sheet"] == 1 for c in counts)
+    assert all(5 <= c["comma"] <= 20 and 2 <= c["fiducial"] <= 4 for c in counts)
+    assert {c["fiducial"] for c in counts} == {2, 3, 4}
+
+
+def test_a_density_is_honoured():
+    recipe = Recipe((40, 80, 100), 10.0, (Species("comma", ("comma",), density_per_um3=100_000.0),))
+    assert recipe.volume_um3 == pytest.approx(0.04 * 0.08 * 0.1)
+    assert len(placed(recipe, 0)) == 32
+
+
+def test_the_draw_follows_from_the_seed():
+    first, again, other = placed(CROWDED, 1), placed(CROWDED, 1), placed(CROWDED, 2)
+    assert first.seed() == again.seed()
+    assert first.class_name.tolist() == again.class_name.tolist()
+    assert first.seed() != other.seed()
+
+
+def test_rows_come_in_the_order_of_rendering_and_lie_inside_the_volume():
+    table = placed(CROWDED, 3)
+    order = ["vesicle", "sheet", "comma", "boot", "anvil", "fiducial"]
+    ranks = [order.index(name) for name in table.class_name]
+    assert ranks == sorted(ranks)
+    assert table.instance.tolist() == list(range(1, len(table) + 1))
+    assert (table.class_id == [CROWDED.class_ids[name] for name in table.class_name]).all()
+    reach = np.where(table.class_name == "fiducial", table.radius_A, 0)[:, None]
+    assert (table.centre_A >= reach).all()
+    assert (table.centre_A <= np.array(CROWDED.extent) - reach).all()
+
+
+def test_orientations_stay_uniform_in_a_crowded_slab_barely_thicker_than_the_particle():
+    # A coil is 300 Å long; were a place chosen before the orientation, flat ones would be favoured.
+    recipe = Recipe((25, 250, 250), 14.0, (Species("coil", ("coil",), count=110),))
+    rotation = np.concatenate([placed(recipe, seed).rotation for seed in range(5)])
+    for entry in rotation.reshape(-1, 9).T:
+        assert stats.kstest(entry, stats.uniform(-1, 2).cdf).pvalue > 1e-3
+
+
+def test_conformations_are_equally_likely_and_drawn_into_the_table():
+    recipe = Recipe(
+        (30, 130, 130), 14.0, (Species("shifty", ("comma", "boot", "propeller"), count=300),), ice_texture=0.0
+    )
+    table = placed(recipe, 0)
+    shares = np.bincount(table.variant, minlength=3)
+    assert stats.chisquare(shares).pvalue > 1e-3
+    assert len(np.unique(table.radius_A)) == 3
+    assert set(table.class_id) == {1}
+
+
+def test_bead_diameters_fill_their_range_evenly():
+    recipe = Recipe((40, 130, 130), 14.0, fiducials=Fiducials(300, (60.0, 140.0)))
+    diameters = 2 * placed(recipe, 0).radius_A
+    assert stats.kstest(diameters, stats.uniform(60, 80).cdf).pvalue > 1e-3
+
+
+def test_membrane_proteins_stand_on_membranes():
+    recipe = Recipe(
+        (60, 90, 90),
+        14.0,
+        (Species("spike", ("boot",), count=12, on_membrane=True, membrane_offset_A=60.0),),
+        Vesicles(1, 220.0),
+        Sheets(1, 220.0),
+    )
+    vesicles = sheets = 0
+    for seed in range(6):
+        table = placed(recipe, seed)
+        vesicle, sheet = surfaces(recipe, table)
+        for row in np.flatnonzero(table.class_name == "spike"):
+            centre, axis = table.centre_A[row], table.rotation[row] @ [0, 0, 1]
+            foot = centre - 60.0 * axis
+            on_vesicle = abs(membrane.surface_distance(vesicle, *foot)) < 1e-3
+            on_sheet = abs(membrane.surface_distance(sheet, *foot)) < 1e-3
+            assert on_vesicle or on_sheet
+            if on_vesicle:
+                vesicles += 1
+                assert axis @ (centre - vesicle[1:4]) > 0
+                assert membrane.surface_distance(vesicle, *centre) == pytest.approx(60, rel=0.1)
+            else:
+                sheets += 1
+    # A closed membrane has four times the area of an open one with the same radius.
+    assert stats.binomtest(vesicles, vesicles + sheets, 0.8).pvalue > 1e-3
+
+
+def test_a_membrane_protein_does_not_overlap_another():
+    recipe = Recipe(
+        (45, 50, 50),
+        14.0,
+        (Species("spike", ("boot",), count=10, on_membrane=True, membrane_offset_A=90.0),),
+        Vesicles(1, 200.0),
+        ice_texture=0.0,
+    )
+    table = placed(recipe, 0)
+    together = labelled_voxels(recipe, table)
+    for row in range(1, len(table)):
+        alone = labelled_voxels(recipe, table.select(np.array([row])))
+        assert together[table.instance[row] - 1] == alone[table.instance[row] - 1]
+
+
+def test_membrane_proteins_without_any_membrane_drawn_are_refused():
+    spike = Species("spike", ("boot",), count=1, on_membrane=True)
+    recipe = Recipe((60, 60, 60), 14.0, (spike,), Vesicles(0, 200.0))
+    with pytest.raises(InputError, match="no vesicle or sheet was drawn"):
+        placed(recipe, 0)
+
+
+def test_what_does_not_fit_is_reported_with_its_class_and_numbers():
+    recipe = Recipe((30, 40, 40), 14.0, (Species("anvil", ("anvil",), count=25),))
+    with pytest.raises(PackingError, match=r"only \d+ of 25 'anvil' found room, with \d+% of the volume"):
+        placed(recipe, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("coil", {"species": (Species("coil", ("coil",), count=1),)}),
+        ("vesicle", {"vesicles": Vesicles(1, (100.0, 130.0))}),
+        ("sheet", {"sheets": Sheets(1, 130.0)}),
+        ("fiducial", {"fiducials": Fiducials(1, (100.0, 290.0))}),
+    ],
+)
+def test_an_object_larger_than_the_slab_is_refused_before_placing(name, group):
+    recipe = Recipe((20, 90, 90), 14.0, **group)
+    with pytest.raises(InputError, match=rf"'{name}' is up to \d+ Å across and the volume only 266 Å"):
+        check_fits(recipe)
+
+
+def test_more_particles_than_there_is_volume_are_refused_before_placing():
+    recipe = Recipe((40, 40, 40), 14.0, (Species("comma", ("comma",), density_per_um3=1e8),))
+    with pytest.raises(InputError, match="the particles alone would fill"):
+        check_fits(recipe)

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+
+from faket_dask.errors import InputError
+from faket_dask.specimen import PHANTOMS, Fiducials, Recipe, Sheets, Species, Vesicles
+
+COMMA = Species("comma", ("comma",), count=3)
+
+
+def recipe(*species: Species, **kwargs) -> Recipe:
+    return Recipe((40, 60, 80), 10.0, species, **kwargs)
+
+
+def test_labels_count_from_one_in_the_order_of_the_recipe_and_skip_crowding():
+    crowd = Species("crowd", ("anvil",), count=1, labelled=False)
+    made = recipe(
+        Species("boot", ("boot",), count=1),
+        crowd,
+        COMMA,
+        vesicles=Vesicles(1),
+        sheets=Sheets(1),
+        fiducials=Fiducials(1),
+    )
+    assert made.class_ids == {"boot": 1, "comma": 2, "vesicle": 3, "fiducial": 4, "sheet": 5}
+
+
+def test_a_density_asks_for_that_many_in_the_volume():
+    made = recipe(Species("comma", ("comma",), density_per_um3=(20_000.0, 40_000.0)))
+    assert made.volume_um3 == pytest.approx(40 * 60 * 80 * 1e-9)
+    assert made.count_range(made.species[0]) == (4, 8)  # 3.84 and 7.68
+
+
+def test_counts_are_drawn_from_the_whole_range():
+    made = recipe(Species("comma", ("comma",), count=(2, 5)))
+    rng = np.random.default_rng(0)
+    assert {made.draw_count(made.species[0], rng) for _ in range(200)} == {2, 3, 4, 5}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"name": "vesicle"}, "are taken"),
+        ({"name": ""}, "are taken"),
+        ({"sources": ()}, "no source"),
+        (
+            {"sources": ("komma",)},
+            f"'komma' is neither a file nor a built-in phantom ({', '.join(PHANTOMS)})",
+        ),
+        ({"count": None}, "exactly one of count and density_per_um3"),
+        ({"density_per_um3": 3.0}, "exactly one of count and density_per_um3"),
+        ({"count": -1}, "count is -1"),
+        ({"count": (5, 2)}, "count is (5, 2)"),
+        ({"count": 1.5}, "whole numbers"),
+        ({"count": None, "density_per_um3": float("nan")}, "density_per_um3 is nan"),
+        ({"map_potential_V": 0.0}, "must be positive"),
+    ],
+)
+def test_impossible_classes_are_refused(fields, message):
+    with pytest.raises(InputError) as caught:
+        Species(**{"name": "comma", "sources": ("comma",), "count": 1, **fields})
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: recipe(), "zero particles"),
+        (lambda: recipe(Species("comma", ("comma",), count=0)), "zero particles"),
+        (lambda: recipe(Species("comma", ("comma",), density_per_um3=1.0)), "zero particles"),
+        (lambda: recipe(COMMA, COMMA), "class comma is listed more than once"),
+        (lambda: recipe(Species("pin", ("boot",), count=1, on_membrane=True)), "sits on membranes"),
+        (lambda: recipe(Species("comma", ("comma",), count=65536)), "16-bit instance mask"),
+        (lambda: Recipe((1, 60, 80), 10.0, (COMMA,)), "each at least 2"),
+        (lambda: Recipe((40, 60), 10.0, (COMMA,)), "give (z, y, x)"),
+        (lambda: Recipe((40, 60, 80), 0.0, (COMMA,)), "voxel size is 0.0"),
+        (lambda: recipe(COMMA, ice_texture=-1.0), "must not be negative"),
+        (lambda: recipe(*(Species(f"c{i}", ("comma",), count=1) for i in range(256))), "8-bit class mask"),
+        (lambda: Vesicles(1, radius_A=50.0), "radius_A is 50.0"),
+        (lambda: Vesicles(1, deformation=0.5), "between 0 and 0.2"),
+        (lambda: Sheets(1, bend=0.6), "between 0 and 0.5"),
+        (lambda: Fiducials(1, diameter_A=(120.0, 80.0)), "diameter_A is (120.0, 80.0)"),
+    ],
+)
+def test_impossible_specimens_are_refused(make, message):
+    with pytest.raises(InputError) as caught:
+        make()
+    assert message in str(caught.value)
+
+
+def test_any_number_of_crowding_particles_may_be_asked_for():
+    recipe(COMMA, Species("crowd", ("comma",), count=100_000, labelled=False))
