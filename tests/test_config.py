@@ -143,3 +143,15 @@ def test_shipped_run_files_are_valid() -> None:
     assert files
     for file in files:
         assert isinstance(load(file), RunConfig)
+
+
+def test_noise_statistics_follow_from_the_references() -> None:
+    recorded = {"name": "real", "stack": "a.mrc"}
+    clean = {"name": "known", "stack": "b.mrc", "clean": "c.mrc"}
+    simulated = {"kind": "simulated", "name": "made"}
+
+    def statistics(*references: dict[str, Any]) -> str:
+        return parse(document(references=list(references)), Path("/nowhere")).noise.statistics
+
+    assert statistics(clean, simulated) == "paired"
+    assert statistics(recorded) == statistics(clean, recorded, simulated) == "unpaired"
