@@ -6,8 +6,16 @@ tilt; volumes ``(z, y, x)``, in blocks of y. The stage functions are those of th
 bytes that come out.
 """
 
-from faket_dask.graphs.noise import add_noise
+from faket_dask.graphs.noise import ReferenceSpectra, add_noise, reference_spectra
 from faket_dask.graphs.projection import project
 from faket_dask.graphs.style import Reference, reference_style, transfer_style
 
-__all__ = ["Reference", "add_noise", "project", "reference_style", "transfer_style"]
+__all__ = [
+    "Reference",
+    "ReferenceSpectra",
+    "add_noise",
+    "project",
+    "reference_spectra",
+    "reference_style",
+    "transfer_style",
+]

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from faket_dask.kernels.moments import match_moments
 from faket_dask.kernels.noise import NoiseCurves, add_noise
-from faket_dask.kernels.spectral_noise import noise_power, shaped_field
+from faket_dask.kernels.spectral_noise import anisotropy, noise_power, shaped_field
+from faket_dask.kernels.unpaired import ring_power, without_artefacts
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,25 @@ class RecordedSpectrum:
 
     power: NDArray[np.float64]
     directions: NDArray[np.float64]
+
+
+def recorded_spectrum(
+    tilt: NDArray[np.float32], rings: int
+) -> tuple[RecordedSpectrum, NDArray[np.float64], tuple[float, float]]:
+    """Spectrum of a recorded tilt, ``(y, x)``, as if it had no artefacts.
+
+    Returns
+    -------
+    spectrum
+        Of its noise and signal together.
+    ring_power
+        ``(2, rings)`` power off and on the axes, which unpaired statistics are taken from.
+    moments
+        Mean and standard deviation of the pixels that are no artefacts.
+    """
+    believed, moments = without_artefacts(tilt)
+    power = ring_power(believed, rings)
+    return RecordedSpectrum(power[0], anisotropy(believed)), power, moments
 
 
 def mixed_spectrum(parts: Sequence[tuple[float, RecordedSpectrum]]) -> RecordedSpectrum:

@@ -10,11 +10,11 @@ from faket_dask.dataset.stores import ArraySpec, open_array, write_vector
 from faket_dask.dataset.units.attributes import describe_group
 from faket_dask.dataset.units.unit import OwnedArray, Record, Stage
 from faket_dask.kernels.noise import noise_curves
-from faket_dask.kernels.spectral_noise import CELLS, anisotropy
-from faket_dask.kernels.unpaired import ring_power, without_artefacts
+from faket_dask.kernels.spectral_noise import CELLS
 from faket_dask.kernels.vgg import channels
 from faket_dask.stages.networks import network_of, use_threads
 from faket_dask.stages.scaling import tilt_extrema
+from faket_dask.stages.synthesis import recorded_spectrum
 from faket_dask.stages.transfer import GramTargets, style_targets
 
 MEASURED = ("mean", "std", "low", "high")
@@ -64,9 +64,9 @@ def _measure(blueprint: Blueprint, reference: str, index: int) -> Record:
         found["high"].append(high)
         mean, std = float(image.mean(dtype=np.float64)), float(image.std(dtype=np.float64))
         if blueprint.measures_spectra:
-            believed, moments = without_artefacts(image)
-            found["power"].append(ring_power(believed, blueprint.spectrum_rings))
-            found["directions"].append(anisotropy(believed))
+            spectrum, power, moments = recorded_spectrum(image, blueprint.spectrum_rings)
+            found["power"].append(power)
+            found["directions"].append(spectrum.directions)
             if blueprint.config.noise.statistics == "unpaired":
                 mean, std = moments
         found["mean"].append(mean)
