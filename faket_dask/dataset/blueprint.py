@@ -209,6 +209,11 @@ class Blueprint:
         return resampled_shape(recording.shape[1:], factor)
 
     @property
+    def makes_series(self) -> bool:
+        """Whether anything is kept that a reference changes."""
+        return bool(set(self.config.outputs.modalities) - {"benchmark"})
+
+    @property
     def measures_spectra(self) -> bool:
         """Whether spectra of the references are needed: for statistics from them, or noise shaped to them."""
         modalities = self.config.outputs.modalities

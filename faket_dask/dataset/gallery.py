@@ -17,9 +17,8 @@ from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.presence import lack
 from faket_dask.dataset.references import reference_tilt
-from faket_dask.dataset.stores import read_tilt, read_vector
-from faket_dask.dataset.units.series import CURVES, _synthesised
-from faket_dask.kernels.noise import NoiseCurves
+from faket_dask.dataset.stores import read_tilt
+from faket_dask.dataset.units.series import drawn_again
 from faket_dask.specimen.particles import ParticleTable
 from faket_dask.stages.matching import tilt_shares
 
@@ -94,9 +93,11 @@ def shots_at(ledger: Ledger, series: Series, tilt: int) -> list[Shot]:
     found = [shot("noiseless", projected, lambda: read_tilt(specimen_store, "noiseless", tilt))]
     if ("levels", series.name) in ledger.records:
         leveled = projected or lack(ledger, "levels", series.name)
-        found.append(shot("noisy", leveled, lambda: _drawn(blueprint, series.name, tilt, "noisy")))
+        found.append(shot("noisy", leveled, lambda: drawn_again(blueprint, series.name, "noisy", tilt)))
         if blueprint.measures_spectra:
-            found.append(shot("spectral", leveled, lambda: _drawn(blueprint, series.name, tilt, "spectral")))
+            found.append(
+                shot("spectral", leveled, lambda: drawn_again(blueprint, series.name, "spectral", tilt))
+            )
     if "faket" in kept:
         styled = lack(ledger, "style", series.name, tilt)
         found.append(shot("faket", styled, lambda: read_tilt(series_store, "faket", tilt)))
@@ -105,13 +106,6 @@ def shots_at(ledger: Ledger, series: Series, tilt: int) -> list[Shot]:
         imaged = lack(ledger, "image", series.specimen, tilt)
         found.append(shot("benchmark", imaged, lambda: read_tilt(specimen_store, "benchmark", tilt)))
     return found
-
-
-def _drawn(blueprint: Blueprint, series: str, tilt: int, modality: str) -> Image:
-    """A noisy tilt, drawn again from its seed: it need not have been kept."""
-    store = blueprint.layout.series(series)
-    curves = NoiseCurves(*(read_vector(store, name) for name in CURVES))
-    return _synthesised(blueprint, series, tilt, {modality: curves})[modality]
 
 
 def _reference_shot(ledger: Ledger, reference: str, angle: float) -> Shot:

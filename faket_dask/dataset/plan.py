@@ -13,7 +13,9 @@ from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint
 from faket_dask.dataset.calibration import INTERPRETER_BYTES, Calibration, calibration
 from faket_dask.dataset.inputs import resolve
 from faket_dask.dataset.units import STAGES
+from faket_dask.dataset.units.realism import measured_modalities, realism_item
 from faket_dask.dataset.units.series import SYNTHESISED
+from faket_dask.kernels.realism import CROP_PX
 
 STYLE_BYTES_PER_PIXEL = 3800
 TARGETS_BYTES_PER_PIXEL = 1800
@@ -105,10 +107,11 @@ def _batches(blueprint: Blueprint) -> list[Batch]:
         }
     for series in blueprint.series:
         projected = add_specimen(series.specimen)
+        parts = [name for name, _ in blueprint.parts(series.reference)]
+        made = [projected]
         if "benchmark" in modalities:
-            add("image", series.specimen, projected)
-        if {*SYNTHESISED, "faket"} & set(modalities):
-            parts = [name for name, _ in blueprint.parts(series.reference)]
+            made.append(add("image", series.specimen, projected))
+        if blueprint.makes_series:
             statistics = (
                 list(measured.values())
                 if blueprint.config.noise.average == "all"
@@ -116,7 +119,11 @@ def _batches(blueprint: Blueprint) -> list[Batch]:
             )
             leveled = add("levels", series.name, projected, *statistics)
             grams = [targets[name] for name in parts if name in targets]
-            add("style", series.name, leveled, *grams)
+            made.append(add("style", series.name, leveled, *grams))
+        if blueprint.config.outputs.report:
+            compared = [measured[name] for name in parts]
+            for modality in measured_modalities(blueprint):
+                add("realism", realism_item(series.name, modality), *made, *compared)
     return list(batches.values())
 
 
@@ -176,4 +183,8 @@ class _Costs:
                 iterations = blueprint.config.style.iterations
                 memory = base + STYLE_BYTES_PER_PIXEL * tilt_pixels
                 return speed.style_s_per_pixel * tilt_pixels * iterations, memory, 4 * kept * tilt_pixels
+            case "realism":
+                pixels = min(CROP_PX, rows) * min(CROP_PX, columns)
+                base += TARGETS_BYTES_PER_PIXEL * pixels // 2 + 64 * max(tilt_pixels, reference_pixels)
+                return 2 * speed.targets_s_per_pixel * pixels, base, 0
         raise KeyError(stage)

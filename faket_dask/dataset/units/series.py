@@ -149,6 +149,13 @@ def _synthesised(
     return images
 
 
+def drawn_again(blueprint: Blueprint, series: str, modality: str, tilt: int) -> np.ndarray:
+    """A noisy tilt, (y, x), from its seed: it need not have been kept, but `levels` must be done."""
+    store = blueprint.layout.series(series)
+    curves = NoiseCurves(*(read_vector(store, name) for name in CURVES))
+    return _synthesised(blueprint, series, tilt, {modality: curves})[modality]
+
+
 def _spectral_field(
     blueprint: Blueprint, series: str, tilt: int, white: np.ndarray, signal_scale: float
 ) -> np.ndarray:
