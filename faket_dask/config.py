@@ -374,8 +374,27 @@ class NoiseSection(Section):
         return self
 
 
+STYLE_PRESETS: dict[str, dict[str, Any]] = {
+    "published": {},
+    "recorded": {
+        "start": "spectral",
+        "scaling": "tilt",
+        "style_layers": {1: 1, 6: 1, 11: 1, 20: 1, 29: 1},
+        "content_weight": 0.03,
+        "iterations": 10,
+        "step_size": 0.04,
+        "step_unit": "start_std",
+        "decay": 0.0,
+    },
+}
+"""Settings by name: FakET's as published, and those that come nearest to a recorded tilt-series."""
+
+
 class StyleSection(Section):
-    """The style transfer; the defaults are the published setting."""
+    """The style transfer; the defaults are the published setting.
+
+    `preset` stands for the values of one of `STYLE_PRESETS`; keys that are written beside it go before its own.
+    """
 
     weights: str = Field(
         default="vgg19-imagenet1k-v1",
@@ -397,6 +416,11 @@ class StyleSection(Section):
         default="absolute", description="of the [0, 1] range, or of the start image's standard deviation"
     )
     decay: float = Field(default=0.99, ge=0, lt=1)
+    scaling: Literal["stack", "tilt"] = Field(
+        default="stack",
+        description="to [0, 1]: of whole stacks by their extrema (published), or of each tilt by its moments, "
+        "recorded ones without beads and ramps",
+    )
     clip_percent: float = Field(
         default=0.0,
         ge=0,
@@ -410,6 +434,16 @@ class StyleSection(Section):
     precision: Literal["float32"] = "float32"
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int = Field(default=1, ge=1, description="per task; part of the result's rounding")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_preset(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or "preset" not in value:
+            return value
+        name = value["preset"]
+        if name not in STYLE_PRESETS:
+            raise ValueError(f"preset must be one of {', '.join(STYLE_PRESETS)}, not {name!r}")
+        return STYLE_PRESETS[name] | {key: given for key, given in value.items() if key != "preset"}
 
     @field_validator("weights")
     @classmethod

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.dataset.field_of_view import columns_at
 from faket_dask.dataset.figures import grey_image
 from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.pairing import Series
@@ -165,12 +166,10 @@ def averaged(image: Image, factor: int) -> Image:
 
 def marks_at(blueprint: Blueprint, specimen: str, table: ParticleTable, angle: float) -> list[Mark]:
     """Circles around the labelled particles that a tilt at this angle (degrees) shows."""
-    depth, _, width = blueprint.volume_shape(specimen)
-    _, columns = blueprint.tilt_shape
+    columns = blueprint.tilt_shape[1]
     labelled = table.labelled()
-    x, y, z = labelled.centre_A.T / blueprint.pixel_size_A
-    theta = np.deg2rad(angle)
-    column = columns // 2 + (x - width // 2) * np.cos(theta) - (z - depth // 2) * np.sin(theta)
+    y = labelled.centre_A[:, 1] / blueprint.pixel_size_A
+    column = columns_at(blueprint, specimen, labelled.centre_A, angle)
     radius = labelled.radius_A / blueprint.pixel_size_A
     seen = np.flatnonzero((column > -radius) & (column < columns + radius))
     return [

@@ -10,7 +10,7 @@ from faket_dask.dataset.blueprint import Blueprint, resampled_shape
 from faket_dask.dataset.stores import read_tilt, read_vector
 from faket_dask.formats.mrc import open_stack
 from faket_dask.stages.matching import TiltShares, blend_shares, shared_value, tilt_shares
-from faket_dask.stages.scaling import Scaling
+from faket_dask.stages.scaling import Scaling, TiltScaling
 from faket_dask.stages.synthesis import RecordedSpectrum, mixed_spectrum
 
 Shares = list[tuple[tuple[str, int], float]]
@@ -78,8 +78,10 @@ def spectrum_at(blueprint: Blueprint, shares: Shares) -> RecordedSpectrum:
     return mixed_spectrum(parts)
 
 
-def scaling_of(blueprint: Blueprint, reference: str) -> Scaling:
-    """The scaling of a whole reference stack to [0, 1]."""
+def scaling_of(blueprint: Blueprint, reference: str) -> Scaling | TiltScaling:
+    """The scaling of a reference's tilts to [0, 1]."""
+    if blueprint.config.style.scaling == "tilt":
+        return TiltScaling(recorded=True)
     lows, highs = statistic(blueprint, reference, "low"), statistic(blueprint, reference, "high")
     return Scaling(float(lows.min()), float(highs.max()))
 

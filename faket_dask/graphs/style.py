@@ -14,7 +14,7 @@ from faket_dask.errors import InputError
 from faket_dask.graphs.tilts import by_tilt
 from faket_dask.stages.matching import shared_value, tilt_shares
 from faket_dask.stages.networks import network_of, settings_of, use_threads
-from faket_dask.stages.scaling import Scaling, stack_scaling, tilt_extrema
+from faket_dask.stages.scaling import Scaling, TiltScaling, stack_scaling, tilt_extrema
 from faket_dask.stages.transfer import GramTargets, mixed_targets, style_targets, stylise
 from faket_dask.weights import verify
 
@@ -51,7 +51,7 @@ def reference_style(reference: xr.DataArray, style: StyleSection) -> Reference:
     stack = by_tilt(reference)
     checksum = verify(style.weights, style.random_seed)
     tilts = [dask.delayed(tilt)[0] for tilt in stack.to_delayed()[:, 0, 0]]
-    scaling = _lazy_scaling(stack, style)
+    scaling = _lazy_scaling(stack, style, recorded=True)
     targets = [dask.delayed(_targets)(tilt, scaling, style, checksum) for tilt in tilts]
     moments = [dask.delayed(_moments)(tilt) for tilt in tilts]
     return Reference(np.asarray(reference["tilt_angle"], dtype=np.float64), moments, targets)
@@ -100,7 +100,9 @@ def transfer_style(
     return noisy.copy(data=da.concatenate(tilts)).rename("faket")
 
 
-def _lazy_scaling(stack: da.Array, style: StyleSection) -> Scaling:
+def _lazy_scaling(stack: da.Array, style: StyleSection, recorded: bool = False) -> Scaling | TiltScaling:
+    if style.scaling == "tilt":
+        return TiltScaling(recorded)
     extrema = [
         dask.delayed(tilt_extrema)(dask.delayed(tilt)[0], style.clip_percent)
         for tilt in stack.to_delayed()[:, 0, 0]
@@ -108,7 +110,9 @@ def _lazy_scaling(stack: da.Array, style: StyleSection) -> Scaling:
     return dask.delayed(stack_scaling)(extrema)
 
 
-def _targets(tilt: np.ndarray, scaling: Scaling, style: StyleSection, checksum: str) -> GramTargets:
+def _targets(
+    tilt: np.ndarray, scaling: Scaling | TiltScaling, style: StyleSection, checksum: str
+) -> GramTargets:
     use_threads(style.threads)
     return style_targets(network_of(style, checksum), tilt, scaling, style.style_layers)
 
@@ -120,7 +124,7 @@ def _moments(tilt: np.ndarray) -> tuple[float, float]:
 def _stylised(
     noisy: np.ndarray,
     content: np.ndarray,
-    scalings: tuple[Scaling, Scaling],
+    scalings: tuple[Scaling | TiltScaling, Scaling | TiltScaling],
     targets: list[tuple[GramTargets, float]],
     moments: list[tuple[tuple[float, float], float]],
     style: StyleSection,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faket_dask.kernels.artefacts import artefact_mask, background, fill
+from faket_dask.kernels.contrast import network_contrast, without_background
 from faket_dask.kernels.moments import standardise
 from faket_dask.kernels.spectra import log_spectrum_distance
 from faket_dask.kernels.style import gram_targets
@@ -25,9 +25,6 @@ GRAM_LAYERS = (1, 6, 11, 20, 29)
 
 CROP_PX = 512
 """Of larger images the middle is compared, which says as much and takes seconds at any size."""
-
-# Images come to the network with the contrast that noise has within [0, 1].
-_NETWORK_MEAN, _NETWORK_STD = 0.5, 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +92,8 @@ def textures(
     height, width = (min(size, extent) for extent in np.shape(tilt))
     top, left = (np.shape(tilt)[0] - height) // 2, (np.shape(tilt)[1] - width) // 2
     middle = np.asarray(tilt)[top : top + height, left : left + width]
-    mask = artefact_mask(middle)
     # Less than the whole tilt is flattened: its ramp is taken where it is compared.
-    flat = fill(middle, mask) - background(middle, mask)
+    flat, mask = without_background(middle)
     half = width // 2
     return [
         _texture(flat[:, columns], mask[:, columns], network, tuple(layers))
@@ -111,8 +107,7 @@ def _texture(
     image = standardise(flat)
     if not image.any():
         raise ValueError("a constant image has no texture")
-    unit = np.clip(_NETWORK_MEAN + _NETWORK_STD * image, 0, 1).astype(np.float32)
-    grams = {} if network is None else gram_targets(network, unit, layers)
+    grams = {} if network is None else gram_targets(network, network_contrast(image), layers)
     believed = image[~mask].astype(np.float64)
     believed -= believed.mean()
     kurtosis = float(np.mean(believed**4) / np.mean(believed**2) ** 2)

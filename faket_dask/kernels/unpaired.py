@@ -130,6 +130,7 @@ def spectral_scales(
     shape: tuple[int, int],
     signal: NDArray[np.float64],
     signal_angles: NDArray[np.float64],
+    signal_variance: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Signal and noise scales from ring spectra.
 
@@ -145,11 +146,15 @@ def spectral_scales(
         `(projection, 2, rings)` of noiseless projections, from `ring_power`.
     signal_angles
         `(projection,)` degrees.
+    signal_variance
+        `(projection,)` mean power of the projections over all coefficients: 1 (the default) for standardised ones,
+        less where beads were taken out of them afterwards, as artefacts are of recorded tilts.
 
     Returns
     -------
     signal_scale, noise_scale : (tilt,)
-        Their squares add up to 1.
+        Signal and noise of a tilt without beads have a variance of 1 together: the squares add up to 1 where the
+        projections have none either.
     """
     rings = spectra.shape[2]
     frequency = np.arange(1, rings + 1) * 0.5 / rings
@@ -163,11 +168,12 @@ def spectral_scales(
             [_weights(p, s, noise, number, frequency) for p, s in zip(spectra, expected, strict=True)]
         )
         slope = _noise_slope(spectra, expected, weights[:, 0], number, frequency)
-    # Spectra of standardised projections are 1 on average over all coefficients; that of the noise is here.
+    if signal_variance is None:
+        signal_variance = np.ones(len(signal))
     radius = np.hypot(scipy.fft.fftfreq(shape[0])[:, None], scipy.fft.fftfreq(shape[1])[None, :])
     weights[:, 1] *= np.exp(-slope * radius**2).mean()
-    shares = weights / weights.sum(axis=1, keepdims=True)
-    return np.sqrt(shares[:, 0]), np.sqrt(shares[:, 1])
+    variance = weights[:, 0] * _at_angles(signal_variance, signal_angles, tilt_angles) + weights[:, 1]
+    return np.sqrt(weights[:, 0] / variance), np.sqrt(weights[:, 1] / variance)
 
 
 def _weights(
@@ -242,7 +248,7 @@ def _at_angles(
     means = np.stack([signal[signal_angles == angle].mean(axis=0) for angle in angles])
     place = np.interp(wanted, angles, np.arange(angles.size))
     left = np.minimum(place.astype(int), max(angles.size - 2, 0))
-    share = (place - left)[:, None, None]
+    share = (place - left).reshape(-1, *(1,) * (signal.ndim - 1))
     return (1 - share) * means[left] + share * means[np.minimum(left + 1, angles.size - 1)]
 
 

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from faket_dask.kernels.moments import match_moments
 from faket_dask.kernels.style import StyleSettings, combine_targets, gram_targets, transfer
 from faket_dask.kernels.vgg import VGG19
-from faket_dask.stages.scaling import Scaling
+from faket_dask.stages.scaling import Scaling, TiltScaling
 
 GramTargets = dict[int, NDArray[np.float32]]
 
 
 def style_targets(
-    network: VGG19, reference_tilt: NDArray[np.float32], scaling: Scaling, layers: Iterable[int]
+    network: VGG19, reference_tilt: NDArray[np.float32], scaling: Scaling | TiltScaling, layers: Iterable[int]
 ) -> GramTargets:
     """Gram matrices, layer → (C, C), of one reference tilt, ``(y, x)`` of any size, scaled as its stack is."""
     return gram_targets(network, scaling.apply(reference_tilt), layers)
@@ -31,8 +31,8 @@ def stylise(
     network: VGG19,
     start: NDArray[np.float32],
     content: NDArray[np.float32],
-    start_scaling: Scaling,
-    content_scaling: Scaling,
+    start_scaling: Scaling | TiltScaling,
+    content_scaling: Scaling | TiltScaling,
     targets: GramTargets,
     mean: float,
     std: float,

@@ -6,19 +6,23 @@ Drawing is cheap and seeded; storing whole stacks in between is neither needed n
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.dataset.field_of_view import bead_mask
 from faket_dask.dataset.references import moment_at, shares_at, spectrum_at, statistic
 from faket_dask.dataset.stores import ArraySpec, open_array, read_tilt, read_vector
 from faket_dask.dataset.units.attributes import STACK_ATTRIBUTES, describe_group, write_stack_coordinates
 from faket_dask.dataset.units.reference import read_targets
 from faket_dask.dataset.units.unit import OwnedArray, Record, Stage
+from faket_dask.kernels.artefacts import fill
 from faket_dask.kernels.noise import NoiseCurves, fit_curves
 from faket_dask.kernels.unpaired import ring_power, spectral_scales
+from faket_dask.specimen.particles import read_particles
 from faket_dask.stages.networks import network_of, settings_of, use_threads
-from faket_dask.stages.scaling import Scaling, stack_scaling, tilt_extrema
+from faket_dask.stages.scaling import Scaling, TiltScaling, stack_scaling, tilt_extrema
 from faket_dask.stages.seeds import noise_field
 from faket_dask.stages.synthesis import at_tilt, spectral_field, synthesise
 from faket_dask.stages.transfer import mixed_targets, stylise
@@ -26,12 +30,18 @@ from faket_dask.stages.transfer import mixed_targets, stylise
 SYNTHESISED = ("noisy", "content", "baseline", "spectral")
 SCALED = ("start", "content")
 CURVES = ("signal_scale", "noise_scale", "mean", "std")
-SIGNAL_POWER = "signal_power"
+SIGNAL_POWER, SIGNAL_VARIANCE = "signal_power", "signal_variance"
 
 
-def series_curves(
-    blueprint: Blueprint, series: str, order: int, signal: np.ndarray | None = None
-) -> NoiseCurves:
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """Spectra of a series' own noiseless tilts, ``(tilt, 2, rings)``, and their mean power, ``(tilt,)``."""
+
+    power: np.ndarray
+    variance: np.ndarray
+
+
+def series_curves(blueprint: Blueprint, series: str, order: int, signal: Signal | None = None) -> NoiseCurves:
     """Noise statistics of a series' tilts, fitted over those of all references or of the series' own.
 
     Parameters
@@ -39,8 +49,8 @@ def series_curves(
     order
         Of the polynomial over the tilt angle.
     signal
-        ``(tilt, 2, rings)`` spectra of the series' own noiseless tilts, which unpaired statistics look for in the
-        spectra of the references: what they find is the strength of the very signal that it is then given to.
+        What unpaired statistics look for in the spectra of the references: what they find is then the strength of
+        the very signal that it is given to.
     """
     section = blueprint.config.noise
     parts = (
@@ -57,7 +67,9 @@ def series_curves(
         elif section.statistics == "unpaired":
             assert signal is not None
             spectra, shape = statistic(blueprint, name, "power"), blueprint.reference_shape(name)
-            r, sigma = spectral_scales(spectra, angles, shape, signal, blueprint.tilt_angles)
+            r, sigma = spectral_scales(
+                spectra, angles, shape, signal.power, blueprint.tilt_angles, signal.variance
+            )
         else:
             r, sigma = (statistic(blueprint, name, key) for key in ("signal_scale", "noise_scale"))
         measured = NoiseCurves(
@@ -89,6 +101,7 @@ def _vectors(blueprint: Blueprint, series: str) -> list[OwnedArray]:
     arrays: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {name: (("tilt",), ()) for name in names}
     if blueprint.measures_spectra:
         arrays[SIGNAL_POWER] = (("tilt", "off_or_on_axes", "ring"), (2, blueprint.spectrum_rings))
+        arrays[SIGNAL_VARIANCE] = (("tilt",), ())
     return [
         OwnedArray(
             blueprint.layout.series(series),
@@ -99,21 +112,32 @@ def _vectors(blueprint: Blueprint, series: str) -> list[OwnedArray]:
     ]
 
 
-def _signal_power(blueprint: Blueprint, series: str) -> np.ndarray:
-    specimen = blueprint.layout.specimen(blueprint.series_by_name[series].specimen)
-    tilts = range(blueprint.stack_shape[0])
-    return np.stack(
-        [ring_power(read_tilt(specimen, "noiseless", tilt), blueprint.spectrum_rings) for tilt in tilts]
-    )
+def _signal(blueprint: Blueprint, series: str) -> Signal:
+    """Spectra of a series' noiseless tilts, standardised with their beads and then rid of them.
+
+    Recorded tilts are measured without their beads, too; those of the specimen would otherwise be most of a signal
+    that is then not found.
+    """
+    specimen = blueprint.series_by_name[series].specimen
+    table = read_particles(blueprint.layout.particles(specimen))
+    power, variance = [], []
+    for tilt, angle in enumerate(blueprint.tilt_angles):
+        image = read_tilt(blueprint.layout.specimen(specimen), "noiseless", tilt)
+        bare = fill(image, bead_mask(blueprint, specimen, table, float(angle)))
+        variance.append(bare.var() / max(image.var(dtype=np.float64), 1e-30))
+        power.append(ring_power(bare, blueprint.spectrum_rings) * variance[-1])
+    return Signal(np.stack(power), np.array(variance))
 
 
 def _levels(blueprint: Blueprint, series: str, index: int) -> Record:
     path = blueprint.layout.series(series)
     found = {owned.spec.name: np.empty(owned.spec.shape) for owned in _vectors(blueprint, series)}
-    if SIGNAL_POWER in found:
-        found[SIGNAL_POWER] = _signal_power(blueprint, series)
-        open_array(path, SIGNAL_POWER)[...] = found[SIGNAL_POWER]
-    fitted = series_curves(blueprint, series, blueprint.config.noise.order, found.get(SIGNAL_POWER))
+    signal = None
+    if blueprint.measures_spectra:
+        signal = _signal(blueprint, series)
+        found[SIGNAL_POWER], found[SIGNAL_VARIANCE] = signal.power, signal.variance
+        open_array(path, SIGNAL_POWER)[...] = signal.power
+    fitted = series_curves(blueprint, series, blueprint.config.noise.order, signal)
     for name in CURVES:
         found[name] = getattr(fitted, name)
     start = blueprint.config.style.start
@@ -196,7 +220,9 @@ def _style(blueprint: Blueprint, series: str, index: int) -> Record:
         wanted |= {blueprint.config.style.start, "content"}
     curves = {name: fitted for name in SYNTHESISED if name in wanted}
     if "baseline" in kept:
-        signal = read_vector(path, SIGNAL_POWER) if blueprint.measures_spectra else None
+        signal = None
+        if blueprint.measures_spectra:
+            signal = Signal(read_vector(path, SIGNAL_POWER), read_vector(path, SIGNAL_VARIANCE))
         curves["baseline"] = series_curves(blueprint, series, 0, signal)
     images = _synthesised(blueprint, series, index, curves)
     if "faket" in kept:
@@ -213,7 +239,7 @@ def _transferred(
     use_threads(style.threads)
     reference = blueprint.series_by_name[series].reference
     shares = shares_at(blueprint, reference, float(blueprint.tilt_angles[tilt]))
-    scalings = {name: _stack_scaling(blueprint, series, name) for name in SCALED}
+    scalings = {name: _scaling(blueprint, series, name) for name in SCALED}
     return stylise(
         network_of(style, blueprint.inputs.weights_checksum),
         images[style.start],
@@ -227,7 +253,9 @@ def _transferred(
     )
 
 
-def _stack_scaling(blueprint: Blueprint, series: str, name: str) -> Scaling:
+def _scaling(blueprint: Blueprint, series: str, name: str) -> Scaling | TiltScaling:
+    if blueprint.config.style.scaling == "tilt":
+        return TiltScaling()
     path = blueprint.layout.series(series)
     ends = (read_vector(path, f"{name}_{end}") for end in ("low", "high"))
     return stack_scaling(zip(*ends, strict=True))
