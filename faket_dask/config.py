@@ -456,6 +456,11 @@ class OutputsSection(Section):
 
     modalities: tuple[Modality, ...] = ("faket",)
     report: bool = True
+    splits: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default={},
+        description="parts of the data set by name, such as {train: 8, test: 2}, that share neither specimens "
+        "nor references; written to manifest.csv",
+    )
 
 
 class ClusterSection(Section):

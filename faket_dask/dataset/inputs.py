@@ -17,6 +17,7 @@ from faket_dask import weights
 from faket_dask.config import BuiltSpecimen, ExistingVolume, RunConfig, TiltSeriesReference
 from faket_dask.dataset.blueprint import Blueprint, ExistingSpecimen, Inputs, Recording
 from faket_dask.dataset.specimens import open_volume
+from faket_dask.dataset.splits import split_series
 from faket_dask.errors import InputError
 from faket_dask.formats.imod import read_angles
 from faket_dask.formats.mrc import MrcStack, open_stack
@@ -76,7 +77,9 @@ def resolve(config: RunConfig) -> Blueprint:
         checksum = attempt("style.weights", lambda: weights.verify(style.weights, style.random_seed)) or ""
     if problems:
         raise InputError("\n".join(problems))
-    return Blueprint(config, Inputs(recordings, tuple(specimens), tuple(structures), checksum))
+    blueprint = Blueprint(config, Inputs(recordings, tuple(specimens), tuple(structures), checksum))
+    split_series(blueprint, config.outputs.splits)
+    return blueprint
 
 
 def look_at(reference: TiltSeriesReference, config: RunConfig) -> Recording:

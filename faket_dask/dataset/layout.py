@@ -27,6 +27,10 @@ class Layout:
         return self.root / "realism.json"
 
     @property
+    def manifest(self) -> Path:
+        return self.root / "manifest.csv"
+
+    @property
     def lock(self) -> Path:
         return self.root / "progress" / "driver.lock"
 

