@@ -10,16 +10,14 @@ import numpy as np
 from faket_dask.cluster.requirements import Requirements, StageRequirement
 from faket_dask.config import RunConfig
 from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint
-from faket_dask.dataset.calibration import INTERPRETER_BYTES, Calibration, calibration
+from faket_dask.dataset.calibration import Calibration, calibration
 from faket_dask.dataset.inputs import resolve
 from faket_dask.dataset.units import STAGES
 from faket_dask.dataset.units.realism import measured_modalities, realism_item
 from faket_dask.dataset.units.series import SYNTHESISED
-from faket_dask.kernels.realism import CROP_PX
-
-STYLE_BYTES_PER_PIXEL = 3800
-TARGETS_BYTES_PER_PIXEL = 1800
-"""Peak of the whole-image transfer and of the Gram targets, measured at 1024² (tests/benchmarks/style.py)."""
+from faket_dask.kernels.memory import targets_bytes, tiled_work
+from faket_dask.kernels.realism import CROP_PX, GRAM_LAYERS
+from faket_dask.stages.tiling import INTERPRETER_BYTES, task_bytes
 
 BatchKey = tuple[str, str]
 
@@ -171,8 +169,7 @@ class _Costs:
             case "levels":
                 return speed.levels_s_per_pixel * tilt_pixels * tilts, base + 64 * tilt_pixels, 64 * tilts
             case "targets":
-                memory = base + TARGETS_BYTES_PER_PIXEL * reference_pixels
-                return speed.targets_s_per_pixel * reference_pixels, memory, 4 * 610_000
+                return speed.targets_s_per_pixel * reference_pixels, self._style_bytes, 4 * 610_000
             case "style":
                 if "faket" not in blueprint.config.outputs.modalities:
                     return (
@@ -181,10 +178,25 @@ class _Costs:
                         4 * kept * tilt_pixels,
                     )
                 iterations = blueprint.config.style.iterations
-                memory = base + STYLE_BYTES_PER_PIXEL * tilt_pixels
-                return speed.style_s_per_pixel * tilt_pixels * iterations, memory, 4 * kept * tilt_pixels
+                seconds = speed.style_s_per_pixel * tilt_pixels * iterations * self._tiled_work
+                return seconds, self._style_bytes, 4 * kept * tilt_pixels
             case "realism":
                 pixels = min(CROP_PX, rows) * min(CROP_PX, columns)
-                base += TARGETS_BYTES_PER_PIXEL * pixels // 2 + 64 * max(tilt_pixels, reference_pixels)
-                return 2 * speed.targets_s_per_pixel * pixels, base, 0
+                halves = (min(CROP_PX, rows), min(CROP_PX, columns) // 2)
+                memory = (
+                    base + targets_bytes(halves, None, GRAM_LAYERS) + 64 * max(tilt_pixels, reference_pixels)
+                )
+                return 2 * speed.targets_s_per_pixel * pixels, memory, 0
         raise KeyError(stage)
+
+    @cached_property
+    def _style_bytes(self) -> int:
+        style = self.blueprint.config.style
+        shapes = [found.shape[1:] for found in self.blueprint.inputs.recordings.values()]
+        return task_bytes(style, self.blueprint.tilt_shape, shapes, style.tile_px)
+
+    @property
+    def _tiled_work(self) -> float:
+        style = self.blueprint.config.style
+        layers = {*style.style_layers, *style.content_layers}
+        return tiled_work(self.blueprint.tilt_shape, style.tile_px, layers)

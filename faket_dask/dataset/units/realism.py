@@ -18,7 +18,8 @@ from faket_dask.dataset.units.unit import Record, Stage
 from faket_dask.kernels.realism import Texture, distances, floor, textures
 from faket_dask.kernels.vgg import VGG19
 from faket_dask.stages.matching import tilt_shares
-from faket_dask.stages.networks import network_of, use_threads
+from faket_dask.stages.networks import network_of
+from faket_dask.stages.process import prepare_process
 
 
 def realism_item(series: str, modality: str) -> str:
@@ -51,7 +52,7 @@ def _split(item: str) -> tuple[str, str]:
 def _network(blueprint: Blueprint) -> VGG19 | None:
     """None where nothing is styled: then no weights need be here, and spectra alone are compared."""
     checksum = blueprint.inputs.weights_checksum
-    use_threads(blueprint.config.style.threads)
+    prepare_process(blueprint.config.style.threads)
     return network_of(blueprint.config.style, checksum) if checksum else None
 
 
