@@ -169,6 +169,79 @@ def validate(config: RunFile) -> None:
 
 @app.command()
 @explained
+def reconstruct(
+    source: Annotated[
+        Path, typer.Argument(help="Data set, stack, .mdoc, .star, .tomostar, or a folder with one.")
+    ],
+    to: Annotated[
+        Path | None, typer.Option(help="File to write, .mrc or .zarr (not for a data set).")
+    ] = None,
+    modality: Annotated[
+        list[str] | None, typer.Option(help="Of a data set; may be repeated.", show_default="faket")
+    ] = None,
+    filter_: Annotated[str, typer.Option("--filter", help="ramp, crowther, hann, exact or shrec.")] = "hann",
+    binning: Annotated[int, typer.Option(help="Pixels per voxel along each axis.")] = 1,
+    every: Annotated[int, typer.Option(help="Take every n-th tilt, counted from 0°.")] = 1,
+    thickness_a: Annotated[
+        float | None, typer.Option("--thickness-A", help="Of the tomogram, in Å.", show_default="specimen")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    align: Annotated[
+        bool, typer.Option(help="Align first, by the .xf beside the stack or as the project says.")
+    ] = False,
+    angles: Annotated[Path | None, typer.Option(help="Angle file or .mdoc, if not beside the stack.")] = None,
+    sign: Annotated[str, typer.Option(help="Of angle files: imod, or warp for the opposite.")] = "imod",
+    transforms: Annotated[Path | None, typer.Option(help=".xf file, if not beside the stack.")] = None,
+    pixel_size_a: Annotated[
+        float | None, typer.Option("--pixel-size-A", help="In place of the header's.")
+    ] = None,
+    tomogram: Annotated[str | None, typer.Option(help="Which one of a RELION table.")] = None,
+    threads: Annotated[int, typer.Option(help="For a stack; a data set uses its workers.")] = 1,
+) -> None:
+    """Reconstruct tomograms by weighted back-projection.
+
+    Examples: `faket-dask reconstruct demo-dataset --modality faket --binning 2`
+
+    `faket-dask reconstruct TS_01.st --align --thickness-A 2000 --to TS_01.mrc`
+    """
+    from faket_dask.config import parse_reconstruction
+    from faket_dask.dataset.layout import Layout
+    from faket_dask.dataset.reconstruct import reconstruct_dataset, reconstruct_series
+    from faket_dask.formats.tilt_series import open_tilt_series
+    from faket_dask.progress import ProgressDisplay
+
+    section = parse_reconstruction(
+        filter=filter_,
+        binning=binning,
+        every=every,
+        thickness_A=thickness_a,
+        device=device,
+        of=modality or ["faket"],
+    )
+    if Layout(source).plan.exists():
+        with ProgressDisplay(err) as display:
+            dataset = reconstruct_dataset(source, section, watch=display)
+        if dataset.failures:
+            for failure in dataset.failures:
+                err.print(f"  {failure.unit}: {failure.cause}", soft_wrap=True, markup=False)
+            raise typer.Exit(FAILED)
+        out.print(f"tomograms of {len(dataset.series)} series in {dataset.folder}", soft_wrap=True)
+        return
+    series = open_tilt_series(
+        source,
+        tilt_angles=angles,
+        transforms=transforms,
+        pixel_size_A=pixel_size_a,
+        tomogram=tomogram,
+        sign=sign,
+    )
+    target = to if to is not None else Path(f"{source.resolve().name.split('.')[0]}_rec.mrc")
+    reconstruct_series(series.aligned() if align else series, target, section, threads)
+    out.print(str(target), soft_wrap=True)
+
+
+@app.command()
+@explained
 def export(
     folder: Folder,
     to: Annotated[Path, typer.Option(help="Folder to write to.", show_default="DATASET/export")] = Path(),

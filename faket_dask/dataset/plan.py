@@ -12,6 +12,7 @@ from faket_dask.config import RunConfig
 from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint
 from faket_dask.dataset.calibration import INTERPRETER_BYTES, Calibration, calibration
 from faket_dask.dataset.inputs import resolve
+from faket_dask.dataset.tomograms import SLAB_LAYERS, tomograms_of
 from faket_dask.dataset.units import STAGES
 
 STYLE_BYTES_PER_PIXEL = 3800
@@ -116,6 +117,8 @@ def _batches(blueprint: Blueprint) -> list[Batch]:
             leveled = add("levels", series.name, projected, *statistics)
             grams = [targets[name] for name in parts if name in targets]
             add("style", series.name, leveled, *grams)
+        for tomogram in tomograms_of(blueprint, series):
+            add("reconstruct", tomogram.item, add("filter", tomogram.item, tomogram.source))
     return list(batches.values())
 
 
@@ -142,6 +145,10 @@ class _Costs:
         kept = sum(
             name in blueprint.config.outputs.modalities for name in ("noisy", "content", "baseline", "faket")
         )
+        made = tomograms_of(blueprint, blueprint.series[0])
+        filtered_tilts, filtered_rows, filtered_columns = made[0].filtered_shape if made else (0, 0, 0)
+        filtered_pixels = filtered_rows * filtered_columns
+        layers = made[0].shape[0] if made else 0
         match stage:
             case "place":
                 return 1.0, base, 0
@@ -174,4 +181,13 @@ class _Costs:
                 iterations = blueprint.config.style.iterations
                 memory = base + STYLE_BYTES_PER_PIXEL * tilt_pixels
                 return speed.style_s_per_pixel * tilt_pixels * iterations, memory, 4 * kept * tilt_pixels
+            case "filter":
+                # the tilt binned, its transform, and the filter in double precision with what it is made from
+                return speed.levels_s_per_pixel * tilt_pixels, base + 60 * tilt_pixels, 4 * filtered_pixels
+            case "reconstruct":
+                voxels = min(SLAB_LAYERS, layers) * min(BLOCK_ROWS, filtered_rows) * filtered_columns
+                rows_read = filtered_tilts * BLOCK_ROWS * filtered_columns
+                seconds = speed.back_project_s_per_voxel * voxels * filtered_tilts
+                # the rows twice, the part, and the encoder's copy
+                return seconds, base + 8 * rows_read + 8 * voxels, 4 * voxels
         raise KeyError(stage)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
+from faket_dask.formats.files import find_upwards
 from faket_dask.formats.particle_list import ParticleList, rotation_matrices
 from faket_dask.formats.star import StarTable, read_star
 from faket_dask.geometry import TiltGeometry
@@ -98,7 +99,7 @@ def read_tomograms(path: Path) -> list[RelionTomogram]:
     volumes = table.columns.get("rlnTomoReconstructedTomogram", (None,) * len(table))
     tomograms = []
     for row, name in enumerate(table.text("rlnTomoName")):
-        series = _find(path, table.text("rlnTomoTiltSeriesStarFile")[row])
+        series = find_upwards(path, table.text("rlnTomoTiltSeriesStarFile")[row])
         tilts = next(iter(read_star(series).values()))
         geometry, order = _geometry(tilts, float(pixel_sizes[row]))
         images = [_image(tilts, tilts.text("rlnMicrographName")[tilt]) for tilt in order]
@@ -211,13 +212,6 @@ def _image(tilts: StarTable, name: str) -> tuple[str, int]:
     if not section.isdecimal() or int(section) < 1:
         raise InputError(f"{tilts.path}: {name!r} is not an image of a stack (number@file)")
     return stack, int(section) - 1
-
-
-def _find(path: Path, named: str) -> Path:
-    for folder in path.absolute().parents:
-        if (folder / named).is_file():
-            return folder / named
-    raise InputError(f"{path} names {named}, which is neither beside it nor in the folders above")
 
 
 def _matrices(angles: NDArray[np.float64]) -> NDArray[np.float64]:

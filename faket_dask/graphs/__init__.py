@@ -8,6 +8,15 @@ bytes that come out.
 
 from faket_dask.graphs.noise import add_noise
 from faket_dask.graphs.projection import project
+from faket_dask.graphs.reconstruction import filter_tilts, reconstruct
 from faket_dask.graphs.style import Reference, reference_style, transfer_style
 
-__all__ = ["Reference", "add_noise", "project", "reference_style", "transfer_style"]
+__all__ = [
+    "Reference",
+    "add_noise",
+    "filter_tilts",
+    "project",
+    "reconstruct",
+    "reference_style",
+    "transfer_style",
+]
