@@ -244,19 +244,25 @@ def reconstruct(
 @explained
 def export(
     folder: Folder,
-    to: Annotated[Path, typer.Option(help="Folder to write to.", show_default="DATASET/export")] = Path(),
+    to: Annotated[
+        str,
+        typer.Option(help="Formats: mrc, imod, shrec, relion5, copick, warp, portal; several with commas."),
+    ] = "mrc",
+    target: Annotated[
+        Path | None, typer.Option("--folder", help="Where to write.", show_default="DATASET/export")
+    ] = None,
     modality: Annotated[list[str], typer.Option(help="Stacks to export; may be repeated.")] = ["faket"],  # noqa: B006
 ) -> None:
-    """Write tilt-series as MRC stacks with `.rawtlt` angle files, labels as MRC volumes, particles as tables.
+    """Write tilt-series, tomograms, labels and particles in the formats of other programs.
 
-    Example: `faket-dask export demo-dataset --to demo-mrc`
+    Example: `faket-dask export demo-dataset --to mrc,relion5,copick --modality faket`
     """
-    from faket_dask.dataset.export import export_mrc
+    from faket_dask.dataset.export import export as write
     from faket_dask.dataset.handle import open_dataset
 
-    target = folder / "export" if to == Path() else to
-    for path in export_mrc(open_dataset(folder), target, modality):
-        say(str(path))
+    formats = [name.strip() for name in to.split(",") if name.strip()]
+    for path in write(open_dataset(folder), formats, target or folder / "export", modality):
+        out.print(str(path), soft_wrap=True)
 
 
 @weights_app.command(name="list")

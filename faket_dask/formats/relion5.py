@@ -59,6 +59,8 @@ class RelionTomogram:
         ``(tilt,)`` defocus in µm, underfocus positive, if known.
     volume
         Path of the reconstructed tomogram, relative to the project, if there is one.
+    binning
+        Pixels of the tilt-series per voxel of that tomogram.
     """
 
     name: str
@@ -69,6 +71,7 @@ class RelionTomogram:
     shape: tuple[int, int, int]
     defocus_um: NDArray[np.float64] | None = None
     volume: str | None = None
+    binning: float = 1.0
 
 
 def read_tomograms(path: Path) -> list[RelionTomogram]:
@@ -96,6 +99,7 @@ def read_tomograms(path: Path) -> list[RelionTomogram]:
     }
     pixel_sizes = table.numbers("rlnTomoTiltSeriesPixelSize")
     sizes = np.stack([table.numbers(f"rlnTomoSize{axis}", 0) for axis in reversed(AXES)], axis=1)
+    binnings = table.numbers("rlnTomoTomogramBinning", 1)
     volumes = table.columns.get("rlnTomoReconstructedTomogram", (None,) * len(table))
     tomograms = []
     for row, name in enumerate(table.text("rlnTomoName")):
@@ -118,6 +122,7 @@ def read_tomograms(path: Path) -> list[RelionTomogram]:
                 shape=(int(sizes[row][0]), int(sizes[row][1]), int(sizes[row][2])),
                 defocus_um=defocus,
                 volume=volumes[row],
+                binning=float(binnings[row]),
             )
         )
     return tomograms

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import xarray as xr
 from distributed import Client
 
 import faket_dask
@@ -14,19 +13,8 @@ from faket_dask.config import parse
 from faket_dask.dataset.events import Event, UnitDone
 from faket_dask.errors import InputError
 from faket_dask.graphs import filter_tilts, reconstruct
-from tests.runs import bytes_of, small_document
-
-
-def document(folder: Path, **reconstruction: Any) -> dict[str, Any]:
-    """Beads only, and enough tilts to see them."""
-    return small_document(
-        folder,
-        specimen={"count": 1, "species": [], "fiducials": {"count": 4}, "ice_texture": 0},
-        acquisition={"tilt_angles": {"start_deg": -60, "stop_deg": 60, "step_deg": 5}},
-        references=[{"kind": "simulated", "name": "a"}],
-        outputs={"modalities": ["noisy"]},
-        reconstruction=reconstruction,
-    )
+from tests.beads import bead_document, bead_errors
+from tests.runs import bytes_of
 
 
 def run(client: Client, made: dict[str, Any]) -> tuple[faket_dask.Dataset, list[str]]:
@@ -39,7 +27,7 @@ def run(client: Client, made: dict[str, Any]) -> tuple[faket_dask.Dataset, list[
 @pytest.fixture(scope="module")
 def dataset(one_worker: Client, tmp_path_factory: pytest.TempPathFactory) -> faket_dask.Dataset:
     folder = tmp_path_factory.mktemp("tomograms") / "data"
-    return run(one_worker, document(folder, of=["noisy", "noiseless"], filter="ramp"))[0]
+    return run(one_worker, bead_document(folder, of=["noisy", "noiseless"], filter="ramp"))[0]
 
 
 def test_the_bytes_are_those_of_the_lazy_graph(dataset: faket_dask.Dataset) -> None:
@@ -58,29 +46,20 @@ def test_a_tomogram_has_the_places_of_the_labels(dataset: faket_dask.Dataset) ->
     assert tomogram.sizes == series["class_mask"].sizes
 
 
-def blob_centre(tomogram: xr.DataArray, place: np.ndarray, reach_A: float) -> np.ndarray:
-    """Centre of gravity, (x, y, z) in Å, of what is dark around a place."""
-    near = {axis: slice(at - reach_A, at + reach_A) for axis, at in zip("xyz", place, strict=True)}
-    box = tomogram.sel(near)
-    mass = np.clip(-box - float(-box.min()) / 3, 0, None)
-    return np.array([float((mass * box[axis]).sum() / mass.sum()) for axis in "xyz"])
-
-
 @pytest.mark.parametrize("binning", [1, 2])
 def test_every_bead_lies_on_its_label(one_worker: Client, tmp_path: Path, binning: int) -> None:
-    made = document(tmp_path / "data", of=["noiseless"], filter="hann", binning=binning)
+    made = bead_document(tmp_path / "data", of=["noiseless"], filter="hann", binning=binning)
     made["outputs"]["modalities"] = ["benchmark"]
     dataset, _ = run(one_worker, made)
     [name] = dataset.series
     tomogram = dataset.tomogram(name, "noiseless").load()
     table = dataset.particles(name)
-    margins = {axis: (float(tomogram[axis].min()) + 90, float(tomogram[axis].max()) - 90) for axis in "xyz"}
-    seen = 0
-    for place in table.centre_A[table.class_name == "fiducial"]:
-        if all(margins[a][0] < p < margins[a][1] for a, p in zip("xyz", place, strict=True)):
-            seen += 1
-            np.testing.assert_allclose(blob_centre(tomogram, place, 80.0), place, atol=binning)  # 0.1 voxel
-    assert seen
+    origin_A = np.array([float(tomogram[axis][0]) for axis in "xyz"])
+    voxel_A = 10.0 * binning
+    beads = (table.centre_A[table.class_name == "fiducial"] - origin_A) / voxel_A
+    errors = bead_errors(tomogram.values, beads, voxel_A)
+    assert errors.size
+    assert errors.max() < 0.1
 
 
 def test_other_settings_remake_tomograms_and_nothing_else(
@@ -88,10 +67,10 @@ def test_other_settings_remake_tomograms_and_nothing_else(
 ) -> None:
     copy = shutil.copytree(dataset.folder, tmp_path / "data")
     before = bytes_of(copy)
-    again, done = run(one_worker, document(copy, of=["noisy", "noiseless"], filter="ramp"))
+    again, done = run(one_worker, bead_document(copy, of=["noisy", "noiseless"], filter="ramp"))
     assert done == []
     assert bytes_of(copy) == before
-    again, done = run(one_worker, document(copy, of=["noisy"], filter="shrec", every=2))
+    again, done = run(one_worker, bead_document(copy, of=["noisy"], filter="shrec", every=2))
     assert set(unit.split()[0] for unit in done) == {"filter", "reconstruct"}
     assert len(done) == 13 + 2
     [name] = again.series
@@ -105,13 +84,13 @@ def test_a_lost_part_is_made_again(dataset: faket_dask.Dataset, one_worker: Clie
     [name] = dataset.series
     lost = copy / f"series/{name}.zarr/reconstruction/noisy/c/0/1/0"
     lost.unlink()
-    _, done = run(one_worker, document(copy, of=["noisy", "noiseless"], filter="ramp"))
+    _, done = run(one_worker, bead_document(copy, of=["noisy", "noiseless"], filter="ramp"))
     assert done == ["reconstruct 1"]
     assert bytes_of(copy) == before
 
 
 def test_deep_tomograms_are_made_in_slabs(one_worker: Client, tmp_path: Path) -> None:
-    made = document(tmp_path / "data", of=["noisy"], thickness_A=1500)
+    made = bead_document(tmp_path / "data", of=["noisy"], thickness_A=1500)
     dataset, done = run(one_worker, made)
     assert done.count("reconstruct 3") == 1
     [name] = dataset.series
