@@ -300,9 +300,25 @@ class TiltSeriesReference(Section):
 
     kind: Literal["tilt_series"] = "tilt_series"
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")
-    stack: Path
+    stack: Path = Field(
+        description="stack, .mdoc, RELION-5 .star, Warp .tomostar, or a folder with one tilt-series"
+    )
     tilt_angles: Path | tuple[float, ...] | None = Field(
-        default=None, description="a .tlt or .rawtlt file or a list; default: the file beside the stack"
+        default=None,
+        description="a .tlt, .rawtlt or .mdoc file, or a list with this project's sign; default: the file "
+        "beside the stack",
+    )
+    angle_sign: Literal["imod", "warp"] = Field(
+        default="imod", description="of angle files: IMOD's and SerialEM's, or Warp's, which is the opposite"
+    )
+    tomogram: str | None = Field(default=None, description="which one of a RELION table")
+    align: bool | Path = Field(
+        default=False,
+        description="align first: by an .xf file, or true for the one beside the stack or the project's own",
+    )
+    mask: Literal["artefacts", "none"] = Field(
+        default="artefacts",
+        description="leave beads, dead pixels and what lies beyond the detector out of statistics and scaling",
     )
     clean: Path | None = None
     pixel_size_A: float | None = Field(default=None, gt=0, description="overrides the header")
@@ -314,7 +330,7 @@ class TiltSeriesReference(Section):
         lambda path, info: None if path is None else _resolve(path, info)
     )
 
-    @field_validator("tilt_angles")
+    @field_validator("tilt_angles", "align")
     @classmethod
     def _resolve_angles(cls, value: Any, info: ValidationInfo) -> Any:
         return _resolve(value, info) if isinstance(value, Path) else value

@@ -104,7 +104,7 @@ class Blueprint:
         else:
             specimen.pop("volumes")
         for reference in document["references"]:
-            for path in ("stack", "clean", "tilt_angles"):
+            for path in ("stack", "clean", "tilt_angles", "align"):
                 reference.pop(path, None)
         document["style"].pop("weights")
         document["style"].pop("random_seed")  # the weights' checksum, among the inputs, stands for both

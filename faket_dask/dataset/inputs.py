@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,11 +17,10 @@ import numpy as np
 from faket_dask import weights
 from faket_dask.config import BuiltSpecimen, ExistingVolume, RunConfig, TiltSeriesReference
 from faket_dask.dataset.blueprint import Blueprint, ExistingSpecimen, Inputs, Recording
+from faket_dask.dataset.recordings import open_counterpart, open_reference
 from faket_dask.dataset.specimens import open_volume
 from faket_dask.errors import InputError
-from faket_dask.formats.imod import read_angles
-from faket_dask.formats.mrc import MrcStack, open_stack
-from faket_dask.geometry import TiltGeometry
+from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.placement import check_fits
 
@@ -88,76 +88,39 @@ def look_at(reference: TiltSeriesReference, config: RunConfig) -> Recording:
         For files that cannot be read, angles that do not fit, tilts that are constant, hold NaN or are too
         small, and pixel sizes that are missing or disagree with the acquisition's.
     """
-    stack = open_stack(reference.stack, pixel_size_A=reference.pixel_size_A)
-    tilts, rows, columns = stack.shape
+    series = open_reference(reference)
+    tilts, rows, columns = series.shape
     if min(rows, columns) < SMALLEST_TILT:
         raise InputError(
             f"{reference.stack} has tilts of {rows} x {columns} pixels; style needs at least "
             f"{SMALLEST_TILT} x {SMALLEST_TILT}"
         )
-    angles = reference_angles(reference, tilts)
-    TiltGeometry(angles, pixel_size_A=stack.pixel_size_A)
     if config.noise.order >= tilts:
         raise InputError(
             f"noise.order {config.noise.order} needs more than {tilts} tilts, which is all that "
             f"{reference.stack} has; lower the order"
         )
     wanted = config.acquisition.pixel_size_A
-    if abs(stack.pixel_size_A / wanted - 1) > PIXEL_SIZE_TOLERANCE and not reference.resample:
+    if abs(series.pixel_size_A / wanted - 1) > PIXEL_SIZE_TOLERANCE and not reference.resample:
         raise InputError(
-            f"{reference.stack} has {stack.pixel_size_A:g} Å pixels, the acquisition {wanted:g} Å; "
+            f"{reference.stack} has {series.pixel_size_A:g} Å pixels, the acquisition {wanted:g} Å; "
             "write `resample: true` to bring the reference to the acquisition's pixel size, or correct "
             "`pixel_size_A`"
         )
-    _check_tilts(reference.stack, stack)
+    _check_tilts(reference.stack, series)
     clean_checksum = None
     if reference.clean is not None:
-        clean = open_stack(reference.clean, pixel_size_A=reference.pixel_size_A)
-        if clean.shape != stack.shape:
-            raise InputError(
-                f"{reference.clean} has the shape {clean.shape}, its noisy counterpart {reference.stack} "
-                f"{stack.shape}; they must agree"
-            )
+        clean = open_counterpart(reference, series)
         _check_tilts(reference.clean, clean)
         clean_checksum = clean.checksum()
-    return Recording(
-        stack.shape, tuple(float(a) for a in angles), stack.pixel_size_A, stack.checksum(), clean_checksum
-    )
+    angles = tuple(float(angle) for angle in series.geometry.tilt_angles)
+    return Recording(series.shape, angles, series.pixel_size_A, series.checksum(), clean_checksum)
 
 
-def reference_angles(reference: TiltSeriesReference, tilts: int) -> np.ndarray:
-    """Tilt angles, (tilt,) degrees, of a recorded reference: listed, from a file, or from beside the stack."""
-    given = reference.tilt_angles
-    if isinstance(given, tuple):
-        angles, source = np.asarray(given, dtype=np.float64), "tilt_angles"
-    else:
-        if given is None:
-            given = angles_beside(reference.stack)
-        angles, source = read_angles(given), str(given)
-    if angles.size != tilts:
-        raise InputError(f"{source} has {angles.size} angles, {reference.stack} has {tilts} tilts")
-    return angles
-
-
-def angles_beside(stack: Path) -> Path:
-    """The angle file of a stack: its name, or the part before the first dot, with `.tlt` or `.rawtlt`."""
-    candidates = [
-        stack.with_name(stem + suffix)
-        for stem in dict.fromkeys((stack.stem, stack.name.split(".")[0]))
-        for suffix in (".tlt", ".rawtlt")
-    ]
-    for candidate in candidates:
-        if candidate.exists():
-            return candidate
-    raise InputError(
-        f"no tilt angles for {stack}: write `tilt_angles` (a list or a file), or put "
-        f"{candidates[0].name} beside it"
-    )
-
-
-def _check_tilts(path: Path, stack: MrcStack) -> None:
-    for index in range(stack.shape[0]):
-        tilt = stack.tilt(index)
+def _check_tilts(path: Path, series: TiltSeries) -> None:
+    recorded = replace(series, placement=None)
+    for index in range(series.shape[0]):
+        tilt = recorded.tilt(index)
         if not np.isfinite(tilt).all():
             raise InputError(
                 f"{path}: tilt {index} holds NaN or infinite values; repair or leave out that tilt"

@@ -98,7 +98,8 @@ class TiltSeries:
         image = stack.tilt(section)
         if self.placement is None:
             return image
-        aligned = _moved(image, self.placement, index, order=3)
+        # Splines of fifth order: cubic ones take 13 % off the standard deviation of noise, these 8 %.
+        aligned = _moved(image, self.placement, index, order=5)
         aligned[self.beyond(index)] = np.median(image)
         return aligned
 
@@ -146,12 +147,34 @@ class TiltSeries:
         straight = replace(geometry, tilt_axis_angle_deg=0.0, shift_A=None)
         return replace(self, geometry=straight, placement=Placement(matrix, shift, centre, shape))
 
+    def counterpart(self, stack: MrcStack) -> TiltSeries:
+        """The same series in another stack, with the same sections and alignment.
+
+        Raises
+        ------
+        InputError
+            If this series is not in one stack, or the other one's shape differs.
+        """
+        own = {image.path: image for image, _ in self.images}
+        first = self.images[0][0]
+        if len(own) > 1:
+            raise InputError(f"{stack.path} cannot be the counterpart of single images ({first.path}, …)")
+        if stack.shape != first.shape:
+            raise InputError(
+                f"{stack.path} has the shape {stack.shape}, its noisy counterpart {first.path} {first.shape}; "
+                "they must agree"
+            )
+        return replace(self, images=tuple((stack, section) for _, section in self.images))
+
     def checksum(self) -> str:
-        """SHA-256 over the files that the tilts are in, in hexadecimal digits; of a stack, that of its file."""
+        """SHA-256, in hexadecimal digits, of what the tilts are read from: of a stack, that of its file."""
         sums = {stack.path: stack.checksum() for stack in dict.fromkeys(stack for stack, _ in self.images)}
-        if len(sums) == 1:
+        if len(sums) == 1 and self.placement is None:
             return next(iter(sums.values()))
-        return hashlib.sha256("".join(sums[stack.path] for stack, _ in self.images).encode()).hexdigest()
+        digest = hashlib.sha256("".join(sums[stack.path] for stack, _ in self.images).encode())
+        if self.placement is not None:
+            digest.update(self.placement.matrix.tobytes() + self.placement.shift.tobytes())
+        return digest.hexdigest()
 
 
 def open_tilt_series(

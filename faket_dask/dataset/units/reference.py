@@ -3,7 +3,7 @@
 import numpy as np
 
 from faket_dask.dataset.blueprint import Blueprint
-from faket_dask.dataset.references import clean_tilt, reference_tilt, scaling_of, style_tilt
+from faket_dask.dataset.references import believed_pixels, clean_tilt, reference_tilt, scaling_of, style_tilt
 from faket_dask.dataset.stores import ArraySpec, open_array, write_vector
 from faket_dask.dataset.units.attributes import describe_group
 from faket_dask.dataset.units.unit import OwnedArray, Record, Stage
@@ -13,7 +13,9 @@ from faket_dask.stages.networks import network_of, use_threads
 from faket_dask.stages.scaling import tilt_extrema
 from faket_dask.stages.transfer import GramTargets, style_targets
 
-MEASURED = ("mean", "std", "low", "high")
+MEASURED = ("mean", "std", "low", "high", "masked")
+"""Of the pixels of a tilt that are believed; `masked` is the share of those that are not."""
+
 PAIRED = ("signal_scale", "noise_scale")
 
 
@@ -49,19 +51,21 @@ def _measure(blueprint: Blueprint, reference: str, index: int) -> Record:
     found: dict[str, list[float]] = {name: [] for name in MEASURED + PAIRED}
     for tilt in range(tilts):
         image = reference_tilt(blueprint, reference, tilt)
-        low, high = tilt_extrema(image, blueprint.config.style.clip_percent)
+        seen = believed_pixels(blueprint, reference, tilt)
+        low, high = tilt_extrema(image[seen], blueprint.config.style.clip_percent)
         found["low"].append(low)
         found["high"].append(high)
-        found["mean"].append(float(image.mean(dtype=np.float64)))
-        found["std"].append(float(image.std(dtype=np.float64)))
+        found["mean"].append(float(image[seen].mean(dtype=np.float64)))
+        found["std"].append(float(image[seen].std(dtype=np.float64)))
+        found["masked"].append(1 - float(seen.mean()))
         clean = clean_tilt(blueprint, reference, tilt)
         if clean is not None and blueprint.config.noise.statistics == "paired":
-            curves = noise_curves(image[None], clean[None])
+            curves = noise_curves(image[seen][None, None], clean[seen][None, None])
             found["signal_scale"].append(float(curves.signal_scale[0]))
             found["noise_scale"].append(float(curves.noise_scale[0]))
     for owned in _statistics(blueprint, reference):
         open_array(owned.group, owned.spec.name)[...] = np.asarray(found[owned.spec.name])
-    return {"tilts": tilts}
+    return {"tilts": tilts, "masked": float(np.mean(found["masked"]))}
 
 
 def _grams(blueprint: Blueprint, reference: str) -> list[OwnedArray]:
