@@ -223,9 +223,9 @@ def reconstruct(
             dataset = reconstruct_dataset(source, section, watch=display)
         if dataset.failures:
             for failure in dataset.failures:
-                err.print(f"  {failure.unit}: {failure.cause}", soft_wrap=True, markup=False)
+                say(f"  {failure.unit}: {failure.cause}", err=True)
             raise typer.Exit(FAILED)
-        out.print(f"tomograms of {len(dataset.series)} series in {dataset.folder}", soft_wrap=True)
+        say(f"tomograms of {len(dataset.series)} series in {dataset.folder}")
         return
     series = open_tilt_series(
         source,
@@ -237,7 +237,7 @@ def reconstruct(
     )
     target = to if to is not None else Path(f"{source.resolve().name.split('.')[0]}_rec.mrc")
     reconstruct_series(series.aligned() if align else series, target, section, threads)
-    out.print(str(target), soft_wrap=True)
+    say(str(target))
 
 
 @app.command()
@@ -262,7 +262,37 @@ def export(
 
     formats = [name.strip() for name in to.split(",") if name.strip()]
     for path in write(open_dataset(folder), formats, target or folder / "export", modality):
-        out.print(str(path), soft_wrap=True)
+        say(str(path))
+
+
+@app.command()
+@explained
+def compare(
+    first: Annotated[
+        Path, typer.Argument(help="Stack, project, or series/NAME.zarr/MODALITY of a data set.")
+    ],
+    second: Annotated[Path, typer.Argument(help="The same of the other series.")],
+    csv: Annotated[Path | None, typer.Option(help="Also write a table with a row for each tilt.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Also draw it, as .png, .svg or .pdf.")] = None,
+) -> None:
+    """Compare two tilt-series, each scaled to [0, 1]: errors, similarity, spectra.
+
+    Example: `faket-dask compare a/series/x__y.zarr/faket recorded.mrc --csv distances.csv`
+    """
+    from faket_dask.dataset.compare import compare as measure
+    from faket_dask.dataset.compare import open_for_comparison
+    from faket_dask.dataset.comparison_figure import draw_comparison
+
+    comparison = measure(open_for_comparison(first), open_for_comparison(second))
+    table = Table("distance", "mean", "10 %", "90 %")
+    for name, summary in comparison.summaries().items():
+        table.add_row(name, *(f"{value:.4g}" for value in (summary.mean, summary.p10, summary.p90)))
+    out.print(table)
+    say(f"distance of the mean log spectra: {comparison.mean_log_spectrum:.4g}")
+    if csv is not None:
+        comparison.write_csv(csv)
+    if figure is not None:
+        draw_comparison(comparison, figure)
 
 
 @weights_app.command(name="list")
