@@ -46,7 +46,7 @@ def _resolve(path: Path, info: ValidationInfo) -> Path:
 class Section(BaseModel):
     """Base of all sections: unknown keys are errors, and a value once read does not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DatasetSection(Section):
@@ -370,6 +370,8 @@ class GivenCurves(Section):
     def _same_length(self) -> GivenCurves:
         if not len(self.tilt_angles_deg) == len(self.signal_scale) == len(self.noise_scale):
             raise ValueError("tilt_angles_deg, signal_scale and noise_scale must have the same length")
+        if any(b <= a for a, b in itertools.pairwise(self.tilt_angles_deg)):
+            raise ValueError("tilt_angles_deg must increase: sort them, with what belongs to each")
         return self
 
 
@@ -420,9 +422,22 @@ class StyleSection(Section):
         default="own", description="shrink: a reference larger than the tilts is shrunk to them (published)"
     )
     angle_match: Literal["nearest", "interpolate"] = "nearest"
-    precision: Literal["float32"] = "float32"
+    precision: Literal["float32", "bfloat16"] = "float32"
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int = Field(default=1, ge=1, description="per task; part of the result's rounding")
+    tile: Literal["auto", "whole"] | Annotated[int, Field(ge=16, multiple_of=16)] = Field(
+        default="auto",
+        description="pixels; side of the tiles that gradients are computed in, or the whole image at once. "
+        "auto: the largest that memory_per_task_GiB allows, settled once, when the run is planned",
+    )
+    memory_per_task_GiB: float = Field(default=4.0, gt=0, description="of a worker process, for tile: auto")
+
+    @property
+    def tile_px(self) -> int | None:
+        """Side of a tile, ``None`` for the whole image; of a resolved configuration, where it is settled."""
+        if self.tile == "auto":
+            raise ValueError("style.tile is still `auto`: it is settled when the run is planned")
+        return None if self.tile == "whole" else self.tile
 
     @field_validator("weights")
     @classmethod

@@ -106,6 +106,7 @@ class Blueprint:
         for reference in document["references"]:
             for path in ("stack", "clean", "tilt_angles", "align"):
                 reference.pop(path, None)
+        document["style"].pop("memory_per_task_GiB")  # `tile`, settled from it, stands for it
         document["style"].pop("weights")
         document["style"].pop("random_seed")  # the weights' checksum, among the inputs, stands for both
         document["inputs"] = self.inputs.to_json()

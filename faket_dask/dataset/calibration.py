@@ -11,7 +11,7 @@ import json
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +25,8 @@ from faket_dask.kernels.projection import project
 from faket_dask.kernels.style import StyleSettings, gram_targets, transfer
 from faket_dask.kernels.vgg import VGG19
 from faket_dask.stages.imaging import image_tilt
-from faket_dask.stages.networks import use_threads
+from faket_dask.stages.process import prepare_process
 from faket_dask.weights import cache_folder
-
-INTERPRETER_BYTES = 700 * 2**20
-"""A worker process with torch, numba, dask and a VGG-19 loaded, before it holds any image."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +49,25 @@ def calibration(threads: int) -> Calibration:
         return Calibration(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):
         found = measure(threads)
+    _store(found, threads)
+    return found
+
+
+def record_style(threads: int, targets_s_per_pixel: float, style_s_per_pixel: float) -> None:
+    """Replace the style transfer's rates by ones measured at full size, which small images only approximate."""
+    known = calibration(threads)
+    _store(
+        replace(known, targets_s_per_pixel=targets_s_per_pixel, style_s_per_pixel=style_s_per_pixel), threads
+    )
+
+
+def _store(found: Calibration, threads: int) -> None:
+    path = _path(threads)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_text(path, json.dumps(asdict(found)) + "\n")
     except OSError:
         pass  # a read-only home costs ten seconds a plan, nothing else
-    return found
 
 
 def _path(threads: int) -> Path:
@@ -74,7 +84,7 @@ def measure(threads: int) -> Calibration:
     angles = np.linspace(-60, 60, 7)
     rows = rng.random((7, 64, size), dtype=np.float32)
     optics = Optics()
-    use_threads(threads)
+    prepare_process(threads)
     network = VGG19(seed=0)
     settings = StyleSettings()
     targets = gram_targets(network, image, settings.style_layers)

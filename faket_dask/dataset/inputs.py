@@ -1,28 +1,33 @@
 """Looking at everything a configuration names before anything is computed.
 
-All problems are collected and reported together, one line each. A file is read once: its checksum, its
-shape, and whether any tilt is constant or holds NaN come out of the same pass.
+All problems are collected and reported together, one line each, with their place in the run file. Files are
+read through: for their checksums, and for tilts and voxels that nothing can be made of.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import replace
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from faket_dask import weights
-from faket_dask.config import BuiltSpecimen, ExistingVolume, RunConfig, TiltSeriesReference
-from faket_dask.dataset.blueprint import Blueprint, ExistingSpecimen, Inputs, Recording
+from faket_dask.config import BuiltSpecimen, ExistingVolume, RunConfig, StyleSection, TiltSeriesReference
+from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint, ExistingSpecimen, Inputs, Recording
 from faket_dask.dataset.recordings import open_counterpart, open_reference
 from faket_dask.dataset.specimens import open_volume
 from faket_dask.errors import InputError
+from faket_dask.formats.mrc import open_stack
 from faket_dask.formats.tilt_series import TiltSeries
+from faket_dask.geometry import TiltGeometry
+from faket_dask.specimen import existing
 from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.placement import check_fits
+from faket_dask.stages.networks import settings_of
+from faket_dask.stages.tiling import settle_tile
 
 SMALLEST_TILT = 32
 """Pixels: below this the network's deepest layer sees nothing but padding."""
@@ -30,7 +35,28 @@ SMALLEST_TILT = 32
 PIXEL_SIZE_TOLERANCE = 0.01
 """Relative difference of pixel sizes that is taken for rounding in a header."""
 
-T = TypeVar("T")
+
+class Problems:
+    """What was found wrong so far, one line each."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    @contextmanager
+    def at(self, where: str = "") -> Iterator[None]:
+        """Note the problem that ends the block, under its place in the run file, and go on after the block."""
+        place = f"{where}: " if where else ""
+        try:
+            yield
+        except InputError as error:
+            for line in str(error).splitlines():
+                known = line.startswith((f"{where}:", f"{where}."))
+                self.lines.append(line if known else place + line)
+
+    def report(self) -> None:
+        """Raise all of them as one error, if there are any."""
+        if self.lines:
+            raise InputError("\n".join(self.lines))
 
 
 def resolve(config: RunConfig) -> Blueprint:
@@ -41,42 +67,64 @@ def resolve(config: RunConfig) -> Blueprint:
     InputError
         Naming every problem, one line each.
     """
-    problems: list[str] = []
-
-    def attempt(where: str, check: Callable[[], T]) -> T | None:
-        try:
-            return check()
-        except InputError as error:
-            problems.extend(f"{where}: {line}" for line in str(error).splitlines())
-            return None
-
-    recordings = {}
+    problems = Problems()
+    with problems.at("dataset.folder"):
+        _check_folder(config.dataset.folder)
+    recordings: dict[str, Recording] = {}
     for reference in config.references:
         if isinstance(reference, TiltSeriesReference):
-            found = attempt(f"references.{reference.name}", lambda r=reference: look_at(r, config))  # type: ignore[misc]
-            if found is not None:
-                recordings[reference.name] = found
-    specimens = []
+            with problems.at(f"references.{reference.name}"):
+                recordings[reference.name] = look_at(reference, config)
+    if any(reference.kind == "simulated" for reference in config.references):
+        with problems.at():
+            _check_order(config, config.acquisition.angles_deg.size, "the acquisition")
+    specimens: list[ExistingSpecimen] = []
     structures: list[str] = []
     if isinstance(config.specimen, BuiltSpecimen):
-        recipe = config.specimen.recipe(config.built_shape(config.specimen), config.acquisition.pixel_size_A)
-        attempt("specimen", lambda: check_fits(recipe))
-        for species in config.specimen.species:
-            for source in species.source or (species.name,):
-                if source not in PHANTOMS:
-                    structures.append(file_checksum(Path(source)))
+        with problems.at("specimen"):
+            structures = look_at_structures(config.specimen)
+            check_fits(
+                config.specimen.recipe(config.built_shape(config.specimen), config.acquisition.pixel_size_A)
+            )
     else:
         for number, volume in enumerate(config.specimen.volumes):
-            seen = attempt(f"specimen.volumes.{number}", lambda v=volume: look_at_volume(v, config))  # type: ignore[misc]
-            if seen is not None:
-                specimens.append(seen)
+            with problems.at(f"specimen.volumes.{number}"):
+                specimens.append(look_at_volume(volume, config))
     checksum = ""
+    with problems.at("style"):
+        _check_settings(config.style)
+        shapes = [(found.shape[1], found.shape[2]) for found in recordings.values()]
+        settled = settle_tile(config.style, config.acquisition.detector_px, shapes)
+        config = config.model_copy(update={"style": settled})
     if "faket" in config.outputs.modalities:
-        style = config.style
-        checksum = attempt("style.weights", lambda: weights.verify(style.weights, style.random_seed)) or ""
-    if problems:
-        raise InputError("\n".join(problems))
+        with problems.at("style.weights"):
+            checksum = weights.verify(config.style.weights, config.style.random_seed)
+    problems.report()
     return Blueprint(config, Inputs(recordings, tuple(specimens), tuple(structures), checksum))
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a place where no data set can be written; whether it holds another one is the run's to find."""
+    nearest = next(path for path in (folder, *folder.parents) if os.path.exists(path))
+    if not nearest.is_dir():
+        raise InputError(f"{nearest} is a file; choose another folder")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f"{nearest} cannot be written to; choose another folder, or change its permissions")
+
+
+def _check_order(config: RunConfig, tilts: int, what: str) -> None:
+    if config.noise.order >= tilts:
+        raise InputError(
+            f"noise.order {config.noise.order} needs more than {tilts} tilts, which is all that {what} has; "
+            "lower the order"
+        )
+
+
+def _check_settings(style: StyleSection) -> None:
+    try:
+        settings_of(style)
+    except ValueError as error:
+        raise InputError(str(error)) from None
 
 
 def look_at(reference: TiltSeriesReference, config: RunConfig) -> Recording:
@@ -86,20 +134,62 @@ def look_at(reference: TiltSeriesReference, config: RunConfig) -> Recording:
     ------
     InputError
         For files that cannot be read, angles that do not fit, tilts that are constant, hold NaN or are too
-        small, and pixel sizes that are missing or disagree with the acquisition's.
+        small, and pixel sizes that are missing or disagree with the acquisition's; one line each.
     """
-    series = open_reference(reference)
-    tilts, rows, columns = series.shape
-    if min(rows, columns) < SMALLEST_TILT:
+    problems = Problems()
+    series = None
+    with problems.at():
+        series = open_reference(reference)
+    if series is None and (series := _images_alone(reference)) is None:
+        problems.report()
+    assert series is not None
+    with problems.at():
+        _check_size(series, reference, config)
+    with problems.at():
+        _check_order(config, series.shape[0], str(reference.stack))
+    with problems.at():
+        _check_pixel_size(series, reference, config)
+    with problems.at():
+        _check_tilts(series)
+    clean_checksum = None
+    if reference.clean is not None:
+        with problems.at():
+            clean = open_counterpart(reference, series)
+            _check_counterpart(clean, series)
+            _check_tilts(clean)
+            clean_checksum = clean.checksum()
+    problems.report()
+    angles = tuple(float(angle) for angle in series.geometry.tilt_angles)
+    return Recording(series.shape, angles, series.pixel_size_A, series.checksum(), clean_checksum)
+
+
+def _images_alone(reference: TiltSeriesReference) -> TiltSeries | None:
+    """The images of a stack whose angles or alignment cannot be used: what is wrong with them is said, too."""
+    try:
+        stack = open_stack(reference.stack, pixel_size_A=reference.pixel_size_A)
+    except InputError:
+        return None
+    tilts = stack.shape[0]
+    geometry = TiltGeometry(np.linspace(-90, 90, tilts), stack.pixel_size_A)
+    return TiltSeries(geometry, tuple((stack, section) for section in range(tilts)))
+
+
+def _check_size(series: TiltSeries, reference: TiltSeriesReference, config: RunConfig) -> None:
+    """Refuse tilts that the network cannot see, as they are or as small as their style is taken."""
+    found = series.shape[1:]
+    factor = series.pixel_size_A / config.acquisition.pixel_size_A if reference.resample else 1.0
+    if config.style.reference_size == "shrink":
+        factor *= min(1.0, max(config.acquisition.detector_px) / (factor * max(found)))
+    seen = tuple(round(size * min(1.0, factor)) for size in found)
+    if min(seen) < SMALLEST_TILT:
+        made = "" if seen == found else f", which are made {seen[0]} x {seen[1]}"
         raise InputError(
-            f"{reference.stack} has tilts of {rows} x {columns} pixels; style needs at least "
+            f"{reference.stack} has tilts of {found[0]} x {found[1]} pixels{made}; style needs at least "
             f"{SMALLEST_TILT} x {SMALLEST_TILT}"
         )
-    if config.noise.order >= tilts:
-        raise InputError(
-            f"noise.order {config.noise.order} needs more than {tilts} tilts, which is all that "
-            f"{reference.stack} has; lower the order"
-        )
+
+
+def _check_pixel_size(series: TiltSeries, reference: TiltSeriesReference, config: RunConfig) -> None:
     wanted = config.acquisition.pixel_size_A
     if abs(series.pixel_size_A / wanted - 1) > PIXEL_SIZE_TOLERANCE and not reference.resample:
         raise InputError(
@@ -107,62 +197,131 @@ def look_at(reference: TiltSeriesReference, config: RunConfig) -> Recording:
             "write `resample: true` to bring the reference to the acquisition's pixel size, or correct "
             "`pixel_size_A`"
         )
-    _check_tilts(reference.stack, series)
-    clean_checksum = None
-    if reference.clean is not None:
-        clean = open_counterpart(reference, series)
-        _check_tilts(reference.clean, clean)
-        clean_checksum = clean.checksum()
-    angles = tuple(float(angle) for angle in series.geometry.tilt_angles)
-    return Recording(series.shape, angles, series.pixel_size_A, series.checksum(), clean_checksum)
 
 
-def _check_tilts(path: Path, series: TiltSeries) -> None:
-    recorded = replace(series, placement=None)
-    for index in range(series.shape[0]):
-        tilt = recorded.tilt(index)
+def _check_counterpart(clean: TiltSeries, noisy: TiltSeries) -> None:
+    ours, theirs = clean.images[0][0], noisy.images[0][0]
+    if abs(ours.pixel_size_A / theirs.pixel_size_A - 1) > PIXEL_SIZE_TOLERANCE:
+        raise InputError(
+            f"{ours.path} has {ours.pixel_size_A:g} Å pixels, its noisy counterpart {theirs.path} "
+            f"{theirs.pixel_size_A:g} Å; give the one `pixel_size_A` that both have"
+        )
+
+
+def _check_tilts(series: TiltSeries) -> None:
+    """Refuse tilts that nothing can be made of, named as their files count them."""
+    broken: dict[Path, list[int]] = {}
+    constant: dict[Path, list[int]] = {}
+    for stack, section in sorted(series.images, key=lambda image: (image[0].path, image[1])):
+        tilt = stack.tilt(section)
         if not np.isfinite(tilt).all():
+            broken.setdefault(stack.path, []).append(section)
+        elif tilt.min() == tilt.max():
+            constant.setdefault(stack.path, []).append(section)
+    problems = Problems()
+    for path, sections in broken.items():
+        with problems.at():
             raise InputError(
-                f"{path}: tilt {index} holds NaN or infinite values; repair or leave out that tilt"
+                f"{path}: NaN or infinite values in tilt {', '.join(map(str, sections))}; repair or leave out "
+                "(counted from 0)"
             )
-        if tilt.min() == tilt.max():
-            raise InputError(f"{path}: tilt {index} is constant ({tilt.flat[0]:g}); leave out that tilt")
+    for path, sections in constant.items():
+        with problems.at():
+            raise InputError(
+                f"{path}: all pixels are equal in tilt {', '.join(map(str, sections))}; leave out "
+                "(counted from 0)"
+            )
+    problems.report()
 
 
-def look_at_volume(volume: ExistingVolume, config: RunConfig) -> ExistingSpecimen:
-    """Check that an existing specimen fits the acquisition.
+def look_at_structures(specimen: BuiltSpecimen) -> list[str]:
+    """Checksums of the structures and maps that particles are made from, in the order of the species.
 
     Raises
     ------
     InputError
-        For files that cannot be read, labels of another shape, or a volume narrower than the detector.
+        For files that cannot be read.
+    """
+    problems = Problems()
+    checksums = []
+    for number, species in enumerate(specimen.species):
+        for source in species.source or (species.name,):
+            if source not in PHANTOMS:
+                with problems.at(f"specimen.species.{number}.source"):
+                    checksums.append(file_checksum(Path(source)))
+    problems.report()
+    return checksums
+
+
+def look_at_volume(volume: ExistingVolume, config: RunConfig) -> ExistingSpecimen:
+    """Read an existing specimen through and check that it fits the acquisition.
+
+    Raises
+    ------
+    InputError
+        For files that cannot be read, labels of another shape, a volume narrower than the detector or with
+        other voxels, densities that are constant, NaN or infinite, and labels that are not whole numbers.
     """
     opened = open_volume(volume)
+    problems = Problems()
     wanted = config.acquisition.pixel_size_A
-    if abs(opened.voxel_size_A / wanted - 1) > PIXEL_SIZE_TOLERANCE:
-        raise InputError(
-            f"{volume.density} has {opened.voxel_size_A:g} Å voxels, the acquisition {wanted:g} Å pixels; "
-            "they must agree"
-        )
+    with problems.at():
+        if abs(opened.voxel_size_A / wanted - 1) > PIXEL_SIZE_TOLERANCE:
+            raise InputError(
+                f"{volume.density} has {opened.voxel_size_A:g} Å voxels, the acquisition {wanted:g} Å pixels; "
+                "they must agree"
+            )
     rows, columns = config.acquisition.detector_px
     _, y, x = opened.shape
-    if y != rows or x < columns:
-        raise InputError(
-            f"{volume.density} is {x} voxels wide (x) and {y} along the tilt axis (y); the detector is "
-            f"{columns} x {rows} pixels, so y must be {rows} and x at least {columns}"
-        )
+    with problems.at():
+        if y != rows or x < columns:
+            raise InputError(
+                f"{volume.density} is {x} voxels wide (x) and {y} along the tilt axis (y); the detector is "
+                f"{columns} x {rows} pixels, so y must be {rows} and x at least {columns}"
+            )
+    with problems.at():
+        _check_voxels(volume.density, opened)
+    problems.report()
     files = (volume.density, volume.class_mask, volume.instance_mask, volume.particles)
     return ExistingSpecimen(opened.shape, tuple(file_checksum(path) for path in files if path is not None))
 
 
+def _check_voxels(path: Path, opened: existing.ExistingSpecimen) -> None:
+    """Read every block, which finds what is no density and no label."""
+    rows = opened.shape[1]
+    lows, highs = [], []
+    for start in range(0, rows, BLOCK_ROWS):
+        try:
+            density = opened.read_block(start, min(start + BLOCK_ROWS, rows)).density
+        except InputError:
+            raise
+        except (OSError, RuntimeError, ValueError) as error:  # what Zarr's codecs raise for a damaged chunk
+            raise InputError(
+                f"{path} or one of its masks cannot be read ({error}); copy or make it again"
+            ) from None
+        lows.append(density.min())
+        highs.append(density.max())
+    if min(lows) == max(highs):
+        raise InputError(f"{path}: all voxels are equal; there is nothing to image")
+
+
 def file_checksum(path: Path) -> str:
-    """SHA-256 of a file, or of all files below a folder (a Zarr store) in the order of their names."""
+    """SHA-256 of a file, or of all files below a folder (a Zarr store) in the order of their names.
+
+    Raises
+    ------
+    InputError
+        When it is not there or cannot be read.
+    """
     digest = hashlib.sha256()
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-    for file in files:
-        if file != path:
-            digest.update(str(file.relative_to(path)).encode())
-        with open(file, "rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    try:
+        for file in files:
+            if file != path:
+                digest.update(str(file.relative_to(path)).encode())
+            with open(file, "rb") as stream:
+                while block := stream.read(1 << 20):
+                    digest.update(block)
+    except OSError as error:
+        raise InputError(f"{error.filename} cannot be read: {error.strerror}; check the path") from None
     return digest.hexdigest()

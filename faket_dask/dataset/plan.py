@@ -10,14 +10,12 @@ import numpy as np
 from faket_dask.cluster.requirements import Requirements, StageRequirement
 from faket_dask.config import RunConfig
 from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint
-from faket_dask.dataset.calibration import INTERPRETER_BYTES, Calibration, calibration
+from faket_dask.dataset.calibration import Calibration, calibration
 from faket_dask.dataset.inputs import resolve
 from faket_dask.dataset.tomograms import SLAB_LAYERS, tomograms_of
 from faket_dask.dataset.units import STAGES
-
-STYLE_BYTES_PER_PIXEL = 3800
-TARGETS_BYTES_PER_PIXEL = 1800
-"""Peak of the whole-image transfer and of the Gram targets, measured at 1024² (tests/benchmarks/style.py)."""
+from faket_dask.kernels.memory import tiled_work
+from faket_dask.stages.tiling import INTERPRETER_BYTES, task_bytes
 
 BatchKey = tuple[str, str]
 
@@ -169,8 +167,7 @@ class _Costs:
             case "levels":
                 return speed.levels_s_per_pixel * tilt_pixels * tilts, base + 64 * tilt_pixels, 64 * tilts
             case "targets":
-                memory = base + TARGETS_BYTES_PER_PIXEL * reference_pixels
-                return speed.targets_s_per_pixel * reference_pixels, memory, 4 * 610_000
+                return speed.targets_s_per_pixel * reference_pixels, self._style_bytes, 4 * 610_000
             case "style":
                 if "faket" not in blueprint.config.outputs.modalities:
                     return (
@@ -179,8 +176,8 @@ class _Costs:
                         4 * kept * tilt_pixels,
                     )
                 iterations = blueprint.config.style.iterations
-                memory = base + STYLE_BYTES_PER_PIXEL * tilt_pixels
-                return speed.style_s_per_pixel * tilt_pixels * iterations, memory, 4 * kept * tilt_pixels
+                seconds = speed.style_s_per_pixel * tilt_pixels * iterations * self._tiled_work
+                return seconds, self._style_bytes, 4 * kept * tilt_pixels
             case "filter":
                 # the tilt binned, its transform, and the filter in double precision with what it is made from
                 return speed.levels_s_per_pixel * tilt_pixels, base + 60 * tilt_pixels, 4 * filtered_pixels
@@ -191,3 +188,15 @@ class _Costs:
                 # the rows twice, the part, and the encoder's copy
                 return seconds, base + 8 * rows_read + 8 * voxels, 4 * voxels
         raise KeyError(stage)
+
+    @cached_property
+    def _style_bytes(self) -> int:
+        style = self.blueprint.config.style
+        shapes = [found.shape[1:] for found in self.blueprint.inputs.recordings.values()]
+        return task_bytes(style, self.blueprint.tilt_shape, shapes, style.tile_px)
+
+    @property
+    def _tiled_work(self) -> float:
+        style = self.blueprint.config.style
+        layers = {*style.style_layers, *style.content_layers}
+        return tiled_work(self.blueprint.tilt_shape, style.tile_px, layers)

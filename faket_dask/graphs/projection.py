@@ -17,7 +17,7 @@ def project(volume: xr.DataArray, tilt_angles: ArrayLike, width: int | None = No
     volume
         ``(z, y, x)`` density, in chunks of y (chunks along z and x are joined).
     tilt_angles
-        ``(tilt,)`` degrees.
+        ``(tilt,)`` finite degrees.
     width
         Number of central columns to keep; by default all.
 
@@ -29,13 +29,18 @@ def project(volume: xr.DataArray, tilt_angles: ArrayLike, width: int | None = No
     Raises
     ------
     InputError
-        When the volume is not three-dimensional with these names.
+        When the volume is not three-dimensional with these names, an angle is not finite, or there are fewer
+        columns than `width`.
     """
     if volume.dims != ("z", "y", "x"):
         raise InputError(f"project needs a volume with the dimensions (z, y, x), this one has {volume.dims}")
     angles = np.asarray(tilt_angles, dtype=np.float64)
     columns = volume.sizes["x"]
     kept = columns if width is None else width
+    if angles.ndim != 1 or angles.size == 0 or not np.isfinite(angles).all():
+        raise InputError(f"tilt angles must be a list of finite degrees, got {tilt_angles}")
+    if not 1 <= kept <= columns:
+        raise InputError(f"a width {kept} of the projections is not within the volume's {columns} columns")
     blocks = da.asarray(volume.data).rechunk({0: -1, 2: -1})
     stack = blocks.map_blocks(
         project_block,

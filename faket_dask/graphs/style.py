@@ -11,10 +11,12 @@ import xarray as xr
 
 from faket_dask.config import StyleSection
 from faket_dask.errors import InputError
-from faket_dask.graphs.tilts import by_tilt
+from faket_dask.graphs.tilts import angles_of, by_tilt
 from faket_dask.stages.matching import shared_value, tilt_shares
-from faket_dask.stages.networks import network_of, settings_of, use_threads
+from faket_dask.stages.networks import network_of, settings_of
+from faket_dask.stages.process import prepare_process
 from faket_dask.stages.scaling import Scaling, stack_scaling, tilt_extrema
+from faket_dask.stages.tiling import settle_tile
 from faket_dask.stages.transfer import GramTargets, mixed_targets, style_targets, stylise
 from faket_dask.weights import verify
 
@@ -47,14 +49,20 @@ def reference_style(reference: xr.DataArray, style: StyleSection) -> Reference:
         ``(tilt, y, x)`` with the coordinate ``tilt_angle`` in degrees; any size and number of tilts.
     style
         Settings; those of a run file's section `style`.
+
+    Raises
+    ------
+    InputError
+        When it is no stack or has no tilt angles, or the weights are not here.
     """
-    stack = by_tilt(reference)
+    stack, angles = by_tilt(reference), angles_of(reference)
+    style = settle_tile(style, (reference.sizes["y"], reference.sizes["x"]), [])
     checksum = verify(style.weights, style.random_seed)
     tilts = [dask.delayed(tilt)[0] for tilt in stack.to_delayed()[:, 0, 0]]
     scaling = _lazy_scaling(stack, style)
     targets = [dask.delayed(_targets)(tilt, scaling, style, checksum) for tilt in tilts]
     moments = [dask.delayed(_moments)(tilt) for tilt in tilts]
-    return Reference(np.asarray(reference["tilt_angle"], dtype=np.float64), moments, targets)
+    return Reference(angles, moments, targets)
 
 
 def transfer_style(
@@ -74,27 +82,27 @@ def transfer_style(
     Raises
     ------
     InputError
-        When the two stacks differ in shape or have no tilt angles.
+        When the two stacks differ in shape or have no tilt angles, or the weights are not here.
     """
-    start, kept = by_tilt(noisy), by_tilt(content)
+    start, kept, angles = by_tilt(noisy), by_tilt(content), angles_of(noisy)
     if noisy.shape != content.shape:
         raise InputError(f"noisy has the shape {noisy.shape}, content {content.shape}; they must agree")
-    if "tilt_angle" not in noisy.coords:
-        raise InputError("noisy has no coordinate tilt_angle, which says where to look in the reference")
+    style = settle_tile(style, (noisy.sizes["y"], noisy.sizes["x"]), [])
     checksum = verify(style.weights, style.random_seed)
     scalings = (_lazy_scaling(start, style), _lazy_scaling(kept, style))
+    pairs = zip(start.to_delayed()[:, 0, 0], kept.to_delayed()[:, 0, 0], strict=True)
+    token = da.core.tokenize(start, kept, reference, style)
     tilts = []
-    for tilt, angle in enumerate(np.asarray(noisy["tilt_angle"], dtype=np.float64)):
+    for tilt, (pair, angle) in enumerate(zip(pairs, angles, strict=True)):
         shares = tilt_shares(reference.tilt_angles, float(angle), style.angle_match)
         result = dask.delayed(_stylised)(
-            start.to_delayed()[tilt, 0, 0],
-            kept.to_delayed()[tilt, 0, 0],
+            *pair,
             scalings,
             [(reference.targets[index], share) for index, share in shares],
             [(reference.moments[index], share) for index, share in shares],
             style,
             checksum,
-            dask_key_name=("style", da.core.tokenize(start, kept, shares, style), tilt),
+            dask_key_name=("style", token, tilt),
         )
         tilts.append(da.from_delayed(result, (1, *noisy.shape[1:]), dtype=np.float32))
     return noisy.copy(data=da.concatenate(tilts)).rename("faket")
@@ -109,8 +117,8 @@ def _lazy_scaling(stack: da.Array, style: StyleSection) -> Scaling:
 
 
 def _targets(tilt: np.ndarray, scaling: Scaling, style: StyleSection, checksum: str) -> GramTargets:
-    use_threads(style.threads)
-    return style_targets(network_of(style, checksum), tilt, scaling, style.style_layers)
+    prepare_process(style.threads)
+    return style_targets(network_of(style, checksum), tilt, scaling, style.style_layers, style.tile_px)
 
 
 def _moments(tilt: np.ndarray) -> tuple[float, float]:
@@ -126,11 +134,19 @@ def _stylised(
     style: StyleSection,
     checksum: str,
 ) -> np.ndarray:
-    use_threads(style.threads)
+    prepare_process(style.threads)
     shares = [(index, share) for index, (_, share) in enumerate(moments)]
     mean, std = (shared_value([values[i] for values, _ in moments], shares) for i in (0, 1))
     network = network_of(style, checksum)
     image = stylise(
-        network, noisy[0], content[0], *scalings, mixed_targets(targets), mean, std, settings_of(style)
+        network,
+        noisy[0],
+        content[0],
+        *scalings,
+        mixed_targets(targets),
+        mean,
+        std,
+        settings_of(style),
+        style.tile_px,
     )
     return image[None]

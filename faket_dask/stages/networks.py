@@ -2,8 +2,6 @@
 
 from functools import lru_cache
 
-import torch
-
 from faket_dask.config import StyleSection
 from faket_dask.kernels.style import StyleSettings
 from faket_dask.kernels.vgg import VGG19, Pooling, Precision
@@ -50,9 +48,3 @@ def settings_of(style: StyleSection) -> StyleSettings:
         step_unit=style.step_unit,
         decay=style.decay,
     )
-
-
-def use_threads(count: int) -> None:
-    """Compute on this many threads: sums are split among them, so the number is part of the result."""
-    if torch.get_num_threads() != count:
-        torch.set_num_threads(count)

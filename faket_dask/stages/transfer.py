@@ -14,10 +14,14 @@ GramTargets = dict[int, NDArray[np.float32]]
 
 
 def style_targets(
-    network: VGG19, reference_tilt: NDArray[np.float32], scaling: Scaling, layers: Iterable[int]
+    network: VGG19,
+    reference_tilt: NDArray[np.float32],
+    scaling: Scaling,
+    layers: Iterable[int],
+    tile: int | None = None,
 ) -> GramTargets:
     """Gram matrices, layer → (C, C), of one reference tilt, ``(y, x)`` of any size, scaled as its stack is."""
-    return gram_targets(network, scaling.apply(reference_tilt), layers)
+    return gram_targets(network, scaling.apply(reference_tilt), layers, tile)
 
 
 def mixed_targets(parts: Sequence[tuple[GramTargets, float]]) -> GramTargets:
@@ -37,6 +41,7 @@ def stylise(
     mean: float,
     std: float,
     settings: StyleSettings,
+    tile: int | None = None,
 ) -> NDArray[np.float32]:
     """The `faket` tilt: style transfer started from `noisy`, ``(y, x)``, that keeps `content`, ``(y, x)``.
 
@@ -48,7 +53,9 @@ def stylise(
         Gram matrices of the reference at this tilt.
     mean, std
         Of the reference at this tilt, in the reference's units; the result has them exactly.
+    tile
+        Side of the tiles that the gradient is computed in, ``None`` for the whole image.
     """
     start = noisy_scaling.apply(noisy)
-    result = transfer(network, content_scaling.apply(content), start, targets, settings)
+    result = transfer(network, content_scaling.apply(content), start, targets, settings, tile)
     return match_moments(result, mean, std)

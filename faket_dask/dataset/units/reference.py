@@ -9,7 +9,8 @@ from faket_dask.dataset.units.attributes import describe_group
 from faket_dask.dataset.units.unit import OwnedArray, Record, Stage
 from faket_dask.kernels.noise import noise_curves
 from faket_dask.kernels.vgg import channels
-from faket_dask.stages.networks import network_of, use_threads
+from faket_dask.stages.networks import network_of
+from faket_dask.stages.process import prepare_process
 from faket_dask.stages.scaling import tilt_extrema
 from faket_dask.stages.transfer import GramTargets, style_targets
 
@@ -87,13 +88,14 @@ def _grams(blueprint: Blueprint, reference: str) -> list[OwnedArray]:
 
 
 def _targets(blueprint: Blueprint, reference: str, index: int) -> Record:
-    use_threads(blueprint.config.style.threads)
+    prepare_process(blueprint.config.style.threads)
     image = style_tilt(blueprint, reference, index)
     targets = style_targets(
         network_of(blueprint.config.style, blueprint.inputs.weights_checksum),
         image,
         scaling_of(blueprint, reference),
         blueprint.config.style.style_layers,
+        blueprint.config.style.tile_px,
     )
     for layer, gram in targets.items():
         open_array(blueprint.layout.reference(reference), gram_name(layer))[index] = gram

@@ -16,7 +16,8 @@ from faket_dask.dataset.units.attributes import STACK_ATTRIBUTES, describe_group
 from faket_dask.dataset.units.reference import read_targets
 from faket_dask.dataset.units.unit import OwnedArray, Record, Stage
 from faket_dask.kernels.noise import NoiseCurves, fit_curves
-from faket_dask.stages.networks import network_of, settings_of, use_threads
+from faket_dask.stages.networks import network_of, settings_of
+from faket_dask.stages.process import prepare_process
 from faket_dask.stages.scaling import Scaling, stack_scaling, tilt_extrema
 from faket_dask.stages.seeds import noise_field
 from faket_dask.stages.synthesis import at_tilt, synthesise
@@ -148,7 +149,7 @@ def _transferred(
     blueprint: Blueprint, series: str, tilt: int, images: Mapping[str, np.ndarray]
 ) -> np.ndarray:
     style = blueprint.config.style
-    use_threads(style.threads)
+    prepare_process(style.threads)
     reference = blueprint.series_by_name[series].reference
     shares = shares_at(blueprint, reference, float(blueprint.tilt_angles[tilt]))
     scalings = {name: _stack_scaling(blueprint, series, name) for name in SCALED}
@@ -162,6 +163,7 @@ def _transferred(
         moment_at(blueprint, shares, "mean"),
         moment_at(blueprint, shares, "std"),
         settings_of(style),
+        style.tile_px,
     )
 
 

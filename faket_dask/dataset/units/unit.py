@@ -106,7 +106,8 @@ def run_unit(stage: Stage, blueprint: Blueprint, unit: Unit) -> Record:
     done = read_marker(marker)
     if done is not None and is_done(done, blueprint, unit, files):
         return done
-    marker.unlink(missing_ok=True)
+    for path in (marker, *files):  # what is damaged must not be read, as the rest of a shard is by its writer
+        path.unlink(missing_ok=True)
     begin = time.perf_counter()
     findings = stage.compute(blueprint, unit.item, unit.index)
     record: Record = {

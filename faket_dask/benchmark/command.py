@@ -1,0 +1,100 @@
+"""`faket-dask benchmark`: choose scenarios, measure them one by one, print the table, write and keep the figures."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from rich.table import Table
+
+from faket_dask.benchmark.measure import COLUMNS, Measurement, measure, row
+from faket_dask.benchmark.scenarios import PUBLISHED, Scenario
+from faket_dask.config import StyleSection
+from faket_dask.dataset.blueprint import replace_text
+from faket_dask.dataset.calibration import record_style
+from faket_dask.errors import InputError
+
+
+def run_benchmark(
+    show: Callable[[Any], None],
+    names: Sequence[str],
+    device: str,
+    workers: int | None,
+    sample: int | None,
+    precision: str,
+    memory_per_task_GiB: float,
+    json_file: Path | None,
+) -> list[Measurement]:
+    """Measure scenarios and show them beside the published figures.
+
+    Raises
+    ------
+    InputError
+        For a scenario, device or precision that does not exist here.
+    """
+    try:
+        style = StyleSection.model_validate(
+            {"precision": precision, "device": device, "memory_per_task_GiB": memory_per_task_GiB}
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"--{first['loc'][0]}: {first['msg']} (got {first['input']!r})") from None
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: PyTorch finds no CUDA device here")
+    count = workers or os.cpu_count() or 1
+    chosen = [_scenario(name, device, count) for name in names]
+    found = []
+    for scenario in chosen:
+        show(f"{scenario.name} …")
+        found.append(measure(scenario, style, count, sample))
+    table = Table(*COLUMNS)
+    for measurement in found:
+        table.add_row(*row(measurement))
+    show(table)
+    show(f"≈: extrapolated from fewer tilts. {_machine()}")
+    if json_file is not None:
+        document = {"machine": _machine(), "measurements": [asdict(m) for m in found]}
+        replace_text(json_file, json.dumps(document, indent=1) + "\n")
+    for measurement in found:
+        if measurement.tile is None and device == "cpu" and precision == "float32":
+            record_style(
+                style.threads,
+                measurement.targets_seconds / measurement.scenario.style_size**2,
+                measurement.transfer_seconds / measurement.scenario.size**2,
+            )
+    return found
+
+
+def _scenario(name: str, device: str, workers: int) -> Scenario:
+    """The published scenario of these sizes on this device, with the number of workers nearest to ours."""
+    same = [
+        scenario
+        for scenario in PUBLISHED
+        if f"{scenario.tilts}x{scenario.size}-{scenario.style_size}" == name and scenario.device == device
+    ]
+    if not same:
+        known = dict.fromkeys(f"{s.tilts}x{s.size}-{s.style_size}" for s in PUBLISHED)
+        raise InputError(f"--scenario: there is no {name!r}; there are {', '.join(known)}")
+    return min(same, key=lambda scenario: abs(scenario.workers - workers))
+
+
+def _machine() -> str:
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{_processor()}, {os.cpu_count()} cores{gpu}, one thread per process, torch {torch.__version__}"
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

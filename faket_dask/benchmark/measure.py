@@ -1,0 +1,180 @@
+"""Running a scenario in processes of its own and measuring time and peak memory.
+
+The clock starts before the processes do and stops when the last tilt is there, so start-up is included. Every tilt
+is given a reference tilt of its own, whose Gram matrices are computed, too, as the published program does: in a data
+set they are computed once per reference, and every further series costs the transfer alone.
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import resource
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from faket_dask.benchmark.scenarios import Scenario
+from faket_dask.config import StyleSection
+from faket_dask.kernels.vgg import VGG19
+from faket_dask.stages.networks import settings_of
+from faket_dask.stages.process import prepare_process
+from faket_dask.stages.scaling import Scaling
+from faket_dask.stages.tiling import GIB, settle_tile
+from faket_dask.stages.transfer import style_targets, stylise
+
+_MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
+"""Unit of `ru_maxrss`."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a scenario took here.
+
+    Parameters
+    ----------
+    scenario
+        What was asked for; `workers` is how many processes there really were.
+    workers
+        Processes.
+    tilts
+        How many tilts were really computed; with fewer than the scenario has, `seconds` is extrapolated.
+    seconds
+        From start to end.
+    targets_seconds, transfer_seconds
+        Mean per tilt.
+    ram_bytes
+        Sum of the peak resident sizes of all processes.
+    vram_bytes
+        Peak allocated on the GPU, if there is one.
+    tile
+        Side of the tiles, none for the whole image.
+    """
+
+    scenario: Scenario
+    workers: int
+    tilts: int
+    seconds: float
+    targets_seconds: float
+    transfer_seconds: float
+    ram_bytes: int
+    vram_bytes: int | None
+    tile: int | None
+
+    @property
+    def extrapolated(self) -> bool:
+        return self.tilts < self.scenario.tilts
+
+
+@dataclass(frozen=True)
+class _Share:
+    """What one process computed."""
+
+    targets_seconds: list[float]
+    transfer_seconds: list[float]
+    ram_bytes: int
+    vram_bytes: int | None
+
+
+def measure(scenario: Scenario, style: StyleSection, workers: int, sample: int | None) -> Measurement:
+    """Run a scenario.
+
+    Parameters
+    ----------
+    scenario
+        What to run; its device is used, its number of workers is not.
+    style
+        Settings; its tile is settled for the scenario's sizes.
+    workers
+        Processes, at most one per tilt.
+    sample
+        Tilts that each process really computes; ``None`` for all. The time of the rest is extrapolated.
+    """
+    style = settle_tile(
+        style.model_copy(update={"device": scenario.device}),
+        (scenario.size, scenario.size),
+        [(scenario.style_size, scenario.style_size)],
+    )
+    workers = 1 if scenario.device == "cuda" else min(workers, scenario.tilts)
+    rounds = math.ceil(scenario.tilts / workers)
+    taken = rounds if sample is None else min(sample, rounds)
+    begin = time.perf_counter()
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
+        running = [pool.submit(_compute, scenario, style, taken, seed) for seed in range(workers)]
+        shares = [future.result() for future in running]
+        seconds = time.perf_counter() - begin
+    targets = float(np.mean([s for share in shares for s in share.targets_seconds]))
+    transfers = float(np.mean([s for share in shares for s in share.transfer_seconds]))
+    vram = [share.vram_bytes for share in shares if share.vram_bytes is not None]
+    return Measurement(
+        scenario=scenario,
+        workers=workers,
+        tilts=min(scenario.tilts, taken * workers),
+        seconds=seconds + (rounds - taken) * (targets + transfers),
+        targets_seconds=targets,
+        transfer_seconds=transfers,
+        ram_bytes=sum(share.ram_bytes for share in shares),
+        vram_bytes=max(vram) if vram else None,
+        tile=style.tile_px,
+    )
+
+
+def _compute(scenario: Scenario, style: StyleSection, tilts: int, seed: int) -> _Share:
+    prepare_process(style.threads)
+    network = VGG19(seed=0, pooling=style.pooling, precision=style.precision, device=style.device)
+    rng = np.random.default_rng(seed)
+    settings, unit = settings_of(style), Scaling(0.0, 1.0)
+    spent: tuple[list[float], list[float]] = ([], [])
+    for _ in range(tilts):
+        noisy, content = (rng.random((scenario.size,) * 2, dtype=np.float32) for _ in range(2))
+        reference = rng.random((scenario.style_size,) * 2, dtype=np.float32)
+        begin = time.perf_counter()
+        targets = style_targets(network, reference, unit, settings.style_layers, style.tile_px)
+        middle = time.perf_counter()
+        stylise(network, noisy, content, unit, unit, targets, 0.0, 1.0, settings, style.tile_px)
+        spent[0].append(middle - begin)
+        spent[1].append(time.perf_counter() - middle)
+    return _Share(
+        *spent,
+        ram_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_BYTES,
+        vram_bytes=int(torch.cuda.max_memory_allocated()) if style.device == "cuda" else None,
+    )
+
+
+def row(found: Measurement) -> tuple[str, ...]:
+    """A measurement beside the published figures, as text: one row of the table."""
+    published = found.scenario.published
+
+    def beside(ours: float | None, theirs: float | None) -> str:
+        shown = "–" if ours is None else f"{ours:.2f}"
+        return shown if theirs is None else f"{shown} ({theirs:g})"
+
+    scenario = found.scenario
+    about = "≈ " if found.extrapolated else ""
+    return (
+        f"{scenario.tilts} x {scenario.size}²",
+        f"{scenario.style_size}²",
+        f"{found.workers} GPU" if scenario.device == "cuda" else f"{found.workers} CPU",
+        "whole" if found.tile is None else str(found.tile),
+        beside(found.ram_bytes / GIB, published.ram_GiB),
+        beside(None if found.vram_bytes is None else found.vram_bytes / GIB, published.vram_GiB),
+        about + beside(found.seconds / 60, published.minutes),
+        f"{found.targets_seconds:.1f} + {found.transfer_seconds:.1f}",
+    )
+
+
+COLUMNS = (
+    "tilts",
+    "style",
+    "device",
+    "tile",
+    "RAM, GiB (published)",
+    "VRAM, GiB (published)",
+    "minutes (published)",
+    "s per tilt: targets + transfer",
+)

@@ -1,0 +1,64 @@
+"""How large the tiles of a style transfer may be: settled once from the memory that a task may take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from faket_dask.config import StyleSection
+from faket_dask.errors import InputError
+from faket_dask.kernels.memory import targets_bytes, tiles_from_largest, transfer_bytes
+
+GIB = 2**30
+
+INTERPRETER_BYTES = 950 * 2**20
+"""A worker process with PyTorch, numba, Dask and a VGG-19 loaded, before it holds any image."""
+
+
+def settle_tile(
+    style: StyleSection, tilt_shape: tuple[int, int], reference_shapes: Sequence[tuple[int, int]]
+) -> StyleSection:
+    """The section with `tile: auto` replaced by the largest tile with which every task fits.
+
+    Results depend on the tile (by rounding), so it must not depend on where a task runs: not on the memory of a
+    machine, but on the memory that the configuration states for a task.
+
+    Parameters
+    ----------
+    style
+        Settings of the style transfer.
+    tilt_shape
+        ``(y, x)`` of the tilts that are made.
+    reference_shapes
+        ``(y, x)`` of the tilts of each reference.
+
+    Raises
+    ------
+    InputError
+        If not even the smallest tile fits.
+    """
+    if style.tile != "auto":
+        return style
+    available = style.memory_per_task_GiB * GIB
+    least = 0
+    for tile in tiles_from_largest([tilt_shape, *reference_shapes]):
+        least = task_bytes(style, tilt_shape, reference_shapes, tile)
+        if least <= available:
+            return style.model_copy(update={"tile": tile or "whole"})
+    raise InputError(
+        f"style.memory_per_task_GiB is {style.memory_per_task_GiB:g}, but a tilt of "
+        f"{tilt_shape[0]} x {tilt_shape[1]} pixels takes {least / GIB:.2f} GiB even in the smallest tiles"
+    )
+
+
+def task_bytes(
+    style: StyleSection,
+    tilt_shape: tuple[int, int],
+    reference_shapes: Sequence[tuple[int, int]],
+    tile: int | None,
+) -> int:
+    """Peak memory of a worker process that may get any task of the transfer, interpreter included."""
+    transfer = transfer_bytes(
+        tilt_shape, tile, style.style_layers, style.content_layers, style.precision, style.iterations
+    )
+    targets = [targets_bytes(shape, tile, style.style_layers, style.precision) for shape in reference_shapes]
+    return INTERPRETER_BYTES + max(transfer, *targets, 0)
