@@ -23,6 +23,10 @@ app = typer.Typer(
 )
 weights_app = typer.Typer(help="VGG-19 weights: list, fetch, import, verify.", no_args_is_help=True)
 app.add_typer(weights_app, name="weights")
+import_app = typer.Typer(
+    help="Bring in what other programs made: specimens, tilt-series, particle lists.", no_args_is_help=True
+)
+app.add_typer(import_app, name="import")
 
 RunFile = Annotated[Path, typer.Argument(help="Run file (YAML).", show_default=False)]
 Folder = Annotated[Path, typer.Argument(help="Folder of a data set.", show_default=False)]
@@ -169,21 +173,199 @@ def validate(config: RunFile) -> None:
 
 @app.command()
 @explained
+def reconstruct(
+    source: Annotated[
+        Path, typer.Argument(help="Data set, stack, .mdoc, .star, .tomostar, or a folder with one.")
+    ],
+    to: Annotated[
+        Path | None, typer.Option(help="File to write, .mrc or .zarr (not for a data set).")
+    ] = None,
+    modality: Annotated[
+        list[str] | None, typer.Option(help="Of a data set; may be repeated.", show_default="faket")
+    ] = None,
+    filter_: Annotated[str, typer.Option("--filter", help="ramp, crowther, hann, exact or shrec.")] = "hann",
+    binning: Annotated[int, typer.Option(help="Pixels per voxel along each axis.")] = 1,
+    every: Annotated[int, typer.Option(help="Take every n-th tilt, counted from 0°.")] = 1,
+    thickness_a: Annotated[
+        float | None, typer.Option("--thickness-A", help="Of the tomogram, in Å.", show_default="specimen")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    align: Annotated[
+        bool, typer.Option(help="Align first, by the .xf beside the stack or as the project says.")
+    ] = False,
+    angles: Annotated[Path | None, typer.Option(help="Angle file or .mdoc, if not beside the stack.")] = None,
+    sign: Annotated[str, typer.Option(help="Of angle files: imod, or warp for the opposite.")] = "imod",
+    transforms: Annotated[Path | None, typer.Option(help=".xf file, if not beside the stack.")] = None,
+    pixel_size_a: Annotated[
+        float | None, typer.Option("--pixel-size-A", help="In place of the header's.")
+    ] = None,
+    tomogram: Annotated[str | None, typer.Option(help="Which one of a RELION table.")] = None,
+    threads: Annotated[int, typer.Option(help="For a stack; a data set uses its workers.")] = 1,
+) -> None:
+    """Reconstruct tomograms by weighted back-projection.
+
+    Examples: `faket-dask reconstruct demo-dataset --modality faket --binning 2`
+
+    `faket-dask reconstruct TS_01.st --align --thickness-A 2000 --to TS_01.mrc`
+    """
+    from faket_dask.config import parse_reconstruction
+    from faket_dask.dataset.layout import Layout
+    from faket_dask.dataset.reconstruct import reconstruct_dataset, reconstruct_series
+    from faket_dask.formats.tilt_series import open_tilt_series
+    from faket_dask.progress import ProgressDisplay
+
+    section = parse_reconstruction(
+        filter=filter_,
+        binning=binning,
+        every=every,
+        thickness_A=thickness_a,
+        device=device,
+        of=modality or ["faket"],
+    )
+    if Layout(source).plan.exists():
+        with ProgressDisplay(err) as display:
+            dataset = reconstruct_dataset(source, section, watch=display)
+        if dataset.failures:
+            for failure in dataset.failures:
+                say(f"  {failure.unit}: {failure.cause}", err=True)
+            raise typer.Exit(FAILED)
+        say(f"tomograms of {len(dataset.series)} series in {dataset.folder}")
+        return
+    series = open_tilt_series(
+        source,
+        tilt_angles=angles,
+        transforms=transforms,
+        pixel_size_A=pixel_size_a,
+        tomogram=tomogram,
+        sign=sign,
+    )
+    target = to if to is not None else Path(f"{source.resolve().name.split('.')[0]}_rec.mrc")
+    reconstruct_series(series.aligned() if align else series, target, section, threads)
+    say(str(target))
+
+
+@app.command()
+@explained
 def export(
     folder: Folder,
-    to: Annotated[Path, typer.Option(help="Folder to write to.", show_default="DATASET/export")] = Path(),
+    to: Annotated[
+        str,
+        typer.Option(help="Formats: mrc, imod, shrec, relion5, copick, warp, portal; several with commas."),
+    ] = "mrc",
+    target: Annotated[
+        Path | None, typer.Option("--folder", help="Where to write.", show_default="DATASET/export")
+    ] = None,
     modality: Annotated[list[str], typer.Option(help="Stacks to export; may be repeated.")] = ["faket"],  # noqa: B006
 ) -> None:
-    """Write tilt-series as MRC stacks with `.rawtlt` angle files, labels as MRC volumes, particles as tables.
+    """Write tilt-series, tomograms, labels and particles in the formats of other programs.
 
-    Example: `faket-dask export demo-dataset --to demo-mrc`
+    Example: `faket-dask export demo-dataset --to mrc,relion5,copick --modality faket`
     """
-    from faket_dask.dataset.export import export_mrc
+    from faket_dask.dataset.export import export as write
     from faket_dask.dataset.handle import open_dataset
 
-    target = folder / "export" if to == Path() else to
-    for path in export_mrc(open_dataset(folder), target, modality):
+    formats = [name.strip() for name in to.split(",") if name.strip()]
+    for path in write(open_dataset(folder), formats, target or folder / "export", modality):
         say(str(path))
+
+
+@app.command()
+@explained
+def compare(
+    first: Annotated[
+        Path, typer.Argument(help="Stack, project, or series/NAME.zarr/MODALITY of a data set.")
+    ],
+    second: Annotated[Path, typer.Argument(help="The same of the other series.")],
+    csv: Annotated[Path | None, typer.Option(help="Also write a table with a row for each tilt.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Also draw it, as .png, .svg or .pdf.")] = None,
+) -> None:
+    """Compare two tilt-series, each scaled to [0, 1]: errors, similarity, spectra.
+
+    Example: `faket-dask compare a/series/x__y.zarr/faket recorded.mrc --csv distances.csv`
+    """
+    from faket_dask.dataset.compare import compare as measure
+    from faket_dask.dataset.compare import open_for_comparison
+    from faket_dask.dataset.comparison_figure import draw_comparison
+
+    comparison = measure(open_for_comparison(first), open_for_comparison(second))
+    table = Table("distance", "mean", "10 %", "90 %")
+    for name, summary in comparison.summaries().items():
+        table.add_row(name, *(f"{value:.4g}" for value in (summary.mean, summary.p10, summary.p90)))
+    out.print(table)
+    say(f"distance of the mean log spectra: {comparison.mean_log_spectrum:.4g}")
+    if csv is not None:
+        comparison.write_csv(csv)
+    if figure is not None:
+        draw_comparison(comparison, figure)
+
+
+@import_app.command(name="specimen")
+@explained
+def import_specimen(
+    model: Annotated[Path, typer.Argument(help="SHREC folder model_N.")],
+    to: Annotated[Path, typer.Option(help="Folder to write to.")],
+    voxel_size_a: Annotated[
+        float | None, typer.Option("--voxel-size-A", help="In place of the header's.")
+    ] = None,
+) -> None:
+    """Turn a SHREC model into density, labels and particle table, and print what to write into a run file.
+
+    Example: `faket-dask import specimen model_0 --to specimens/shrec-0`
+    """
+    from faket_dask.dataset.importing import import_specimen as bring
+
+    say("specimen:\n  kind: volume\n  volumes:")
+    for number, path in enumerate(bring(model, to, voxel_size_a)):
+        say(f"  {' ' if number else '-'} {path.stem}: {path.resolve()}")
+
+
+@import_app.command(name="series")
+@explained
+def import_series(
+    source: Annotated[Path, typer.Argument(help="Stack, .mdoc, .star, .tomostar, or a folder with one.")],
+    to: Annotated[Path, typer.Option(help="File to write, .mrc.")],
+    align: Annotated[
+        bool, typer.Option(help="Align, by the .xf beside the stack or as the project says.")
+    ] = False,
+    sign: Annotated[str, typer.Option(help="Of angle files: imod, or warp for the opposite.")] = "imod",
+    pixel_size_a: Annotated[
+        float | None, typer.Option("--pixel-size-A", help="In place of the header's.")
+    ] = None,
+    tomogram: Annotated[str | None, typer.Option(help="Which one of a RELION table.")] = None,
+) -> None:
+    """Write a recorded tilt-series as one stack, sorted by angle, with `.rawtlt` and `.mdoc`.
+
+    Example: `faket-dask import series relion-project --tomogram TS_01 --align --to TS_01.mrc`
+    """
+    from faket_dask.dataset.importing import import_series as bring
+    from faket_dask.formats.tilt_series import open_tilt_series
+
+    series = open_tilt_series(source, pixel_size_A=pixel_size_a, tomogram=tomogram, sign=sign)
+    for path in bring(series.aligned() if align else series, to):
+        say(str(path))
+
+
+@import_app.command(name="particles")
+@explained
+def import_particles(
+    source: Annotated[
+        Path, typer.Argument(help="particle_locations.txt, .ndjson, particles.star or copick.json.")
+    ],
+    to: Annotated[Path, typer.Option(help="Table to write, .csv.")],
+    name: Annotated[str | None, typer.Option(help="Which tomogram or run; the class of an .ndjson.")] = None,
+    voxel_size_a: Annotated[
+        float | None, typer.Option("--voxel-size-A", help="For lists that count in voxels.")
+    ] = None,
+) -> None:
+    """Turn a particle list of one tomogram into a table for a run file.
+
+    Example: `faket-dask import particles copick.json --name run_0 --to particles.csv`
+    """
+    from faket_dask.dataset.importing import import_particles as bring
+
+    table = bring(source, name=name, voxel_size_A=voxel_size_a)
+    table.write_csv(to)
+    say(f"{len(table)} particles: {to}")
 
 
 @app.command()

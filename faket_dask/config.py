@@ -32,6 +32,10 @@ from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.recipe import Fiducials, Recipe, Sheets, Species, Vesicles
 
 Modality = Literal["noisy", "content", "baseline", "spectral", "faket", "benchmark"]
+FilterKind = Literal["ramp", "crowther", "hann", "exact", "shrec"]
+
+SMALLEST_FILTERED = 8
+"""Pixels along either side of a tilt, once binned, below which filtering means nothing."""
 
 
 def _resolve(path: Path, info: ValidationInfo) -> Path:
@@ -296,9 +300,25 @@ class TiltSeriesReference(Section):
 
     kind: Literal["tilt_series"] = "tilt_series"
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")
-    stack: Path
+    stack: Path = Field(
+        description="stack, .mdoc, RELION-5 .star, Warp .tomostar, or a folder with one tilt-series"
+    )
     tilt_angles: Path | tuple[float, ...] | None = Field(
-        default=None, description="a .tlt or .rawtlt file or a list; default: the file beside the stack"
+        default=None,
+        description="a .tlt, .rawtlt or .mdoc file, or a list with this project's sign; default: the file "
+        "beside the stack",
+    )
+    angle_sign: Literal["imod", "warp"] = Field(
+        default="imod", description="of angle files: IMOD's and SerialEM's, or Warp's, which is the opposite"
+    )
+    tomogram: str | None = Field(default=None, description="which one of a RELION table")
+    align: bool | Path = Field(
+        default=False,
+        description="align first: by an .xf file, or true for the one beside the stack or the project's own",
+    )
+    mask: Literal["artefacts", "none"] = Field(
+        default="artefacts",
+        description="leave beads, dead pixels and what lies beyond the detector out of statistics and scaling",
     )
     clean: Path | None = None
     pixel_size_A: float | None = Field(default=None, gt=0, description="overrides the header")
@@ -310,7 +330,7 @@ class TiltSeriesReference(Section):
         lambda path, info: None if path is None else _resolve(path, info)
     )
 
-    @field_validator("tilt_angles")
+    @field_validator("tilt_angles", "align")
     @classmethod
     def _resolve_angles(cls, value: Any, info: ValidationInfo) -> Any:
         return _resolve(value, info) if isinstance(value, Path) else value
@@ -466,6 +486,22 @@ class StyleSection(Section):
         return str(_resolve(Path(value), info)) if "/" in value else value
 
 
+class ReconstructionSection(Section):
+    """Tomograms of the series, by weighted back-projection."""
+
+    of: tuple[Literal["noiseless"] | Modality, ...] = Field(
+        default=(), description="modalities that are reconstructed; each must be among those kept"
+    )
+    filter: FilterKind = Field(
+        default="hann",
+        description="ramp, crowther (level where tilts part), hann (window), exact (weighting), shrec",
+    )
+    binning: int = Field(default=1, ge=1, description="of the tilts, before they are filtered")
+    every: int = Field(default=1, ge=1, description="every n-th tilt, counted from 0°")
+    thickness_A: float | None = Field(default=None, gt=0, description="default: the specimen's")
+    device: Literal["cpu", "cuda"] = "cpu"
+
+
 class OutputsSection(Section):
     """What is kept. The noiseless projections, the density and its labels always are."""
 
@@ -497,6 +533,7 @@ class RunConfig(Section):
     pairing: Literal["cyclic", "random", "all"] = "cyclic"
     noise: NoiseSection = NoiseSection()
     style: StyleSection = StyleSection()
+    reconstruction: ReconstructionSection = ReconstructionSection()
     outputs: OutputsSection = OutputsSection()
     cluster: ClusterSection = ClusterSection()
 
@@ -529,6 +566,20 @@ class RunConfig(Section):
     def _specimen_is_possible(self) -> RunConfig:
         if isinstance(self.specimen, BuiltSpecimen):
             self.specimen.recipe(self.built_shape(self.specimen), self.acquisition.pixel_size_A)
+        return self
+
+    @model_validator(mode="after")
+    def _reconstructions_are_possible(self) -> RunConfig:
+        section = self.reconstruction
+        for name in section.of:
+            if name != "noiseless" and name not in self.outputs.modalities:
+                raise ValueError(f"reconstruction.of: {name!r} is not kept; add it to outputs.modalities")
+        smallest = min(self.acquisition.detector_px) // section.binning
+        if section.of and smallest < SMALLEST_FILTERED:
+            raise ValueError(
+                f"reconstruction.binning: {section.binning} leaves {smallest} of the detector's pixels; "
+                f"at least {SMALLEST_FILTERED} are needed"
+            )
         return self
 
     @model_validator(mode="after")
@@ -587,6 +638,20 @@ def parse(document: Any, base: Path) -> RunConfig:
         mistakes = {_where(item): item for item in reversed(error.errors())}
         lines = [_explain(where, item) for where, item in reversed(mistakes.items())]
         raise InputError("\n".join(lines)) from None
+
+
+def parse_reconstruction(**values: Any) -> ReconstructionSection:
+    """Check the settings of tomograms alone, as the command line gives them.
+
+    Raises
+    ------
+    InputError
+        Naming every mistake, one line each.
+    """
+    try:
+        return ReconstructionSection.model_validate(values)
+    except ValidationError as error:
+        raise InputError("\n".join(_explain(_where(item), item) for item in error.errors())) from None
 
 
 def load(path: str | Path) -> RunConfig:

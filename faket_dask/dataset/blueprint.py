@@ -93,7 +93,7 @@ class Blueprint:
     @cached_property
     def essence(self) -> dict[str, Any]:
         """All that a result depends on, as plain data: no paths, no cluster, not what is kept or how many."""
-        document = self.config.model_dump(mode="json", exclude={"cluster", "outputs"})
+        document = self.config.model_dump(mode="json", exclude={"cluster", "outputs", "reconstruction"})
         document["dataset"].pop("folder")
         specimen = document["specimen"]
         if specimen["kind"] == "built":
@@ -104,7 +104,7 @@ class Blueprint:
         else:
             specimen.pop("volumes")
         for reference in document["references"]:
-            for path in ("stack", "clean", "tilt_angles"):
+            for path in ("stack", "clean", "tilt_angles", "align"):
                 reference.pop(path, None)
         document["style"].pop("memory_per_task_GiB")  # `tile`, settled from it, stands for it
         document["style"].pop("weights")
@@ -118,6 +118,16 @@ class Blueprint:
         """Hexadecimal digest of everything that a result depends on."""
         text = json.dumps(self.essence, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def fingerprint_of(self, stage: str) -> str:
+        """Digest of what the results of one stage depend on.
+
+        Nothing but tomograms depends on how tomograms are made: other settings remake them and nothing else.
+        """
+        if stage not in ("filter", "reconstruct"):
+            return self.fingerprint
+        settings = self.config.reconstruction.model_dump_json(exclude={"of"})
+        return f"{self.fingerprint}/{settings}"
 
     # Geometry
 
@@ -264,15 +274,20 @@ class Blueprint:
         return cls(config, Inputs.from_json(json.loads(layout.plan.read_text())["inputs"]))
 
 
-@lru_cache(maxsize=4)
 def cached_blueprint(root: str, fingerprint: str) -> Blueprint:
-    """The blueprint of a data set, read once per worker process.
+    """The blueprint of a data set, read once per worker process, and again when the data set is extended.
 
     Raises
     ------
     InputError
         When the folder's blueprint is not the one that the task was made for.
     """
+    written = Layout(Path(root)).config.stat().st_mtime_ns
+    return _blueprint(root, fingerprint, written)
+
+
+@lru_cache(maxsize=4)
+def _blueprint(root: str, fingerprint: str, written: int) -> Blueprint:
     blueprint = Blueprint.read(Path(root))
     if blueprint.fingerprint != fingerprint:
         raise InputError(

@@ -18,6 +18,7 @@ import numpy as np
 
 from faket_dask._version import __version__
 from faket_dask.dataset.blueprint import replace_text
+from faket_dask.kernels.backprojection import back_project
 from faket_dask.kernels.microscope import Optics
 from faket_dask.kernels.noise import add_noise
 from faket_dask.kernels.projection import project
@@ -34,6 +35,7 @@ class Calibration:
 
     build_s_per_voxel: float
     project_s_per_voxel: float
+    back_project_s_per_voxel: float
     image_s_per_pixel: float
     levels_s_per_pixel: float
     targets_s_per_pixel: float
@@ -80,6 +82,7 @@ def measure(threads: int) -> Calibration:
     image = rng.random((size, size), dtype=np.float32)
     block = rng.random((64, 32, size), dtype=np.float32)
     angles = np.linspace(-60, 60, 7)
+    rows = rng.random((7, 64, size), dtype=np.float32)
     optics = Optics()
     prepare_process(threads)
     network = VGG19(seed=0)
@@ -87,6 +90,7 @@ def measure(threads: int) -> Calibration:
     targets = gram_targets(network, image, settings.style_layers)
     seconds = {
         "project": _fastest(lambda: project(block, angles)) / (block.size * angles.size),
+        "back_project": _fastest(lambda: back_project(rows, angles, 64)) / (64 * rows.size),
         "image": _fastest(
             lambda: image_tilt(image, 10.0, optics, 0.0, 3.0, 2.0, 0.0, np.random.default_rng(0))
         )
@@ -101,6 +105,7 @@ def measure(threads: int) -> Calibration:
         # Rendering is dominated by passes over the block: as many as a noise draw and a few copies.
         build_s_per_voxel=_fastest(lambda: rng.standard_normal(block.shape, np.float32)) * 4 / block.size,
         project_s_per_voxel=seconds["project"],
+        back_project_s_per_voxel=seconds["back_project"],
         image_s_per_pixel=seconds["image"],
         levels_s_per_pixel=seconds["levels"],
         targets_s_per_pixel=seconds["targets"],

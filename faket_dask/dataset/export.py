@@ -1,68 +1,60 @@
-"""A data set as the files that other programs read: MRC stacks and volumes, angle files, particle tables."""
+"""Exporting a data set, once it is seen that all that is asked for is there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from faket_dask.dataset.field_of_view import columns_in_view, particles_in_view
+from faket_dask.dataset.exporters import EXPORTERS
+from faket_dask.dataset.exporters.source import Source
 from faket_dask.dataset.handle import Dataset
 from faket_dask.dataset.ledger import Ledger
-from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.plan import Plan
 from faket_dask.dataset.presence import lack
-from faket_dask.dataset.stores import open_array, read_tilt
+from faket_dask.dataset.tomograms import OF_SPECIMEN, tomograms_of
 from faket_dask.errors import InputError
-from faket_dask.formats.imod import write_angles
-from faket_dask.formats.mrc import write_stack, write_volume
-from faket_dask.specimen.particles import read_particles
-
-VOLUMES = ("density", "class_mask", "instance_mask")
-
-_STAGES = {"noiseless": "project", "benchmark": "image"}
-"""Stages that make what belongs to the specimen; all other stacks belong to the series."""
 
 
-def export_mrc(dataset: Dataset, target: Path, modalities: Sequence[str] = ("faket",)) -> Iterator[Path]:
-    """Write a data set's tilt-series, volumes and particles as files, one after the other.
-
-    Every series gives, for each modality, the stack ``<series>_<modality>.mrc`` (float32, pixel size in the
-    header) and its tilt angles ``<series>_<modality>.rawtlt``. Every specimen gives its ``density``,
-    ``class_mask`` and ``instance_mask`` as ``<specimen>_<name>.mrc``, cut to the field of view, and
-    ``<specimen>_particles.csv``.
+def export(
+    dataset: Dataset, formats: Sequence[str], target: Path, modalities: Sequence[str] = ("faket",)
+) -> Iterator[Path]:
+    """Write a data set's tilt-series, tomograms, labels and particles in other programs' formats.
 
     Parameters
     ----------
     dataset
         Data set whose series are complete, as far as they are asked for.
+    formats
+        Names of `EXPORTERS`: ``"mrc"``, ``"imod"``, ``"shrec"``, ``"relion5"``, ``"copick"``, ``"warp"``, ``"portal"``.
     target
-        Folder to write to; made where it does not exist. Files of the same names are replaced.
+        Folder to write to; made where it does not exist. Each format gets a folder of its name. Files of the same
+        names are replaced.
     modalities
-        Of the stacks: ``"noiseless"`` and what the data set keeps.
+        Of the tilt-series: ``"noiseless"`` and what the data set keeps.
 
     Yields
     ------
     path
-        Of each file, when it is written.
+        Of what is written, as soon as it is.
 
     Raises
     ------
     InputError
-        Before anything is written: when a modality is unknown or was not kept, or units of work that make
-        what is asked for are not done.
+        Before anything is written: when a format or modality is unknown or was not kept, or units of work that
+        make what is asked for are not done. Then, by a format that cannot hold what the data set has.
 
     Notes
     -----
-    Specimens are wider than the field of view, the exported volumes are not. The particle table holds the
-    labelled particles with their centre inside the exported volume, in Å from the centre of its corner
-    voxel: divided by the voxel size, ``x_A``, ``y_A`` and ``z_A`` are indices into ``(z, y, x)``. Instance
-    numbers are those of the mask; a particle that reaches in from outside is in the mask but not in the table.
+    Specimens are wider than the field of view, exported volumes are not. Particle lists hold the labelled
+    particles centred inside the exported volume, in its frame. Instance numbers are those of the mask; a particle
+    that reaches in from outside is in the mask but not in the list.
     """
-    wanted = list(dict.fromkeys(modalities))
+    wanted = tuple(dict.fromkeys(modalities))
+    unknown = [name for name in formats if name not in EXPORTERS]
+    if unknown:
+        raise InputError(f"there is no format {unknown[0]!r}; there are {', '.join(EXPORTERS)}")
     _check(dataset, wanted)
-    return _write(dataset, target, wanted)
+    return _write(Source(dataset, wanted), list(dict.fromkeys(formats)), target)
 
 
 def _check(dataset: Dataset, modalities: Sequence[str]) -> None:
@@ -76,11 +68,14 @@ def _check(dataset: Dataset, modalities: Sequence[str]) -> None:
             )
     ledger = Ledger.read(Plan(blueprint))
     needed = [(stage, specimen) for specimen in blueprint.specimens for stage in ("place", "build")]
-    needed += [
-        (_STAGES.get(name, "style"), series.specimen if name in _STAGES else series.name)
-        for name in modalities
-        for series in blueprint.series
-    ]
+    for series in blueprint.series:
+        for name in modalities:
+            needed.append(
+                (OF_SPECIMEN.get(name, "style"), series.specimen if name in OF_SPECIMEN else series.name)
+            )
+        for tomogram in tomograms_of(blueprint, series):
+            if tomogram.modality in modalities:
+                needed.append(("reconstruct", tomogram.item))
     missing = [reason for key in dict.fromkeys(needed) if (reason := lack(ledger, *key))]
     if missing:
         raise InputError(
@@ -90,37 +85,8 @@ def _check(dataset: Dataset, modalities: Sequence[str]) -> None:
         )
 
 
-def _write(dataset: Dataset, target: Path, modalities: Sequence[str]) -> Iterator[Path]:
-    target.mkdir(parents=True, exist_ok=True)
-    for series in dataset.blueprint.series:
-        for modality in modalities:
-            yield from _write_stack(dataset, series, modality, target)
-    for specimen in dict.fromkeys(series.specimen for series in dataset.blueprint.series):
-        yield from _write_specimen(dataset, specimen, target)
-
-
-def _write_stack(dataset: Dataset, series: Series, modality: str, target: Path) -> Iterator[Path]:
-    blueprint = dataset.blueprint
-    layout = blueprint.layout
-    store = layout.specimen(series.specimen) if modality in _STAGES else layout.series(series.name)
-    stack = target / f"{series.name}_{modality}.mrc"
-    tilts = (read_tilt(store, modality, tilt) for tilt in range(blueprint.stack_shape[0]))
-    write_stack(stack, tilts, blueprint.stack_shape, blueprint.pixel_size_A)
-    yield stack
-    angles = stack.with_suffix(".rawtlt")
-    write_angles(angles, blueprint.tilt_angles)
-    yield angles
-
-
-def _write_specimen(dataset: Dataset, specimen: str, target: Path) -> Iterator[Path]:
-    blueprint = dataset.blueprint
-    columns = columns_in_view(blueprint, specimen)
-    for name in VOLUMES:
-        path = target / f"{specimen}_{name}.mrc"
-        whole = open_array(blueprint.layout.volume(specimen), name, "r")
-        write_volume(path, np.asarray(whole[:, :, columns]), blueprint.pixel_size_A)
-        yield path
-    table = target / f"{specimen}_particles.csv"
-    particles = read_particles(blueprint.layout.particles(specimen))
-    particles_in_view(blueprint, specimen, particles).write_csv(table)
-    yield table
+def _write(source: Source, formats: Sequence[str], target: Path) -> Iterator[Path]:
+    for name in formats:
+        folder = target / name
+        folder.mkdir(parents=True, exist_ok=True)
+        yield from EXPORTERS[name](source, folder)

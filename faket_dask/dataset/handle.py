@@ -10,6 +10,7 @@ import xarray as xr
 from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.events import UnitFailed
 from faket_dask.dataset.layout import Layout
+from faket_dask.dataset.tomograms import OF_SPECIMEN, Tomogram
 from faket_dask.errors import InputError
 from faket_dask.specimen.particles import ParticleTable, read_particles
 
@@ -33,6 +34,25 @@ class Dataset:
     def open(self, series: str) -> xr.Dataset:
         """One series with its specimen and labels, as `open_series` gives it."""
         return open_series(self.blueprint.layout.series(series))
+
+    def tomogram(self, series: str, modality: str = "faket") -> xr.DataArray:
+        """The tomogram of one modality of a series, lazily: ``(z, y, x)`` float32, dense dark.
+
+        Its coordinates, in Å, are those of the labels and of the particle table.
+
+        Raises
+        ------
+        InputError
+            When there is none: add the modality to `reconstruction.of` and run again.
+        """
+        pair = self.blueprint.series_by_name[series]
+        owner = pair.specimen if modality in OF_SPECIMEN else series
+        group = Tomogram(self.blueprint, owner, modality).group
+        if not (group / modality / "zarr.json").exists():
+            raise InputError(
+                f"{self.folder} has no tomogram of {modality} of {series}; make it with `faket-dask reconstruct`"
+            )
+        return xr.open_zarr(group, consolidated=False)[modality]
 
     def particles(self, series: str) -> ParticleTable:
         """What lies in a series' specimen: classes, centres in Å, rotations, instance numbers."""

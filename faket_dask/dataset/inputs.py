@@ -17,11 +17,12 @@ import numpy as np
 from faket_dask import weights
 from faket_dask.config import BuiltSpecimen, ExistingVolume, RunConfig, StyleSection, TiltSeriesReference
 from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint, ExistingSpecimen, Inputs, Recording
+from faket_dask.dataset.recordings import open_counterpart, open_reference
 from faket_dask.dataset.specimens import open_volume
 from faket_dask.dataset.splits import split_series
 from faket_dask.errors import InputError
-from faket_dask.formats.imod import read_angles
-from faket_dask.formats.mrc import MrcStack, open_stack
+from faket_dask.formats.mrc import open_stack
+from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.geometry import TiltGeometry
 from faket_dask.specimen import existing
 from faket_dask.specimen.phantoms import PHANTOMS
@@ -91,15 +92,14 @@ def resolve(config: RunConfig) -> Blueprint:
             with problems.at(f"specimen.volumes.{number}"):
                 specimens.append(look_at_volume(volume, config))
     checksum = ""
-    if "faket" in config.outputs.modalities:
-        with problems.at("style"):
-            _check_settings(config.style)
-        with problems.at("style.weights"):
-            checksum = weights.verify(config.style.weights, config.style.random_seed)
     with problems.at("style"):
+        _check_settings(config.style)
         shapes = [(found.shape[1], found.shape[2]) for found in recordings.values()]
         settled = settle_tile(config.style, config.acquisition.detector_px, shapes)
         config = config.model_copy(update={"style": settled})
+    if "faket" in config.outputs.modalities:
+        with problems.at("style.weights"):
+            checksum = weights.verify(config.style.weights, config.style.random_seed)
     problems.report()
     blueprint = Blueprint(config, Inputs(recordings, tuple(specimens), tuple(structures), checksum))
     split_series(blueprint, config.outputs.splits)
@@ -139,120 +139,100 @@ def look_at(reference: TiltSeriesReference, config: RunConfig) -> Recording:
         For files that cannot be read, angles that do not fit, tilts that are constant, hold NaN or are too
         small, and pixel sizes that are missing or disagree with the acquisition's; one line each.
     """
-    stack = open_stack(reference.stack, pixel_size_A=reference.pixel_size_A)
     problems = Problems()
+    series = None
     with problems.at():
-        _check_size(stack, reference, config)
-    angles = np.empty(0)
+        series = open_reference(reference)
+    if series is None and (series := _images_alone(reference)) is None:
+        problems.report()
+    assert series is not None
     with problems.at():
-        angles = reference_angles(reference, stack.shape[0])
-        TiltGeometry(angles, pixel_size_A=stack.pixel_size_A)
+        _check_size(series, reference, config)
     with problems.at():
-        _check_order(config, stack.shape[0], str(reference.stack))
+        _check_order(config, series.shape[0], str(reference.stack))
     with problems.at():
-        _check_pixel_size(stack, reference, config)
+        _check_pixel_size(series, reference, config)
     with problems.at():
-        _check_tilts(stack)
+        _check_tilts(series)
     clean_checksum = None
     if reference.clean is not None:
         with problems.at():
-            clean = open_stack(reference.clean, pixel_size_A=reference.pixel_size_A)
-            _check_counterpart(clean, stack)
+            clean = open_counterpart(reference, series)
+            _check_counterpart(clean, series)
             _check_tilts(clean)
             clean_checksum = clean.checksum()
     problems.report()
-    return Recording(
-        stack.shape, tuple(float(a) for a in angles), stack.pixel_size_A, stack.checksum(), clean_checksum
-    )
+    angles = tuple(float(angle) for angle in series.geometry.tilt_angles)
+    return Recording(series.shape, angles, series.pixel_size_A, series.checksum(), clean_checksum)
 
 
-def _check_size(stack: MrcStack, reference: TiltSeriesReference, config: RunConfig) -> None:
+def _images_alone(reference: TiltSeriesReference) -> TiltSeries | None:
+    """The images of a stack whose angles or alignment cannot be used: what is wrong with them is said, too."""
+    try:
+        stack = open_stack(reference.stack, pixel_size_A=reference.pixel_size_A)
+    except InputError:
+        return None
+    tilts = stack.shape[0]
+    geometry = TiltGeometry(np.linspace(-90, 90, tilts), stack.pixel_size_A)
+    return TiltSeries(geometry, tuple((stack, section) for section in range(tilts)))
+
+
+def _check_size(series: TiltSeries, reference: TiltSeriesReference, config: RunConfig) -> None:
     """Refuse tilts that the network cannot see, as they are or as small as their style is taken."""
-    found = stack.shape[1:]
-    factor = stack.pixel_size_A / config.acquisition.pixel_size_A if reference.resample else 1.0
+    found = series.shape[1:]
+    factor = series.pixel_size_A / config.acquisition.pixel_size_A if reference.resample else 1.0
     if config.style.reference_size == "shrink":
         factor *= min(1.0, max(config.acquisition.detector_px) / (factor * max(found)))
     seen = tuple(round(size * min(1.0, factor)) for size in found)
     if min(seen) < SMALLEST_TILT:
         made = "" if seen == found else f", which are made {seen[0]} x {seen[1]}"
         raise InputError(
-            f"{stack.path} has tilts of {found[0]} x {found[1]} pixels{made}; style needs at least "
+            f"{reference.stack} has tilts of {found[0]} x {found[1]} pixels{made}; style needs at least "
             f"{SMALLEST_TILT} x {SMALLEST_TILT}"
         )
 
 
-def _check_pixel_size(stack: MrcStack, reference: TiltSeriesReference, config: RunConfig) -> None:
+def _check_pixel_size(series: TiltSeries, reference: TiltSeriesReference, config: RunConfig) -> None:
     wanted = config.acquisition.pixel_size_A
-    if abs(stack.pixel_size_A / wanted - 1) > PIXEL_SIZE_TOLERANCE and not reference.resample:
+    if abs(series.pixel_size_A / wanted - 1) > PIXEL_SIZE_TOLERANCE and not reference.resample:
         raise InputError(
-            f"{stack.path} has {stack.pixel_size_A:g} Å pixels, the acquisition {wanted:g} Å; "
+            f"{reference.stack} has {series.pixel_size_A:g} Å pixels, the acquisition {wanted:g} Å; "
             "write `resample: true` to bring the reference to the acquisition's pixel size, or correct "
             "`pixel_size_A`"
         )
 
 
-def _check_counterpart(clean: MrcStack, noisy: MrcStack) -> None:
-    if clean.shape != noisy.shape:
+def _check_counterpart(clean: TiltSeries, noisy: TiltSeries) -> None:
+    ours, theirs = clean.images[0][0], noisy.images[0][0]
+    if abs(ours.pixel_size_A / theirs.pixel_size_A - 1) > PIXEL_SIZE_TOLERANCE:
         raise InputError(
-            f"{clean.path} has the shape {clean.shape}, its noisy counterpart {noisy.path} {noisy.shape}; "
-            "they must agree"
-        )
-    if abs(clean.pixel_size_A / noisy.pixel_size_A - 1) > PIXEL_SIZE_TOLERANCE:
-        raise InputError(
-            f"{clean.path} has {clean.pixel_size_A:g} Å pixels, its noisy counterpart {noisy.path} "
-            f"{noisy.pixel_size_A:g} Å; give the one `pixel_size_A` that both have"
+            f"{ours.path} has {ours.pixel_size_A:g} Å pixels, its noisy counterpart {theirs.path} "
+            f"{theirs.pixel_size_A:g} Å; give the one `pixel_size_A` that both have"
         )
 
 
-def reference_angles(reference: TiltSeriesReference, tilts: int) -> np.ndarray:
-    """Tilt angles, (tilt,) degrees, of a recorded reference: listed, from a file, or from beside the stack."""
-    given = reference.tilt_angles
-    if isinstance(given, tuple):
-        angles, source = np.asarray(given, dtype=np.float64), "tilt_angles"
-    else:
-        if given is None:
-            given = angles_beside(reference.stack)
-        angles, source = read_angles(given), str(given)
-    if angles.size != tilts:
-        raise InputError(f"{source} has {angles.size} angles, {reference.stack} has {tilts} tilts")
-    return angles
-
-
-def angles_beside(stack: Path) -> Path:
-    """The angle file of a stack: its name, or the part before the first dot, with `.tlt` or `.rawtlt`."""
-    candidates = [
-        stack.with_name(stem + suffix)
-        for stem in dict.fromkeys((stack.stem, stack.name.split(".")[0]))
-        for suffix in (".tlt", ".rawtlt")
-    ]
-    for candidate in candidates:
-        if candidate.exists():
-            return candidate
-    raise InputError(
-        f"no tilt angles for {stack}: write `tilt_angles` (a list or a file), or put "
-        f"{candidates[0].name} beside it"
-    )
-
-
-def _check_tilts(stack: MrcStack) -> None:
-    broken, constant = [], []
-    for index in range(stack.shape[0]):
-        tilt = stack.tilt(index)
+def _check_tilts(series: TiltSeries) -> None:
+    """Refuse tilts that nothing can be made of, named as their files count them."""
+    broken: dict[Path, list[int]] = {}
+    constant: dict[Path, list[int]] = {}
+    for stack, section in sorted(series.images, key=lambda image: (image[0].path, image[1])):
+        tilt = stack.tilt(section)
         if not np.isfinite(tilt).all():
-            broken.append(str(index))
+            broken.setdefault(stack.path, []).append(section)
         elif tilt.min() == tilt.max():
-            constant.append(str(index))
+            constant.setdefault(stack.path, []).append(section)
     problems = Problems()
-    with problems.at():
-        if broken:
+    for path, sections in broken.items():
+        with problems.at():
             raise InputError(
-                f"{stack.path}: NaN or infinite values in tilt {', '.join(broken)}; repair or leave out "
+                f"{path}: NaN or infinite values in tilt {', '.join(map(str, sections))}; repair or leave out "
                 "(counted from 0)"
             )
-    with problems.at():
-        if constant:
+    for path, sections in constant.items():
+        with problems.at():
             raise InputError(
-                f"{stack.path}: all pixels are equal in tilt {', '.join(constant)}; leave out (counted from 0)"
+                f"{path}: all pixels are equal in tilt {', '.join(map(str, sections))}; leave out "
+                "(counted from 0)"
             )
     problems.report()
 

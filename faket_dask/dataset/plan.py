@@ -12,6 +12,7 @@ from faket_dask.config import RunConfig
 from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint
 from faket_dask.dataset.calibration import Calibration, calibration
 from faket_dask.dataset.inputs import resolve
+from faket_dask.dataset.tomograms import SLAB_LAYERS, tomograms_of
 from faket_dask.dataset.units import STAGES
 from faket_dask.dataset.units.realism import measured_modalities, realism_item
 from faket_dask.dataset.units.series import SYNTHESISED
@@ -122,6 +123,8 @@ def _batches(blueprint: Blueprint) -> list[Batch]:
             compared = [measured[name] for name in parts]
             for modality in measured_modalities(blueprint):
                 add("realism", realism_item(series.name, modality), *made, *compared)
+        for tomogram in tomograms_of(blueprint, series):
+            add("reconstruct", tomogram.item, add("filter", tomogram.item, tomogram.source))
     return list(batches.values())
 
 
@@ -146,6 +149,10 @@ class _Costs:
         )
         base = INTERPRETER_BYTES
         kept = sum(name in blueprint.config.outputs.modalities for name in (*SYNTHESISED, "faket"))
+        made = tomograms_of(blueprint, blueprint.series[0])
+        filtered_tilts, filtered_rows, filtered_columns = made[0].filtered_shape if made else (0, 0, 0)
+        filtered_pixels = filtered_rows * filtered_columns
+        layers = made[0].shape[0] if made else 0
         match stage:
             case "place":
                 return 1.0, base, 0
@@ -187,6 +194,15 @@ class _Costs:
                     base + targets_bytes(halves, None, GRAM_LAYERS) + 64 * max(tilt_pixels, reference_pixels)
                 )
                 return 2 * speed.targets_s_per_pixel * pixels, memory, 0
+            case "filter":
+                # the tilt binned, its transform, and the filter in double precision with what it is made from
+                return speed.levels_s_per_pixel * tilt_pixels, base + 60 * tilt_pixels, 4 * filtered_pixels
+            case "reconstruct":
+                voxels = min(SLAB_LAYERS, layers) * min(BLOCK_ROWS, filtered_rows) * filtered_columns
+                rows_read = filtered_tilts * BLOCK_ROWS * filtered_columns
+                seconds = speed.back_project_s_per_voxel * voxels * filtered_tilts
+                # the rows twice, the part, and the encoder's copy
+                return seconds, base + 8 * rows_read + 8 * voxels, 4 * voxels
         raise KeyError(stage)
 
     @cached_property

@@ -1,5 +1,6 @@
 """Tilts and statistics of the references of a data set, recorded or simulated, alone or blended."""
 
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -7,8 +8,9 @@ from skimage.transform import resize
 
 from faket_dask.config import TiltSeriesReference
 from faket_dask.dataset.blueprint import Blueprint, resampled_shape
+from faket_dask.dataset.recordings import believed, open_counterpart, open_reference
 from faket_dask.dataset.stores import read_tilt, read_vector
-from faket_dask.formats.mrc import open_stack
+from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.stages.matching import TiltShares, blend_shares, shared_value, tilt_shares
 from faket_dask.stages.scaling import Scaling, TiltScaling
 from faket_dask.stages.synthesis import RecordedSpectrum, mixed_spectrum
@@ -22,10 +24,31 @@ def reference_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarra
     if reference not in blueprint.inputs.recordings:
         path = blueprint.layout.specimen(blueprint.reference_specimen(reference))
         return read_tilt(path, "benchmark", tilt)
+    section, series = recorded(blueprint, reference)
+    image = series.tilt(tilt)
+    return resample(image, series.pixel_size_A / blueprint.pixel_size_A) if section.resample else image
+
+
+def believed_pixels(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:
+    """Pixels of a reference's tilt, (y, x) bool, that are neither artefact nor beyond the detector."""
+    if reference not in blueprint.inputs.recordings:
+        return np.ones(blueprint.tilt_shape, dtype=np.bool_)
+    section, series = recorded(blueprint, reference)
+    seen = believed(section, series, tilt)
+    if not section.resample:
+        return seen
+    return resample(seen.astype(np.float32), series.pixel_size_A / blueprint.pixel_size_A) > 0.99
+
+
+def recorded(blueprint: Blueprint, reference: str) -> tuple[TiltSeriesReference, TiltSeries]:
+    """Section and opened series of a recorded reference."""
     section = cast(TiltSeriesReference, blueprint.references[reference])
-    stack = open_stack(section.stack, pixel_size_A=section.pixel_size_A)
-    image = stack.tilt(tilt)
-    return resample(image, stack.pixel_size_A / blueprint.pixel_size_A) if section.resample else image
+    return section, _opened(section)
+
+
+@lru_cache(maxsize=8)
+def _opened(section: TiltSeriesReference) -> TiltSeries:
+    return open_reference(section)
 
 
 def clean_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray | None:
@@ -33,12 +56,11 @@ def clean_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray | 
     if reference not in blueprint.inputs.recordings:
         path = blueprint.layout.specimen(blueprint.reference_specimen(reference))
         return read_tilt(path, "noiseless", tilt)
-    section = cast(TiltSeriesReference, blueprint.references[reference])
+    section, series = recorded(blueprint, reference)
     if section.clean is None:
         return None
-    stack = open_stack(section.clean, pixel_size_A=section.pixel_size_A)
-    image = stack.tilt(tilt)
-    return resample(image, stack.pixel_size_A / blueprint.pixel_size_A) if section.resample else image
+    image = open_counterpart(section, series).tilt(tilt)
+    return resample(image, series.pixel_size_A / blueprint.pixel_size_A) if section.resample else image
 
 
 def style_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:

@@ -38,8 +38,16 @@ class ArraySpec:
     attributes: Mapping[str, Any] | None = None
 
     @property
+    def chunk_shape(self) -> tuple[int, ...]:
+        """What can be read alone."""
+        pieces = self.write_shape if self.read_shape is None else self.read_shape
+        return tuple(min(size, piece) for size, piece in zip(self.shape, pieces, strict=True))
+
+    @property
     def file_shape(self) -> tuple[int, ...]:
-        return tuple(min(size, piece) for size, piece in zip(self.shape, self.write_shape, strict=True))
+        """What makes one file, in whole chunks: the last may reach beyond the array."""
+        pieces = zip(self.shape, self.write_shape, self.chunk_shape, strict=True)
+        return tuple(-(-min(size, piece) // chunk) * chunk for size, piece, chunk in pieces)
 
     def file(self, position: Sequence[int]) -> str:
         """Path, below the group, of the file at a position in the grid of written pieces."""
@@ -68,13 +76,11 @@ def create_array(path: Path, spec: ArraySpec) -> None:
         if same:
             return
         shutil.rmtree(target)
-    sharded = spec.read_shape is not None
-    inner = spec.read_shape if spec.read_shape is not None else spec.file_shape
     zarr.create_array(
         target,
         shape=spec.shape,
-        chunks=tuple(min(a, b) for a, b in zip(inner, spec.file_shape, strict=True)),
-        shards=spec.file_shape if sharded else None,
+        chunks=spec.chunk_shape,
+        shards=None if spec.read_shape is None else spec.file_shape,
         dtype=spec.dtype,
         compressors=(ZstdCodec(level=1),),
         serializer=BytesCodec(endian="little") if np.dtype(spec.dtype).itemsize > 1 else BytesCodec(),

@@ -45,6 +45,20 @@ def read_text(path: Path, what: str) -> str:
     return text
 
 
+def find_upwards(path: Path, named: str) -> Path:
+    """A file that another one names: relative to its folder or, as in RELION's projects, to a folder above.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    """
+    for folder in path.absolute().parents:
+        if (folder / named).is_file():
+            return folder / named
+    raise InputError(f"{path} names {named}, which is neither beside it nor in the folders above")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, and is removed otherwise."""

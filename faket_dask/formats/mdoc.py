@@ -129,7 +129,7 @@ def write_mdoc(
     geometry: TiltGeometry,
     stack: str,
     tilt_shape: tuple[int, int],
-    voltage_kV: float,
+    voltage_kV: float | None = None,
     defocus_um: NDArray[np.float64] | None = None,
 ) -> None:
     """Write the `.mdoc` of a stack whose tilts are in the order of the geometry.
@@ -145,7 +145,7 @@ def write_mdoc(
     tilt_shape
         Rows and columns of a tilt.
     voltage_kV
-        Of the microscope.
+        Of the microscope, if known.
     defocus_um
         ``(tilt,)`` defocus in µm, underfocus positive, if known.
     """
@@ -153,7 +153,7 @@ def write_mdoc(
     axis = geometry.tilt_axis_angle_deg
     lines = [
         f"PixelSpacing = {geometry.pixel_size_A:g}",
-        f"Voltage = {voltage_kV:g}",
+        *(() if voltage_kV is None else (f"Voltage = {voltage_kV:g}",)),
         f"ImageFile = {stack}",
         f"ImageSize = {columns} {rows}",
         "DataMode = 2",

@@ -87,7 +87,7 @@ def write_volume(path: Path, volume: ArrayLike3D, voxel_size_A: float, *, labels
         "name": path.stem,
         "axes": axes,
         "datasets": datasets,
-        "type": "local mean",
+        "type": "nearest" if labels else "local mean",
     }
     group.attrs.update({"multiscales": [multiscale]})
 

@@ -82,7 +82,7 @@ def read_points(path: Path, class_name: str, class_id: int, voxel_size_A: float)
     if len(set(instances)) < count or 0 in instances:
         instances = list(range(1, count + 1))
     return ParticleList(
-        class_name=np.full(count, class_name, dtype=np.str_),
+        class_name=np.array([class_name] * count, dtype=np.str_),
         class_id=np.full(count, class_id, dtype=np.int64),
         instance=np.array(instances, dtype=np.int64),
         centre_A=np.array(centres, dtype=np.float64).reshape(-1, 3) * voxel_size_A,

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
+from faket_dask.formats.files import find_upwards
 from faket_dask.formats.particle_list import ParticleList, rotation_matrices
 from faket_dask.formats.star import StarTable, read_star
 from faket_dask.geometry import TiltGeometry
@@ -58,6 +59,8 @@ class RelionTomogram:
         ``(tilt,)`` defocus in µm, underfocus positive, if known.
     volume
         Path of the reconstructed tomogram, relative to the project, if there is one.
+    binning
+        Pixels of the tilt-series per voxel of that tomogram.
     """
 
     name: str
@@ -68,6 +71,7 @@ class RelionTomogram:
     shape: tuple[int, int, int]
     defocus_um: NDArray[np.float64] | None = None
     volume: str | None = None
+    binning: float = 1.0
 
 
 def read_tomograms(path: Path) -> list[RelionTomogram]:
@@ -95,10 +99,11 @@ def read_tomograms(path: Path) -> list[RelionTomogram]:
     }
     pixel_sizes = table.numbers("rlnTomoTiltSeriesPixelSize")
     sizes = np.stack([table.numbers(f"rlnTomoSize{axis}", 0) for axis in reversed(AXES)], axis=1)
+    binnings = table.numbers("rlnTomoTomogramBinning", 1)
     volumes = table.columns.get("rlnTomoReconstructedTomogram", (None,) * len(table))
     tomograms = []
     for row, name in enumerate(table.text("rlnTomoName")):
-        series = _find(path, table.text("rlnTomoTiltSeriesStarFile")[row])
+        series = find_upwards(path, table.text("rlnTomoTiltSeriesStarFile")[row])
         tilts = next(iter(read_star(series).values()))
         geometry, order = _geometry(tilts, float(pixel_sizes[row]))
         images = [_image(tilts, tilts.text("rlnMicrographName")[tilt]) for tilt in order]
@@ -117,6 +122,7 @@ def read_tomograms(path: Path) -> list[RelionTomogram]:
                 shape=(int(sizes[row][0]), int(sizes[row][1]), int(sizes[row][2])),
                 defocus_um=defocus,
                 volume=volumes[row],
+                binning=float(binnings[row]),
             )
         )
     return tomograms
@@ -211,13 +217,6 @@ def _image(tilts: StarTable, name: str) -> tuple[str, int]:
     if not section.isdecimal() or int(section) < 1:
         raise InputError(f"{tilts.path}: {name!r} is not an image of a stack (number@file)")
     return stack, int(section) - 1
-
-
-def _find(path: Path, named: str) -> Path:
-    for folder in path.absolute().parents:
-        if (folder / named).is_file():
-            return folder / named
-    raise InputError(f"{path} names {named}, which is neither beside it nor in the folders above")
 
 
 def _matrices(angles: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -47,7 +47,7 @@ def write_project(
             "rlnOpticsGroupName": "optics1",
             "rlnTomoTiltSeriesPixelSize": pixel_size,
             "rlnTomoTiltSeriesStarFile": f"tilt_series/{tomogram.name}.star",
-            "rlnTomoTomogramBinning": 1.0,
+            "rlnTomoTomogramBinning": float(tomogram.binning),
         }
         row |= {f"rlnTomoSize{a}": n for a, n in zip(AXES, reversed(tomogram.shape), strict=True)}
         if all(other.volume is not None for other in tomograms):

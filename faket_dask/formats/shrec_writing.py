@@ -97,6 +97,11 @@ def write_model(
     write_text(folder / "alignment_simulated.txt", header + rows)
 
 
+def as_cube(volume: ArrayLike3D) -> ArrayLike3D:
+    """A volume ``(z, y, x)`` with empty layers around it, as deep as it is wide, ``Z // 2`` at ``N // 2``."""
+    return _Cube(volume, None)
+
+
 class _Cube:
     """A slab as a cube with empty layers around it, its labels exchanged by a table."""
 

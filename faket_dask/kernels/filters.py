@@ -175,10 +175,11 @@ def filter_tilt(tilt: NDArray[np.generic], weights: NDArray[np.float64]) -> NDAr
     """
     if tilt.ndim != 2 or tilt.shape != weights.shape:
         raise ValueError(f"tilt {tilt.shape} and filter {weights.shape} must be images of one shape")
-    half = tilt.shape[1] // 2 + 1
     # The real part of the result depends on the filter's symmetric part alone, so half the plane will do.
-    mirrored = np.roll(weights[::-1, ::-1], 1, axis=(0, 1))[:, :half]
-    symmetric = ((weights[:, :half] + mirrored) / 2).astype(np.float32)
+    rows, half = np.arange(tilt.shape[0]), np.arange(tilt.shape[1] // 2 + 1)
+    symmetric = weights[np.ix_(-rows, -half)]
+    symmetric += weights[:, : half.size]
+    symmetric = (symmetric / 2).astype(np.float32)
     spectrum = scipy.fft.rfft2(np.asarray(tilt, dtype=np.float32))
     spectrum *= symmetric
     return scipy.fft.irfft2(spectrum, s=tilt.shape, overwrite_x=True).astype(np.float32, copy=False)

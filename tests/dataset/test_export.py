@@ -11,7 +11,7 @@ from distributed import Client
 
 import faket_dask
 from faket_dask.config import parse
-from faket_dask.dataset.export import export_mrc
+from faket_dask.dataset.export import export
 from faket_dask.dataset.handle import open_dataset
 from faket_dask.errors import InputError
 from faket_dask.formats.imod import read_angles
@@ -24,10 +24,10 @@ SPECIMEN_FILES = {"density.mrc", "class_mask.mrc", "instance_mask.mrc", "particl
 
 @pytest.fixture(scope="module")
 def exported(tiny_dataset: faket_dask.Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("export") / "mrc"
-    written = list(export_mrc(tiny_dataset, folder, ["faket", "noiseless", "faket"]))
-    assert sorted(written) == sorted(folder.iterdir())
-    return folder
+    folder = tmp_path_factory.mktemp("export")
+    written = list(export(tiny_dataset, ["mrc"], folder, ["faket", "noiseless", "faket"]))
+    assert sorted(written) == sorted((folder / "mrc").iterdir())
+    return folder / "mrc"
 
 
 def read(path: Path) -> np.ndarray:
@@ -40,7 +40,7 @@ def test_every_series_and_specimen_has_its_files(exported: Path) -> None:
         f"{series}_{modality}{suffix}"
         for series in ("specimen-000__b", "specimen-001__a")
         for modality in ("faket", "noiseless")
-        for suffix in (".mrc", ".rawtlt")
+        for suffix in (".mrc", ".rawtlt", ".mrc.mdoc")
     }
     expected |= {f"specimen-00{n}_{name}" for n in (0, 1) for name in SPECIMEN_FILES}
     assert {path.name for path in exported.iterdir()} == expected
@@ -65,7 +65,7 @@ def test_stacks_are_what_the_data_set_holds(tiny_dataset: faket_dask.Dataset, ex
             assert stack.dtype == np.float32
             np.testing.assert_array_equal(stack, series[modality].values)
             angles = read_angles(exported / f"{name}_{modality}.rawtlt")
-            np.testing.assert_allclose(angles, series["tilt_angle"].values)
+            np.testing.assert_allclose(-angles, series["tilt_angle"].values)  # IMOD's sign
 
 
 def test_volumes_are_cut_to_the_field_of_view(tiny_dataset: faket_dask.Dataset, exported: Path) -> None:
@@ -127,8 +127,8 @@ def test_a_modality_that_is_not_there_is_refused_by_name(
     tiny_dataset: faket_dask.Dataset, tmp_path: Path, wanted: str
 ) -> None:
     with pytest.raises(InputError, match=f"no modality '{wanted}'; it has noiseless, faket, noisy, content"):
-        export_mrc(tiny_dataset, tmp_path / "mrc", ["faket", wanted])
-    assert not (tmp_path / "mrc").exists()
+        export(tiny_dataset, ["mrc"], tmp_path / "out", ["faket", wanted])
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_incomplete_data_set_is_refused_where_it_lacks_what_is_asked(
@@ -138,9 +138,9 @@ def test_an_incomplete_data_set_is_refused_where_it_lacks_what_is_asked(
     (copy / "series/specimen-001__a.zarr/faket/c/3/0/0").unlink()
     dataset = open_dataset(copy)
     with pytest.raises(InputError, match=r"1 of 5 units of style specimen-001__a are not done; finish it"):
-        export_mrc(dataset, tmp_path / "mrc", ["faket"])
-    assert not (tmp_path / "mrc").exists()
-    assert list(export_mrc(dataset, tmp_path / "mrc", ["noiseless", "benchmark"]))
+        export(dataset, ["mrc"], tmp_path / "out", ["faket"])
+    assert not (tmp_path / "out").exists()
+    assert list(export(dataset, ["mrc"], tmp_path / "out", ["noiseless", "benchmark"]))
 
 
 def test_specimens_of_several_series_are_written_once(one_worker: Client, tmp_path: Path) -> None:
@@ -149,12 +149,12 @@ def test_specimens_of_several_series_are_written_once(one_worker: Client, tmp_pa
     )
     dataset = faket_dask.run(parse(document, tmp_path), one_worker)
     assert dataset.series == ["specimen-000__a", "specimen-000__b"]
-    written = [path.name for path in export_mrc(dataset, tmp_path / "mrc", ["noisy"])]
-    assert len(written) == len(set(written)) == 4 + len(SPECIMEN_FILES)
+    written = [path.name for path in export(dataset, ["mrc"], tmp_path / "out", ["noisy"])]
+    assert len(written) == len(set(written)) == 6 + len(SPECIMEN_FILES)
 
 
 def test_only_labels_can_be_exported(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
-    names = {path.name for path in export_mrc(tiny_dataset, tmp_path, [])}
+    names = {path.name for path in export(tiny_dataset, ["mrc"], tmp_path, [])}
     assert names == {
         f"{specimen}_{name}" for specimen in tiny_dataset.blueprint.specimens for name in SPECIMEN_FILES
     }

@@ -115,9 +115,7 @@ def test_tilts_with_nan_and_constant_tilts_are_listed(tmp_path: Path, stack: np.
     ("angles", "expected"),
     [
         ([-40, -20, 0, 20], "has 4 angles, .* has 5 tilts"),
-        ([-40, 0, -20, 20, 40], "must increase, but tilt 2 .* sort"),
-        ([40, 20, 0, -20, -40], "must increase"),
-        ([-40, -20, 0, 0, 40], "tilts 2 and 3 have the same angle"),
+        ([-40, -20, 0, 0, 40], "tilts [12] and [23] have the same angle"),
         ([-40, -20, 0, 20, 400], "from -90 to 90"),
     ],
 )

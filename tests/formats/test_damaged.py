@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 
 from faket_dask.errors import InputError
 from faket_dask.formats import copick, ome_zarr, portal
-from faket_dask.formats.imod import read_angles, read_transforms
+from faket_dask.formats.imod import read_angles, read_transforms, write_angles, write_transforms
 from faket_dask.formats.mdoc import read_mdoc, write_mdoc
+from faket_dask.formats.mrc import write_stack
 from faket_dask.formats.relion5 import Optics, RelionTomogram, read_particles, read_tomograms
 from faket_dask.formats.relion5_writing import write_project
 from faket_dask.formats.shrec import read_alignment, read_locations, read_model
 from faket_dask.formats.shrec_writing import write_model
 from faket_dask.formats.star import read_star
 from faket_dask.formats.tilt_com import read_tilt_com, write_tilt_com
+from faket_dask.formats.tilt_series import open_tilt_series
 from faket_dask.formats.tomostar import read_tomostar, write_tomostar
 from tests.formats.conftest import VOXEL_A, make_phantom
 
@@ -48,6 +50,16 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_tomostar(folder / "a.tomostar", geometry, ["a.mrc"] * len(geometry))
     write_tilt_com(folder, "a", geometry, (8, 8), 4)
     (folder / "a.xf").write_text("1 0 0 1 0.5 0.5\n" * 3)
+    recorded = folder / "recorded"
+    recorded.mkdir()
+    tilts = np.random.default_rng(0).random((len(geometry), 8, 8)).astype(np.float32)
+    write_stack(recorded / "a.mrc", iter(tilts), tilts.shape, VOXEL_A)
+    write_angles(recorded / "a.rawtlt", geometry.stage_angles)
+    write_transforms(recorded / "a.xf", np.broadcast_to(np.eye(2, 3), (len(geometry), 2, 3)))
+    write_mdoc(recorded / "a.mrc.mdoc", geometry, "a.mrc", (8, 8))
+    for number, tilt in enumerate(tilts):
+        write_stack(recorded / f"t{number}.mrc", [tilt], (1, 8, 8), VOXEL_A)
+    write_tomostar(recorded / "a.tomostar", geometry, [f"t{number}.mrc" for number in range(len(geometry))])
     portal.write_points(folder / "a.ndjson", particles, "1BXN", VOXEL_A)
     copick.write_config(
         folder, "a", [copick.PickableObject(n, i, True, 50) for n, i in (("1BXN", 4), ("4V94", 1))]
@@ -69,7 +81,17 @@ def picks(path: Path) -> object:
     return copick.read_picks(path.parents[3], "run", copick.read_objects(path.parents[3] / "copick.json"))
 
 
+def aligned_tilt(path: Path) -> object:
+    return open_tilt_series(path.with_name("a.mrc")).aligned().tilt(0)
+
+
 READERS: dict[str, Reader] = {
+    "recorded/a.mrc": aligned_tilt,
+    "recorded/a.rawtlt": aligned_tilt,
+    "recorded/a.xf": aligned_tilt,
+    "recorded/a.mrc.mdoc": lambda path: open_tilt_series(path).tilt(0),
+    "recorded/a.tomostar": lambda path: open_tilt_series(path).tilt(0),
+    "recorded/t3.mrc": lambda path: open_tilt_series(path.with_name("a.tomostar")).tilt(0),
     "a.tlt": read_angles,
     "a.xf": read_transforms,
     "tilt.com": read_tilt_com,
@@ -90,7 +112,11 @@ READERS: dict[str, Reader] = {
     ),
 }
 
-OPTIONAL = {"model_0/grandmodel.mrc", "ExperimentRuns/run/Picks/faketdask_0_1BXN.json"}
+OPTIONAL = {
+    "recorded/a.rawtlt",  # the .mdoc tells the angles, too
+    "model_0/grandmodel.mrc",
+    "ExperimentRuns/run/Picks/faketdask_0_1BXN.json",
+}
 
 # What text formats trip over.
 FRAGMENTS = [
@@ -164,7 +190,7 @@ def test_a_missing_file_is_named(exported: Path, name: str) -> None:
     hidden = path.with_name("hidden")
     path.rename(hidden)
     try:
-        with pytest.raises(InputError, match=r"a\.|\.star|\.txt|\.json|tilt\.com|zarr"):
+        with pytest.raises(InputError, match=r"a\.|t3\.|\.star|\.txt|\.json|tilt\.com|zarr|\.xf"):
             READERS[name](path)
     finally:
         hidden.rename(path)

@@ -1,14 +1,39 @@
 """All units of work, a stage of the pipeline each."""
 
-from faket_dask.dataset.units.microscope import IMAGE
-from faket_dask.dataset.units.projection import PROJECT
-from faket_dask.dataset.units.realism import REALISM
-from faket_dask.dataset.units.reference import MEASURE, TARGETS
-from faket_dask.dataset.units.series import LEVELS, STYLE
-from faket_dask.dataset.units.specimen import BUILD, PLACE
+from __future__ import annotations
+
+from collections import UserDict
+from importlib import import_module
+
 from faket_dask.dataset.units.unit import Stage
 
-STAGES: dict[str, Stage] = {
-    stage.name: stage for stage in (PLACE, BUILD, PROJECT, IMAGE, MEASURE, TARGETS, LEVELS, STYLE, REALISM)
-}
+
+class _Stages(UserDict[str, Stage | str]):
+    """Stages by name; the module of one, with the libraries that it needs, is imported when it is first used.
+
+    A worker that only back-projects never loads PyTorch, which takes more memory than its work.
+    """
+
+    def __getitem__(self, name: str) -> Stage:
+        found = self.data[name]
+        if isinstance(found, str):
+            module, _, constant = found.partition(".")
+            found = getattr(import_module(f"{__name__}.{module}"), constant)
+            self.data[name] = found
+        return found
+
+
+STAGES = _Stages(
+    place="specimen.PLACE",
+    build="specimen.BUILD",
+    project="projection.PROJECT",
+    image="microscope.IMAGE",
+    measure="reference.MEASURE",
+    targets="reference.TARGETS",
+    levels="series.LEVELS",
+    style="series.STYLE",
+    realism="realism.REALISM",
+    filter="reconstruction.FILTER",
+    reconstruct="reconstruction.RECONSTRUCT",
+)
 """By name, in the order that data flows through them."""

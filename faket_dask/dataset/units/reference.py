@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from faket_dask.dataset.blueprint import Blueprint
-from faket_dask.dataset.references import clean_tilt, reference_tilt, scaling_of, style_tilt
+from faket_dask.dataset.references import believed_pixels, clean_tilt, reference_tilt, scaling_of, style_tilt
 from faket_dask.dataset.stores import ArraySpec, open_array, write_vector
 from faket_dask.dataset.units.attributes import describe_group
 from faket_dask.dataset.units.unit import OwnedArray, Record, Stage
@@ -18,7 +18,9 @@ from faket_dask.stages.scaling import tilt_extrema
 from faket_dask.stages.synthesis import recorded_spectrum
 from faket_dask.stages.transfer import GramTargets, style_targets
 
-MEASURED = ("mean", "std", "low", "high")
+MEASURED = ("mean", "std", "low", "high", "masked")
+"""Of the pixels of a tilt that are believed; `masked` is the share of those that are not."""
+
 PAIRED = ("signal_scale", "noise_scale")
 
 
@@ -60,10 +62,11 @@ def _measure(blueprint: Blueprint, reference: str, index: int) -> Record:
     found: dict[str, list[Any]] = {owned.spec.name: [] for owned in _statistics(blueprint, reference)}
     for tilt in range(tilts):
         image = reference_tilt(blueprint, reference, tilt)
-        low, high = tilt_extrema(image, blueprint.config.style.clip_percent)
+        seen = believed_pixels(blueprint, reference, tilt)
+        low, high = tilt_extrema(image[seen], blueprint.config.style.clip_percent)
         found["low"].append(low)
         found["high"].append(high)
-        mean, std = float(image.mean(dtype=np.float64)), float(image.std(dtype=np.float64))
+        mean, std = (float(f(image[seen], dtype=np.float64)) for f in (np.mean, np.std))
         if blueprint.measures_spectra:
             spectrum, power, moments = recorded_spectrum(image, blueprint.spectrum_rings)
             found["power"].append(power)
@@ -72,14 +75,15 @@ def _measure(blueprint: Blueprint, reference: str, index: int) -> Record:
                 mean, std = moments
         found["mean"].append(mean)
         found["std"].append(std)
+        found["masked"].append(1 - float(seen.mean()))
         clean = clean_tilt(blueprint, reference, tilt)
         if clean is not None and blueprint.config.noise.statistics == "paired":
-            curves = noise_curves(image[None], clean[None])
+            curves = noise_curves(image[seen][None, None], clean[seen][None, None])
             found["signal_scale"].append(float(curves.signal_scale[0]))
             found["noise_scale"].append(float(curves.noise_scale[0]))
     for owned in _statistics(blueprint, reference):
         open_array(owned.group, owned.spec.name)[...] = np.asarray(found[owned.spec.name])
-    return {"tilts": tilts}
+    return {"tilts": tilts, "masked": float(np.mean(found["masked"]))}
 
 
 def _grams(blueprint: Blueprint, reference: str) -> list[OwnedArray]:

@@ -89,8 +89,8 @@ class Stage:
 
 
 def unit_fingerprint(blueprint: Blueprint, unit: Unit) -> str:
-    """Digest of what goes into a unit: the data set's fingerprint and the unit's name."""
-    return hashlib.sha256(f"{blueprint.fingerprint}/{unit}".encode()).hexdigest()[:16]
+    """Digest of what goes into a unit: the fingerprint of its stage and the unit's name."""
+    return hashlib.sha256(f"{blueprint.fingerprint_of(unit.stage)}/{unit}".encode()).hexdigest()[:16]
 
 
 def run_unit(stage: Stage, blueprint: Blueprint, unit: Unit) -> Record:

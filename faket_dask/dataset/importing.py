@@ -1,0 +1,193 @@
+"""Bringing in what others made: SHREC models as specimens, recorded series as stacks, particle lists as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faket_dask.errors import InputError
+from faket_dask.formats import copick, portal, relion5, shrec
+from faket_dask.formats.imod import write_angles
+from faket_dask.formats.mdoc import write_mdoc
+from faket_dask.formats.mrc import MrcVolume, write_stack, write_volume
+from faket_dask.formats.particle_list import ParticleList
+from faket_dask.formats.tilt_series import TiltSeries
+from faket_dask.specimen.particles import ParticleTable
+
+BLOCK_ROWS = 64
+"""Slices of y that are read at a time."""
+
+
+def import_specimen(folder: Path, target: Path, voxel_size_A: float | None = None) -> Iterator[Path]:
+    """Turn a SHREC ``model_N`` into a specimen that a run file can name.
+
+    Parameters
+    ----------
+    folder
+        With at least ``grandmodel.mrc`` and ``particle_locations.txt``.
+    target
+        Folder to write ``density.mrc``, ``class_mask.mrc``, ``instance_mask.mrc`` and ``particles.csv`` to, as far as
+        the model has them.
+    voxel_size_A
+        In place of what the headers say.
+
+    Yields
+    ------
+    path
+        Of what is written, as soon as it is.
+
+    Raises
+    ------
+    InputError
+        If the folder is no model, has no density, or the density is empty.
+
+    Notes
+    -----
+    Empty layers of the cube are left out, the same number on either side of layer ``N // 2``, where the tilt axis lies.
+    """
+    model = shrec.read_model(folder, voxel_size_A=voxel_size_A)
+    if "grandmodel" not in model.volumes:
+        raise InputError(f"{folder} has no grandmodel.mrc, so there is no specimen in it")
+    density = model.volumes["grandmodel"]
+    layers = _filled_layers(density)
+    target.mkdir(parents=True, exist_ok=True)
+    names = {"grandmodel": "density", "class_mask": "class_mask", "occupancy_mask": "instance_mask"}
+    for theirs, ours in names.items():
+        if theirs in model.volumes:
+            dtype = np.dtype(np.float32 if ours == "density" else np.uint16)
+            path = target / f"{ours}.mrc"
+            write_volume(path, _Layers(model.volumes[theirs], layers, dtype), density.voxel_size_A)
+            yield path
+    above = np.array([0.0, 0.0, layers.start * density.voxel_size_A])
+    table = as_table(replace(model.particles, centre_A=model.particles.centre_A - above))
+    table.write_csv(target / "particles.csv")
+    yield target / "particles.csv"
+
+
+def import_series(series: TiltSeries, target: Path) -> Iterator[Path]:
+    """Write a recorded series, sorted by angle and aligned if it is read so, as one stack.
+
+    Parameters
+    ----------
+    series
+        The series.
+    target
+        ``.mrc`` file to write; its angles as IMOD has them (`.rawtlt`) and an `.mdoc` go beside it.
+
+    Yields
+    ------
+    path
+        Of what is written, as soon as it is.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    tilts, rows, columns = series.shape
+    write_stack(target, map(series.tilt, range(tilts)), series.shape, series.pixel_size_A)
+    yield target
+    angles = target.with_suffix(".rawtlt")
+    write_angles(angles, series.geometry.stage_angles)
+    yield angles
+    mdoc = target.with_name(target.name + ".mdoc")
+    write_mdoc(mdoc, series.geometry, target.name, (rows, columns))
+    yield mdoc
+
+
+def import_particles(
+    path: Path,
+    *,
+    name: str | None = None,
+    voxel_size_A: float | None = None,
+) -> ParticleTable:
+    """Read the particles of one tomogram from another program's list.
+
+    Parameters
+    ----------
+    path
+        SHREC's ``particle_locations.txt``, a portal ``.ndjson``, RELION's ``particles.star`` (its ``tomograms.star``
+        beside it), or a project's ``copick.json``.
+    name
+        Which tomogram or run, where there is more than one; the class of an ``.ndjson``.
+    voxel_size_A
+        For SHREC and the portal, whose lists count in voxels.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged or of no known kind, or something that it needs was not given.
+    """
+    if path.suffix in (".txt", ".ndjson") and voxel_size_A is None:
+        raise InputError(f"{path} counts in voxels; give the voxel size in Å")
+    match path.suffix:
+        case ".txt":
+            return as_table(shrec.read_locations(path, voxel_size_A or 0.0))
+        case ".ndjson":
+            return as_table(portal.read_points(path, name or path.stem, 1, voxel_size_A or 0.0))
+        case ".star":
+            tomograms = relion5.read_tomograms(path.with_name("tomograms.star"))
+            lists = relion5.read_particles(path, tomograms)
+            return as_table(_only(path, lists, name))
+        case ".json":
+            runs = sorted(p.name for p in (path.parent / "ExperimentRuns").glob("*") if p.is_dir())
+            run = _only(path, {run: run for run in runs}, name)
+            return as_table(copick.read_picks(path.parent, run, copick.read_objects(path)))
+    raise InputError(f"{path} is no particle list that is known: .txt, .ndjson, .star or copick's .json")
+
+
+def as_table(particles: ParticleList) -> ParticleTable:
+    """A list as a particle table; sizes and conformations, which lists do not have, are 0."""
+    count = len(particles)
+    return ParticleTable(
+        particles.instance,
+        particles.class_name,
+        particles.class_id,
+        particles.centre_A,
+        particles.rotation,
+        np.zeros(count),
+        np.zeros(count, dtype=np.int64),
+    )
+
+
+def _only(path: Path, found: dict[str, Any], name: str | None) -> Any:
+    if name is None and len(found) == 1:
+        return next(iter(found.values()))
+    if name is None or name not in found:
+        wrong = "say which" if name is None else f"there is no {name!r}"
+        raise InputError(f"{path} lists particles of {', '.join(list(found)[:6]) or 'nothing'}; {wrong}")
+    return found[name]
+
+
+def _filled_layers(volume: MrcVolume) -> slice:
+    depth, height, _ = volume.shape
+    filled = np.zeros(depth, dtype=np.bool_)
+    for start in range(0, height, BLOCK_ROWS):
+        filled |= volume.rows(start, min(start + BLOCK_ROWS, height)).any(axis=(1, 2))
+    if not filled.any():
+        raise InputError(f"{volume.path} is empty")
+    first, last = np.nonzero(filled)[0][[0, -1]]
+    middle = depth // 2
+    half = max(middle - int(first), int(last) + 1 - middle, 1)
+    return slice(max(0, middle - half), min(depth, middle + half))
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """Some layers of a volume on disk, read in blocks of y."""
+
+    volume: MrcVolume
+    layers: slice
+    dtype: np.dtype[Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.layers.stop - self.layers.start, *self.volume.shape[1:])
+
+    def __getitem__(self, key: Sequence[slice]) -> NDArray[Any]:
+        start, stop, _ = key[1].indices(self.volume.shape[1])
+        block = self.volume.rows(start, stop)[self.layers]
+        if self.dtype.kind == "u" and not (block >= 0).all():
+            raise InputError(f"{self.volume.path} holds negative labels")
+        return block.astype(self.dtype)

@@ -1,0 +1,68 @@
+"""Recorded references: from the configuration's section to an opened series, and which of its pixels to believe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faket_dask.config import TiltSeriesReference
+from faket_dask.errors import InputError
+from faket_dask.formats.mrc import open_stack
+from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
+from faket_dask.kernels.artefacts import artefact_mask
+
+LEAST_BELIEVED = 0.1
+"""Share of a tilt that must be left, so that its statistics mean something."""
+
+
+def open_reference(section: TiltSeriesReference) -> TiltSeries:
+    """The tilt-series that a section names, aligned if it says so.
+
+    Raises
+    ------
+    InputError
+        When one of its files cannot be used.
+    """
+    series = open_tilt_series(
+        section.stack,
+        tilt_angles=section.tilt_angles,
+        transforms=section.align if isinstance(section.align, Path) else None,
+        pixel_size_A=section.pixel_size_A,
+        tomogram=section.tomogram,
+        sign=section.angle_sign,
+    )
+    return series.aligned() if section.align else series
+
+
+def open_counterpart(section: TiltSeriesReference, series: TiltSeries) -> TiltSeries:
+    """The noiseless counterpart of a reference that has one, its tilts in the same order.
+
+    Raises
+    ------
+    InputError
+        When the section names none, or its stack does not fit.
+    """
+    if section.clean is None:
+        raise InputError(f"the reference {section.name!r} has no noiseless counterpart (its key `clean`)")
+    return series.counterpart(open_stack(section.clean, pixel_size_A=section.pixel_size_A))
+
+
+def believed(section: TiltSeriesReference, series: TiltSeries, tilt: int) -> NDArray[np.bool_]:
+    """Pixels ``(y, x)`` of a tilt, as it is read, that statistics may see.
+
+    Raises
+    ------
+    InputError
+        When next to nothing is left of the tilt.
+    """
+    if section.mask == "none":
+        return np.ones(series.shape[1:], dtype=np.bool_)
+    seen = ~(series.beyond(tilt) | artefact_mask(series.tilt(tilt)))
+    if seen.mean() < LEAST_BELIEVED:
+        raise InputError(
+            f"{section.stack}: artefacts and edges cover {1 - seen.mean():.0%} of tilt {tilt}; leave that tilt out, "
+            "or write `mask: none` for the reference"
+        )
+    return seen

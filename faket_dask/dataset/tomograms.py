@@ -1,0 +1,147 @@
+"""Which tomograms a data set makes, where they lie, and in what geometry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint
+from faket_dask.dataset.pairing import Series
+from faket_dask.stages.reconstruction import binned_coordinates, binned_shape, kept_tilts
+
+SLAB_LAYERS = 128
+"""Layers in one file of a tomogram: with the rows of a block 115 MB at 3500 columns, all that a worker holds of it."""
+
+OF_SPECIMEN = {"noiseless": "project", "benchmark": "image"}
+"""Modalities that belong to a specimen, with the stage that makes them; all others belong to a series."""
+
+
+@dataclass(frozen=True)
+class Tomogram:
+    """The tomogram of one modality of a series, or of a specimen for a modality that is the specimen's.
+
+    Parameters
+    ----------
+    blueprint
+        Of its data set.
+    owner
+        Name of the series or specimen.
+    modality
+        Of the tilt-series that it is reconstructed from.
+    """
+
+    blueprint: Blueprint
+    owner: str
+    modality: str
+
+    @classmethod
+    def of_item(cls, blueprint: Blueprint, item: str) -> Tomogram:
+        """The tomogram that the units of an item make."""
+        owner, _, modality = item.rpartition(".")
+        return cls(blueprint, owner, modality)
+
+    @property
+    def item(self) -> str:
+        """Name of the units' item."""
+        return f"{self.owner}.{self.modality}"
+
+    @property
+    def source(self) -> tuple[str, str]:
+        """Stage and item of the units that make the tilt-series."""
+        return OF_SPECIMEN.get(self.modality, "style"), self.owner
+
+    @property
+    def specimen(self) -> str:
+        """What was imaged."""
+        if self.modality in OF_SPECIMEN:
+            return self.owner
+        return self.blueprint.series_by_name[self.owner].specimen
+
+    @property
+    def stack_group(self) -> Path:
+        """Store of the tilt-series."""
+        layout = self.blueprint.layout
+        return layout.specimen(self.owner) if self.modality in OF_SPECIMEN else layout.series(self.owner)
+
+    @property
+    def group(self) -> Path:
+        """Store of the tomogram, an array with the modality's name."""
+        return self.stack_group / "reconstruction"
+
+    @property
+    def tilts(self) -> NDArray[np.intp]:
+        """Indices of the tilts that it is reconstructed from."""
+        return kept_tilts(self.blueprint.tilt_angles, self.blueprint.config.reconstruction.every)
+
+    @property
+    def tilt_angles(self) -> NDArray[np.float64]:
+        """``(tilt,)`` degrees, of those tilts."""
+        return np.asarray(self.blueprint.tilt_angles, dtype=np.float64)[self.tilts]
+
+    @property
+    def voxel_size_A(self) -> float:
+        """Edge of a voxel."""
+        return self.blueprint.pixel_size_A * self.blueprint.config.reconstruction.binning
+
+    @property
+    def filtered_shape(self) -> tuple[int, int, int]:
+        """Tilts, rows and columns of the filtered tilts."""
+        rows, columns = binned_shape(self.blueprint.tilt_shape, self.blueprint.config.reconstruction.binning)
+        return self.tilts.size, rows, columns
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels ``(z, y, x)``."""
+        section = self.blueprint.config.reconstruction
+        layers = self.blueprint.volume_shape(self.specimen)[0]
+        if section.thickness_A is not None:
+            layers = round(section.thickness_A / self.blueprint.pixel_size_A)
+        _, rows, columns = self.filtered_shape
+        return max(1, layers // section.binning), rows, columns
+
+    def coordinates(self) -> dict[str, NDArray[np.float64]]:
+        """Places in Å of the layers, rows and columns by axis, in the frame of the specimen's volume."""
+        blueprint = self.blueprint
+        binning, pixel = blueprint.config.reconstruction.binning, blueprint.pixel_size_A
+        specimen_layers, _, specimen_columns = blueprint.volume_shape(self.specimen)
+        rows, columns = blueprint.tilt_shape
+        layers = self.shape[0]
+        steps = np.arange(layers, dtype=np.float64) - layers // 2
+        first_column = specimen_columns // 2 - columns // 2
+        return {
+            "z": steps * self.voxel_size_A + specimen_layers // 2 * pixel,
+            "y": binned_coordinates(rows, binning, pixel),
+            "x": binned_coordinates(columns, binning, pixel) + first_column * pixel,
+        }
+
+    # A unit makes the layers of one slab in the rows of one block.
+
+    @property
+    def slabs(self) -> int:
+        """Number of slabs of layers."""
+        return -(-self.shape[0] // SLAB_LAYERS)
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks of rows."""
+        return -(-self.shape[1] // BLOCK_ROWS)
+
+    def part(self, index: int) -> tuple[slice, slice]:
+        """Layers and rows that a unit makes."""
+        depth, rows, _ = self.shape
+        block, slab = divmod(index, self.slabs)
+        return (
+            slice(slab * SLAB_LAYERS, min((slab + 1) * SLAB_LAYERS, depth)),
+            slice(block * BLOCK_ROWS, min((block + 1) * BLOCK_ROWS, rows)),
+        )
+
+
+def tomograms_of(blueprint: Blueprint, series: Series) -> list[Tomogram]:
+    """The tomograms of a series that the configuration asks for, those of its specimen among them."""
+    return [
+        Tomogram(blueprint, series.specimen if modality in OF_SPECIMEN else series.name, modality)
+        for modality in blueprint.config.reconstruction.of
+    ]

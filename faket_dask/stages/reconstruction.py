@@ -1,0 +1,117 @@
+"""Weighted back-projection: a tilt made ready, and a block of the tomogram.
+
+Filtering needs whole tilts, back-projection all tilts of a block of rows; so these are two steps, and what lies
+between them is stored by tilt and read by rows.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faket_dask.config import FilterKind
+from faket_dask.kernels.binning import bin_image
+from faket_dask.kernels.filters import (
+    crowther_frequency,
+    exact_filter,
+    filter_tilt,
+    ramp_filter,
+    shrec_filter,
+)
+
+NYQUIST = 0.5
+"""Cycles per pixel."""
+
+
+def kept_tilts(tilt_angles: NDArray[np.float64], every: int) -> NDArray[np.intp]:
+    """Indices of every n-th tilt, counted from the one nearest to 0°, which is always kept.
+
+    Parameters
+    ----------
+    tilt_angles
+        ``(tilt,)`` degrees.
+    every
+        1 keeps all.
+    """
+    middle = int(np.argmin(np.abs(tilt_angles)))
+    return np.arange(middle % every, tilt_angles.size, every)
+
+
+def binned_shape(shape: tuple[int, ...], binning: int) -> tuple[int, ...]:
+    """Shape of an image or volume whose pixels are `binning` times as large."""
+    return tuple(size // binning for size in shape)
+
+
+def binned_coordinates(size: int, binning: int, pixel_size_A: float) -> NDArray[np.float64]:
+    """Places in Å of binned pixels along an axis of `size` unbinned ones, whose first lies at 0.
+
+    Pixel ``N // 2`` of either lies at the same place.
+    """
+    binned = size // binning
+    steps = np.arange(binned, dtype=np.float64) - binned // 2
+    return (steps * binning + size // 2) * pixel_size_A
+
+
+def filtered_tilt(
+    tilt: NDArray[np.generic],
+    kind: FilterKind,
+    tilt_angles: NDArray[np.float64],
+    index: int,
+    thickness_px: float,
+    binning: int = 1,
+) -> NDArray[np.float32]:
+    """A tilt ready for back-projection: binned, without aliasing and about its centre, then filtered.
+
+    Parameters
+    ----------
+    tilt
+        ``(y, x)`` of any real type.
+    kind
+        ``"ramp"``; ``"crowther"``, the ramp up to the frequency where neighbouring tilts part; ``"hann"``, the
+        ramp under a window that ends at the Nyquist frequency; ``"exact"``, by the real overlap of the tilts;
+        ``"shrec"``, as in the SHREC 2021 data set.
+    tilt_angles
+        ``(tilt,)`` degrees of the tilts that are reconstructed from.
+    index
+        Which of them this tilt is.
+    thickness_px
+        Of the specimen, in binned pixels; for ``"crowther"`` and ``"exact"``.
+    binning
+        Pixels per binned pixel along either axis.
+
+    Returns
+    -------
+    filtered
+        ``(y // binning, x // binning)`` float32.
+
+    Raises
+    ------
+    ValueError
+        If the tilt is too small to be binned and filtered, or the weighting needs more than one angle.
+    """
+    binned = bin_image(tilt, binning)
+    rows, columns = binned.shape
+    of_one_tilt = index if kind == "exact" else 0
+    return filter_tilt(
+        binned, _weights(kind, rows, columns, tuple(tilt_angles.tolist()), of_one_tilt, thickness_px)
+    )
+
+
+@lru_cache(maxsize=1)
+def _weights(
+    kind: FilterKind, rows: int, columns: int, angles: tuple[float, ...], tilt: int, thickness_px: float
+) -> NDArray[np.float64]:
+    """The filter, kept for the next tilt of the series, since most filters are the same for all."""
+    match kind:
+        case "ramp":
+            return ramp_filter(rows, columns)
+        case "crowther":
+            return ramp_filter(rows, columns, crowther=crowther_frequency(thickness_px, angles))
+        case "hann":
+            return ramp_filter(rows, columns, hann=NYQUIST)
+        case "exact":
+            return exact_filter(rows, columns, angles, tilt, thickness_px)
+        case "shrec":
+            return shrec_filter(rows, columns)

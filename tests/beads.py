@@ -1,0 +1,48 @@
+"""Data sets with gold beads, and where the beads are found in a tomogram."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.runs import small_document
+
+REACH_A = 80.0
+"""Around a bead of 100 Å diameter."""
+
+MARGIN_A = 150.0
+"""From the sides of the field of view, where tilts show what the tomogram does not hold."""
+
+
+def bead_document(folder: Path, **reconstruction: Any) -> dict[str, Any]:
+    """Beads without much else, and enough tilts to see them."""
+    return small_document(
+        folder,
+        specimen={"count": 1, "species": [], "fiducials": {"count": 4}, "ice_texture": 0, "spacing_A": 100},
+        acquisition={"tilt_angles": {"start_deg": -60, "stop_deg": 60, "step_deg": 5}},
+        references=[{"kind": "simulated", "name": "a"}],
+        outputs={"modalities": ["noisy"]},
+        reconstruction=reconstruction,
+    )
+
+
+def blob_centre(tomogram: np.ndarray, place: np.ndarray, voxel_size_A: float) -> np.ndarray:
+    """Centre of gravity ``(x, y, z)``, in voxels, of what is dark around a place in voxels; NaN at the border."""
+    reach = REACH_A / voxel_size_A
+    first = np.ceil(place - reach).astype(int)
+    last = np.floor(place + reach).astype(int) + 1
+    at_side = min(place[0], tomogram.shape[2] - 1 - place[0]) < MARGIN_A / voxel_size_A
+    if at_side or (first < 0).any() or (last > tomogram.shape[::-1]).any():
+        return np.full(3, np.nan)
+    box = tomogram[tuple(slice(a, b) for a, b in zip(first[::-1], last[::-1], strict=True))]
+    mass = np.clip(-box - float(-box.min()) / 3, 0, None).astype(np.float64)
+    grid = np.meshgrid(
+        *(np.arange(a, b) for a, b in zip(first[::-1], last[::-1], strict=True)), indexing="ij"
+    )
+    return np.array([float((mass * axis).sum() / mass.sum()) for axis in reversed(grid)])
+
+
+def bead_errors(tomogram: np.ndarray, places: np.ndarray, voxel_size_A: float) -> np.ndarray:
+    """Largest distance along an axis, in voxels, of each bead that lies wholly inside from where it should be."""
+    errors = [np.abs(blob_centre(tomogram, place, voxel_size_A) - place).max() for place in places]
+    return np.array([error for error in errors if np.isfinite(error)])

@@ -1,0 +1,121 @@
+"""Tomograms on request: of a finished data set, and of recorded series, from Python and the command line."""
+
+import shutil
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+import pytest
+from distributed import Client
+from typer.testing import CliRunner
+
+import faket_dask
+from faket_dask.cli import app
+from faket_dask.config import ReconstructionSection, parse
+from faket_dask.dataset.reconstruct import reconstruct_dataset, reconstruct_series
+from faket_dask.errors import InputError
+from faket_dask.formats.imod import write_angles
+from faket_dask.formats.mrc import write_stack
+from faket_dask.formats.ome_zarr import open_volume
+from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
+from faket_dask.kernels.backprojection import back_project
+from faket_dask.stages.reconstruction import filtered_tilt
+from tests.formats.conftest import VOXEL_A, make_phantom, registration_error
+from tests.runs import small_document
+
+THICK = ReconstructionSection(thickness_A=400, filter="hann")
+
+
+@pytest.fixture(scope="module")
+def stack_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    phantom = make_phantom((40, 100, 90))
+    path = tmp_path_factory.mktemp("series") / "TS_01.st"
+    write_stack(path, phantom.tilts(), phantom.stack.shape, VOXEL_A)
+    write_angles(path.with_suffix(".tlt"), phantom.geometry.stage_angles)
+    return path
+
+
+@pytest.fixture(scope="module")
+def series(stack_file: Path) -> TiltSeries:
+    return open_tilt_series(stack_file)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_recorded_series_gives_the_kernels_bytes(series: TiltSeries, tmp_path: Path, threads: int) -> None:
+    reconstruct_series(series, tmp_path / "a.mrc", THICK, threads)
+    angles = series.geometry.tilt_angles
+    ready = np.stack([filtered_tilt(series.tilt(i), "hann", angles, i, 40) for i in range(angles.size)])
+    with mrcfile.open(tmp_path / "a.mrc") as file:
+        assert file.is_volume()
+        assert float(file.voxel_size.x) == VOXEL_A
+        assert file.data.tobytes() == back_project(ready, angles, 40).tobytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mrc"]
+
+
+def test_a_recorded_series_as_ome_zarr(series: TiltSeries, tmp_path: Path) -> None:
+    reconstruct_series(series, tmp_path / "a.mrc", THICK)
+    for _ in range(2):
+        reconstruct_series(series, tmp_path / "a.zarr", THICK)
+    found = open_volume(tmp_path / "a.zarr")
+    with mrcfile.open(tmp_path / "a.mrc") as file:
+        np.testing.assert_array_equal(found.data[...], file.data)
+    assert found.voxel_size_A == VOXEL_A
+
+
+def test_from_the_command_line(stack_file: Path, tmp_path: Path) -> None:
+    target = tmp_path / "rec/a.mrc"
+    command = ["reconstruct", str(stack_file), "--thickness-A", "400", "--to", str(target)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    with mrcfile.open(target) as file:
+        assert registration_error(file.data, make_phantom((40, 100, 90)).particles) < 0.1
+    binned = CliRunner().invoke(app, [*command, "--binning", "2", "--filter", "shrec", "--every", "2"])
+    assert binned.exit_code == 0, binned.output
+    with mrcfile.open(target) as file:
+        assert file.data.shape == (20, 50, 45)
+        assert float(file.voxel_size.x) == 2 * VOXEL_A
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "thickness"),
+        (["--thickness-A", "400", "--filter", "rampp"], "filter: input should be 'ramp'"),
+        (["--thickness-A", "400", "--binning", "0"], "binning"),
+        (["--thickness-A", "400", "--binning", "60"], "cannot be filtered"),
+        (["--thickness-A", "400", "--align"], "no .xf file beside it"),
+        (["--thickness-A", "400", "--to", "a.png"], "neither .mrc, .rec nor .zarr"),
+        (["--thickness-A", "400", "--sign", "up"], "sign"),
+    ],
+)
+def test_what_is_wrong_is_said(
+    stack_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["reconstruct", str(stack_file), *options])
+    assert result.exit_code == 2, result.output
+    said = " ".join(result.output.split())
+    assert message in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_finished_data_set_gets_tomograms(
+    tiny_dataset: faket_dask.Dataset, one_worker: Client, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(tiny_dataset.folder, tmp_path / "data")
+    for modalities, settings in ((("faket",), {"filter": "ramp"}), (("noisy",), {"filter": "ramp"})):
+        section = ReconstructionSection(of=modalities, **settings)
+        dataset = reconstruct_dataset(copy, section, one_worker)
+    assert not dataset.failures
+    for name in dataset.series:
+        for modality in ("faket", "noisy"):
+            assert dataset.tomogram(name, modality).shape == (60, 96, 80)
+    with pytest.raises(InputError, match="is not a data set"):
+        reconstruct_dataset(tmp_path, section, one_worker)
+
+
+def test_a_modality_that_was_not_kept_is_refused(one_worker: Client, tmp_path: Path) -> None:
+    document = small_document(tmp_path / "data", specimen={"count": 1}, outputs={"modalities": ["noisy"]})
+    faket_dask.run(parse(document, tmp_path), one_worker)
+    with pytest.raises(InputError, match=r"'faket' is not kept; add it to outputs\.modalities"):
+        reconstruct_dataset(tmp_path / "data", ReconstructionSection(of=("faket",)), one_worker)

@@ -1,0 +1,105 @@
+"""Tomograms of a data set: durable, registered with the labels, the same bytes as the lazy ones."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from distributed import Client
+
+import faket_dask
+from faket_dask.config import parse
+from faket_dask.dataset.events import Event, UnitDone
+from faket_dask.errors import InputError
+from faket_dask.graphs import filter_tilts, reconstruct
+from tests.beads import bead_document, bead_errors
+from tests.runs import bytes_of
+
+
+def run(client: Client, made: dict[str, Any]) -> tuple[faket_dask.Dataset, list[str]]:
+    events: list[Event] = []
+    dataset = faket_dask.run(parse(made, Path("/nowhere")), client, events.append)
+    assert not dataset.failures
+    return dataset, [f"{e.unit.stage} {e.unit.index}" for e in events if isinstance(e, UnitDone)]
+
+
+@pytest.fixture(scope="module")
+def dataset(one_worker: Client, tmp_path_factory: pytest.TempPathFactory) -> faket_dask.Dataset:
+    folder = tmp_path_factory.mktemp("tomograms") / "data"
+    return run(one_worker, bead_document(folder, of=["noisy", "noiseless"], filter="ramp"))[0]
+
+
+def test_the_bytes_are_those_of_the_lazy_graph(dataset: faket_dask.Dataset) -> None:
+    [name] = dataset.series
+    series = dataset.open(name)
+    for modality in ("noisy", "noiseless"):
+        lazy = reconstruct(filter_tilts(series[modality], "ramp"), 60)
+        assert dataset.tomogram(name, modality).values.tobytes() == lazy.values.tobytes()
+
+
+def test_a_tomogram_has_the_places_of_the_labels(dataset: faket_dask.Dataset) -> None:
+    [name] = dataset.series
+    series, tomogram = dataset.open(name), dataset.tomogram(name, "noiseless")
+    for axis in "zyx":
+        assert tomogram[axis].values.tolist() == series[axis].values.tolist()
+    assert tomogram.sizes == series["class_mask"].sizes
+
+
+@pytest.mark.parametrize("binning", [1, 2])
+def test_every_bead_lies_on_its_label(one_worker: Client, tmp_path: Path, binning: int) -> None:
+    made = bead_document(tmp_path / "data", of=["noiseless"], filter="hann", binning=binning)
+    made["outputs"]["modalities"] = ["benchmark"]
+    dataset, _ = run(one_worker, made)
+    [name] = dataset.series
+    tomogram = dataset.tomogram(name, "noiseless").load()
+    table = dataset.particles(name)
+    origin_A = np.array([float(tomogram[axis][0]) for axis in "xyz"])
+    voxel_A = 10.0 * binning
+    beads = (table.centre_A[table.class_name == "fiducial"] - origin_A) / voxel_A
+    errors = bead_errors(tomogram.values, beads, voxel_A)
+    assert errors.size
+    assert errors.max() < 0.1
+
+
+def test_other_settings_remake_tomograms_and_nothing_else(
+    dataset: faket_dask.Dataset, one_worker: Client, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(dataset.folder, tmp_path / "data")
+    before = bytes_of(copy)
+    again, done = run(one_worker, bead_document(copy, of=["noisy", "noiseless"], filter="ramp"))
+    assert done == []
+    assert bytes_of(copy) == before
+    again, done = run(one_worker, bead_document(copy, of=["noisy"], filter="shrec", every=2))
+    assert set(unit.split()[0] for unit in done) == {"filter", "reconstruct"}
+    assert len(done) == 13 + 2
+    [name] = again.series
+    filtered = filter_tilts(again.open(name)["noisy"], "shrec", every=2)
+    assert again.tomogram(name, "noisy").values.tobytes() == reconstruct(filtered, 60).values.tobytes()
+
+
+def test_a_lost_part_is_made_again(dataset: faket_dask.Dataset, one_worker: Client, tmp_path: Path) -> None:
+    copy = shutil.copytree(dataset.folder, tmp_path / "data")
+    before = bytes_of(copy)
+    [name] = dataset.series
+    lost = copy / f"series/{name}.zarr/reconstruction/noisy/c/0/1/0"
+    lost.unlink()
+    _, done = run(one_worker, bead_document(copy, of=["noisy", "noiseless"], filter="ramp"))
+    assert done == ["reconstruct 1"]
+    assert bytes_of(copy) == before
+
+
+def test_deep_tomograms_are_made_in_slabs(one_worker: Client, tmp_path: Path) -> None:
+    made = bead_document(tmp_path / "data", of=["noisy"], thickness_A=1500)
+    dataset, done = run(one_worker, made)
+    assert done.count("reconstruct 3") == 1
+    [name] = dataset.series
+    lazy = reconstruct(filter_tilts(dataset.open(name)["noisy"], "hann"), 150)
+    tomogram = dataset.tomogram(name, "noisy")
+    assert tomogram.values.tobytes() == lazy.values.tobytes()
+    assert float(tomogram["z"][75]) == float(dataset.open(name)["z"][30])
+
+
+def test_a_tomogram_that_was_not_made_is_named(dataset: faket_dask.Dataset) -> None:
+    with pytest.raises(InputError, match="no tomogram of faket of specimen-000__a"):
+        dataset.tomogram("specimen-000__a", "faket")

@@ -1,0 +1,58 @@
+"""Run by an interpreter that has copick: print what copick and ome-zarr find in a project, as JSON."""
+
+import json
+import sys
+from pathlib import Path
+
+import copick
+import numpy as np
+from ome_zarr.io import parse_url
+from ome_zarr.reader import Reader
+
+
+def described(volume: np.ndarray) -> dict:
+    return {
+        "shape": list(volume.shape),
+        "dtype": str(volume.dtype),
+        "sum": float(volume.sum(dtype=np.float64)),
+    }
+
+
+def main(config: str) -> None:
+    root = copick.from_file(config)
+    found: dict = {
+        "objects": [[item.name, item.label, item.is_particle, item.radius] for item in root.pickable_objects],
+        "runs": {},
+    }
+    for run in root.runs:
+        volumes = {}
+        for spacing in run.voxel_spacings:
+            for tomogram in spacing.tomograms:
+                volumes[tomogram.tomo_type] = {"spacing": spacing.voxel_size, **described(tomogram.numpy())}
+        picks = {}
+        for item in run.picks:
+            places, matrices = item.numpy()
+            picks[item.pickable_object_name] = {"places": places.tolist(), "matrices": matrices.tolist()}
+        segmentations = {
+            item.name: {
+                "multilabel": item.is_multilabel,
+                "spacing": item.voxel_size,
+                **described(item.numpy()),
+            }
+            for item in run.segmentations
+        }
+        found["runs"][run.name] = {"volumes": volumes, "picks": picks, "segmentations": segmentations}
+    levels = {}
+    for store in sorted(Path(config).parent.glob("ExperimentRuns/*/*/*.zarr")):
+        [node] = Reader(parse_url(str(store)))()
+        scales = [
+            transformations[0]["scale"] for transformations in node.metadata["coordinateTransformations"]
+        ]
+        units = [axis["unit"] for axis in node.metadata["axes"]]
+        levels[store.name] = {"shapes": [list(d.shape) for d in node.data], "scales": scales, "units": units}
+    found["ome_zarr"] = levels
+    sys.stdout.write("\n" + json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

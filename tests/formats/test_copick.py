@@ -1,0 +1,124 @@
+"""copick projects beyond what the registration test shows, and what copick itself finds in ours."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faket_dask.errors import InputError
+from faket_dask.formats import copick
+from faket_dask.formats.particle_list import ParticleList
+
+OBJECTS = [
+    copick.PickableObject("membrane", 1, False, 10),
+    copick.PickableObject("big_ribosome 70S", 2, True, 150),
+]
+
+
+def particles() -> ParticleList:
+    turn = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    return ParticleList(
+        class_name=np.array(["big_ribosome 70S"] * 2),
+        class_id=np.array([2, 2]),
+        instance=np.array([3, 4]),
+        centre_A=np.array([[10.0, 20, 30], [42, 5, 6.5]]),
+        rotation=np.array([turn, turn.T]),
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    volume = rng.standard_normal((12, 70, 66)).astype(np.float32)
+    labels = rng.integers(0, 3, (12, 70, 66)).astype(np.uint8)
+    copick.write_config(tmp_path, "small", OBJECTS)
+    for run in ("a", "b"):
+        copick.write_run(tmp_path, run, 9.87654, {"wbp": volume, "noise_free": volume}, labels, particles())
+    return tmp_path
+
+
+def test_names_are_made_fit_for_copicks_paths(project: Path) -> None:
+    objects = copick.read_objects(project / "copick.json")
+    assert [item.name for item in objects] == ["membrane", "big-ribosome-70S"]
+    run = project / "ExperimentRuns/a"
+    assert sorted(path.name for path in (run / "VoxelSpacing9.877").iterdir()) == [
+        "noise-free.zarr",
+        "wbp.zarr",
+    ]
+    assert [path.name for path in (run / "Picks").iterdir()] == ["faketdask_0_big-ribosome-70S.json"]
+    assert copick.read_picks(project, "a", objects).class_name.tolist() == ["big-ribosome-70S"] * 2
+
+
+def test_a_shift_in_the_transformation_moves_the_place(project: Path) -> None:
+    path = project / "ExperimentRuns/a/Picks/faketdask_0_big-ribosome-70S.json"
+    document = json.loads(path.read_text())
+    document["points"][0]["transformation_"][0][3] = 2.5
+    del document["points"][1]["transformation_"]
+    path.write_text(json.dumps(document))
+    found = copick.read_picks(project, "a", copick.read_objects(project / "copick.json"))
+    assert found.centre_A.tolist() == [[12.5, 20, 30], [42, 5, 6.5]]
+    np.testing.assert_array_equal(found.rotation[1], np.eye(3))
+    assert found.instance.tolist() == [3, 4]
+
+
+def test_what_is_wrong_is_said(project: Path) -> None:
+    objects = copick.read_objects(project / "copick.json")
+    with pytest.raises(InputError, match="has no run 'c'"):
+        copick.read_picks(project, "c", objects)
+    with pytest.raises(InputError, match="no object 'big-ribosome-70S' in the project's configuration"):
+        copick.read_picks(project, "a", objects[:1])
+    (project / "copick.json").write_text("{}")
+    with pytest.raises(InputError, match="pickable_objects cannot be read"):
+        copick.read_objects(project / "copick.json")
+
+
+@pytest.fixture(scope="session")
+def copick_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interpreter with copick, in an environment of its own since copick needs zarr < 3."""
+    folder = tmp_path_factory.mktemp("copick")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    python = folder / "bin/python"
+    installed = subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "copick>=1.31", "ome-zarr"],
+        capture_output=True,
+        text=True,
+    )
+    if installed.returncode:
+        pytest.skip(f"copick cannot be installed here: {installed.stderr.strip()[-200:]}")
+    return python
+
+
+@pytest.mark.slow
+def test_copick_and_ome_zarr_read_what_is_written(project: Path, copick_python: Path) -> None:
+    reader = Path(__file__).with_name("copick_reader.py")
+    ended = subprocess.run(
+        [copick_python, reader, project / "copick.json"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": ""},
+    )
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout.splitlines()[-1])
+    assert found["objects"] == [["membrane", 1, False, 10], ["big-ribosome-70S", 2, True, 150]]
+    assert set(found["runs"]) == {"a", "b"}
+    run = found["runs"]["a"]
+    assert set(run["volumes"]) == {"wbp", "noise-free"}
+    assert run["volumes"]["wbp"]["spacing"] == 9.877
+    assert run["volumes"]["wbp"]["shape"] == [12, 70, 66]
+    volume = np.random.default_rng(0).standard_normal((12, 70, 66)).astype(np.float32)
+    assert run["volumes"]["wbp"]["sum"] == pytest.approx(volume.sum(dtype=np.float64))
+    [picks] = run["picks"].values()
+    np.testing.assert_allclose(picks["places"], particles().centre_A)
+    np.testing.assert_allclose(np.array(picks["matrices"])[:, :3, :3], particles().rotation)
+    labels = run["segmentations"]["labels"]
+    assert labels["multilabel"]
+    assert (labels["dtype"], labels["shape"]) == ("uint8", [12, 70, 66])
+    for levels in found["ome_zarr"].values():
+        assert levels["shapes"] == [[12, 70, 66], [6, 35, 33], [3, 18, 17]]
+        np.testing.assert_allclose(levels["scales"], [[9.87654 * 2**level] * 3 for level in range(3)])
+        assert levels["units"] == ["angstrom"] * 3
+    assert len(found["ome_zarr"]) == 3  # names of both runs

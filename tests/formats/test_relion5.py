@@ -1,0 +1,167 @@
+"""RELION-5 projects beyond what the registration test shows, and what starfile finds in them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import starfile
+from scipy.spatial.transform import Rotation
+
+from faket_dask.errors import InputError
+from faket_dask.formats.particle_list import ParticleList
+from faket_dask.formats.relion5 import Optics, RelionTomogram, read_particles, read_tomograms
+from faket_dask.formats.relion5_writing import write_project
+from faket_dask.geometry import TiltGeometry
+
+OPTICS = Optics(300, 2.7, 0.1)
+TABLES = {
+    "tomograms": (
+        "data_global\nloop_\n_rlnTomoName\n_rlnVoltage\n_rlnSphericalAberration\n_rlnAmplitudeContrast\n"
+        "_rlnTomoTiltSeriesPixelSize\n_rlnTomoTiltSeriesStarFile\n{rows}"
+    ),
+    "tilts": "data_{name}\nloop_\n_rlnMicrographName\n_rlnTomoNominalStageTiltAngle\n{rows}",
+}
+
+
+def tomogram(name: str, tilts: int = 3, **changes: object) -> RelionTomogram:
+    fields: dict = {
+        "name": name,
+        "geometry": TiltGeometry(10.0 * np.arange(tilts), 5.0),
+        "optics": OPTICS,
+        "stacks": (f"{name}.mrc",) * tilts,
+        "sections": tuple(range(tilts)),
+        "shape": (10, 30, 20),
+    }
+    return RelionTomogram(**(fields | changes))
+
+
+def particles(names: list[str]) -> ParticleList:
+    count = len(names)
+    return ParticleList(
+        class_name=np.array(names),
+        class_id=np.array([sorted(set(names)).index(name) + 1 for name in names]),
+        instance=np.arange(1, count + 1),
+        centre_A=np.arange(3.0 * count).reshape(count, 3) * 10,
+        rotation=Rotation.random(count, rng=np.random.default_rng(1)).as_matrix(),
+    )
+
+
+def write_tables(folder: Path, tilts: str, pixel: str = "5") -> Path:
+    """A project of one tomogram whose tilt table has these rows."""
+    (folder / "series.star").write_text(TABLES["tilts"].format(name="a", rows=tilts))
+    (folder / "tomograms.star").write_text(
+        TABLES["tomograms"].format(rows=f"a 300 2.7 0.1 {pixel} series.star\n")
+    )
+    return folder / "tomograms.star"
+
+
+def test_starfile_reads_every_table(tmp_path: Path) -> None:
+    tomograms = [tomogram("001", volume="001_rec.mrc"), tomogram("tomo 2", volume="b.mrc")]
+    lists = {"001": particles(["ribosome", "boot"]), "tomo 2": particles(["boot"])}
+    write_project(tmp_path, tomograms, lists)
+    table = starfile.read(tmp_path / "tomograms.star", always_dict=True)["global"]
+    assert table["rlnTomoName"].astype(str).str.lstrip("0").tolist() == ["1", "tomo 2"]
+    assert table["rlnTomoReconstructedTomogram"].tolist() == ["001_rec.mrc", "b.mrc"]
+    assert table[["rlnTomoSizeX", "rlnTomoSizeY", "rlnTomoSizeZ"]].to_numpy().tolist() == [[20, 30, 10]] * 2
+    assert (table["rlnTomoHand"] == -1).all()
+    for name in table["rlnTomoTiltSeriesStarFile"]:
+        [tilts] = starfile.read(tmp_path / name, always_dict=True).values()
+        np.testing.assert_allclose(tilts["rlnTomoYTilt"], [0, -10, -20])
+        np.testing.assert_allclose(tilts["rlnTomoNominalStageTiltAngle"], tilts["rlnTomoYTilt"])
+        assert tilts["rlnMicrographName"][1].startswith("000002@")
+    both = starfile.read(tmp_path / "particles.star", always_dict=True)
+    assert set(both) == {"optics", "particles"}
+    assert both["particles"]["rlnTomoName"].astype(str).str[-1].tolist() == ["1", "1", "2"]
+    corner = both["particles"].filter(regex="rlnCenteredCoordinate").to_numpy()[0] + np.array([50, 75, 25])
+    np.testing.assert_allclose(corner, [0, 10, 20], atol=1e-6)
+    boots = starfile.read(tmp_path / "particles_boot.star", always_dict=True)["particles"]
+    assert len(boots) == 2
+    files = starfile.read(tmp_path / "optimisation_set.star", always_dict=True)
+    assert "particles.star" in str(files)
+
+
+def test_starfile_turns_particles_as_we_do(tmp_path: Path) -> None:
+    """The field's tools take an orientation as the inverse of intrinsic turns about z, y and z."""
+    expected = particles(["boot"] * 5)
+    write_project(tmp_path, [tomogram("a")], {"a": expected})
+    table = starfile.read(tmp_path / "particles.star", always_dict=True)["particles"]
+    angles = table[["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"]].to_numpy()
+    found = Rotation.from_euler("ZYZ", angles, degrees=True).inv().as_matrix()
+    np.testing.assert_allclose(found, expected.rotation, atol=1e-6)
+
+
+def test_a_table_that_another_program_wrote_with_starfile(tmp_path: Path) -> None:
+    write_project(tmp_path, [tomogram("a")], {"a": particles(["boot", "ring"])})
+    for path in [*tmp_path.glob("*.star"), *tmp_path.glob("tilt_series/*.star")]:
+        starfile.write(starfile.read(path, always_dict=True), path, overwrite=True)
+    [found] = read_tomograms(tmp_path / "tomograms.star")
+    np.testing.assert_allclose(found.geometry.tilt_angles, [0, 10, 20])
+    lists = read_particles(tmp_path / "particles.star", [found], {1: "boot", 2: "ring"})
+    np.testing.assert_allclose(lists["a"].centre_A, particles(["boot", "ring"]).centre_A, atol=1e-5)
+    np.testing.assert_allclose(lists["a"].rotation, particles(["boot", "ring"]).rotation, atol=1e-6)
+
+
+def test_unaligned_series_in_any_order(tmp_path: Path) -> None:
+    path = write_tables(tmp_path, "0002@a.mrcs 3\nsingle.mrc -6\n1@a.mrcs 0\n")
+    [found] = read_tomograms(path)
+    assert found.geometry.tilt_angles.tolist() == [-3, 0, 6]
+    assert found.stacks == ("a.mrcs", "a.mrcs", "single.mrc")
+    assert found.sections == (1, 0, 0)
+    assert found.geometry.acquisition_order is None
+    assert found.defocus_um is None
+
+
+def test_files_are_looked_for_from_the_project_folder(tmp_path: Path) -> None:
+    job = tmp_path / "Tomograms/job007"
+    job.mkdir(parents=True)
+    path = write_tables(job, "a.mrc 0\n")
+    path.write_text(path.read_text().replace("series.star", "Tomograms/job007/series.star"))
+    assert len(read_tomograms(path)[0].geometry) == 1
+    path.write_text(path.read_text().replace("job007/series", "job008/series"))
+    with pytest.raises(InputError, match="neither beside it nor in the folders above"):
+        read_tomograms(path)
+
+
+def test_a_tilt_about_x_is_not_used_without_a_word(tmp_path: Path) -> None:
+    path = write_tables(tmp_path, "a.mrc 0\n")
+    series = tmp_path / "series.star"
+    series.write_text(
+        "data_a\nloop_\n_rlnMicrographName\n_rlnTomoYTilt\n_rlnTomoXTilt\n_rlnTomoXShiftAngst\na.mrc 3 0.5 7\n"
+    )
+    with pytest.warns(UserWarning, match="tilts about x of up to 0.5°"):
+        [found] = read_tomograms(path)
+    assert found.geometry.shift_A.tolist() == [[7, 0]]
+
+
+def test_boxes_that_were_turned_and_shifted(tmp_path: Path) -> None:
+    """A box's own angles come first, and origins are counted in its frame, towards the particle."""
+    (tmp_path / "p.star").write_text(
+        "data_particles\nloop_\n_rlnTomoName\n"
+        + "".join(f"_rlnCenteredCoordinate{a}Angst\n" for a in "XYZ")
+        + "".join(f"_rlnTomoSubtomogram{a}\n" for a in ("Rot", "Tilt", "Psi"))
+        + "_rlnOriginXAngst\na 0 0 0 90 0 0 10\n"
+    )
+    found = read_particles(tmp_path / "p.star", [tomogram("a")])["a"]
+    np.testing.assert_allclose(found.centre_A, [[50, 75 + 10, 25]], atol=1e-9)
+    np.testing.assert_allclose(found.rotation[0] @ [1, 0, 0], [0, -1, 0], atol=1e-9)
+    assert found.class_name.tolist() == ["class1"]
+
+
+def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+    path = write_tables(tmp_path, "a 0\n")
+    (tmp_path / "series.star").write_text("data_a\n_rlnTomoYTilt 3\n")
+    with pytest.raises(InputError, match="no column _rlnMicrographName"):
+        read_tomograms(path)
+    with pytest.raises(InputError, match=r"'x@a.mrc' is not an image of a stack"):
+        read_tomograms(write_tables(tmp_path, "x@a.mrc 0\n"))
+    with pytest.raises(InputError, match="have the same angle"):
+        read_tomograms(write_tables(tmp_path, "1@a.mrc 0\n2@a.mrc 0\n"))
+    with pytest.raises(InputError, match=r"pixel size of -1\.0 Å is impossible"):
+        read_tomograms(write_tables(tmp_path, "1@a.mrc 0\n", pixel="-1"))
+    with pytest.raises(InputError, match="no block data_global"):
+        read_tomograms(tmp_path / "series.star")
+    with pytest.raises(InputError, match="no block data_particles"):
+        read_particles(tmp_path / "series.star", [])
+    write_project(tmp_path, [tomogram("a")], {"a": particles(["boot"])})
+    with pytest.raises(InputError, match="'a', of which no size is known"):
+        read_particles(tmp_path / "particles.star", [tomogram("b")])

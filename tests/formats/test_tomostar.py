@@ -1,0 +1,84 @@
+"""Warp's tomostar beyond what the registration test shows, and what starfile finds in ours."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import starfile
+
+from faket_dask.errors import InputError
+from faket_dask.formats.tomostar import read_tomostar, write_tomostar
+from faket_dask.geometry import TiltGeometry, acquisition_order, exposure_before
+
+RECORDED = """data_
+
+loop_
+_wrpMovieName #1
+_wrpAngleTilt #2
+_wrpAxisAngle #3
+_wrpDose #4
+../frames/c.tif  0.01  -95.7  0.0
+../frames/b.tif  -3.00  -95.5  2.5
+../frames/a.tif  3.00  -95.6  5.0
+"""
+
+
+def geometry() -> TiltGeometry:
+    angles = np.array([-10.0, 0, 10])
+    order = acquisition_order(angles, "dose_symmetric")
+    return TiltGeometry(angles, 2.5, -4.0, np.array([[1.0, 2], [0, 0], [3, 4]]), np.full(3, 2.5), order)
+
+
+def test_a_recorded_file_is_understood(tmp_path: Path) -> None:
+    (tmp_path / "a.tomostar").write_text(RECORDED)
+    found = read_tomostar(tmp_path / "a.tomostar", 1.35)
+    assert found.geometry.tilt_angles.tolist() == [-3, 0.01, 3]
+    assert found.movies == ("../frames/b.tif", "../frames/c.tif", "../frames/a.tif")
+    assert found.geometry.acquisition_order.tolist() == [1, 0, 2]
+    assert found.geometry.exposure_before_e_per_A2.tolist() == [2.5, 0, 5]
+    assert found.geometry.tilt_axis_angle_deg == -95.6
+    assert found.geometry.shift_A is None
+
+
+def test_starfile_reads_what_is_written_in_the_order_of_acquisition(tmp_path: Path) -> None:
+    write_tomostar(tmp_path / "a.tomostar", geometry(), ["a.mrc", "b.mrc", "c.mrc"])
+    [table] = starfile.read(tmp_path / "a.tomostar", always_dict=True).values()
+    assert table["wrpMovieName"].tolist() == ["b.mrc", "c.mrc", "a.mrc"]
+    assert table["wrpAngleTilt"].tolist() == [0, 10, -10]
+    before = exposure_before(geometry().acquisition_order, 2.5)
+    np.testing.assert_allclose(table["wrpDose"], np.sort(before))
+    np.testing.assert_allclose(table["wrpAxisOffsetY"], [0, 4, 2])
+
+
+def test_everything_comes_back(tmp_path: Path) -> None:
+    write_tomostar(tmp_path / "a.tomostar", geometry(), ["a.mrc", "b.mrc", "c.mrc"])
+    found = read_tomostar(tmp_path / "a.tomostar", 2.5)
+    assert found.movies == ("a.mrc", "b.mrc", "c.mrc")
+    for name in ("tilt_angles", "shift_A", "exposure_e_per_A2", "acquisition_order"):
+        np.testing.assert_allclose(getattr(found.geometry, name), getattr(geometry(), name))
+
+
+def test_a_series_whose_order_is_not_known(tmp_path: Path) -> None:
+    write_tomostar(tmp_path / "a.tomostar", TiltGeometry(np.array([-1.0, 1]), 2.5), ["a", "b"])
+    found = read_tomostar(tmp_path / "a.tomostar", 2.5)
+    assert found.movies == ("a", "b")
+    assert found.geometry.acquisition_order is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("_wrpAngleTilt #2", "_wrpAngle #2", "no column _wrpAngleTilt"),
+        ("3.00  -95.6", "x  -95.6", "row 3: _wrpAngleTilt is 'x'"),
+        ("-3.00", "3.00", "have the same angle"),
+        ("../frames", "", "have the same angle"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, old: str, new: str, message: str) -> None:
+    text = RECORDED.replace(old, new)
+    if not new:
+        text = RECORDED.split("../")[0]
+        message = "lists no tilts"
+    (tmp_path / "a.tomostar").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_tomostar(tmp_path / "a.tomostar", 1.35)

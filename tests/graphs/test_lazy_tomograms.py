@@ -1,0 +1,78 @@
+"""Lazy tomograms: nothing is computed before it is asked for, and the bytes are those of the kernels."""
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+import xarray as xr
+
+from faket_dask.errors import InputError
+from faket_dask.graphs import filter_tilts, project, reconstruct
+from faket_dask.kernels.backprojection import back_project
+from faket_dask.stages.reconstruction import filtered_tilt
+
+ANGLES = np.arange(-40.0, 41, 10)
+
+
+def stack(rows: int = 131, columns: int = 40) -> xr.DataArray:
+    tilts = np.random.default_rng(0).standard_normal((ANGLES.size, rows, columns)).astype(np.float32)
+    return xr.DataArray(
+        da.from_array(tilts, chunks=(2, -1, -1)),
+        dims=("tilt", "y", "x"),
+        coords={
+            "tilt_angle": ("tilt", ANGLES),
+            "y": np.arange(rows) * 5.0,
+            "x": 100 + np.arange(columns) * 5.0,
+        },
+    )
+
+
+@pytest.mark.parametrize("kind", ["ramp", "exact"])
+def test_the_bytes_are_those_of_the_stages(kind: str) -> None:
+    series = stack()
+    lazy = reconstruct(filter_tilts(series, kind, thickness_px=11), 11)
+    ready = np.stack(
+        [filtered_tilt(tilt, kind, ANGLES, index, 11) for index, tilt in enumerate(series.values)]
+    )
+    assert lazy.values.tobytes() == back_project(ready, ANGLES, 11).tobytes()
+    assert lazy.dims == ("z", "y", "x")
+    assert lazy.chunks[1] == (64, 64, 3)
+
+
+def test_nothing_is_computed_before_it_is_asked_for() -> None:
+    def refuse(block: np.ndarray) -> np.ndarray:
+        raise AssertionError("computed")
+
+    series = stack()
+    series = series.copy(
+        data=series.data.map_blocks(refuse, dtype=np.float32, meta=np.empty((0, 0, 0), np.float32))
+    )
+    lazy = reconstruct(filter_tilts(series), 5)
+    with pytest.raises(AssertionError, match="computed"):
+        dask.compute(lazy.data)
+
+
+def test_binning_and_thinning_keep_places() -> None:
+    filtered = filter_tilts(stack(rows=33, columns=41), binning=2, every=3)
+    assert filtered.shape == (3, 16, 20)
+    assert filtered["tilt_angle"].values.tolist() == [-30, 0, 30]
+    assert filtered["y"].values[8] == 16 * 5
+    assert filtered["x"].values[10] == 100 + 20 * 5
+    assert reconstruct(filtered, 6)["x"].values.tolist() == filtered["x"].values.tolist()
+
+
+def test_a_projected_volume_comes_back() -> None:
+    volume = np.zeros((20, 8, 64), dtype=np.float32)
+    volume[14, 3, 40] = 1
+    lazy = xr.DataArray(da.from_array(volume, chunks=(-1, 4, -1)), dims=("z", "y", "x"))
+    found = reconstruct(filter_tilts(project(lazy, np.arange(-60, 61, 3)), "ramp"), 20).values
+    assert np.unravel_index(np.argmin(found), found.shape) == (14, 3, 40)
+
+
+def test_what_is_wrong_is_said() -> None:
+    with pytest.raises(InputError, match="needs the specimen's thickness"):
+        filter_tilts(stack(), "crowther")
+    with pytest.raises(InputError, match="no coordinate tilt_angle"):
+        filter_tilts(stack().drop_vars("tilt_angle"))
+    with pytest.raises(InputError, match="at least one layer"):
+        reconstruct(filter_tilts(stack()), 0)
