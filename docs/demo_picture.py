@@ -33,11 +33,19 @@ def main(folder: str, target: str) -> None:
         x = x - float(series["x"][0]) / dataset.blueprint.pixel_size_A
         inside = (x > 0) & (x < tilt.shape[1])
         axes[0, 0].scatter(
-            x[inside], y[inside], s=70, facecolors="none", edgecolors=COLOURS[number], label=kind
+            x[inside],
+            y[inside],
+            s=70,
+            linewidths=1.5,
+            facecolors="none",
+            edgecolors=COLOURS[number],
+            label=kind,
         )
     figure.legend(loc="outside lower left", ncols=6, frameon=False)
     figure.savefig(Path(target), dpi=80)
-    Image.open(target).convert("RGB").quantize(96).save(target, optimize=True)  # half the size
+    Image.open(target).convert("RGB").quantize(128, method=Image.Quantize.FASTOCTREE).save(
+        target, optimize=True
+    )  # half the size
 
 
 if __name__ == "__main__":
