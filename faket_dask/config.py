@@ -31,7 +31,7 @@ from faket_dask.errors import InputError
 from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.recipe import Fiducials, Recipe, Sheets, Species, Vesicles
 
-Modality = Literal["noisy", "content", "baseline", "faket", "benchmark"]
+Modality = Literal["noisy", "content", "baseline", "spectral", "faket", "benchmark"]
 FilterKind = Literal["ramp", "crowther", "hann", "exact", "shrec"]
 
 SMALLEST_FILTERED = 8
@@ -378,13 +378,16 @@ class GivenCurves(Section):
 class NoiseSection(Section):
     """How much of a tilt is signal and how much is noise."""
 
-    statistics: Literal["paired", "given"] = "paired"
+    statistics: Literal["paired", "unpaired", "given"] = Field(
+        default="paired",
+        description="by default `paired` where all references have noiseless counterparts, else `unpaired`",
+    )
     given: GivenCurves | None = None
     order: int = Field(default=2, ge=0, le=6, description="of the polynomial over the tilt angle")
     average: Literal["all", "own"] = Field(
         default="all", description="fit the statistics over all references, or over the series' own"
     )
-    content_level: float = Field(default=0.25, ge=0, description="noise in `content` over noise in `noisy`")
+    content_level: float = Field(default=0.25, ge=0, description="noise in `content` over noise in the start")
 
     @model_validator(mode="after")
     def _given_where_said(self) -> NoiseSection:
@@ -393,14 +396,37 @@ class NoiseSection(Section):
         return self
 
 
+STYLE_PRESETS: dict[str, dict[str, Any]] = {
+    "published": {},
+    "recorded": {
+        "start": "spectral",
+        "scaling": "tilt",
+        "style_layers": {1: 1, 6: 1, 11: 1, 20: 1, 29: 1},
+        "content_weight": 0.03,
+        "iterations": 10,
+        "step_size": 0.04,
+        "step_unit": "start_std",
+        "decay": 0.0,
+    },
+}
+"""Settings by name: FakET's as published, and those that come nearest to a recorded tilt-series."""
+
+
 class StyleSection(Section):
-    """The style transfer; the defaults are the published setting."""
+    """The style transfer; the defaults are the published setting.
+
+    `preset` stands for the values of one of `STYLE_PRESETS`; keys that are written beside it go before its own.
+    """
 
     weights: str = Field(
         default="vgg19-imagenet1k-v1",
         description="vgg19-imagenet1k-v1, vgg19-normalised, random, or the path of a state dict",
     )
     random_seed: int = Field(default=0, ge=0, description="of `weights: random`")
+    start: Literal["noisy", "spectral"] = Field(
+        default="noisy",
+        description="with white noise (published), or with noise of the reference's spectrum",
+    )
     pooling: Literal["max", "average", "l2"] = "max"
     content_layers: dict[int, Annotated[float, Field(gt=0)]] = {8: 1.0}
     style_layers: dict[int, Annotated[float, Field(gt=0)]] = {1: 256, 6: 64, 11: 16, 20: 4, 29: 1}
@@ -412,6 +438,11 @@ class StyleSection(Section):
         default="absolute", description="of the [0, 1] range, or of the start image's standard deviation"
     )
     decay: float = Field(default=0.99, ge=0, lt=1)
+    scaling: Literal["stack", "tilt"] = Field(
+        default="stack",
+        description="to [0, 1]: of whole stacks by their extrema (published), or of each tilt by its moments, "
+        "recorded ones without beads and ramps",
+    )
     clip_percent: float = Field(
         default=0.0,
         ge=0,
@@ -438,6 +469,16 @@ class StyleSection(Section):
         if self.tile == "auto":
             raise ValueError("style.tile is still `auto`: it is settled when the run is planned")
         return None if self.tile == "whole" else self.tile
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_preset(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or "preset" not in value:
+            return value
+        name = value["preset"]
+        if name not in STYLE_PRESETS:
+            raise ValueError(f"preset must be one of {', '.join(STYLE_PRESETS)}, not {name!r}")
+        return STYLE_PRESETS[name] | {key: given for key, given in value.items() if key != "preset"}
 
     @field_validator("weights")
     @classmethod
@@ -466,6 +507,11 @@ class OutputsSection(Section):
 
     modalities: tuple[Modality, ...] = ("faket",)
     report: bool = True
+    splits: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default={},
+        description="parts of the data set by name, such as {train: 8, test: 2}, that share neither specimens "
+        "nor references; written to manifest.csv",
+    )
 
 
 class ClusterSection(Section):
@@ -496,6 +542,25 @@ class RunConfig(Section):
         rows, columns = self.acquisition.detector_px
         depth = max(1, round(specimen.thickness_A / self.acquisition.pixel_size_A))
         return depth, rows, round(columns * specimen.width_factor)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _choose_statistics(cls, document: Any) -> Any:
+        """Write down the noise statistics that the references allow, where none are asked for."""
+        if not isinstance(document, dict):
+            return document
+        noise, references = document.get("noise", {}), document.get("references")
+        if not isinstance(noise, dict) or not isinstance(references, list | tuple):
+            return document
+        unpaired = any(
+            isinstance(reference, dict)
+            and reference.get("kind", "tilt_series") == "tilt_series"
+            and reference.get("clean") is None
+            for reference in references
+        )
+        if unpaired and not {"statistics", "given"} & noise.keys():
+            return {**document, "noise": {**noise, "statistics": "unpaired"}}
+        return document
 
     @model_validator(mode="after")
     def _specimen_is_possible(self) -> RunConfig:
@@ -545,7 +610,7 @@ class RunConfig(Section):
                 raise ValueError(
                     f"noise.statistics: `paired` needs a noiseless stack beside the reference "
                     f"{reference.name!r} (its key `clean`); a recorded series has none, so write "
-                    "`statistics: given` and its section"
+                    "`statistics: unpaired`"
                 )
         return self
 

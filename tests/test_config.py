@@ -143,3 +143,23 @@ def test_shipped_run_files_are_valid() -> None:
     assert files
     for file in files:
         assert isinstance(load(file), RunConfig)
+
+
+def test_noise_statistics_follow_from_the_references() -> None:
+    recorded = {"name": "real", "stack": "a.mrc"}
+    clean = {"name": "known", "stack": "b.mrc", "clean": "c.mrc"}
+    simulated = {"kind": "simulated", "name": "made"}
+
+    def statistics(*references: dict[str, Any]) -> str:
+        return parse(document(references=list(references)), Path("/nowhere")).noise.statistics
+
+    assert statistics(clean, simulated) == "paired"
+    assert statistics(recorded) == statistics(clean, recorded, simulated) == "unpaired"
+
+
+def test_a_preset_gives_way_to_what_is_written_beside_it() -> None:
+    style = parse(document(style={"preset": "recorded", "iterations": 2}), Path("/nowhere")).style
+    assert (style.start, style.scaling, style.iterations) == ("spectral", "tilt", 2)
+    published = parse(document(style={"preset": "published"}), Path("/nowhere"))
+    assert published == parse(document(), Path("/nowhere"))
+    assert any("published, recorded" in line for line in mistakes(style={"preset": "best"}))

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from faket_dask.config import BlendedReference, Reference, RunConfig, load
+from faket_dask.config import BlendedReference, Reference, RunConfig, TiltSeriesReference, load
 from faket_dask.dataset.layout import Layout
 from faket_dask.dataset.pairing import Series, pair
 from faket_dask.errors import InputError
@@ -209,6 +209,37 @@ class Blueprint:
             return np.asarray(self.inputs.recordings[reference].tilt_angles)
         return self.tilt_angles
 
+    def reference_shape(self, reference: str) -> tuple[int, int]:
+        """Tilts of a recorded or simulated reference, (y, x), at the acquisition's pixel size."""
+        recording = self.inputs.recordings.get(reference)
+        if recording is None:
+            return self.tilt_shape
+        section = self.references[reference]
+        assert isinstance(section, TiltSeriesReference)
+        factor = recording.pixel_size_A / self.pixel_size_A if section.resample else 1.0
+        return resampled_shape(recording.shape[1:], factor)
+
+    @property
+    def makes_series(self) -> bool:
+        """Whether anything is kept that a reference changes."""
+        return bool(set(self.config.outputs.modalities) - {"benchmark"})
+
+    @property
+    def measures_spectra(self) -> bool:
+        """Whether spectra of the references are needed: for statistics from them, or noise shaped to them."""
+        modalities = self.config.outputs.modalities
+        return (
+            self.config.noise.statistics == "unpaired"
+            or "spectral" in modalities
+            or ("faket" in modalities and self.config.style.start == "spectral")
+        )
+
+    @cached_property
+    def spectrum_rings(self) -> int:
+        """Rings that all spectra are measured in: as many as the smallest tilt of all has."""
+        plain = (name for name, reference in self.references.items() if reference.kind != "blend")
+        return min(*self.tilt_shape, *(size for name in plain for size in self.reference_shape(name))) // 2
+
     @staticmethod
     def reference_specimen(reference: str) -> str:
         """The specimen of its own that a simulated reference images."""
@@ -263,6 +294,12 @@ def _blueprint(root: str, fingerprint: str, written: int) -> Blueprint:
             f"{root} was changed while a run was going on: its fingerprint is no longer {fingerprint}"
         )
     return blueprint
+
+
+def resampled_shape(shape: tuple[int, ...], factor: float) -> tuple[int, int]:
+    """Shape, (y, x), of an image with `factor` times as many pixels along either axis."""
+    rows, columns = (max(1, round(size * factor)) for size in shape)
+    return rows, columns
 
 
 def replace_text(path: Path, text: str) -> None:

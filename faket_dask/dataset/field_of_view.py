@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.specimen.particles import ParticleTable
+from faket_dask.specimen.recipe import FIDUCIAL
 
 
 def columns_in_view(blueprint: Blueprint, specimen: str) -> slice:
@@ -28,3 +30,31 @@ def particles_in_view(blueprint: Blueprint, specimen: str, table: ParticleTable)
     seen = labelled.select(inside)
     origin_A = np.array([columns.start * blueprint.pixel_size_A, 0.0, 0.0])
     return replace(seen, centre_A=seen.centre_A - origin_A)
+
+
+def columns_at(
+    blueprint: Blueprint, specimen: str, centre_A: NDArray[np.float64], tilt_angle: float
+) -> NDArray[np.float64]:
+    """Detector columns, ``(n,)``, at which points ``(n, 3)`` of a specimen are seen at a tilt angle (degrees)."""
+    depth, _, width = blueprint.volume_shape(specimen)
+    x, _, z = centre_A.T / blueprint.pixel_size_A
+    theta = np.deg2rad(tilt_angle)
+    across = (x - width // 2) * np.cos(theta) - (z - depth // 2) * np.sin(theta)
+    return blueprint.tilt_shape[1] // 2 + across
+
+
+def bead_mask(
+    blueprint: Blueprint, specimen: str, table: ParticleTable, tilt_angle: float
+) -> NDArray[np.bool_]:
+    """Where a tilt, ``(y, x)``, shows gold beads, with a margin of two pixels for their blur."""
+    mask = np.zeros(blueprint.tilt_shape, dtype=bool)
+    beads = table.select(table.class_name == FIDUCIAL)
+    columns = columns_at(blueprint, specimen, beads.centre_A, tilt_angle)
+    rows = beads.centre_A[:, 1] / blueprint.pixel_size_A
+    for row, column, radius_A in zip(rows, columns, beads.radius_A, strict=True):
+        reach = radius_A / blueprint.pixel_size_A + 2
+        top, left = (max(0, int(np.floor(at - reach))) for at in (row, column))
+        bottom, right = (max(0, int(np.ceil(at + reach)) + 1) for at in (row, column))
+        y, x = np.ogrid[top : min(bottom, mask.shape[0]), left : min(right, mask.shape[1])]
+        mask[top:bottom, left:right] |= (y - row) ** 2 + (x - column) ** 2 <= reach**2
+    return mask

@@ -22,6 +22,9 @@ from PIL import Image
 COLOURS = {
     "noiseless": "#8a8f98",
     "noisy": "#e69f00",
+    "content": "#56b4e9",
+    "baseline": "#d55e00",
+    "spectral": "#cc79a7",
     "faket": "#0072b2",
     "benchmark": "#009e73",
     "reference": "#1b1e23",
@@ -92,6 +95,7 @@ def chart(
     *,
     logarithmic: bool = False,
     bottom: float | None = None,
+    ticks: Sequence[str] | None = None,
 ) -> str:
     """Curves in one pair of axes, as an SVG.
 
@@ -105,6 +109,8 @@ def chart(
         Both axes.
     bottom
         Where the y axis begins; by default below the lowest point.
+    ticks
+        Names of the x values 0, 1, 2, ...; by default the axis shows numbers.
     """
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(5.2, 3.3))
@@ -125,6 +131,8 @@ def chart(
         if logarithmic:
             axes.set_xscale("log")
             axes.set_yscale("log")
+        if ticks is not None:
+            axes.set_xticks(range(len(ticks)), ticks)
         if bottom is not None:
             axes.set_ylim(bottom=bottom)
         axes.set_xlabel(x_label)

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.dataset.field_of_view import columns_at
 from faket_dask.dataset.figures import grey_image
 from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.presence import lack
 from faket_dask.dataset.references import reference_tilt
-from faket_dask.dataset.stores import read_tilt, read_vector
-from faket_dask.dataset.units.series import CURVES, _synthesised
-from faket_dask.kernels.noise import NoiseCurves
+from faket_dask.dataset.stores import read_tilt
+from faket_dask.dataset.units.series import drawn_again
 from faket_dask.specimen.particles import ParticleTable
 from faket_dask.stages.matching import tilt_shares
 
@@ -94,7 +94,11 @@ def shots_at(ledger: Ledger, series: Series, tilt: int) -> list[Shot]:
     found = [shot("noiseless", projected, lambda: read_tilt(specimen_store, "noiseless", tilt))]
     if ("levels", series.name) in ledger.records:
         leveled = projected or lack(ledger, "levels", series.name)
-        found.append(shot("noisy", leveled, lambda: _noisy(blueprint, series.name, tilt)))
+        found.append(shot("noisy", leveled, lambda: drawn_again(blueprint, series.name, "noisy", tilt)))
+        if blueprint.measures_spectra:
+            found.append(
+                shot("spectral", leveled, lambda: drawn_again(blueprint, series.name, "spectral", tilt))
+            )
     if "faket" in kept:
         styled = lack(ledger, "style", series.name, tilt)
         found.append(shot("faket", styled, lambda: read_tilt(series_store, "faket", tilt)))
@@ -103,13 +107,6 @@ def shots_at(ledger: Ledger, series: Series, tilt: int) -> list[Shot]:
         imaged = lack(ledger, "image", series.specimen, tilt)
         found.append(shot("benchmark", imaged, lambda: read_tilt(specimen_store, "benchmark", tilt)))
     return found
-
-
-def _noisy(blueprint: Blueprint, series: str, tilt: int) -> Image:
-    """The noisy tilt, drawn again from its seed: it need not have been kept."""
-    store = blueprint.layout.series(series)
-    curves = NoiseCurves(*(read_vector(store, name) for name in CURVES))
-    return _synthesised(blueprint, series, tilt, {"noisy": curves})["noisy"]
 
 
 def _reference_shot(ledger: Ledger, reference: str, angle: float) -> Shot:
@@ -169,12 +166,10 @@ def averaged(image: Image, factor: int) -> Image:
 
 def marks_at(blueprint: Blueprint, specimen: str, table: ParticleTable, angle: float) -> list[Mark]:
     """Circles around the labelled particles that a tilt at this angle (degrees) shows."""
-    depth, _, width = blueprint.volume_shape(specimen)
-    _, columns = blueprint.tilt_shape
+    columns = blueprint.tilt_shape[1]
     labelled = table.labelled()
-    x, y, z = labelled.centre_A.T / blueprint.pixel_size_A
-    theta = np.deg2rad(angle)
-    column = columns // 2 + (x - width // 2) * np.cos(theta) - (z - depth // 2) * np.sin(theta)
+    y = labelled.centre_A[:, 1] / blueprint.pixel_size_A
+    column = columns_at(blueprint, specimen, labelled.centre_A, angle)
     radius = labelled.radius_A / blueprint.pixel_size_A
     seen = np.flatnonzero((column > -radius) & (column < columns + radius))
     return [

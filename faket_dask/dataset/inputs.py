@@ -19,6 +19,7 @@ from faket_dask.config import BuiltSpecimen, ExistingVolume, RunConfig, StyleSec
 from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint, ExistingSpecimen, Inputs, Recording
 from faket_dask.dataset.recordings import open_counterpart, open_reference
 from faket_dask.dataset.specimens import open_volume
+from faket_dask.dataset.splits import split_series
 from faket_dask.errors import InputError
 from faket_dask.formats.mrc import open_stack
 from faket_dask.formats.tilt_series import TiltSeries
@@ -100,7 +101,9 @@ def resolve(config: RunConfig) -> Blueprint:
         with problems.at("style.weights"):
             checksum = weights.verify(config.style.weights, config.style.random_seed)
     problems.report()
-    return Blueprint(config, Inputs(recordings, tuple(specimens), tuple(structures), checksum))
+    blueprint = Blueprint(config, Inputs(recordings, tuple(specimens), tuple(structures), checksum))
+    split_series(blueprint, config.outputs.splits)
+    return blueprint
 
 
 def _check_folder(folder: Path) -> None:

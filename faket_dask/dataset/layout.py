@@ -23,6 +23,14 @@ class Layout:
         return self.root / "report.html"
 
     @property
+    def realism(self) -> Path:
+        return self.root / "realism.json"
+
+    @property
+    def manifest(self) -> Path:
+        return self.root / "manifest.csv"
+
+    @property
     def lock(self) -> Path:
         return self.root / "progress" / "driver.lock"
 

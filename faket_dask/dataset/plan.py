@@ -14,7 +14,10 @@ from faket_dask.dataset.calibration import Calibration, calibration
 from faket_dask.dataset.inputs import resolve
 from faket_dask.dataset.tomograms import SLAB_LAYERS, tomograms_of
 from faket_dask.dataset.units import STAGES
-from faket_dask.kernels.memory import tiled_work
+from faket_dask.dataset.units.realism import measured_modalities, realism_item
+from faket_dask.dataset.units.series import SYNTHESISED
+from faket_dask.kernels.memory import targets_bytes, tiled_work
+from faket_dask.kernels.realism import CROP_PX, GRAM_LAYERS
 from faket_dask.stages.tiling import INTERPRETER_BYTES, task_bytes
 
 BatchKey = tuple[str, str]
@@ -103,10 +106,11 @@ def _batches(blueprint: Blueprint) -> list[Batch]:
         }
     for series in blueprint.series:
         projected = add_specimen(series.specimen)
+        parts = [name for name, _ in blueprint.parts(series.reference)]
+        made = [projected]
         if "benchmark" in modalities:
-            add("image", series.specimen, projected)
-        if {"noisy", "content", "baseline", "faket"} & set(modalities):
-            parts = [name for name, _ in blueprint.parts(series.reference)]
+            made.append(add("image", series.specimen, projected))
+        if blueprint.makes_series:
             statistics = (
                 list(measured.values())
                 if blueprint.config.noise.average == "all"
@@ -114,7 +118,11 @@ def _batches(blueprint: Blueprint) -> list[Batch]:
             )
             leveled = add("levels", series.name, projected, *statistics)
             grams = [targets[name] for name in parts if name in targets]
-            add("style", series.name, leveled, *grams)
+            made.append(add("style", series.name, leveled, *grams))
+        if blueprint.config.outputs.report:
+            compared = [measured[name] for name in parts]
+            for modality in measured_modalities(blueprint):
+                add("realism", realism_item(series.name, modality), *made, *compared)
         for tomogram in tomograms_of(blueprint, series):
             add("reconstruct", tomogram.item, add("filter", tomogram.item, tomogram.source))
     return list(batches.values())
@@ -140,9 +148,7 @@ class _Costs:
             default=tilt_pixels,
         )
         base = INTERPRETER_BYTES
-        kept = sum(
-            name in blueprint.config.outputs.modalities for name in ("noisy", "content", "baseline", "faket")
-        )
+        kept = sum(name in blueprint.config.outputs.modalities for name in (*SYNTHESISED, "faket"))
         made = tomograms_of(blueprint, blueprint.series[0])
         filtered_tilts, filtered_rows, filtered_columns = made[0].filtered_shape if made else (0, 0, 0)
         filtered_pixels = filtered_rows * filtered_columns
@@ -160,8 +166,11 @@ class _Costs:
                 return speed.image_s_per_pixel * tilt_pixels, base + 72 * tilt_pixels, 4 * tilt_pixels
             case "measure":
                 return (
-                    speed.levels_s_per_pixel * reference_pixels * tilts,
-                    base + 48 * reference_pixels,
+                    (8 if blueprint.measures_spectra else 1)
+                    * speed.levels_s_per_pixel
+                    * reference_pixels
+                    * tilts,
+                    base + 96 * reference_pixels,
                     32 * tilts,
                 )
             case "levels":
@@ -178,6 +187,13 @@ class _Costs:
                 iterations = blueprint.config.style.iterations
                 seconds = speed.style_s_per_pixel * tilt_pixels * iterations * self._tiled_work
                 return seconds, self._style_bytes, 4 * kept * tilt_pixels
+            case "realism":
+                pixels = min(CROP_PX, rows) * min(CROP_PX, columns)
+                halves = (min(CROP_PX, rows), min(CROP_PX, columns) // 2)
+                memory = (
+                    base + targets_bytes(halves, None, GRAM_LAYERS) + 64 * max(tilt_pixels, reference_pixels)
+                )
+                return 2 * speed.targets_s_per_pixel * pixels, memory, 0
             case "filter":
                 # the tilt binned, its transform, and the filter in double precision with what it is made from
                 return speed.levels_s_per_pixel * tilt_pixels, base + 60 * tilt_pixels, 4 * filtered_pixels

@@ -7,12 +7,13 @@ import numpy as np
 from skimage.transform import resize
 
 from faket_dask.config import TiltSeriesReference
-from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.dataset.blueprint import Blueprint, resampled_shape
 from faket_dask.dataset.recordings import believed, open_counterpart, open_reference
 from faket_dask.dataset.stores import read_tilt, read_vector
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.stages.matching import TiltShares, blend_shares, shared_value, tilt_shares
-from faket_dask.stages.scaling import Scaling
+from faket_dask.stages.scaling import Scaling, TiltScaling
+from faket_dask.stages.synthesis import RecordedSpectrum, mixed_spectrum
 
 Shares = list[tuple[tuple[str, int], float]]
 """Tilts (reference, tilt) that together stand for one angle, with shares that add up to 1."""
@@ -73,19 +74,36 @@ def style_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:
 
 def resample(image: np.ndarray, factor: float) -> np.ndarray:
     """An image with `factor` times as many pixels along either axis, low-passed first when it shrinks."""
-    shape = tuple(max(1, round(size * factor)) for size in image.shape)
+    shape = resampled_shape(image.shape, factor)
     if shape == image.shape:
         return image
     return resize(image, shape, order=3, anti_aliasing=factor < 1, preserve_range=True).astype(np.float32)
 
 
 def statistic(blueprint: Blueprint, reference: str, name: str) -> np.ndarray:
-    """A measured per-tilt value of a reference, (tilt,) float64."""
+    """A measured value or spectrum of each tilt of a reference, (tilt, ...) float64."""
     return read_vector(blueprint.layout.reference(reference), name)
 
 
-def scaling_of(blueprint: Blueprint, reference: str) -> Scaling:
-    """The scaling of a whole reference stack to [0, 1]."""
+def spectrum_at(blueprint: Blueprint, shares: Shares) -> RecordedSpectrum:
+    """Spectrum of a reference at an angle, from the tilts that stand for it."""
+    parts = [
+        (
+            share,
+            RecordedSpectrum(
+                statistic(blueprint, reference, "power")[tilt, 0],
+                statistic(blueprint, reference, "directions")[tilt],
+            ),
+        )
+        for (reference, tilt), share in shares
+    ]
+    return mixed_spectrum(parts)
+
+
+def scaling_of(blueprint: Blueprint, reference: str) -> Scaling | TiltScaling:
+    """The scaling of a reference's tilts to [0, 1]."""
+    if blueprint.config.style.scaling == "tilt":
+        return TiltScaling(recorded=True)
     lows, highs = statistic(blueprint, reference, "low"), statistic(blueprint, reference, "high")
     return Scaling(float(lows.min()), float(highs.max()))
 

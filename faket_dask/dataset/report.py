@@ -22,6 +22,7 @@ from faket_dask.dataset.gallery import PICTURE_PX
 from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.plan import Plan
 from faket_dask.dataset.presence import lack
+from faket_dask.dataset.realism_report import write_realism
 from faket_dask.dataset.series_report import SPECTRUM_PX, degrees, report_series, series_items, timings
 
 SERIES_IN_FULL = 12
@@ -49,7 +50,7 @@ class ReferenceLine:
 
 
 def write_report(ledger: Ledger, plan: Plan, failures: Sequence[UnitFailed] = ()) -> Path:
-    """Write a data set's `report.html`, whole or not at all.
+    """Write a data set's `report.html`, and the distances in it as `realism.json`, each whole or not at all.
 
     Parameters
     ----------
@@ -91,6 +92,7 @@ def write_report(ledger: Ledger, plan: Plan, failures: Sequence[UnitFailed] = ()
         spectrum_note=_spectrum_note(blueprint),
     )
     replace_text(blueprint.layout.report, page)
+    write_realism(ledger, blueprint.layout.realism)
     return blueprint.layout.report
 
 

@@ -15,6 +15,7 @@ from faket_dask.dataset.execute import execute
 from faket_dask.dataset.handle import Dataset
 from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.lock import locked
+from faket_dask.dataset.manifest import write_manifest
 from faket_dask.dataset.plan import Plan, plan
 from faket_dask.dataset.report import write_report
 from faket_dask.dataset.room import check_room
@@ -78,6 +79,7 @@ def execute_plan(planned: Plan, client: Client | None = None, watch: Watcher | N
                 failures = execute(planned, ledger, connected, cluster.retries, report)
         if blueprint.config.outputs.report:
             write_report(Ledger.read(planned), planned)
+        write_manifest(Ledger.read(planned))
         report(RunEnded(tuple(failures)))
     return Dataset(blueprint, tuple(failures))
 

@@ -23,9 +23,11 @@ from faket_dask.dataset.gallery import (
 from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.presence import lack
+from faket_dask.dataset.realism_report import RealismAtTilt, realism_of
 from faket_dask.dataset.references import statistic
 from faket_dask.dataset.stores import read_tilt, read_vector
 from faket_dask.dataset.units import STAGES
+from faket_dask.dataset.units.realism import measured_modalities, realism_item
 from faket_dask.kernels.spectra import radial_power_spectrum
 from faket_dask.specimen.particles import ParticleTable, read_particles
 
@@ -90,6 +92,7 @@ class SeriesReport:
     charts: list[ChartBox]
     counts: list[ClassCount]
     timings: list[Timing]
+    realism: list[RealismAtTilt]
 
 
 def report_series(ledger: Ledger, series: Series) -> SeriesReport:
@@ -112,6 +115,11 @@ def report_series(ledger: Ledger, series: Series) -> SeriesReport:
             rows.append(PictureRow(f"{degrees(angle)}, the middle at full resolution", key, detail))
         charts.extend(_spectra(shots, angle, blueprint.pixel_size_A))
     charts.extend(_moments(ledger, series))
+    realism = realism_of(ledger, series)
+    charts.extend(
+        ChartBox(f"Distances to the reference at {degrees(found.tilt_angle)}", found.chart())
+        for found in realism
+    )
     items = series_items(ledger, series)
     return SeriesReport(
         series,
@@ -122,6 +130,7 @@ def report_series(ledger: Ledger, series: Series) -> SeriesReport:
         charts,
         [] if table is None else _counts(ledger, series, table),
         timings(ledger, items),
+        realism,
     )
 
 
@@ -130,7 +139,8 @@ def series_items(ledger: Ledger, series: Series) -> list[tuple[str, str]]:
     blueprint = ledger.blueprint
     parts = [part for part, _ in blueprint.parts(series.reference)]
     own = [blueprint.reference_specimen(part) for part in parts]
-    items = (*own, *parts, series.specimen, series.name)
+    compared = [realism_item(series.name, modality) for modality in measured_modalities(blueprint)]
+    items = (*own, *parts, series.specimen, series.name, *compared)
     return [(stage, item) for stage in STAGES for item in items if (stage, item) in ledger.records]
 
 

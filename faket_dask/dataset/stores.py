@@ -112,5 +112,5 @@ def read_tilt(path: Path, name: str, tilt: int) -> np.ndarray:
 
 
 def read_vector(path: Path, name: str) -> np.ndarray:
-    """A one-dimensional array of a group, whole."""
+    """A small array of a group, such as one value or spectrum per tilt, whole."""
     return np.asarray(open_array(path, name, "r")[...])

@@ -38,7 +38,7 @@ def project(volume: xr.DataArray, tilt_angles: ArrayLike, width: int | None = No
     columns = volume.sizes["x"]
     kept = columns if width is None else width
     if angles.ndim != 1 or angles.size == 0 or not np.isfinite(angles).all():
-        raise InputError(f"tilt angles must be a list of finite degrees, got {tilt_angles}")
+        raise InputError(f"tilt angles must be a list of finite degrees, got {angles}")
     if not 1 <= kept <= columns:
         raise InputError(f"a width {kept} of the projections is not within the volume's {columns} columns")
     blocks = da.asarray(volume.data).rechunk({0: -1, 2: -1})

@@ -15,7 +15,7 @@ from faket_dask.graphs.tilts import angles_of, by_tilt
 from faket_dask.stages.matching import shared_value, tilt_shares
 from faket_dask.stages.networks import network_of, settings_of
 from faket_dask.stages.process import prepare_process
-from faket_dask.stages.scaling import Scaling, stack_scaling, tilt_extrema
+from faket_dask.stages.scaling import Scaling, TiltScaling, stack_scaling, tilt_extrema
 from faket_dask.stages.tiling import settle_tile
 from faket_dask.stages.transfer import GramTargets, mixed_targets, style_targets, stylise
 from faket_dask.weights import verify
@@ -59,7 +59,7 @@ def reference_style(reference: xr.DataArray, style: StyleSection) -> Reference:
     style = settle_tile(style, (reference.sizes["y"], reference.sizes["x"]), [])
     checksum = verify(style.weights, style.random_seed)
     tilts = [dask.delayed(tilt)[0] for tilt in stack.to_delayed()[:, 0, 0]]
-    scaling = _lazy_scaling(stack, style)
+    scaling = _lazy_scaling(stack, style, recorded=True)
     targets = [dask.delayed(_targets)(tilt, scaling, style, checksum) for tilt in tilts]
     moments = [dask.delayed(_moments)(tilt) for tilt in tilts]
     return Reference(angles, moments, targets)
@@ -108,7 +108,9 @@ def transfer_style(
     return noisy.copy(data=da.concatenate(tilts)).rename("faket")
 
 
-def _lazy_scaling(stack: da.Array, style: StyleSection) -> Scaling:
+def _lazy_scaling(stack: da.Array, style: StyleSection, recorded: bool = False) -> Scaling | TiltScaling:
+    if style.scaling == "tilt":
+        return TiltScaling(recorded)
     extrema = [
         dask.delayed(tilt_extrema)(dask.delayed(tilt)[0], style.clip_percent)
         for tilt in stack.to_delayed()[:, 0, 0]
@@ -116,7 +118,9 @@ def _lazy_scaling(stack: da.Array, style: StyleSection) -> Scaling:
     return dask.delayed(stack_scaling)(extrema)
 
 
-def _targets(tilt: np.ndarray, scaling: Scaling, style: StyleSection, checksum: str) -> GramTargets:
+def _targets(
+    tilt: np.ndarray, scaling: Scaling | TiltScaling, style: StyleSection, checksum: str
+) -> GramTargets:
     prepare_process(style.threads)
     return style_targets(network_of(style, checksum), tilt, scaling, style.style_layers, style.tile_px)
 
@@ -128,7 +132,7 @@ def _moments(tilt: np.ndarray) -> tuple[float, float]:
 def _stylised(
     noisy: np.ndarray,
     content: np.ndarray,
-    scalings: tuple[Scaling, Scaling],
+    scalings: tuple[Scaling | TiltScaling, Scaling | TiltScaling],
     targets: list[tuple[GramTargets, float]],
     moments: list[tuple[tuple[float, float], float]],
     style: StyleSection,

@@ -37,7 +37,8 @@ def artefact_mask(image: NDArray[np.generic]) -> NDArray[np.bool_]:
     level = np.asarray(image, dtype=np.float64)
     if level.ndim != 2 or not np.isfinite(level).all():
         raise ValueError(f"a (y, x) image of finite values is needed, got shape {level.shape}")
-    mask = np.zeros(level.shape, dtype=bool)
+    height, width = level.shape
+    mask = np.zeros((height, width), dtype=bool)
     step = 1
     while True:
         surroundings = scipy.ndimage.gaussian_filter(level, _REACH)
@@ -47,10 +48,11 @@ def artefact_mask(image: NDArray[np.generic]) -> NDArray[np.bool_]:
         if found.any():
             found = scipy.ndimage.distance_transform_edt(~found) <= _MARGIN
             level = fill(level, found)  # so that coarser sizes find only what is larger
-            mask |= found.repeat(step, 0).repeat(step, 1)[: mask.shape[0], : mask.shape[1]]
+            mask |= found.repeat(step, 0).repeat(step, 1)[:height, :width]
         if min(level.shape) < 2 * _SMALLEST_SIDE:
             return mask
-        level = np.pad(level, [(0, size % 2) for size in level.shape], mode="edge")
+        rows, columns = level.shape
+        level = np.pad(level, ((0, rows % 2), (0, columns % 2)), mode="edge")
         level = (level[::2, ::2] + level[1::2, ::2] + level[::2, 1::2] + level[1::2, 1::2]) / 4
         step *= 2
 
@@ -59,7 +61,7 @@ def _outliers(departure: NDArray[np.float64]) -> NDArray[np.bool_]:
     departure = np.abs(departure - np.median(departure))
     # Strong signal has heavier tails than noise. Measured at the median as well as near the tail, but where the few
     # per cent of pixels that artefacts cover do not reach, the spread allows for both.
-    spread = max(np.median(departure) / 0.6745, np.quantile(departure, 0.98) / 2.3263)
+    spread = max(np.median(departure) / 0.6745, np.quantile(departure, 0.95) / 1.6449)
     return (departure > _THRESHOLD * spread) & (spread > 0)
 
 
@@ -80,10 +82,11 @@ def background(image: NDArray[np.generic], mask: NDArray[np.bool_] | None = None
     y, x = (np.linspace(-1, 1, size) for size in image.shape)
     terms = [np.outer(y**i, x**j) for i in range(3) for j in range(3 - i)]
     weight = np.ones(image.shape) if mask is None else (~mask).astype(np.float64)
+    values = np.asarray(image, dtype=np.float64)
     normal = [[np.sum(weight * a * b) for b in terms] for a in terms]
-    moments = [np.sum(weight * a * image) for a in terms]
+    moments = [np.sum(weight * a * values) for a in terms]
     coefficients = np.linalg.lstsq(np.array(normal), np.array(moments), rcond=None)[0]
-    return np.tensordot(coefficients, np.stack(terms), 1)
+    return np.asarray(np.tensordot(coefficients, np.stack(terms), 1))
 
 
 def fill(image: NDArray[np.generic], mask: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """Noiseless projections turned into noisy ones with the statistics of a reference."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,8 @@ from numpy.typing import NDArray
 
 from faket_dask.kernels.moments import match_moments
 from faket_dask.kernels.noise import NoiseCurves, add_noise
+from faket_dask.kernels.spectral_noise import anisotropy, noise_power, shaped_field
+from faket_dask.kernels.unpaired import ring_power, without_artefacts
 
 
 @dataclass(frozen=True)
@@ -47,3 +50,60 @@ def synthesise(
     """
     tilt = add_noise(noiseless, statistics.signal_scale, level * statistics.noise_scale, field)
     return match_moments(tilt, statistics.mean, statistics.std)
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedSpectrum:
+    """Spectrum of a recorded tilt: power in rings of equal frequency, and how it departs from them by direction."""
+
+    power: NDArray[np.float64]
+    directions: NDArray[np.float64]
+
+
+def recorded_spectrum(
+    tilt: NDArray[np.float32], rings: int
+) -> tuple[RecordedSpectrum, NDArray[np.float64], tuple[float, float]]:
+    """Spectrum of a recorded tilt, ``(y, x)``, as if it had no artefacts.
+
+    Returns
+    -------
+    spectrum
+        Of its noise and signal together.
+    ring_power
+        ``(2, rings)`` power off and on the axes, which unpaired statistics are taken from.
+    moments
+        Mean and standard deviation of the pixels that are no artefacts.
+    """
+    believed, moments = without_artefacts(tilt)
+    power = ring_power(believed, rings)
+    return RecordedSpectrum(power[0], anisotropy(believed)), power, moments
+
+
+def mixed_spectrum(parts: Sequence[tuple[float, RecordedSpectrum]]) -> RecordedSpectrum:
+    """Spectrum of a mixture of recorded tilts with shares that add up to 1."""
+    return RecordedSpectrum(
+        np.sum([share * part.power for share, part in parts], axis=0),
+        np.sum([share * part.directions for share, part in parts], axis=0),
+    )
+
+
+def spectral_field(
+    white: NDArray[np.float32],
+    spectrum: RecordedSpectrum,
+    signal: NDArray[np.float64],
+    signal_scale: float,
+) -> NDArray[np.float32]:
+    """The field of a tilt, ``(y, x)``, with the spectrum that the noise of its reference has.
+
+    Parameters
+    ----------
+    white
+        ``(y, x)`` standard normal draw of this tilt.
+    spectrum
+        Of the reference at this tilt.
+    signal
+        ``(rings,)`` power of the noiseless tilt, in the rings of the reference's.
+    signal_scale
+        How much of it the reference has.
+    """
+    return shaped_field(white, noise_power(spectrum.power, signal, signal_scale), spectrum.directions)

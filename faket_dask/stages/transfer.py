@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from faket_dask.kernels.moments import match_moments
 from faket_dask.kernels.style import StyleSettings, combine_targets, gram_targets, transfer
 from faket_dask.kernels.vgg import VGG19
-from faket_dask.stages.scaling import Scaling
+from faket_dask.stages.scaling import Scaling, TiltScaling
 
 GramTargets = dict[int, NDArray[np.float32]]
 
@@ -16,7 +16,7 @@ GramTargets = dict[int, NDArray[np.float32]]
 def style_targets(
     network: VGG19,
     reference_tilt: NDArray[np.float32],
-    scaling: Scaling,
+    scaling: Scaling | TiltScaling,
     layers: Iterable[int],
     tile: int | None = None,
 ) -> GramTargets:
@@ -33,21 +33,21 @@ def mixed_targets(parts: Sequence[tuple[GramTargets, float]]) -> GramTargets:
 
 def stylise(
     network: VGG19,
-    noisy: NDArray[np.float32],
+    start: NDArray[np.float32],
     content: NDArray[np.float32],
-    noisy_scaling: Scaling,
-    content_scaling: Scaling,
+    start_scaling: Scaling | TiltScaling,
+    content_scaling: Scaling | TiltScaling,
     targets: GramTargets,
     mean: float,
     std: float,
     settings: StyleSettings,
     tile: int | None = None,
 ) -> NDArray[np.float32]:
-    """The `faket` tilt: style transfer started from `noisy`, ``(y, x)``, that keeps `content`, ``(y, x)``.
+    """The `faket` tilt: style transfer started from `start`, ``(y, x)``, that keeps `content`, ``(y, x)``.
 
     Parameters
     ----------
-    noisy_scaling, content_scaling
+    start_scaling, content_scaling
         Of the whole stacks that the two tilts belong to.
     targets
         Gram matrices of the reference at this tilt.
@@ -56,6 +56,7 @@ def stylise(
     tile
         Side of the tiles that the gradient is computed in, ``None`` for the whole image.
     """
-    start = noisy_scaling.apply(noisy)
-    result = transfer(network, content_scaling.apply(content), start, targets, settings, tile)
+    result = transfer(
+        network, content_scaling.apply(content), start_scaling.apply(start), targets, settings, tile
+    )
     return match_moments(result, mean, std)

@@ -13,7 +13,7 @@ from tests.runs import small_document
 @pytest.fixture(scope="session")
 def one_worker() -> Iterator[Client]:
     """A worker in this process."""
-    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as connected:
+    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0") as connected:
         yield connected
 
 

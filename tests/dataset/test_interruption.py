@@ -11,32 +11,27 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
+from distributed import Client
 
+import faket_dask
+from faket_dask.errors import InputError
 from tests.runs import bytes_of, small_document
 
 COMMAND = [sys.executable, "-m", "faket_dask.cli", "run"]
 PATIENCE_S = 120
 
 
-def write_run(folder: Path) -> Path:
-    """A run that takes some seconds on two workers, long enough to be hit in the middle."""
+def write_run(folder: Path, workers: int = 1) -> Path:
+    """The run of `tiny_dataset`, in a folder of its own."""
     file = folder / "run.yaml"
-    document = small_document(
-        folder / "data",
-        acquisition={
-            "tilt_angles": {"start_deg": -50, "stop_deg": 50, "step_deg": 10},
-            "detector_px": [128, 128],
-        },
-    )
-    file.write_text(yaml.safe_dump(document))
+    file.write_text(yaml.safe_dump(small_document(folder / "data", cluster={"workers": workers})))
     return file
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("undisturbed")
-    subprocess.run([*COMMAND, str(write_run(folder))], check=True, timeout=PATIENCE_S)
-    return bytes_of(folder / "data")
+def undisturbed(tiny_dataset: faket_dask.Dataset) -> dict[str, str]:
+    """What comes out when nothing happens, on one worker that is a thread of this process."""
+    return bytes_of(tiny_dataset.folder)
 
 
 def markers(data: Path) -> list[Path]:
@@ -59,14 +54,6 @@ def start_and_wait(file: Path, for_markers: int) -> subprocess.Popen[str]:
         assert time.monotonic() < until
         time.sleep(0.02)
     return run
-
-
-def finish(file: Path) -> str:
-    done = subprocess.run(
-        [*COMMAND, str(file)], capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 def interrupt_driver(run: subprocess.Popen[str]) -> None:
@@ -92,10 +79,19 @@ def kill_driver(run: subprocess.Popen[str]) -> None:
     assert not alive, "workers outlive their driver"
 
 
-@pytest.mark.parametrize("disturb", [interrupt_driver, terminate_driver, kill_driver])
-@pytest.mark.parametrize("after", [3, 25])
+@pytest.mark.parametrize(
+    ("disturb", "after"),
+    [
+        (interrupt_driver, 20),
+        (kill_driver, 20),
+        pytest.param(terminate_driver, 20, marks=pytest.mark.slow),
+        pytest.param(interrupt_driver, 45, marks=pytest.mark.slow),
+        pytest.param(kill_driver, 45, marks=pytest.mark.slow),
+    ],
+)
 def test_a_stopped_run_goes_on_to_the_same_bytes(
     undisturbed: dict[str, str],
+    one_worker: Client,
     tmp_path: Path,
     disturb: Callable[[subprocess.Popen[str]], None],
     after: int,
@@ -105,8 +101,9 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(
     disturb(run)
     kept = {marker: marker.read_bytes() for marker in markers(tmp_path / "data")}
     assert len(kept) >= after
-    finish(file)
+    assert not faket_dask.run(file, one_worker).failures
     assert {marker: marker.read_bytes() for marker in kept} == kept, "finished work was done again"
+    assert len(markers(tmp_path / "data")) > len(kept), "the run had ended before it was stopped"
     assert bytes_of(tmp_path / "data") == undisturbed
 
 
@@ -115,10 +112,13 @@ def worker_processes(driver: int) -> list[psutil.Process]:
     return [p for p in children if "spawn_main" in " ".join(p.cmdline())]
 
 
-def test_killed_workers_are_replaced_and_nothing_is_lost(undisturbed: dict[str, str], tmp_path: Path) -> None:
-    file = write_run(tmp_path)
-    run = start_and_wait(file, for_markers=3)
-    for _ in range(2):
+@pytest.mark.parametrize("times", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_killed_workers_are_replaced_and_nothing_is_lost(
+    undisturbed: dict[str, str], tmp_path: Path, times: int
+) -> None:
+    file = write_run(tmp_path, workers=2)
+    run = start_and_wait(file, for_markers=10)
+    for _ in range(times):
         before = len(markers(tmp_path / "data"))
         victims = worker_processes(run.pid)
         assert victims
@@ -132,14 +132,13 @@ def test_killed_workers_are_replaced_and_nothing_is_lost(undisturbed: dict[str, 
     assert bytes_of(tmp_path / "data") == undisturbed
 
 
-def test_two_drivers_on_one_data_set_are_one_too_many(undisturbed: dict[str, str], tmp_path: Path) -> None:
+def test_two_drivers_on_one_data_set_are_one_too_many(
+    undisturbed: dict[str, str], one_worker: Client, tmp_path: Path
+) -> None:
     file = write_run(tmp_path)
     first = start_and_wait(file, for_markers=2)
-    second = subprocess.run(
-        [*COMMAND, str(file)], capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
-    assert second.returncode == 2
-    assert "another run is working on" in second.stderr
+    with pytest.raises(InputError, match=f"another run is working on .* process {first.pid} on"):
+        faket_dask.run(file, one_worker)
     first.communicate(timeout=PATIENCE_S)
     assert first.returncode == 0
     assert bytes_of(tmp_path / "data") == undisturbed

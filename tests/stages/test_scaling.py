@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faket_dask.stages.scaling import stack_scaling, tilt_extrema
+from faket_dask.stages.scaling import TiltScaling, stack_scaling, tilt_extrema
 
 
 def stack(seed: int = 0) -> np.ndarray:
@@ -42,3 +42,22 @@ def test_scaled_images_do_not_depend_on_units(offset: float, factor: float, clip
 def test_a_constant_stack_is_refused() -> None:
     with pytest.raises(ValueError, match="constant"):
         stack_scaling([(3.0, 3.0), (3.0, 3.0)])
+
+
+def test_a_tilt_by_itself_has_one_contrast_whatever_its_unit() -> None:
+    image = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
+    unit = TiltScaling().apply(image)
+    assert unit.mean() == pytest.approx(0.5, abs=1e-3)
+    assert unit.std() == pytest.approx(0.1, abs=1e-3)
+    np.testing.assert_allclose(TiltScaling().apply(300 - 7 * image), 1 - unit, atol=1e-5)
+
+
+def test_a_recorded_tilt_is_scaled_without_its_beads_and_ramp() -> None:
+    image = np.random.default_rng(0).normal(size=(128, 128))
+    y, x = np.mgrid[:128, :128]
+    recorded = image + 0.05 * x
+    recorded[(y - 60) ** 2 + (x - 40) ** 2 < 20] = -12
+    unit = TiltScaling(recorded=True).apply(recorded.astype(np.float32))
+    elsewhere = (y - 60) ** 2 + (x - 40) ** 2 > 200
+    np.testing.assert_allclose(unit[elsewhere], TiltScaling().apply(image)[elsewhere], atol=0.03)
+    assert abs(unit[60, 40] - 0.5) < 0.1

@@ -32,6 +32,7 @@ STAGES = _Stages(
     targets="reference.TARGETS",
     levels="series.LEVELS",
     style="series.STYLE",
+    realism="realism.REALISM",
     filter="reconstruction.FILTER",
     reconstruct="reconstruction.RECONSTRUCT",
 )

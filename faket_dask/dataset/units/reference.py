@@ -1,5 +1,7 @@
 """Units that study references: `measure` takes statistics per tilt, `targets` the Gram matrices of a tilt."""
 
+from typing import Any
+
 import numpy as np
 
 from faket_dask.dataset.blueprint import Blueprint
@@ -8,10 +10,12 @@ from faket_dask.dataset.stores import ArraySpec, open_array, write_vector
 from faket_dask.dataset.units.attributes import describe_group
 from faket_dask.dataset.units.unit import OwnedArray, Record, Stage
 from faket_dask.kernels.noise import noise_curves
+from faket_dask.kernels.spectral_noise import CELLS
 from faket_dask.kernels.vgg import channels
 from faket_dask.stages.networks import network_of
 from faket_dask.stages.process import prepare_process
 from faket_dask.stages.scaling import tilt_extrema
+from faket_dask.stages.synthesis import recorded_spectrum
 from faket_dask.stages.transfer import GramTargets, style_targets
 
 MEASURED = ("mean", "std", "low", "high", "masked")
@@ -37,27 +41,40 @@ def _prepare(blueprint: Blueprint, reference: str) -> None:
 def _statistics(blueprint: Blueprint, reference: str) -> list[OwnedArray]:
     tilts = blueprint.reference_angles(reference).size
     names = MEASURED + (PAIRED if blueprint.config.noise.statistics == "paired" else ())
+    arrays: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {name: (("tilt",), ()) for name in names}
+    if blueprint.measures_spectra:
+        arrays["power"] = (("tilt", "off_or_on_axes", "ring"), (2, blueprint.spectrum_rings))
+        arrays["directions"] = (("tilt", "frequency_y", "frequency_x"), CELLS)
     return [
         OwnedArray(
             blueprint.layout.reference(reference),
-            ArraySpec(name, ("tilt",), (tilts,), (tilts,), "float64", None, {"coordinates": "tilt_angle"}),
-            lambda index: (0,),
+            ArraySpec(
+                name, dims, (tilts, *size), (tilts, *size), "float64", None, {"coordinates": "tilt_angle"}
+            ),
+            lambda index, axes=len(dims): (0,) * axes,  # type: ignore[misc]
         )
-        for name in names
+        for name, (dims, size) in arrays.items()
     ]
 
 
 def _measure(blueprint: Blueprint, reference: str, index: int) -> Record:
     tilts = blueprint.reference_angles(reference).size
-    found: dict[str, list[float]] = {name: [] for name in MEASURED + PAIRED}
+    found: dict[str, list[Any]] = {owned.spec.name: [] for owned in _statistics(blueprint, reference)}
     for tilt in range(tilts):
         image = reference_tilt(blueprint, reference, tilt)
         seen = believed_pixels(blueprint, reference, tilt)
         low, high = tilt_extrema(image[seen], blueprint.config.style.clip_percent)
         found["low"].append(low)
         found["high"].append(high)
-        found["mean"].append(float(image[seen].mean(dtype=np.float64)))
-        found["std"].append(float(image[seen].std(dtype=np.float64)))
+        mean, std = (float(f(image[seen], dtype=np.float64)) for f in (np.mean, np.std))
+        if blueprint.measures_spectra:
+            spectrum, power, moments = recorded_spectrum(image, blueprint.spectrum_rings)
+            found["power"].append(power)
+            found["directions"].append(spectrum.directions)
+            if blueprint.config.noise.statistics == "unpaired":
+                mean, std = moments
+        found["mean"].append(mean)
+        found["std"].append(std)
         found["masked"].append(1 - float(seen.mean()))
         clean = clean_tilt(blueprint, reference, tilt)
         if clean is not None and blueprint.config.noise.statistics == "paired":

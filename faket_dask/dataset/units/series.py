@@ -6,30 +6,53 @@ Drawing is cheap and seeded; storing whole stacks in between is neither needed n
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from faket_dask.dataset.blueprint import Blueprint
-from faket_dask.dataset.references import moment_at, shares_at, statistic
+from faket_dask.dataset.field_of_view import bead_mask
+from faket_dask.dataset.references import moment_at, shares_at, spectrum_at, statistic
 from faket_dask.dataset.stores import ArraySpec, open_array, read_tilt, read_vector
 from faket_dask.dataset.units.attributes import STACK_ATTRIBUTES, describe_group, write_stack_coordinates
 from faket_dask.dataset.units.reference import read_targets
 from faket_dask.dataset.units.unit import OwnedArray, Record, Stage
+from faket_dask.kernels.artefacts import fill
 from faket_dask.kernels.noise import NoiseCurves, fit_curves
+from faket_dask.kernels.unpaired import ring_power, spectral_scales
+from faket_dask.specimen.particles import read_particles
 from faket_dask.stages.networks import network_of, settings_of
 from faket_dask.stages.process import prepare_process
-from faket_dask.stages.scaling import Scaling, stack_scaling, tilt_extrema
+from faket_dask.stages.scaling import Scaling, TiltScaling, stack_scaling, tilt_extrema
 from faket_dask.stages.seeds import noise_field
-from faket_dask.stages.synthesis import at_tilt, synthesise
+from faket_dask.stages.synthesis import at_tilt, spectral_field, synthesise
 from faket_dask.stages.transfer import mixed_targets, stylise
 
-SYNTHESISED = ("noisy", "content", "baseline")
-SCALED = ("noisy", "content")
+SYNTHESISED = ("noisy", "content", "baseline", "spectral")
+SCALED = ("start", "content")
 CURVES = ("signal_scale", "noise_scale", "mean", "std")
+SIGNAL_POWER, SIGNAL_VARIANCE = "signal_power", "signal_variance"
 
 
-def series_curves(blueprint: Blueprint, series: str, order: int) -> NoiseCurves:
-    """Noise statistics of a series' tilts, fitted over those of all references or of the series' own."""
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """Spectra of a series' own noiseless tilts, ``(tilt, 2, rings)``, and their mean power, ``(tilt,)``."""
+
+    power: np.ndarray
+    variance: np.ndarray
+
+
+def series_curves(blueprint: Blueprint, series: str, order: int, signal: Signal | None = None) -> NoiseCurves:
+    """Noise statistics of a series' tilts, fitted over those of all references or of the series' own.
+
+    Parameters
+    ----------
+    order
+        Of the polynomial over the tilt angle.
+    signal
+        What unpaired statistics look for in the spectra of the references: what they find is then the strength of
+        the very signal that it is given to.
+    """
     section = blueprint.config.noise
     parts = (
         [(name, 1.0) for name in blueprint.used_references]
@@ -39,13 +62,19 @@ def series_curves(blueprint: Blueprint, series: str, order: int) -> NoiseCurves:
     fits = []
     for name, weight in parts:
         angles = blueprint.reference_angles(name)
-        if section.given is None:
-            signal, noise = (statistic(blueprint, name, key) for key in ("signal_scale", "noise_scale"))
+        if section.given is not None:
+            r = np.interp(angles, section.given.tilt_angles_deg, section.given.signal_scale)
+            sigma = np.interp(angles, section.given.tilt_angles_deg, section.given.noise_scale)
+        elif section.statistics == "unpaired":
+            assert signal is not None
+            spectra, shape = statistic(blueprint, name, "power"), blueprint.reference_shape(name)
+            r, sigma = spectral_scales(
+                spectra, angles, shape, signal.power, blueprint.tilt_angles, signal.variance
+            )
         else:
-            signal = np.interp(angles, section.given.tilt_angles_deg, section.given.signal_scale)
-            noise = np.interp(angles, section.given.tilt_angles_deg, section.given.noise_scale)
+            r, sigma = (statistic(blueprint, name, key) for key in ("signal_scale", "noise_scale"))
         measured = NoiseCurves(
-            signal, noise, statistic(blueprint, name, "mean"), statistic(blueprint, name, "std")
+            r, sigma, statistic(blueprint, name, "mean"), statistic(blueprint, name, "std")
         )
         fits.append((weight, fit_curves([measured], angles, order, at=blueprint.tilt_angles)))
     total = sum(weight for weight, _ in fits)
@@ -70,42 +99,95 @@ def _prepare(blueprint: Blueprint, series: str) -> None:
 def _vectors(blueprint: Blueprint, series: str) -> list[OwnedArray]:
     tilts = blueprint.stack_shape[0]
     names = [*CURVES, *(f"{name}_{end}" for name in SCALED for end in ("low", "high"))]
+    arrays: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {name: (("tilt",), ()) for name in names}
+    if blueprint.measures_spectra:
+        arrays[SIGNAL_POWER] = (("tilt", "off_or_on_axes", "ring"), (2, blueprint.spectrum_rings))
+        arrays[SIGNAL_VARIANCE] = (("tilt",), ())
     return [
         OwnedArray(
             blueprint.layout.series(series),
-            ArraySpec(name, ("tilt",), (tilts,), (tilts,), "float64", None, STACK_ATTRIBUTES),
-            lambda index: (0,),
+            ArraySpec(name, dims, (tilts, *size), (tilts, *size), "float64", None, STACK_ATTRIBUTES),
+            lambda index, axes=len(dims): (0,) * axes,  # type: ignore[misc]
         )
-        for name in names
+        for name, (dims, size) in arrays.items()
     ]
 
 
+def _signal(blueprint: Blueprint, series: str) -> Signal:
+    """Spectra of a series' noiseless tilts, standardised with their beads and then rid of them.
+
+    Recorded tilts are measured without their beads, too; those of the specimen would otherwise be most of a signal
+    that is then not found.
+    """
+    specimen = blueprint.series_by_name[series].specimen
+    table = read_particles(blueprint.layout.particles(specimen))
+    power, variance = [], []
+    for tilt, angle in enumerate(blueprint.tilt_angles):
+        image = read_tilt(blueprint.layout.specimen(specimen), "noiseless", tilt)
+        bare = fill(image, bead_mask(blueprint, specimen, table, float(angle)))
+        variance.append(bare.var() / max(image.var(dtype=np.float64), 1e-30))
+        power.append(ring_power(bare, blueprint.spectrum_rings) * variance[-1])
+    return Signal(np.stack(power), np.array(variance))
+
+
 def _levels(blueprint: Blueprint, series: str, index: int) -> Record:
-    fitted = series_curves(blueprint, series, blueprint.config.noise.order)
-    found = {owned.spec.name: np.empty(blueprint.stack_shape[0]) for owned in _vectors(blueprint, series)}
+    path = blueprint.layout.series(series)
+    found = {owned.spec.name: np.empty(owned.spec.shape) for owned in _vectors(blueprint, series)}
+    signal = None
+    if blueprint.measures_spectra:
+        signal = _signal(blueprint, series)
+        found[SIGNAL_POWER], found[SIGNAL_VARIANCE] = signal.power, signal.variance
+        open_array(path, SIGNAL_POWER)[...] = signal.power
+    fitted = series_curves(blueprint, series, blueprint.config.noise.order, signal)
     for name in CURVES:
         found[name] = getattr(fitted, name)
+    start = blueprint.config.style.start
     for tilt in range(blueprint.stack_shape[0]):
-        for name, image in _synthesised(blueprint, series, tilt, {name: fitted for name in SCALED}).items():
+        images = _synthesised(blueprint, series, tilt, {start: fitted, "content": fitted})
+        for name, image in (("start", images[start]), ("content", images["content"])):
             ends = tilt_extrema(image, blueprint.config.style.clip_percent)
             found[f"{name}_low"][tilt], found[f"{name}_high"][tilt] = ends
     for name, values in found.items():
-        open_array(blueprint.layout.series(series), name)[...] = values
+        open_array(path, name)[...] = values
     return {}
 
 
 def _synthesised(
     blueprint: Blueprint, series: str, tilt: int, curves: Mapping[str, NoiseCurves]
 ) -> dict[str, np.ndarray]:
-    """Modalities of one tilt, (y, x) each, from the noise curves of each: they share one field of noise."""
+    """Modalities of one tilt, (y, x) each, from the noise curves of each: they share one draw of noise.
+
+    `content` has a part of the very noise that the transfer starts with: white, or shaped as in `spectral`.
+    """
     pair = blueprint.series_by_name[series]
     noiseless = read_tilt(blueprint.layout.specimen(pair.specimen), "noiseless", tilt)
-    field = noise_field(blueprint.config.dataset.seed, series, tilt, blueprint.tilt_shape)
+    white = noise_field(blueprint.config.dataset.seed, series, tilt, blueprint.tilt_shape)
     levels = {"content": blueprint.config.noise.content_level}
-    return {
-        name: synthesise(noiseless, at_tilt(curve, tilt), field, levels.get(name, 1.0))
-        for name, curve in curves.items()
-    }
+    shaped = ("spectral", "content") if blueprint.config.style.start == "spectral" else ("spectral",)
+    images = {}
+    for name, curve in curves.items():
+        statistics = at_tilt(curve, tilt)
+        field = white
+        if name in shaped:
+            field = _spectral_field(blueprint, series, tilt, white, statistics.signal_scale)
+        images[name] = synthesise(noiseless, statistics, field, levels.get(name, 1.0))
+    return images
+
+
+def drawn_again(blueprint: Blueprint, series: str, modality: str, tilt: int) -> np.ndarray:
+    """A noisy tilt, (y, x), from its seed: it need not have been kept, but `levels` must be done."""
+    store = blueprint.layout.series(series)
+    curves = NoiseCurves(*(read_vector(store, name) for name in CURVES))
+    return _synthesised(blueprint, series, tilt, {modality: curves})[modality]
+
+
+def _spectral_field(
+    blueprint: Blueprint, series: str, tilt: int, white: np.ndarray, signal_scale: float
+) -> np.ndarray:
+    reference = blueprint.series_by_name[series].reference
+    spectrum = spectrum_at(blueprint, shares_at(blueprint, reference, float(blueprint.tilt_angles[tilt])))
+    signal = np.asarray(open_array(blueprint.layout.series(series), SIGNAL_POWER, "r")[tilt, 0])
+    return spectral_field(white, spectrum, signal, signal_scale)
 
 
 def _kept(blueprint: Blueprint) -> list[str]:
@@ -134,9 +216,15 @@ def _style(blueprint: Blueprint, series: str, index: int) -> Record:
     path = blueprint.layout.series(series)
     kept = _kept(blueprint)
     fitted = NoiseCurves(*(read_vector(path, name) for name in CURVES))
-    curves = {name: fitted for name in SCALED}
+    wanted = set(kept) & set(SYNTHESISED)
+    if "faket" in kept:
+        wanted |= {blueprint.config.style.start, "content"}
+    curves = {name: fitted for name in SYNTHESISED if name in wanted}
     if "baseline" in kept:
-        curves["baseline"] = series_curves(blueprint, series, order=0)
+        signal = None
+        if blueprint.measures_spectra:
+            signal = Signal(read_vector(path, SIGNAL_POWER), read_vector(path, SIGNAL_VARIANCE))
+        curves["baseline"] = series_curves(blueprint, series, 0, signal)
     images = _synthesised(blueprint, series, index, curves)
     if "faket" in kept:
         images["faket"] = _transferred(blueprint, series, index, images)
@@ -152,12 +240,12 @@ def _transferred(
     prepare_process(style.threads)
     reference = blueprint.series_by_name[series].reference
     shares = shares_at(blueprint, reference, float(blueprint.tilt_angles[tilt]))
-    scalings = {name: _stack_scaling(blueprint, series, name) for name in SCALED}
+    scalings = {name: _scaling(blueprint, series, name) for name in SCALED}
     return stylise(
         network_of(style, blueprint.inputs.weights_checksum),
-        images["noisy"],
+        images[style.start],
         images["content"],
-        scalings["noisy"],
+        scalings["start"],
         scalings["content"],
         mixed_targets([(read_targets(blueprint, *key), share) for key, share in shares]),
         moment_at(blueprint, shares, "mean"),
@@ -167,7 +255,9 @@ def _transferred(
     )
 
 
-def _stack_scaling(blueprint: Blueprint, series: str, name: str) -> Scaling:
+def _scaling(blueprint: Blueprint, series: str, name: str) -> Scaling | TiltScaling:
+    if blueprint.config.style.scaling == "tilt":
+        return TiltScaling()
     path = blueprint.layout.series(series)
     ends = (read_vector(path, f"{name}_{end}") for end in ("low", "high"))
     return stack_scaling(zip(*ends, strict=True))

@@ -1,0 +1,69 @@
+"""Parts of a data set to train with, to choose with and to test with, that share nothing.
+
+Two series of one specimen show the same particles, and two of one reference have the same noise. What is learnt of
+either in training would be known in the test, so series that are connected by a specimen or by a reference, in
+however many steps, stay together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.errors import InputError
+from faket_dask.stages.seeds import generator
+
+
+def connected_series(blueprint: Blueprint) -> list[list[str]]:
+    """Names of series in groups that share neither a specimen nor a recording or simulation with one another."""
+    groups: list[tuple[set[str], list[str]]] = []
+    for series in blueprint.series:
+        shared = {f"specimen {series.specimen}"}
+        shared |= {f"reference {name}" for name, _ in blueprint.parts(series.reference)}
+        touching = [group for group in groups if group[0] & shared]
+        groups = [group for group in groups if not group[0] & shared]
+        names = [name for group in touching for name in group[1]]
+        groups.append((shared.union(*(group[0] for group in touching)), [*names, series.name]))
+    return [names for _, names in groups]
+
+
+def split_series(blueprint: Blueprint, shares: Mapping[str, float]) -> dict[str, str]:
+    """The split of each series.
+
+    Parameters
+    ----------
+    shares
+        Split → its part of the series, of any sum. Groups are dealt out from the largest on, each to the split that
+        lacks most; among equals the data set's seed decides.
+
+    Returns
+    -------
+    splits
+        Series → split; empty when no splits are asked for.
+
+    Raises
+    ------
+    InputError
+        When the series fall into fewer groups than there are splits.
+    """
+    if not shares:
+        return {}
+    groups = connected_series(blueprint)
+    if len(groups) < len(shares):
+        raise InputError(
+            f"outputs.splits: {len(blueprint.series)} series fall into {len(groups)} groups that share neither "
+            f"specimen nor reference, too few for {len(shares)} splits; give more references, or pair `cyclic`"
+        )
+    seed = blueprint.config.dataset.seed
+    order = sorted(groups, key=lambda names: (-len(names), generator(seed, min(names), "split").random()))
+    wanted = {split: share / sum(shares.values()) * len(blueprint.series) for split, share in shares.items()}
+    dealt = {split: 0 for split in shares}
+    found: dict[str, str] = {}
+    for left, names in zip(range(len(order), 0, -1), order, strict=True):
+        empty = [split for split in shares if not dealt[split]]
+        # No split stays empty: the last groups go to those that have none.
+        among = empty if len(empty) >= left else list(shares)
+        chosen = max(among, key=lambda split: wanted[split] - dealt[split])
+        dealt[chosen] += len(names)
+        found |= {name: chosen for name in names}
+    return found

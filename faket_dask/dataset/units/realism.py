@@ -1,0 +1,103 @@
+"""Units that measure how far a series is from its reference: `realism`, one per modality and tilt angle.
+
+The item is a series and a modality, so that a modality that is asked for later is measured then, and the others
+stay as they are. What is found is small and lies in the marker, from where the report takes it.
+"""
+
+from dataclasses import asdict
+from functools import lru_cache
+
+import numpy as np
+
+from faket_dask.dataset.blueprint import Blueprint, cached_blueprint
+from faket_dask.dataset.pairing import Series
+from faket_dask.dataset.references import reference_tilt
+from faket_dask.dataset.stores import read_tilt
+from faket_dask.dataset.units.series import drawn_again
+from faket_dask.dataset.units.unit import Record, Stage
+from faket_dask.kernels.realism import Texture, distances, floor, textures
+from faket_dask.kernels.vgg import VGG19
+from faket_dask.stages.matching import tilt_shares
+from faket_dask.stages.networks import network_of
+from faket_dask.stages.process import prepare_process
+
+
+def realism_item(series: str, modality: str) -> str:
+    """Name of what is measured."""
+    return f"{series}__{modality}"
+
+
+def measured_modalities(blueprint: Blueprint) -> list[str]:
+    """Modalities that are compared with the reference: all that are kept, and those that are drawn anyway."""
+    modalities = blueprint.config.outputs.modalities
+    if not blueprint.makes_series:
+        return list(modalities)
+    drawn = ["noisy", "spectral"] if blueprint.measures_spectra else ["noisy"]
+    return list(dict.fromkeys([*drawn, *modalities]))
+
+
+def measured_tilts(blueprint: Blueprint) -> list[int]:
+    """The tilt nearest 0°, the one tilted furthest, and one half way (on the positive side, where there is one)."""
+    angles = np.round(blueprint.tilt_angles, 6)
+    steepest = float(max(angles, key=lambda angle: (abs(angle), angle)))
+    nearest = [int(np.argmin(np.abs(angles - wanted))) for wanted in (0.0, steepest / 2, steepest)]
+    return list(dict.fromkeys(nearest))
+
+
+def _split(item: str) -> tuple[str, str]:
+    series, modality = item.rsplit("__", 1)
+    return series, modality
+
+
+def _network(blueprint: Blueprint) -> VGG19 | None:
+    """None where nothing is styled: then no weights need be here, and spectra alone are compared."""
+    checksum = blueprint.inputs.weights_checksum
+    prepare_process(blueprint.config.style.threads)
+    return network_of(blueprint.config.style, checksum) if checksum else None
+
+
+@lru_cache(maxsize=3)
+def _reference_textures(root: str, fingerprint: str, reference: str, angle: float) -> list[Texture]:
+    """Of a reference's tilt nearest an angle; all modalities of a series are compared with the same ones."""
+    blueprint = cached_blueprint(root, fingerprint)
+    [(tilt, _)] = tilt_shares(blueprint.reference_angles(reference), angle, "nearest")
+    return textures(reference_tilt(blueprint, reference, tilt), _network(blueprint))
+
+
+def _image(blueprint: Blueprint, series: Series, modality: str, tilt: int) -> np.ndarray:
+    if modality == "benchmark":
+        return read_tilt(blueprint.layout.specimen(series.specimen), modality, tilt)
+    if modality in blueprint.config.outputs.modalities:
+        return read_tilt(blueprint.layout.series(series.name), modality, tilt)
+    return drawn_again(blueprint, series.name, modality, tilt)
+
+
+def _realism(blueprint: Blueprint, item: str, index: int) -> Record:
+    name, modality = _split(item)
+    series = blueprint.series_by_name[name]
+    tilt = measured_tilts(blueprint)[index]
+    angle = float(blueprint.tilt_angles[tilt])
+    ours = textures(_image(blueprint, series, modality, tilt), _network(blueprint))
+    root = str(blueprint.layout.root)
+    found = []
+    for reference, weight in blueprint.parts(series.reference):
+        theirs = _reference_textures(root, blueprint.fingerprint, reference, angle)
+        found.append(
+            {
+                "reference": reference,
+                "weight": weight,
+                "distances": asdict(distances(ours, theirs)),
+                "floor": asdict(floor(theirs)),
+                "kurtosis": float(np.mean([part.kurtosis for part in theirs])),
+                "artefacts": float(np.mean([part.artefacts for part in theirs])),
+            }
+        )
+    return {
+        "tilt_angle": angle,
+        "kurtosis": float(np.mean([part.kurtosis for part in ours])),
+        "artefacts": float(np.mean([part.artefacts for part in ours])),
+        "against": found,
+    }
+
+
+REALISM = Stage("realism", count=lambda blueprint, item: len(measured_tilts(blueprint)), compute=_realism)

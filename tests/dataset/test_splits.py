@@ -1,0 +1,83 @@
+"""Splits that share nothing, and the manifest that names them."""
+
+import csv
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import faket_dask
+from faket_dask.config import parse
+from faket_dask.dataset.blueprint import Blueprint, Inputs
+from faket_dask.dataset.ledger import Ledger
+from faket_dask.dataset.manifest import write_manifest
+from faket_dask.dataset.plan import Plan
+from faket_dask.dataset.splits import split_series
+from faket_dask.errors import InputError
+from tests.runs import small_document
+
+
+def blueprint_of(specimens: int, references: int, pairing: str = "cyclic", seed: int = 1) -> Blueprint:
+    document: dict[str, Any] = small_document(
+        Path("/nowhere"),
+        specimen={"count": specimens},
+        references=[{"kind": "simulated", "name": f"r{index}"} for index in range(references)],
+    )
+    document["pairing"], document["dataset"]["seed"] = pairing, seed
+    return Blueprint(parse(document, Path("/nowhere")), Inputs({}, (), (), ""))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    specimens=st.integers(4, 30),
+    references=st.integers(1, 8),
+    pairing=st.sampled_from(["cyclic", "random", "all"]),
+    seed=st.integers(0, 99),
+)
+def test_splits_share_neither_specimens_nor_references(specimens, references, pairing, seed):
+    blueprint = blueprint_of(specimens, references, pairing, seed)
+    try:
+        splits = split_series(blueprint, {"train": 3, "test": 1})
+    except InputError:
+        return
+    assert splits.keys() == set(blueprint.series_by_name)
+    parts = [
+        {(getattr(blueprint.series_by_name[name], kind)) for name, split in splits.items() if split == wanted}
+        for wanted in ("train", "test")
+        for kind in ("specimen", "reference")
+    ]
+    assert all(parts)
+    assert not parts[0] & parts[2]
+    assert not parts[1] & parts[3]
+
+
+def test_splits_have_their_shares():
+    splits = split_series(blueprint_of(100, 10), {"train": 0.7, "validation": 0.1, "test": 0.2})
+    sizes = {name: list(splits.values()).count(name) for name in splits.values()}
+    assert sizes == {"train": 70, "validation": 10, "test": 20}
+
+
+def test_series_that_hang_together_cannot_be_split():
+    with pytest.raises(InputError, match=r"1 groups .* too few for 2 splits"):
+        split_series(blueprint_of(4, 3, "all"), {"train": 1, "test": 1})
+
+
+def test_the_manifest_has_a_row_per_series(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
+    copy = tmp_path / "data"
+    shutil.copytree(tiny_dataset.folder, copy)
+    document = small_document(copy)
+    document["outputs"] |= {"report": True, "splits": {"train": 1, "test": 1}}
+    blueprint = Blueprint(parse(document, tmp_path), tiny_dataset.blueprint.inputs)
+    assert blueprint.fingerprint == tiny_dataset.blueprint.fingerprint
+    with open(write_manifest(Ledger.read(Plan(blueprint))), newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["series"] for row in rows] == tiny_dataset.series
+    assert {row["split"] for row in rows} == {"train", "test"}
+    for row in rows:
+        assert row["complete"] == "True"
+        assert (copy / row["series_store"] / "faket").is_dir()
+        assert (copy / row["particles"]).exists()
+        assert int(row["n_propeller"]) <= 4

@@ -1,0 +1,231 @@
+"""The command line: what it prints, and the status it ends with."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import Result
+from distributed import Client
+from typer.testing import CliRunner
+
+import faket_dask
+from faket_dask.cli import BAD_INPUT, app, weights_app
+from faket_dask.config import parse
+from tests.runs import small_document
+
+COMMANDS = [
+    [*group, command.name or command.callback.__name__]
+    for group, commands in (([], app), (["weights"], weights_app))
+    for command in commands.registered_commands
+]
+
+
+def tiny(folder: Path, **changes: Any) -> dict[str, Any]:
+    """One specimen, one reference, three tilts, and no network to wait for."""
+    sections: dict[str, Any] = {
+        "specimen": {"count": 1},
+        "acquisition": {"tilt_angles": [-40, 0, 40]},
+        "references": [{"kind": "simulated", "name": "a"}],
+        "outputs": {"modalities": ["noisy"]},
+    }
+    return small_document(folder / "data", **{**sections, **changes})
+
+
+def call(*arguments: str | Path) -> Result:
+    """Run a command in this process; terminals wide enough for whole tables."""
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(argument) for argument in arguments])
+
+
+def errors(*arguments: str | Path) -> list[str]:
+    """The lines that a command with bad input ends with: each an error, and nothing else is printed."""
+    result = call(*arguments)
+    assert result.exit_code == BAD_INPUT
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert all(line.startswith("error: ") for line in lines)
+    return [line.removeprefix("error: ") for line in lines]
+
+
+@pytest.fixture
+def run_file(tmp_path: Path) -> Path:
+    file = tmp_path / "run.yaml"
+    file.write_text(yaml.safe_dump(tiny(tmp_path)))
+    return file
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> faket_dask.Dataset:
+    """A finished data set; look, do not touch."""
+    folder = tmp_path_factory.mktemp("cli")
+    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0") as client:
+        return faket_dask.run(parse(tiny(folder), folder), client)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_shows_an_example(command: list[str]) -> None:
+    result = call(*command, "--help")
+    assert result.exit_code == 0
+    assert f"Example: faket-dask {' '.join(command)}" in " ".join(result.stdout.split())
+
+
+def test_help_is_there_at_once() -> None:
+    """Nothing heavy is imported for it."""
+    script = (
+        "import sys\n"
+        "from faket_dask.cli import app\n"
+        "try:\n"
+        "    app(['--help'])\n"
+        "finally:\n"
+        "    heavy = {'torch', 'numba', 'distributed', 'xarray', 'zarr', 'scipy', 'matplotlib'} & set(sys.modules)\n"
+        "    print('imported:', sorted(heavy), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "validate" in done.stdout
+    assert done.stderr == "imported: []\n"
+
+
+# Run files
+
+
+def test_a_good_run_file_is_called_good(run_file: Path) -> None:
+    result = call("validate", run_file)
+    assert result.exit_code == 0
+    assert re.fullmatch(
+        rf"{run_file}: good\. 1 series of 3 x 96 x 80, fingerprint [0-9a-f]{{16}}\n", result.stdout
+    )
+
+
+def test_validating_writes_nothing(run_file: Path) -> None:
+    call("validate", run_file)
+    assert list(run_file.parent.iterdir()) == [run_file]
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "run"])
+def test_every_mistake_of_a_run_file_is_one_line(tmp_path: Path, command: str) -> None:
+    document = tiny(tmp_path, pairing="cyclical", style={"pooling": "median"})
+    document["specimen"]["thikness_A"] = 600
+    file = tmp_path / "run.yaml"
+    file.write_text(yaml.safe_dump(document))
+    lines = errors(command, file)
+    assert "specimen.thikness_A: there is no such key; did you mean 'thickness_A'?" in lines
+    assert sorted(line.split(":")[0] for line in lines) == ["pairing", "specimen.thikness_A", "style.pooling"]
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "run"])
+def test_mistakes_of_the_inputs_are_one_line_each(tmp_path: Path, command: str) -> None:
+    document = tiny(tmp_path, specimen={"count": 1, "thickness_A": 100})
+    document["references"] += [{"name": "real", "stack": "absent.mrc", "clean": "absent.mrc"}]
+    file = tmp_path / "run.yaml"
+    file.write_text(yaml.safe_dump(document))
+    reference, specimen = errors(command, file)
+    assert reference.startswith("references.real: ")
+    assert "absent.mrc cannot be read" in reference
+    assert specimen.startswith("specimen: 'propeller' is up to ")
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "run"])
+def test_a_run_file_that_is_not_there(tmp_path: Path, command: str) -> None:
+    [line] = errors(command, tmp_path / "nothing.yaml")
+    assert "cannot read the run file" in line
+    assert "nothing.yaml" in line
+
+
+def test_a_run_file_that_is_no_yaml(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("dataset: {folder: [\n")
+    [line] = errors("validate", file)
+    assert "is not valid YAML in line" in line
+
+
+def test_a_missing_argument_is_explained() -> None:
+    result = call("validate")
+    assert result.exit_code == 2
+    assert "Missing argument" in result.stderr
+
+
+def test_a_plan_tells_units_memory_disk_and_time(run_file: Path) -> None:
+    result = call("plan", run_file)
+    assert result.exit_code == 0
+    assert "1 specimens, 1 series of 3 x 96 x 80" in result.stdout
+    for stage, units in {"place": 2, "build": 4, "project": 4, "image": 3, "measure": 1, "style": 3}.items():
+        assert re.search(rf"{stage}\W+{units}\W+[\d.]+ GiB\W+\S+ s\W+[\d.]+ GiB", result.stdout)
+    assert re.search(
+        r"0 units are done, 18 left: about .* on \d workers .* GiB each\), at most .* GiB of disk",
+        result.stdout,
+    )
+    assert not (run_file.parent / "data").exists()
+
+
+def test_a_plan_of_a_finished_data_set_has_nothing_left(dataset: faket_dask.Dataset) -> None:
+    result = call("plan", dataset.folder / "config.yaml")
+    assert result.exit_code == 0
+    assert "18 units are done, 0 left" in result.stdout
+
+
+# Data sets
+
+
+def test_status_of_a_finished_data_set(dataset: faket_dask.Dataset) -> None:
+    result = call("status", dataset.folder)
+    assert result.exit_code == 0
+    assert result.stdout.endswith("18 of 18 units, 1 of 1 series complete\n")
+    assert re.search(r"project\W+4\W+4\W+[\d.]+ s", result.stdout)
+
+
+def test_running_a_finished_data_set_again_says_where_it_is(dataset: faket_dask.Dataset) -> None:
+    result = call("run", dataset.folder / "config.yaml")
+    assert result.exit_code == 0
+    assert f"1 series in {dataset.folder}" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["status", "export"])
+def test_a_folder_that_is_no_data_set(tmp_path: Path, command: str) -> None:
+    for folder in (tmp_path, tmp_path / "absent"):
+        [line] = errors(command, folder)
+        assert line == f"{folder} is not a data set: it has no config.yaml and plan.json"
+
+
+def test_export_says_what_it_wrote(dataset: faket_dask.Dataset, tmp_path: Path) -> None:
+    result = call("export", dataset.folder, "--to", tmp_path / "mrc", "--modality", "noisy")
+    assert result.exit_code == 0
+    written = {Path(line) for line in result.stdout.splitlines()}
+    assert written == set((tmp_path / "mrc").iterdir())
+    assert tmp_path / "mrc" / "specimen-000__a_noisy.mrc" in written
+
+
+def test_export_of_what_is_not_there(dataset: faket_dask.Dataset, tmp_path: Path) -> None:
+    [line] = errors("export", dataset.folder, "--to", tmp_path / "mrc")
+    assert "no modality 'faket'" in line
+
+
+# Weights
+
+
+def test_weights_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKET_DASK_CACHE", str(tmp_path))
+    result = call("weights", "list")
+    assert result.exit_code == 0
+    for name, here in {"vgg19-imagenet1k-v1": "no", "vgg19-normalised": "no", "random": "yes"}.items():
+        assert re.search(rf"{name}\W+{here}\b", result.stdout)
+    assert f"cache: {tmp_path}" in result.stdout
+
+
+def test_weights_that_are_not_here_are_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKET_DASK_CACHE", str(tmp_path))
+    [line] = errors("weights", "verify", "vgg19-normalised")
+    assert "`faket-dask weights fetch vgg19-normalised`" in line
+    [line] = errors("weights", "fetch", "vgg16")
+    assert "'vgg16'" in line
+    [line] = errors("weights", "import", tmp_path / "absent.pth", "vgg19-normalised")
+    assert "absent.pth" in line
+
+
+def test_random_weights_have_a_checksum() -> None:
+    result = call("weights", "verify", "random")
+    assert result.exit_code == 0
+    assert re.fullmatch(r"[0-9a-f]{64}\n", result.stdout)
