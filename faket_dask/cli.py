@@ -207,9 +207,9 @@ def reconstruct(
 ) -> None:
     """Reconstruct tomograms by weighted back-projection.
 
-    Examples: `faket-dask reconstruct demo-dataset --modality faket --binning 2`
+    Example: `faket-dask reconstruct demo-dataset --modality faket --binning 2`
 
-    `faket-dask reconstruct TS_01.st --align --thickness-A 2000 --to TS_01.mrc`
+    Of a stack: `faket-dask reconstruct TS_01.st --align --thickness-A 2000 --to TS_01.mrc`
     """
     from faket_dask.config import parse_reconstruction
     from faket_dask.dataset.layout import Layout
