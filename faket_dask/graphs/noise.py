@@ -89,7 +89,8 @@ def add_noise(
     level
         Part of the noise level.
     spectra
-        Of a reference, to shape the noise to; without them it is white.
+        Of a reference, to shape the noise to; without them it is white. Gold beads count as signal here: that they
+        were told apart where the specimen is known is the only difference to a batch run's noise.
     angle_match
         Which of its tilts stand for an angle of the series.
 

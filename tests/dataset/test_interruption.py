@@ -137,7 +137,7 @@ def test_two_drivers_on_one_data_set_are_one_too_many(
 ) -> None:
     file = write_run(tmp_path)
     first = start_and_wait(file, for_markers=2)
-    with pytest.raises(InputError, match=f"another run is working on .* process {first.pid} on"):
+    with pytest.raises(InputError, match=rf"another run is working on .* \(process {first.pid} on"):
         faket_dask.run(file, one_worker)
     first.communicate(timeout=PATIENCE_S)
     assert first.returncode == 0

@@ -26,7 +26,7 @@ def curves(tilts: int) -> NoiseCurves:
 
 
 def test_lazy_and_batch_noise_are_the_same_bytes(tmp_path: Path) -> None:
-    document = small_document(tmp_path / "data")
+    document = small_document(tmp_path / "data", specimen={"fiducials": None})
     document["outputs"]["modalities"] = ["spectral", "noisy", "benchmark"]
     with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
         finished = faket_dask.run(parse(document, tmp_path), client)

@@ -124,8 +124,9 @@ def _signal(blueprint: Blueprint, series: str) -> Signal:
     power, variance = [], []
     for tilt, angle in enumerate(blueprint.tilt_angles):
         image = read_tilt(blueprint.layout.specimen(specimen), "noiseless", tilt)
-        bare = fill(image, bead_mask(blueprint, specimen, table, float(angle)))
-        variance.append(bare.var() / max(image.var(dtype=np.float64), 1e-30))
+        beads = bead_mask(blueprint, specimen, table, float(angle))
+        bare = fill(image, beads)
+        variance.append(bare.var() / max(image.var(dtype=np.float64), 1e-30) if beads.any() else 1.0)
         power.append(ring_power(bare, blueprint.spectrum_rings) * variance[-1])
     return Signal(np.stack(power), np.array(variance))
 
