@@ -112,33 +112,28 @@ def worker_processes(driver: int) -> list[psutil.Process]:
     return [p for p in children if "spawn_main" in " ".join(p.cmdline())]
 
 
+def kill_a_worker(run: subprocess.Popen[str], data: Path) -> None:
+    """Kill one worker process of a run, and wait until some more units are done."""
+    before = len(markers(data))
+    victims = worker_processes(run.pid)
+    assert victims
+    os.kill(victims[0].pid, signal.SIGKILL)
+    until = time.monotonic() + PATIENCE_S
+    while len(markers(data)) < before + 6 and run.poll() is None:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize("times", [1, pytest.param(3, marks=pytest.mark.slow)])
-def test_killed_workers_are_replaced_and_nothing_is_lost(
-    undisturbed: dict[str, str], tmp_path: Path, times: int
+def test_neither_a_second_driver_nor_killed_workers_harm_a_run(
+    undisturbed: dict[str, str], one_worker: Client, tmp_path: Path, times: int
 ) -> None:
     file = write_run(tmp_path, workers=2)
-    run = start_and_wait(file, for_markers=10)
+    run = start_and_wait(file, for_markers=2)
+    with pytest.raises(InputError, match=rf"another run is working on .* \(process {run.pid} on"):
+        faket_dask.run(file, one_worker)
     for _ in range(times):
-        before = len(markers(tmp_path / "data"))
-        victims = worker_processes(run.pid)
-        assert victims
-        os.kill(victims[0].pid, signal.SIGKILL)
-        until = time.monotonic() + PATIENCE_S
-        while len(markers(tmp_path / "data")) < before + 6 and run.poll() is None:
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        kill_a_worker(run, tmp_path / "data")
     output, _ = run.communicate(timeout=PATIENCE_S)
     assert run.returncode == 0, output
-    assert bytes_of(tmp_path / "data") == undisturbed
-
-
-def test_two_drivers_on_one_data_set_are_one_too_many(
-    undisturbed: dict[str, str], one_worker: Client, tmp_path: Path
-) -> None:
-    file = write_run(tmp_path)
-    first = start_and_wait(file, for_markers=2)
-    with pytest.raises(InputError, match=rf"another run is working on .* \(process {first.pid} on"):
-        faket_dask.run(file, one_worker)
-    first.communicate(timeout=PATIENCE_S)
-    assert first.returncode == 0
     assert bytes_of(tmp_path / "data") == undisturbed

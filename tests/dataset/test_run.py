@@ -41,6 +41,15 @@ def finished(tiny_dataset: faket_dask.Dataset) -> faket_dask.Dataset:
     return tiny_dataset
 
 
+def begun(finished: faket_dask.Dataset, folder: Path, *undone: str) -> Path:
+    """A copy of a data set in which some stages, or items of stages, are not done."""
+    copy = folder / "data"
+    shutil.copytree(finished.folder, copy)
+    for stage in undone:
+        shutil.rmtree(copy / "progress" / stage)
+    return copy
+
+
 def config_of(document: dict[str, Any]) -> RunConfig:
     return parse(document, BASE)
 
@@ -100,9 +109,12 @@ def test_labels_register_with_the_projection(finished: faket_dask.Dataset) -> No
     assert seen or (other["class_mask"] > 0).any()
 
 
-def test_a_finished_data_set_is_left_alone(finished: faket_dask.Dataset, client: Client) -> None:
-    before = {p: p.stat().st_mtime_ns for p in (finished.folder / "series").rglob("*") if p.is_file()}
-    _, events = events_of(config_of(small_document(finished.folder)), client)
+def test_a_finished_data_set_is_left_alone(
+    finished: faket_dask.Dataset, client: Client, tmp_path: Path
+) -> None:
+    config = config_of(small_document(begun(finished, tmp_path)))
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "data" / "series").rglob("*") if p.is_file()}
+    _, events = events_of(config, client)
     assert not [event for event in events if isinstance(event, UnitDone)]
     assert before == {p: p.stat().st_mtime_ns for p in before}
 
@@ -116,8 +128,7 @@ def test_the_number_of_workers_does_not_change_a_byte(finished: faket_dask.Datas
 def test_only_what_was_lost_is_computed_again(
     finished: faket_dask.Dataset, client: Client, tmp_path: Path
 ) -> None:
-    copy = tmp_path / "data"
-    shutil.copytree(finished.folder, copy)
+    copy = begun(finished, tmp_path)
     (copy / "series/specimen-000__b.zarr/faket/c/2/0/0").unlink()
     (copy / "specimens/specimen-001.zarr/noiseless/c/0/1/0").write_bytes(b"torn")
     (copy / "progress/targets/a/3.json").write_text('{"inputs": "')
@@ -130,8 +141,7 @@ def test_only_what_was_lost_is_computed_again(
 def test_more_specimens_extend_a_data_set(
     finished: faket_dask.Dataset, client: Client, tmp_path: Path
 ) -> None:
-    copy = tmp_path / "data"
-    shutil.copytree(finished.folder, copy)
+    copy = begun(finished, tmp_path)
     extended = config_of(small_document(copy, specimen={"count": 3}))
     dataset, events = events_of(extended, client)
     items = {event.unit.item for event in events if isinstance(event, UnitDone)}
@@ -192,8 +202,10 @@ def test_a_passing_failure_is_retried(
         return OSError(errno.EIO, "the file system hiccuped") if tries[item, index] <= 2 else None
 
     monkeypatch.setitem(units.STAGES, "project", failing(units.STAGES["project"], twice))
-    dataset, events = events_of(config_of(small_document(tmp_path / "data")), client)
+    copy = begun(finished, tmp_path, "project")
+    dataset, events = events_of(config_of(small_document(copy)), client)
     assert not dataset.failures
+    assert set(tries.values()) == {3}
     assert any(isinstance(event, UnitFailed) and not event.final for event in events)
     assert bytes_of(dataset.folder) == bytes_of(finished.folder)
 
@@ -204,9 +216,10 @@ def test_a_lasting_failure_is_reported_and_the_rest_finishes(
     def broken(item: str, index: int) -> BaseException | None:
         return ValueError("cosmic ray") if (item, index) == ("specimen-000", 1) else None
 
+    copy = begun(finished, tmp_path, "project", "levels", "style")
     with monkeypatch.context() as patch:
         patch.setitem(units.STAGES, "project", failing(units.STAGES["project"], broken))
-        dataset, _ = events_of(config_of(small_document(tmp_path / "data")), client)
+        dataset, _ = events_of(config_of(small_document(copy)), client)
     [failure] = dataset.failures
     assert str(failure.unit) == "project specimen-000 1"
     assert "cosmic ray" in failure.cause
@@ -222,14 +235,14 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(
     def full(item: str, index: int) -> BaseException | None:
         return OSError(errno.ENOSPC, "No space left on device") if index == 2 else None
 
-    config = config_of(small_document(tmp_path / "data"))
+    config = config_of(small_document(begun(finished, tmp_path, "style")))
     with monkeypatch.context() as patch:
         patch.setitem(units.STAGES, "style", failing(units.STAGES["style"], full))
         with pytest.raises(DiskFull, match="no space left"):
             faket_dask.run(config, client)
     dataset, events = events_of(config, client)
     started = next(event for event in events if isinstance(event, RunStarted))
-    assert started.done > 0
+    assert started.done >= len(list((finished.folder / "progress").rglob("*.json"))) - 10
     assert bytes_of(dataset.folder) == bytes_of(finished.folder)
 
 

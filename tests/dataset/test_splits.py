@@ -68,7 +68,8 @@ def test_series_that_hang_together_cannot_be_split():
 def test_the_manifest_has_a_row_per_series(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
     copy = tmp_path / "data"
     shutil.copytree(tiny_dataset.folder, copy)
-    document = small_document(copy)
+    document = tiny_dataset.blueprint.config.model_dump(mode="json")
+    document["dataset"]["folder"] = str(copy)
     document["outputs"] |= {"report": True, "splits": {"train": 1, "test": 1}}
     blueprint = Blueprint(parse(document, tmp_path), tiny_dataset.blueprint.inputs)
     assert blueprint.fingerprint == tiny_dataset.blueprint.fingerprint
