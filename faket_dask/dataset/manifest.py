@@ -13,7 +13,7 @@ from faket_dask.dataset.blueprint import replace_text
 from faket_dask.dataset.field_of_view import particles_in_view
 from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.presence import lack
-from faket_dask.dataset.series_report import series_items
+from faket_dask.dataset.report.series import series_items
 from faket_dask.dataset.splits import split_series
 from faket_dask.specimen.particles import read_particles
 

@@ -17,7 +17,7 @@ from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.lock import locked
 from faket_dask.dataset.manifest import write_manifest
 from faket_dask.dataset.plan import Plan, plan
-from faket_dask.dataset.report import write_report
+from faket_dask.dataset.report.write import write_report
 from faket_dask.dataset.room import check_room
 from faket_dask.errors import InputError
 

@@ -18,14 +18,15 @@ from PIL import Image
 
 import faket_dask
 from faket_dask.config import RunConfig, parse
-from faket_dask.dataset import report, series_report
 from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.events import UnitFailed
-from faket_dask.dataset.figures import Curve
-from faket_dask.dataset.gallery import averaged, marks_at, shots_at, shown_tilts
 from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.plan import Plan
-from faket_dask.dataset.report import write_report
+from faket_dask.dataset.report import series as series_section
+from faket_dask.dataset.report import write as report
+from faket_dask.dataset.report.figures import Curve
+from faket_dask.dataset.report.gallery import averaged, marks_at, shots_at, shown_tilts
+from faket_dask.dataset.report.write import write_report
 from faket_dask.dataset.units.unit import Unit
 from faket_dask.kernels.spectra import radial_power_spectrum
 from tests.runs import small_document
@@ -163,9 +164,9 @@ def test_charts_hold_the_spectra_and_moments_of_series_and_reference(
         drawn[f"{x_label}, {y_label}, {len(drawn)}"] = {curve.name: curve for curve in curves}
         return "data:,"
 
-    monkeypatch.setattr(series_report, "chart", keep)
+    monkeypatch.setattr(series_section, "chart", keep)
     ledger = Ledger.read(Plan(tiny_dataset.blueprint))
-    series_report.report_series(ledger, tiny_dataset.blueprint.series_by_name["specimen-000__b"])
+    series_section.report_series(ledger, tiny_dataset.blueprint.series_by_name["specimen-000__b"])
     flat, steep, mean, std = drawn.values()
     series = tiny_dataset.open("specimen-000__b")
     recorded = zarr.open_array(tiny_dataset.blueprint.layout.specimen("reference-b") / "benchmark", mode="r")

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from faket_dask.dataset.blueprint import replace_text
-from faket_dask.dataset.figures import COLOURS, Curve, chart
 from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.pairing import Series
+from faket_dask.dataset.report.figures import COLOURS, Curve, chart
 from faket_dask.dataset.units.realism import measured_modalities, realism_item
 from faket_dask.kernels.realism import CROP_PX
 from faket_dask.kernels.spectra import DEFAULT_BAND

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from faket_dask.dataset.field_of_view import particles_in_view
-from faket_dask.dataset.figures import COLOURS, Curve, chart
-from faket_dask.dataset.gallery import (
+from faket_dask.dataset.ledger import Ledger
+from faket_dask.dataset.pairing import Series
+from faket_dask.dataset.presence import lack
+from faket_dask.dataset.references import statistic
+from faket_dask.dataset.report.figures import COLOURS, Curve, chart
+from faket_dask.dataset.report.gallery import (
     Mark,
     Picture,
     Shot,
@@ -20,11 +24,7 @@ from faket_dask.dataset.gallery import (
     shown_tilts,
     whole_pictures,
 )
-from faket_dask.dataset.ledger import Ledger
-from faket_dask.dataset.pairing import Series
-from faket_dask.dataset.presence import lack
-from faket_dask.dataset.realism_report import RealismAtTilt, realism_of
-from faket_dask.dataset.references import statistic
+from faket_dask.dataset.report.realism import RealismAtTilt, realism_of
 from faket_dask.dataset.stores import read_tilt, read_vector
 from faket_dask.dataset.units import STAGES
 from faket_dask.dataset.units.realism import measured_modalities, realism_item

@@ -17,13 +17,13 @@ from faket_dask._version import __version__
 from faket_dask.config import BuiltSpecimen, dump
 from faket_dask.dataset.blueprint import Blueprint, replace_text
 from faket_dask.dataset.events import UnitFailed
-from faket_dask.dataset.figures import CLASS_COLOURS, COLOURS
-from faket_dask.dataset.gallery import PICTURE_PX
 from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.plan import Plan
 from faket_dask.dataset.presence import lack
-from faket_dask.dataset.realism_report import write_realism
-from faket_dask.dataset.series_report import SPECTRUM_PX, degrees, report_series, series_items, timings
+from faket_dask.dataset.report.figures import CLASS_COLOURS, COLOURS
+from faket_dask.dataset.report.gallery import PICTURE_PX
+from faket_dask.dataset.report.realism import write_realism
+from faket_dask.dataset.report.series import SPECTRUM_PX, degrees, report_series, series_items, timings
 
 SERIES_IN_FULL = 12
 """Series with pictures and charts, about a megabyte each."""
@@ -101,7 +101,7 @@ def _template() -> jinja2.Template:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(degrees=degrees, duration=_duration)
-    text = files("faket_dask.dataset").joinpath("report.html").read_text(encoding="utf-8")
+    text = files("faket_dask.dataset.report").joinpath("report.html").read_text(encoding="utf-8")
     return environment.from_string(text)
 
 

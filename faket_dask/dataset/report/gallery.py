@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.field_of_view import columns_at
-from faket_dask.dataset.figures import grey_image
 from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.presence import lack
 from faket_dask.dataset.references import reference_tilt
+from faket_dask.dataset.report.figures import grey_image
 from faket_dask.dataset.stores import read_tilt
 from faket_dask.dataset.units.series import drawn_again
 from faket_dask.specimen.particles import ParticleTable

@@ -1,0 +1,23 @@
+"""The run file, section by section, and reading it."""
+
+from faket_dask.config.outputs import FilterKind, ReconstructionSection
+from faket_dask.config.references import BlendedReference, Reference, TiltSeriesReference
+from faket_dask.config.run_file import RunConfig, dump, load, parse, parse_reconstruction
+from faket_dask.config.specimen import BuiltSpecimen, ExistingVolume
+from faket_dask.config.style import StyleSection
+
+__all__ = [
+    "BlendedReference",
+    "BuiltSpecimen",
+    "ExistingVolume",
+    "FilterKind",
+    "ReconstructionSection",
+    "Reference",
+    "RunConfig",
+    "StyleSection",
+    "TiltSeriesReference",
+    "dump",
+    "load",
+    "parse",
+    "parse_reconstruction",
+]

@@ -1,0 +1,50 @@
+"""How much of a tilt is signal and how much is noise."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Annotated, Literal
+
+from pydantic import (
+    Field,
+    model_validator,
+)
+
+from faket_dask.config.section import Section
+
+
+class GivenCurves(Section):
+    """Noise statistics known beforehand, at some tilt angles or (one value each) at all."""
+
+    tilt_angles_deg: tuple[float, ...] = (0.0,)
+    signal_scale: tuple[Annotated[float, Field(ge=0, le=1)], ...]
+    noise_scale: tuple[Annotated[float, Field(ge=0)], ...]
+
+    @model_validator(mode="after")
+    def _same_length(self) -> GivenCurves:
+        if not len(self.tilt_angles_deg) == len(self.signal_scale) == len(self.noise_scale):
+            raise ValueError("tilt_angles_deg, signal_scale and noise_scale must have the same length")
+        if any(b <= a for a, b in itertools.pairwise(self.tilt_angles_deg)):
+            raise ValueError("tilt_angles_deg must increase: sort them, with what belongs to each")
+        return self
+
+
+class NoiseSection(Section):
+    """How much of a tilt is signal and how much is noise."""
+
+    statistics: Literal["paired", "unpaired", "given"] = Field(
+        default="paired",
+        description="by default `paired` where all references have noiseless counterparts, else `unpaired`",
+    )
+    given: GivenCurves | None = None
+    order: int = Field(default=2, ge=0, le=6, description="of the polynomial over the tilt angle")
+    average: Literal["all", "own"] = Field(
+        default="all", description="fit the statistics over all references, or over the series' own"
+    )
+    content_level: float = Field(default=0.25, ge=0, description="noise in `content` over noise in the start")
+
+    @model_validator(mode="after")
+    def _given_where_said(self) -> NoiseSection:
+        if (self.statistics == "given") != (self.given is not None):
+            raise ValueError("write the section `given` together with `statistics: given`")
+        return self

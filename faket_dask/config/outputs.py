@@ -1,0 +1,67 @@
+"""What is kept, what is reconstructed, and where it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    Field,
+    field_validator,
+)
+
+from faket_dask.config.section import Section, resolve_path
+
+Modality = Literal["noisy", "content", "baseline", "spectral", "faket", "benchmark"]
+
+
+FilterKind = Literal["ramp", "crowther", "hann", "exact", "shrec"]
+
+
+SMALLEST_FILTERED = 8
+"""Pixels along either side of a tilt, once binned, below which filtering means nothing."""
+
+
+class DatasetSection(Section):
+    """Where the data set goes and the seed that all its random numbers come from."""
+
+    folder: Path
+    seed: int = Field(ge=0)
+
+    _resolve_folder = field_validator("folder")(resolve_path)
+
+
+class ReconstructionSection(Section):
+    """Tomograms of the series, by weighted back-projection."""
+
+    of: tuple[Literal["noiseless"] | Modality, ...] = Field(
+        default=(), description="modalities that are reconstructed; each must be among those kept"
+    )
+    filter: FilterKind = Field(
+        default="hann",
+        description="ramp, crowther (level where tilts part), hann (window), exact (weighting), shrec",
+    )
+    binning: int = Field(default=1, ge=1, description="of the tilts, before they are filtered")
+    every: int = Field(default=1, ge=1, description="every n-th tilt, counted from 0°")
+    thickness_A: float | None = Field(default=None, gt=0, description="default: the specimen's")
+    device: Literal["cpu", "cuda"] = "cpu"
+
+
+class OutputsSection(Section):
+    """What is kept. The noiseless projections, the density and its labels always are."""
+
+    modalities: tuple[Modality, ...] = ("faket",)
+    report: bool = True
+    splits: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default={},
+        description="parts of the data set by name, such as {train: 8, test: 2}, that share neither specimens "
+        "nor references; written to manifest.csv",
+    )
+
+
+class ClusterSection(Section):
+    """Where it runs; nothing here changes a result."""
+
+    workers: int | None = Field(default=None, ge=1, description="default: one per core")
+    memory_per_worker_GiB: float | None = Field(default=None, gt=0, description="default: a fair share")
+    retries: int = Field(default=2, ge=0, description="of a failed unit of work")

@@ -1,0 +1,83 @@
+"""Whose style is taken: recorded tilt-series, simulated ones, and mixtures of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+)
+
+from faket_dask.config.section import Section, kind_or, resolve_path
+
+
+class TiltSeriesReference(Section):
+    """A recorded tilt-series whose style is transferred.
+
+    `clean` names a noiseless stack of the same content, where one exists (a simulated reference): noise
+    statistics can then be paired.
+    """
+
+    kind: Literal["tilt_series"] = "tilt_series"
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")
+    stack: Path = Field(
+        description="stack, .mdoc, RELION-5 .star, Warp .tomostar, or a folder with one tilt-series"
+    )
+    tilt_angles: Path | tuple[float, ...] | None = Field(
+        default=None,
+        description="a .tlt, .rawtlt or .mdoc file, or a list with this project's sign; default: the file "
+        "beside the stack",
+    )
+    angle_sign: Literal["imod", "warp"] = Field(
+        default="imod", description="of angle files: IMOD's and SerialEM's, or Warp's, which is the opposite"
+    )
+    tomogram: str | None = Field(default=None, description="which one of a RELION table")
+    align: bool | Path = Field(
+        default=False,
+        description="align first: by an .xf file, or true for the one beside the stack or the project's own",
+    )
+    mask: Literal["artefacts", "none"] = Field(
+        default="artefacts",
+        description="leave beads, dead pixels and what lies beyond the detector out of statistics and scaling",
+    )
+    clean: Path | None = None
+    pixel_size_A: float | None = Field(default=None, gt=0, description="overrides the header")
+    resample: bool = Field(
+        default=False, description="bring the reference to the acquisition's pixel size when they differ"
+    )
+
+    _resolve_paths = field_validator("stack", "clean")(
+        lambda path, info: None if path is None else resolve_path(path, info)
+    )
+
+    @field_validator("tilt_angles", "align")
+    @classmethod
+    def _resolve_angles(cls, value: Any, info: ValidationInfo) -> Any:
+        return resolve_path(value, info) if isinstance(value, Path) else value
+
+
+class SimulatedReference(Section):
+    """A reference made by the microscope model from a specimen of its own, never one of the data set's."""
+
+    kind: Literal["simulated"]
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")
+
+
+class BlendedReference(Section):
+    """A weighted mixture of the styles of other references."""
+
+    kind: Literal["blend"]
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")
+    weights: dict[str, Annotated[float, Field(gt=0)]] = Field(min_length=1)
+
+
+Reference = Annotated[
+    Annotated[TiltSeriesReference, Tag("tilt_series")]
+    | Annotated[SimulatedReference, Tag("simulated")]
+    | Annotated[BlendedReference, Tag("blend")],
+    kind_or("tilt_series"),
+]

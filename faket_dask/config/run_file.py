@@ -1,0 +1,193 @@
+"""The run file: one YAML document that says everything a data set is made from.
+
+Each section is a model below; a key that no model knows is an error, and every length, angle, dose and
+memory carries its unit in its name. Paths are relative to the file they are written in. `load` reads and
+checks a file and reports all its mistakes at once, one line each. What the file says can be checked here;
+whether the files it names are usable is checked by `faket_dask.dataset.inputs`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import (
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from faket_dask.config.acquisition import AcquisitionSection, MicroscopeSection
+from faket_dask.config.explain import explain
+from faket_dask.config.noise import NoiseSection
+from faket_dask.config.outputs import (
+    SMALLEST_FILTERED,
+    ClusterSection,
+    DatasetSection,
+    OutputsSection,
+    ReconstructionSection,
+)
+from faket_dask.config.references import BlendedReference, Reference, TiltSeriesReference
+from faket_dask.config.section import Section
+from faket_dask.config.specimen import BuiltSpecimen, SpecimenSection
+from faket_dask.config.style import StyleSection
+from faket_dask.errors import InputError
+
+
+class RunConfig(Section):
+    """A whole run file."""
+
+    dataset: DatasetSection
+    specimen: SpecimenSection
+    acquisition: AcquisitionSection
+    microscope: MicroscopeSection = MicroscopeSection()
+    references: tuple[Reference, ...] = Field(min_length=1)
+    pairing: Literal["cyclic", "random", "all"] = "cyclic"
+    noise: NoiseSection = NoiseSection()
+    style: StyleSection = StyleSection()
+    reconstruction: ReconstructionSection = ReconstructionSection()
+    outputs: OutputsSection = OutputsSection()
+    cluster: ClusterSection = ClusterSection()
+
+    def built_shape(self, specimen: BuiltSpecimen) -> tuple[int, int, int]:
+        """(z, y, x) voxels of specimens that are built for this acquisition."""
+        rows, columns = self.acquisition.detector_px
+        depth = max(1, round(specimen.thickness_A / self.acquisition.pixel_size_A))
+        return depth, rows, round(columns * specimen.width_factor)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _choose_statistics(cls, document: Any) -> Any:
+        """Write down the noise statistics that the references allow, where none are asked for."""
+        if not isinstance(document, dict):
+            return document
+        noise, references = document.get("noise", {}), document.get("references")
+        if not isinstance(noise, dict) or not isinstance(references, list | tuple):
+            return document
+        unpaired = any(
+            isinstance(reference, dict)
+            and reference.get("kind", "tilt_series") == "tilt_series"
+            and reference.get("clean") is None
+            for reference in references
+        )
+        if unpaired and not {"statistics", "given"} & noise.keys():
+            return {**document, "noise": {**noise, "statistics": "unpaired"}}
+        return document
+
+    @model_validator(mode="after")
+    def _specimen_is_possible(self) -> RunConfig:
+        if isinstance(self.specimen, BuiltSpecimen):
+            self.specimen.recipe(self.built_shape(self.specimen), self.acquisition.pixel_size_A)
+        return self
+
+    @model_validator(mode="after")
+    def _reconstructions_are_possible(self) -> RunConfig:
+        section = self.reconstruction
+        for name in section.of:
+            if name != "noiseless" and name not in self.outputs.modalities:
+                raise ValueError(f"reconstruction.of: {name!r} is not kept; add it to outputs.modalities")
+        smallest = min(self.acquisition.detector_px) // section.binning
+        if section.of and smallest < SMALLEST_FILTERED:
+            raise ValueError(
+                f"reconstruction.binning: {section.binning} leaves {smallest} of the detector's pixels; "
+                f"at least {SMALLEST_FILTERED} are needed"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> RunConfig:
+        names = [reference.name for reference in self.references]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"references: the name {name!r} is used more than once")
+        plain = {reference.name for reference in self.references if reference.kind != "blend"}
+        for reference in self.references:
+            if isinstance(reference, BlendedReference):
+                for name in reference.weights:
+                    if name not in plain:
+                        raise ValueError(
+                            f"references: the blend {reference.name!r} names {name!r}, "
+                            f"which is not another reference; there are {sorted(plain)}"
+                        )
+            elif reference.kind == "simulated" and self.specimen.kind != "built":
+                raise ValueError(
+                    f"references: {reference.name!r} is simulated, which needs `specimen.kind: built` to "
+                    "make a specimen of its own from; give a recorded tilt-series instead"
+                )
+            elif (
+                self.noise.statistics == "paired"
+                and isinstance(reference, TiltSeriesReference)
+                and reference.clean is None
+            ):
+                raise ValueError(
+                    f"noise.statistics: `paired` needs a noiseless stack beside the reference "
+                    f"{reference.name!r} (its key `clean`); a recorded series has none, so write "
+                    "`statistics: unpaired`"
+                )
+        return self
+
+
+def parse(document: Any, base: Path) -> RunConfig:
+    """Check a parsed YAML document.
+
+    Parameters
+    ----------
+    document : mapping
+        What the YAML file holds.
+    base : Path
+        Folder that relative paths start from.
+
+    Raises
+    ------
+    InputError
+        Naming every mistake, one line each.
+    """
+    if not isinstance(document, dict):
+        raise InputError("a run file is a mapping of sections (dataset, specimen, acquisition, …)")
+    try:
+        return RunConfig.model_validate(document, context={"base": base})
+    except ValidationError as error:
+        raise InputError(explain(error, RunConfig)) from None
+
+
+def parse_reconstruction(**values: Any) -> ReconstructionSection:
+    """Check the settings of tomograms alone, as the command line gives them.
+
+    Raises
+    ------
+    InputError
+        Naming every mistake, one line each.
+    """
+    try:
+        return ReconstructionSection.model_validate(values)
+    except ValidationError as error:
+        raise InputError(explain(error, ReconstructionSection)) from None
+
+
+def load(path: str | Path) -> RunConfig:
+    """Read a run file.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read, is no YAML, or any value in it is wrong; one line per mistake.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InputError(f"cannot read the run file {path}: {reason}") from None
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" in line {where.line + 1}" if where else ""
+        raise InputError(f"{path} is not valid YAML{line}: {getattr(error, 'problem', error)}") from None
+    return parse(document, path.resolve().parent)
+
+
+def dump(config: RunConfig) -> str:
+    """The resolved configuration as YAML that `load` reads back to an equal one."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

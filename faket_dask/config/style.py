@@ -1,0 +1,106 @@
+"""How style is transferred, and the settings that have a name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from faket_dask.config.section import Section, resolve_path
+
+STYLE_PRESETS: dict[str, dict[str, Any]] = {
+    "published": {},
+    "recorded": {
+        "start": "spectral",
+        "scaling": "tilt",
+        "style_layers": {1: 1, 6: 1, 11: 1, 20: 1, 29: 1},
+        "content_weight": 0.03,
+        "iterations": 10,
+        "step_size": 0.04,
+        "step_unit": "start_std",
+        "decay": 0.0,
+    },
+}
+"""Settings by name: FakET's as published, and those that come nearest to a recorded tilt-series."""
+
+
+class StyleSection(Section):
+    """The style transfer; the defaults are the published setting.
+
+    `preset` stands for the values of one of `STYLE_PRESETS`; keys that are written beside it go before its own.
+    """
+
+    weights: str = Field(
+        default="vgg19-imagenet1k-v1",
+        description="vgg19-imagenet1k-v1, vgg19-normalised, random, or the path of a state dict",
+    )
+    random_seed: int = Field(default=0, ge=0, description="of `weights: random`")
+    start: Literal["noisy", "spectral"] = Field(
+        default="noisy",
+        description="with white noise (published), or with noise of the reference's spectrum",
+    )
+    pooling: Literal["max", "average", "l2"] = "max"
+    content_layers: dict[int, Annotated[float, Field(gt=0)]] = Field(default={8: 1.0})
+    style_layers: dict[int, Annotated[float, Field(gt=0)]] = Field(
+        default={1: 256, 6: 64, 11: 16, 20: 4, 29: 1}
+    )
+    content_weight: float = Field(default=1.0, ge=0)
+    tv_weight: float = Field(default=0.0, ge=0)
+    iterations: int = Field(default=1, ge=1)
+    step_size: float = Field(default=0.15, gt=0)
+    step_unit: Literal["absolute", "start_std"] = Field(
+        default="absolute", description="of the [0, 1] range, or of the start image's standard deviation"
+    )
+    decay: float = Field(default=0.99, ge=0, lt=1)
+    scaling: Literal["stack", "tilt"] = Field(
+        default="stack",
+        description="to [0, 1]: of whole stacks by their extrema (published), or of each tilt by its moments, "
+        "recorded ones without beads and ramps",
+    )
+    clip_percent: float = Field(
+        default=0.0,
+        ge=0,
+        lt=50,
+        description="per cent of pixels clipped at either end when scaling to [0, 1]; 0 is min-max",
+    )
+    reference_size: Literal["own", "shrink"] = Field(
+        default="own", description="shrink: a reference larger than the tilts is shrunk to them (published)"
+    )
+    angle_match: Literal["nearest", "interpolate"] = "nearest"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    device: Literal["cpu", "cuda"] = "cpu"
+    threads: int = Field(default=1, ge=1, description="per task; part of the result's rounding")
+    tile: Literal["auto", "whole"] | Annotated[int, Field(ge=16, multiple_of=16)] = Field(
+        default="auto",
+        description="pixels; side of the tiles that gradients are computed in, or the whole image at once. "
+        "auto: the largest that memory_per_task_GiB allows, settled once, when the run is planned",
+    )
+    memory_per_task_GiB: float = Field(default=4.0, gt=0, description="of a worker process, for tile: auto")
+
+    @property
+    def tile_px(self) -> int | None:
+        """Side of a tile, ``None`` for the whole image; of a resolved configuration, where it is settled."""
+        if self.tile == "auto":
+            raise ValueError("style.tile is still `auto`: it is settled when the run is planned")
+        return None if self.tile == "whole" else self.tile
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_preset(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or "preset" not in value:
+            return value
+        name = value["preset"]
+        if name not in STYLE_PRESETS:
+            raise ValueError(f"preset must be one of {', '.join(STYLE_PRESETS)}, not {name!r}")
+        return STYLE_PRESETS[name] | {key: given for key, given in value.items() if key != "preset"}
+
+    @field_validator("weights")
+    @classmethod
+    def _resolve_file(cls, value: str, info: ValidationInfo) -> str:
+        return str(resolve_path(Path(value), info)) if "/" in value else value

@@ -1,0 +1,1 @@
+"""`report.html`: what a data set looks like, self-contained."""
