@@ -68,9 +68,9 @@ def test_series_that_hang_together_cannot_be_split():
 def test_the_manifest_has_a_row_per_series(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
     copy = tmp_path / "data"
     shutil.copytree(tiny_dataset.folder, copy)
-    document = small_document(copy)
-    document["outputs"] |= {"report": True, "splits": {"train": 1, "test": 1}}
-    blueprint = Blueprint(parse(document, tmp_path), tiny_dataset.blueprint.inputs)
+    moved = Blueprint.read(copy)
+    outputs = moved.config.outputs.model_copy(update={"splits": {"train": 1, "test": 1}})
+    blueprint = Blueprint(moved.config.model_copy(update={"outputs": outputs}), moved.inputs)
     assert blueprint.fingerprint == tiny_dataset.blueprint.fingerprint
     with open(write_manifest(Ledger.read(Plan(blueprint))), newline="") as file:
         rows = list(csv.DictReader(file))
