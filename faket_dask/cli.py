@@ -201,16 +201,23 @@ def reconstruct(
     ] = None,
     tomogram: Annotated[str | None, typer.Option(help="Which one of a RELION table.")] = None,
     threads: Annotated[int, typer.Option(help="For a stack; a data set uses its workers.")] = 1,
+    imod: Annotated[
+        bool, typer.Option("--imod", help="With IMOD's tilt, if it is on the PATH (untested against IMOD).")
+    ] = False,
 ) -> None:
     """Reconstruct tomograms by weighted back-projection.
 
-    Examples: `faket-dask reconstruct demo-dataset --modality faket --binning 2`
+    Example: `faket-dask reconstruct demo-dataset --modality faket --binning 2`
 
-    `faket-dask reconstruct TS_01.st --align --thickness-A 2000 --to TS_01.mrc`
+    Of a stack: `faket-dask reconstruct TS_01.st --align --thickness-A 2000 --to TS_01.mrc`
     """
     from faket_dask.config import parse_reconstruction
     from faket_dask.dataset.layout import Layout
-    from faket_dask.dataset.reconstruct import reconstruct_dataset, reconstruct_series
+    from faket_dask.dataset.reconstruct import (
+        reconstruct_dataset,
+        reconstruct_series,
+        reconstruct_with_imod,
+    )
     from faket_dask.formats.tilt_series import open_tilt_series
     from faket_dask.progress import ProgressDisplay
 
@@ -240,7 +247,14 @@ def reconstruct(
         sign=sign,
     )
     target = to if to is not None else Path(f"{source.resolve().name.split('.')[0]}_rec.mrc")
-    reconstruct_series(series.aligned() if align else series, target, section, threads)
+    if align:
+        series = series.aligned()
+    if imod:
+        if thickness_a is None:
+            raise InputError("the thickness of the tomogram is not known; give it in Å (--thickness-A)")
+        reconstruct_with_imod(series, target, thickness_a)
+    else:
+        reconstruct_series(series, target, section, threads)
     say(str(target))
 
 

@@ -191,7 +191,7 @@ def test_a_folder_that_is_no_data_set(tmp_path: Path, command: str) -> None:
 
 
 def test_export_says_what_it_wrote(dataset: faket_dask.Dataset, tmp_path: Path) -> None:
-    result = call("export", dataset.folder, "--to", tmp_path / "mrc", "--modality", "noisy")
+    result = call("export", dataset.folder, "--to", "mrc", "--folder", tmp_path, "--modality", "noisy")
     assert result.exit_code == 0
     written = {Path(line) for line in result.stdout.splitlines()}
     assert written == set((tmp_path / "mrc").iterdir())
@@ -199,7 +199,7 @@ def test_export_says_what_it_wrote(dataset: faket_dask.Dataset, tmp_path: Path) 
 
 
 def test_export_of_what_is_not_there(dataset: faket_dask.Dataset, tmp_path: Path) -> None:
-    [line] = errors("export", dataset.folder, "--to", tmp_path / "mrc")
+    [line] = errors("export", dataset.folder, "--to", "mrc", "--folder", tmp_path)
     assert "no modality 'faket'" in line
 
 

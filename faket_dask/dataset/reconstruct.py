@@ -26,7 +26,8 @@ from faket_dask.dataset.run import execute_plan
 from faket_dask.dataset.stores import ArraySpec, create_array, create_group, open_array
 from faket_dask.errors import InputError
 from faket_dask.formats import ome_zarr
-from faket_dask.formats.mrc import write_volume
+from faket_dask.formats.mrc import write_stack, write_volume
+from faket_dask.formats.tilt_com import run_tilt, turn_reconstruction, write_tilt_com
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.stages.reconstruction import binned_shape, filtered_tilt, kept_tilts
@@ -102,6 +103,36 @@ def reconstruct_series(
             whole.replace(target)
         else:
             write_volume(target, tomogram, voxel_size_A)
+
+
+def reconstruct_with_imod(series: TiltSeries, target: Path, thickness_A: float) -> None:
+    """Make the tomogram of a recorded tilt-series with IMOD's `tilt`, which must be on the PATH.
+
+    The commands follow IMOD's documentation; they have not been run against IMOD itself.
+
+    Parameters
+    ----------
+    series
+        Aligned: its tilt axis lies along y.
+    target
+        ``.mrc`` file to write. Stack, angles and ``tilt.com`` lie beside it meanwhile.
+    thickness_A
+        Of the tomogram.
+
+    Raises
+    ------
+    InputError
+        If the series is not aligned, or IMOD is not there or fails.
+    """
+    tilts, rows, columns = series.shape
+    depth = max(1, round(thickness_A / series.pixel_size_A))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _scratch(target) as folder:
+        commands = write_tilt_com(folder, "series", series.geometry, (rows, columns), depth)
+        stack = folder / "series.mrc"
+        write_stack(stack, map(series.tilt, range(tilts)), series.shape, series.pixel_size_A)
+        run_tilt(commands)
+        turn_reconstruction(folder / "series_full_rec.mrc", target)
 
 
 @contextmanager

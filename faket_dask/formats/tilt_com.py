@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from faket_dask.errors import InputError
@@ -128,12 +128,33 @@ def run_tilt(command_file: Path) -> None:
     InputError
         If IMOD is not on the PATH, or it fails; what it said last is quoted.
     """
-    program = shutil.which("submfg")
-    if program is None:
-        raise InputError("IMOD is not on the PATH (no submfg): load it, or reconstruct without it")
-    done = subprocess.run(
-        [program, command_file.name], cwd=command_file.parent, capture_output=True, text=True, check=False
-    )
+    _run("submfg", [command_file.name], command_file.parent, f"tilt failed on {command_file}")
+
+
+def turn_reconstruction(source: Path, target: Path) -> None:
+    """Turn what `tilt` made, stored ``(y, z, x)``, into a ``(z, y, x)`` volume of our handedness: `trimvol -rx`.
+
+    Parameters
+    ----------
+    source
+        ``<name>_full_rec.mrc``.
+    target
+        File to write.
+
+    Raises
+    ------
+    InputError
+        If IMOD is not on the PATH, or it fails; what it said last is quoted.
+    """
+    words = ["-rx", source.name, str(target.absolute())]
+    _run("trimvol", words, source.parent, f"trimvol failed on {source}")
+
+
+def _run(program: str, words: Sequence[str], folder: Path, failed: str) -> None:
+    path = shutil.which(program)
+    if path is None:
+        raise InputError(f"IMOD is not on the PATH (no {program}): load it, or reconstruct without it")
+    done = subprocess.run([path, *words], cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stdout + done.stderr).strip().splitlines()[-1:]
-        raise InputError(f"IMOD's tilt failed on {command_file}: {' '.join(said) or done.returncode}")
+        raise InputError(f"IMOD's {failed}: {' '.join(said) or done.returncode}")

@@ -119,3 +119,28 @@ def test_a_modality_that_was_not_kept_is_refused(one_worker: Client, tmp_path: P
     faket_dask.run(parse(document, tmp_path), one_worker)
     with pytest.raises(InputError, match=r"'faket' is not kept; add it to outputs\.modalities"):
         reconstruct_dataset(tmp_path / "data", ReconstructionSection(of=("faket",)), one_worker)
+
+
+def test_imod_is_given_what_it_needs(
+    stack_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its programs are played by scripts here, which leave behind what they were called with."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    target = tmp_path / "rec.mrc"
+    command = ["reconstruct", str(stack_file), "--imod", "--thickness-A", "400", "--to", str(target)]
+    monkeypatch.setenv("PATH", str(programs))
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2
+    assert "IMOD is not on the PATH" in result.output
+    scripts = {
+        "submfg": "read line < tilt.com; echo made > series_full_rec.mrc; [ -f series.mrc ] && [ -f series.tlt ]",
+        "trimvol": '[ "$1 $2" = "-rx series_full_rec.mrc" ] && echo turned > "$3"',
+    }
+    for name, script in scripts.items():
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert target.read_text() == "turned\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "rec.mrc"]

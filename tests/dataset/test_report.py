@@ -80,8 +80,9 @@ def page_of(path: Path) -> Page:
 
 def rewritten(config: RunConfig, **options: Any) -> Page:
     """The report of what is on disk now, under a configuration."""
-    blueprint = Blueprint(config, Blueprint.read(config.dataset.folder).inputs)
-    plan = Plan(blueprint)
+    stored = Blueprint.read(config.dataset.folder)
+    settled = config.model_copy(update={"style": stored.config.style})
+    plan = Plan(Blueprint(settled, stored.inputs))
     return page_of(write_report(Ledger.read(plan), plan, **options))
 
 

@@ -25,7 +25,9 @@ def recorded(folder: Path) -> dict[str, Any]:
     stack = np.random.default_rng(3).gamma(4.0, size=(len(RECORDED_ANGLES), 50, 70)).astype(np.float32)
     write_stack(folder / "ref.mrc", stack, stack.shape, 10.0)
     return {
-        "references": [{"name": "ref", "stack": "ref.mrc", "tilt_angles": list(RECORDED_ANGLES)}],
+        "references": [
+            {"name": "ref", "stack": "ref.mrc", "tilt_angles": list(RECORDED_ANGLES), "mask": "none"}
+        ],
         "noise": {"statistics": "given", "given": {"signal_scale": [0.4], "noise_scale": [0.9]}},
         "style": {
             "angle_match": "interpolate",
