@@ -9,6 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from faket_dask.benchmark.scenarios import PUBLISHED
 from faket_dask.cli import app
 from tests.runs import small_document
 
@@ -39,12 +40,18 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def test_every_command_works_in_the_order_it_is_shown(place: Path) -> None:
-    shown = [command for command in commands("faket-dask") if command[1] != "weights"]
+    shown = [command for command in commands("faket-dask") if command[1] not in ("weights", "benchmark")]
     assert {command[1] for command in shown} >= {"validate", "plan", "run", "status", "export", "reconstruct"}
     for command in shown:
         result = CliRunner().invoke(app, command[1:])
         assert result.exit_code == 0, (command, result.output)
     assert (place / "demo-dataset" / "report.html").exists()
+
+
+def test_the_benchmark_command_names_a_row_of_the_table() -> None:
+    [shown] = [command for command in commands("faket-dask") if command[1] == "benchmark"]
+    row = shown[shown.index("--scenario") + 1]
+    assert row in {f"{s.tilts}x{s.size}-{s.style_size}" for s in PUBLISHED}
 
 
 @pytest.mark.pretrained
@@ -74,5 +81,3 @@ def test_every_file_that_is_linked_is_there() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", TEXT):
         if not target.startswith("http"):
             assert (ROOT / target).exists(), target
-    for flag in re.findall(r"`(?:faket-dask )?(--[a-z-]+)`", TEXT):
-        assert flag == "--sample"
