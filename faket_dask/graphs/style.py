@@ -49,6 +49,8 @@ def reference_style(reference: xr.DataArray, style: StyleSection) -> Reference:
         ``(tilt, y, x)`` with the coordinate ``tilt_angle`` in degrees; any size and number of tilts.
     style
         Settings; those of a run file's section `style`.
+        `tile: auto` is settled from this stack alone; for the bytes of a batch run of large images pass the section of
+        that data set's resolved configuration.
 
     Raises
     ------
