@@ -224,6 +224,31 @@ def exposure_before(order: NDArray[np.int64], exposure_e_per_A2: ArrayLike) -> N
     return before
 
 
+def exposures_of(
+    before_e_per_A2: NDArray[np.float64],
+) -> tuple[NDArray[np.float64] | None, NDArray[np.int64] | None]:
+    """Exposure and rank in time of each tilt from what came before it: the inverse of `exposure_before`.
+
+    Parameters
+    ----------
+    before_e_per_A2
+        ``(tilt,)`` exposure that the specimen had received before each tilt, in e/Å².
+
+    Returns
+    -------
+    exposure
+        ``(tilt,)`` e/Å²; the last tilt in time, which nothing follows, is given the median of the others.
+    order
+        ``(tilt,)`` int64 rank, 0 for the tilt that was recorded first. Neither is known (both ``None``) where two
+        tilts have the same exposure before them, or there is one tilt alone.
+    """
+    if not np.unique(before_e_per_A2).size == before_e_per_A2.size > 1:
+        return None, None
+    order = np.argsort(np.argsort(before_e_per_A2))
+    steps = np.diff(np.sort(before_e_per_A2))
+    return np.append(steps, np.median(steps))[order], order
+
+
 def _set(geometry: TiltGeometry, name: str, value: NDArray[np.generic]) -> None:
     value.flags.writeable = False
     object.__setattr__(geometry, name, value)

@@ -21,7 +21,7 @@ from faket_dask.errors import InputError
 from faket_dask.formats.files import find_upwards
 from faket_dask.formats.particle_list import ParticleList, rotation_matrices
 from faket_dask.formats.star import StarTable, read_star
-from faket_dask.geometry import TiltGeometry
+from faket_dask.geometry import TiltGeometry, exposures_of
 
 AXES = ("X", "Y", "Z")
 ANGLES = ("Rot", "Tilt", "Psi")
@@ -194,11 +194,7 @@ def _geometry(tilts: StarTable, pixel_size_A: float) -> tuple[TiltGeometry, NDAr
     order = np.argsort(angles, kind="stable")
     rank = dose = None
     if "rlnMicrographPreExposure" in tilts.columns:
-        before = tilts.numbers("rlnMicrographPreExposure")[order]
-        if np.unique(before).size == before.size > 1:
-            rank = np.argsort(np.argsort(before))
-            steps = np.diff(np.sort(before))
-            dose = np.append(steps, np.median(steps))[rank]
+        dose, rank = exposures_of(tilts.numbers("rlnMicrographPreExposure")[order])
     geometry = TiltGeometry(
         angles[order],
         pixel_size_A,

@@ -14,7 +14,7 @@ import numpy as np
 
 from faket_dask.errors import InputError
 from faket_dask.formats.star import read_star, write_star
-from faket_dask.geometry import TiltGeometry
+from faket_dask.geometry import TiltGeometry, exposures_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +59,7 @@ def read_tomostar(path: Path, pixel_size_A: float) -> TomoStar:
     order = np.argsort(angles, kind="stable")
     dose = rank = None
     if "wrpDose" in table.columns:
-        before = table.numbers("wrpDose")[order]
-        if np.unique(before).size == before.size > 1:
-            rank = np.argsort(np.argsort(before))
-            steps = np.diff(np.sort(before))
-            dose = np.append(steps, np.median(steps))[rank]
+        dose, rank = exposures_of(table.numbers("wrpDose")[order])
     geometry = TiltGeometry(
         angles[order],
         pixel_size_A,
