@@ -29,8 +29,8 @@ def main(folder: str, target: str) -> None:
             axis.set(xticks=[], yticks=[], title=modality if angle == 0 else None)
         row[0].set_ylabel(f"{angle}°")
     for number, kind in enumerate(dict.fromkeys(particles.class_name)):
-        x, y, _ = particles.centre_A[particles.class_name == kind].T / dataset.blueprint.pixel_size_A
-        x = x - float(series["x"][0]) / dataset.blueprint.pixel_size_A
+        x, y, _ = particles.centre_A[particles.class_name == kind].T / dataset.blueprint.nominal_pixel_size_A
+        x = x - float(series["x"][0]) / dataset.blueprint.nominal_pixel_size_A
         inside = (x > 0) & (x < tilt.shape[1])
         axes[0, 0].scatter(
             x[inside],

@@ -112,7 +112,7 @@ def show_plan(config: RunFile) -> None:
     requirements = planned.requirements(done)
     say(
         f"{len(blueprint.specimens)} specimens, {len(blueprint.series)} series of "
-        f"{' x '.join(map(str, blueprint.stack_shape))} (tilts x y x x), fingerprint {blueprint.fingerprint}"
+        f"{blueprint.stack_text} (tilts x y x x), fingerprint {blueprint.fingerprint}"
     )
     table = Table("stage", "units left", "memory per task", "time per task", "written")
     for stage in requirements.stages:
@@ -166,7 +166,7 @@ def validate(config: RunFile) -> None:
 
     blueprint = resolve(load(config))
     say(
-        f"{config}: good. {len(blueprint.series)} series of {' x '.join(map(str, blueprint.stack_shape))}, "
+        f"{config}: good. {len(blueprint.series)} series of {blueprint.stack_text}, "
         f"fingerprint {blueprint.fingerprint}"
     )
 

@@ -59,10 +59,10 @@ class ProgressDisplay:
     def _start(self, event: RunStarted) -> None:
         self._estimate = TimeLeft(event)
         series = len(event.plan.blueprint.series)
-        tilts = event.plan.blueprint.stack_shape[0]
+        tilts = event.plan.blueprint.stack_text
         before = f", {event.done} units done before" if event.done else ""
         self._console.print(
-            f"{series} series x {tilts} tilts: {event.requirements.units} units on {event.workers} workers"
+            f"{series} series of {tilts}: {event.requirements.units} units on {event.workers} workers"
             f"{before}; about {duration(self._estimate.seconds())}",
             highlight=False,
         )

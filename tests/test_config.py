@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from faket_dask.config import RunConfig, dump, load, parse
+from faket_dask.dataset.acquisition import draw_acquisition
 from faket_dask.errors import InputError
 
 
@@ -52,7 +53,7 @@ def test_the_stored_configuration_reads_back_equal(tmp_path: Path) -> None:
 
 def test_angles_of_a_range_include_both_ends() -> None:
     config = parse(document(), Path("/nowhere"))
-    np.testing.assert_allclose(config.acquisition.angles_deg, [-60, -30, 0, 30, 60])
+    np.testing.assert_allclose(draw_acquisition(config, "any").tilt_angles, [-60, -30, 0, 30, 60])
 
 
 def test_every_mistake_is_one_line() -> None:

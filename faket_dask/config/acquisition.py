@@ -1,12 +1,16 @@
-"""How it is imaged: angles, pixels and field of view, and the physics of the microscope."""
+"""How it is imaged: angles, pixels and field of view, and the physics of the microscope.
+
+What is written as a range is drawn for each specimen anew, from the seed; all series of a specimen share it.
+"""
 
 from __future__ import annotations
 
 import itertools
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import (
+    AfterValidator,
     Field,
     field_validator,
     model_validator,
@@ -14,33 +18,81 @@ from pydantic import (
 
 from faket_dask.config.section import Section
 
+WIDEST_PIXEL_RANGE = 1.02
+"""Largest over smallest pixel size: references are brought to the middle, and 1 % is within what they may be off."""
+
+
+def _ordered(value: float | tuple[float, float]) -> float | tuple[float, float]:
+    if isinstance(value, tuple) and value[0] > value[1]:
+        raise ValueError(f"a range is [smallest, largest], not [{value[0]:g}, {value[1]:g}]")
+    return value
+
+
+Angle = Annotated[float, Field(ge=-90, le=90)]
+Positive = Annotated[float, Field(gt=0)]
+DrawnAngle = Annotated[Angle | tuple[Angle, Angle], AfterValidator(_ordered)]
+DrawnPositive = Annotated[Positive | tuple[Positive, Positive], AfterValidator(_ordered)]
+Drawn = Annotated[float | tuple[float, float], AfterValidator(_ordered)]
+
+
+def ends(value: float | tuple[float, float]) -> tuple[float, float]:
+    """Smallest and largest of what is drawn: both are a number that is given."""
+    return value if isinstance(value, tuple) else (value, value)
+
 
 class AngleRange(Section):
-    """Evenly spaced tilt angles, both ends included."""
+    """Evenly spaced tilt angles: both ends, or, where they are drawn, the multiples of the step between them."""
 
-    start_deg: float = Field(ge=-90, le=90)
-    stop_deg: float = Field(ge=-90, le=90)
-    step_deg: float = Field(gt=0)
+    start_deg: DrawnAngle
+    stop_deg: DrawnAngle
+    step_deg: Positive | tuple[Positive, ...] = Field(description="one, or several to choose from")
 
     @model_validator(mode="after")
-    def _whole_steps(self) -> AngleRange:
-        if self.stop_deg <= self.start_deg:
+    def _possible(self) -> AngleRange:
+        if self.steps_deg == ():
+            raise ValueError("step_deg: the list of steps to choose from is empty")
+        shortest = ends(self.stop_deg)[0] - ends(self.start_deg)[1]
+        if shortest <= 0:
             raise ValueError("stop_deg must be greater than start_deg")
-        steps = (self.stop_deg - self.start_deg) / self.step_deg
-        if abs(steps - round(steps)) > 1e-6:
-            raise ValueError(f"{self.step_deg}° does not divide {self.start_deg}° … {self.stop_deg}°")
+        if self.varies:
+            if shortest < 2 * max(self.steps_deg):
+                raise ValueError(
+                    f"as little as {shortest:g}° may be drawn, too little for steps of {max(self.steps_deg):g}°"
+                )
+        else:
+            steps = shortest / self.steps_deg[0]
+            if abs(steps - round(steps)) > 1e-6:
+                raise ValueError(f"{self.step_deg}° does not divide {self.start_deg}° … {self.stop_deg}°")
         return self
 
-    def angles(self) -> np.ndarray:
-        steps = round((self.stop_deg - self.start_deg) / self.step_deg)
-        return self.start_deg + self.step_deg * np.arange(steps + 1)
+    @property
+    def steps_deg(self) -> tuple[float, ...]:
+        return self.step_deg if isinstance(self.step_deg, tuple) else (self.step_deg,)
+
+    @property
+    def varies(self) -> bool:
+        """Whether anything is drawn."""
+        return any(isinstance(value, tuple) for value in (self.start_deg, self.stop_deg, self.step_deg))
+
+    @property
+    def fewest(self) -> int:
+        """Tilts that there are at least."""
+        shortest = ends(self.stop_deg)[0] - ends(self.start_deg)[1]
+        step = max(self.steps_deg)
+        return round(shortest / step) + 1 if not self.varies else int(shortest / step)
+
+    def angles(self, start_deg: float, stop_deg: float, step_deg: float) -> np.ndarray:
+        """(tilt,) degrees, of ends and step that were drawn, or are the given ones."""
+        if not self.varies:
+            return start_deg + step_deg * np.arange(self.fewest)
+        return step_deg * np.arange(np.ceil(start_deg / step_deg), np.floor(stop_deg / step_deg) + 1)
 
 
 class AcquisitionSection(Section):
     """What the synthetic microscope records: angles, pixels and field of view."""
 
     tilt_angles: AngleRange | tuple[float, ...]
-    pixel_size_A: float = Field(gt=0)
+    pixel_size_A: DrawnPositive
     detector_px: tuple[int, int] = Field(description="rows (along the tilt axis) and columns")
 
     @field_validator("detector_px")
@@ -48,6 +100,17 @@ class AcquisitionSection(Section):
     def _large_enough(cls, value: tuple[int, int]) -> tuple[int, int]:
         if min(value) < 32:
             raise ValueError("must be at least 32 x 32: the network's deepest layer sees nothing smaller")
+        return value
+
+    @field_validator("pixel_size_A")
+    @classmethod
+    def _alike(cls, value: float | tuple[float, float]) -> float | tuple[float, float]:
+        smallest, largest = ends(value)
+        if largest > WIDEST_PIXEL_RANGE * smallest:
+            raise ValueError(
+                f"{smallest:g} … {largest:g} Å is too wide: style and noise of a reference are taken at one pixel "
+                f"size, so largest over smallest is at most {WIDEST_PIXEL_RANGE:g}; make data sets of their own"
+            )
         return value
 
     @field_validator("tilt_angles")
@@ -63,11 +126,26 @@ class AcquisitionSection(Section):
         return value
 
     @property
-    def angles_deg(self) -> np.ndarray:
-        """Tilt angles, (tilt,) float64, degrees, increasing."""
-        if isinstance(self.tilt_angles, AngleRange):
-            return self.tilt_angles.angles()
-        return np.asarray(self.tilt_angles, dtype=np.float64)
+    def varies(self) -> bool:
+        """Whether series differ in anything."""
+        angles = self.tilt_angles
+        return isinstance(self.pixel_size_A, tuple) or (isinstance(angles, AngleRange) and angles.varies)
+
+    @property
+    def fewest_tilts(self) -> int:
+        """Tilts that a series has at least."""
+        return self.tilt_angles.fewest if isinstance(self.tilt_angles, AngleRange) else len(self.tilt_angles)
+
+    @property
+    def pixel_sizes_A(self) -> tuple[float, float]:
+        """Smallest and largest."""
+        return ends(self.pixel_size_A)
+
+    @property
+    def nominal_pixel_size_A(self) -> float:
+        """The middle of what may be drawn."""
+        smallest, largest = self.pixel_sizes_A
+        return (smallest + largest) / 2
 
 
 class MicroscopeSection(Section):
@@ -76,8 +154,13 @@ class MicroscopeSection(Section):
     voltage_kV: float = Field(default=300.0, gt=0)
     spherical_aberration_mm: float = Field(default=2.7, ge=0)
     amplitude_contrast: float = Field(default=0.08, ge=0, le=1)
-    defocus_um: float = Field(default=3.0, description="positive is underfocus")
+    defocus_um: Drawn = Field(default=3.0, description="positive is underfocus")
     astigmatism_um: float = 0.0
     astigmatism_angle_deg: float = 0.0
-    dose_e_per_A2: float = Field(default=2.0, gt=0, description="per tilt")
+    dose_e_per_A2: DrawnPositive = Field(default=2.0, description="per tilt")
     tilt_order: Literal["dose_symmetric", "increasing", "decreasing"] = "dose_symmetric"
+
+    @property
+    def varies(self) -> bool:
+        """Whether series differ in anything."""
+        return isinstance(self.defocus_um, tuple) or isinstance(self.dose_e_per_A2, tuple)

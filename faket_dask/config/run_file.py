@@ -50,10 +50,10 @@ class RunConfig(Section):
     outputs: OutputsSection = OutputsSection()
     cluster: ClusterSection = ClusterSection()
 
-    def built_shape(self, specimen: BuiltSpecimen) -> tuple[int, int, int]:
+    def built_shape(self, specimen: BuiltSpecimen, voxel_size_A: float) -> tuple[int, int, int]:
         """(z, y, x) voxels of specimens that are built for this acquisition."""
         rows, columns = self.acquisition.detector_px
-        depth = max(1, round(specimen.thickness_A / self.acquisition.pixel_size_A))
+        depth = max(1, round(specimen.thickness_A / voxel_size_A))
         return depth, rows, round(columns * specimen.width_factor)
 
     @model_validator(mode="before")
@@ -78,7 +78,8 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _specimen_is_possible(self) -> RunConfig:
         if isinstance(self.specimen, BuiltSpecimen):
-            self.specimen.recipe(self.built_shape(self.specimen), self.acquisition.pixel_size_A)
+            for voxel_size_A in self.acquisition.pixel_sizes_A:
+                self.specimen.recipe(self.built_shape(self.specimen, voxel_size_A), voxel_size_A)
         return self
 
     @model_validator(mode="after")

@@ -122,6 +122,9 @@ class BuiltSpecimen(Section):
         default=1.0, ge=0, description="density fluctuations of the ice; 1 is physical"
     )
     spacing_A: float = Field(default=0.0, ge=0, description="smallest gap between two objects")
+    balanced: bool = Field(
+        default=False, description="the same number of particles of every labelled class in each specimen"
+    )
 
     def recipe(self, shape: tuple[int, int, int], voxel_size_A: float) -> Recipe:
         """What a specimen of this shape, (z, y, x) voxels, is made of.
@@ -140,6 +143,7 @@ class BuiltSpecimen(Section):
             fiducials=self.fiducials.fiducials() if self.fiducials else None,
             ice_texture=self.ice_texture,
             spacing_A=self.spacing_A,
+            balanced=self.balanced,
         )
 
 

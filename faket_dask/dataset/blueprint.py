@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from faket_dask.config import BlendedReference, Reference, RunConfig, TiltSeriesReference, load
+from faket_dask.dataset.acquisition import Acquisition, draw_acquisition
 from faket_dask.dataset.layout import Layout
 from faket_dask.dataset.pairing import Series, pair
 from faket_dask.errors import InputError
@@ -131,29 +132,56 @@ class Blueprint:
 
     # Geometry
 
+    def acquisition(self, item: str) -> Acquisition:
+        """How a specimen is recorded, given its name or that of a series of it; drawn where ranges were given."""
+        pair = self.series_by_name.get(item)
+        specimen = item if pair is None else pair.specimen
+        if specimen not in self._acquisitions:
+            self._acquisitions[specimen] = draw_acquisition(self.config, specimen)
+        return self._acquisitions[specimen]
+
     @cached_property
-    def tilt_angles(self) -> np.ndarray:
-        """(tilt,) degrees."""
-        return self.config.acquisition.angles_deg
+    def _acquisitions(self) -> dict[str, Acquisition]:
+        return {}
 
     @property
     def tilt_shape(self) -> tuple[int, int]:
+        """(y, x) pixels of the detector."""
         return self.config.acquisition.detector_px
 
-    @property
-    def stack_shape(self) -> tuple[int, int, int]:
-        return (self.tilt_angles.size, *self.tilt_shape)
+    def stack_shape(self, item: str) -> tuple[int, int, int]:
+        """(tilt, y, x) of the stacks of a specimen or series."""
+        return (self.acquisition(item).tilt_angles.size, *self.tilt_shape)
+
+    @cached_property
+    def tilt_counts(self) -> tuple[int, int]:
+        """Fewest and most tilts of a series."""
+        counts = [self.acquisition(specimen).tilt_angles.size for specimen in self.specimens]
+        return min(counts), max(counts)
 
     @property
-    def pixel_size_A(self) -> float:
-        return self.config.acquisition.pixel_size_A
+    def stack_text(self) -> str:
+        """Tilts x rows x columns, for people."""
+        tilts = "-".join(map(str, dict.fromkeys(self.tilt_counts)))
+        return f"{tilts} x {self.tilt_shape[0]} x {self.tilt_shape[1]}"
+
+    @property
+    def nominal_pixel_size_A(self) -> float:
+        """The middle of the range of pixel sizes: that which references are brought to."""
+        return self.config.acquisition.nominal_pixel_size_A
+
+    def reference_pixel_size_A(self, reference: str) -> float:
+        """Of a reference's tilts as they are studied."""
+        if reference in self.inputs.recordings:
+            return self.nominal_pixel_size_A
+        return self.acquisition(self.reference_specimen(reference)).pixel_size_A
 
     def volume_shape(self, specimen: str) -> tuple[int, int, int]:
         """(z, y, x) voxels."""
         section = self.config.specimen
         if section.kind == "volume":
             return self.inputs.specimens[self.specimens.index(specimen)].shape
-        return self.config.built_shape(section)
+        return self.config.built_shape(section, self.acquisition(specimen).pixel_size_A)
 
     @property
     def blocks(self) -> int:
@@ -207,7 +235,7 @@ class Blueprint:
         """(tilt,) degrees, of a recorded or simulated reference."""
         if reference in self.inputs.recordings:
             return np.asarray(self.inputs.recordings[reference].tilt_angles)
-        return self.tilt_angles
+        return self.acquisition(self.reference_specimen(reference)).tilt_angles
 
     def reference_shape(self, reference: str) -> tuple[int, int]:
         """Tilts of a recorded or simulated reference, (y, x), at the acquisition's pixel size."""
@@ -216,7 +244,7 @@ class Blueprint:
             return self.tilt_shape
         section = self.references[reference]
         assert isinstance(section, TiltSeriesReference)
-        factor = recording.pixel_size_A / self.pixel_size_A if section.resample else 1.0
+        factor = recording.pixel_size_A / self.nominal_pixel_size_A if section.resample else 1.0
         return resampled_shape(recording.shape[1:], factor)
 
     @property

@@ -23,12 +23,12 @@ def particles_in_view(blueprint: Blueprint, specimen: str, table: ParticleTable)
     """The labelled particles centred in the field of view, in the frame of the volume cut to it."""
     columns = columns_in_view(blueprint, specimen)
     labelled = table.labelled()
-    x, y, z = labelled.centre_A.T / blueprint.pixel_size_A
+    x, y, z = labelled.centre_A.T / blueprint.acquisition(specimen).pixel_size_A
     depth, rows, _ = blueprint.volume_shape(specimen)
     ranges = ((x, columns.start, columns.stop), (y, 0, rows), (z, 0, depth))
     inside = np.logical_and.reduce([(at > low - 0.5) & (at < high - 0.5) for at, low, high in ranges])
     seen = labelled.select(inside)
-    origin_A = np.array([columns.start * blueprint.pixel_size_A, 0.0, 0.0])
+    origin_A = np.array([columns.start * blueprint.acquisition(specimen).pixel_size_A, 0.0, 0.0])
     return replace(seen, centre_A=seen.centre_A - origin_A)
 
 
@@ -37,7 +37,7 @@ def columns_at(
 ) -> NDArray[np.float64]:
     """Detector columns, ``(n,)``, at which points ``(n, 3)`` of a specimen are seen at a tilt angle (degrees)."""
     depth, _, width = blueprint.volume_shape(specimen)
-    x, _, z = centre_A.T / blueprint.pixel_size_A
+    x, _, z = centre_A.T / blueprint.acquisition(specimen).pixel_size_A
     theta = np.deg2rad(tilt_angle)
     across = (x - width // 2) * np.cos(theta) - (z - depth // 2) * np.sin(theta)
     return blueprint.tilt_shape[1] // 2 + across
@@ -50,9 +50,9 @@ def bead_mask(
     mask = np.zeros(blueprint.tilt_shape, dtype=bool)
     beads = table.select(table.class_name == FIDUCIAL)
     columns = columns_at(blueprint, specimen, beads.centre_A, tilt_angle)
-    rows = beads.centre_A[:, 1] / blueprint.pixel_size_A
+    rows = beads.centre_A[:, 1] / blueprint.acquisition(specimen).pixel_size_A
     for row, column, radius_A in zip(rows, columns, beads.radius_A, strict=True):
-        reach = radius_A / blueprint.pixel_size_A + 2
+        reach = radius_A / blueprint.acquisition(specimen).pixel_size_A + 2
         top, left = (max(0, int(np.floor(at - reach))) for at in (row, column))
         bottom, right = (max(0, int(np.ceil(at + reach)) + 1) for at in (row, column))
         y, x = np.ogrid[top : min(bottom, mask.shape[0]), left : min(right, mask.shape[1])]

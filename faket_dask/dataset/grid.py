@@ -98,12 +98,12 @@ def view_grid(blueprint: Blueprint, specimen: str) -> Grid:
     depth, rows, _ = blueprint.volume_shape(specimen)
     columns = columns_in_view(blueprint, specimen)
     shape = (depth, rows, columns.stop - columns.start)
-    return Grid(shape, (0, 0, columns.start), 1, blueprint.pixel_size_A)
+    return Grid(shape, (0, 0, columns.start), 1, blueprint.acquisition(specimen).pixel_size_A)
 
 
 def tomogram_grid(tomogram: Tomogram) -> Grid:
     """The voxels of a tomogram."""
-    pixel = tomogram.blueprint.pixel_size_A
+    pixel = tomogram.acquisition.pixel_size_A
     places = tomogram.coordinates()
     z, y, x = (round(float(places[axis][0]) / pixel) for axis in "zyx")
     return Grid(tomogram.shape, (z, y, x), tomogram.blueprint.config.reconstruction.binning, pixel)

@@ -78,15 +78,14 @@ def resolve(config: RunConfig) -> Blueprint:
                 recordings[reference.name] = look_at(reference, config)
     if any(reference.kind == "simulated" for reference in config.references):
         with problems.at():
-            _check_order(config, config.acquisition.angles_deg.size, "the acquisition")
+            _check_order(config, config.acquisition.fewest_tilts, "the acquisition")
     specimens: list[ExistingSpecimen] = []
     structures: list[str] = []
     if isinstance(config.specimen, BuiltSpecimen):
         with problems.at("specimen"):
             structures = look_at_structures(config.specimen)
-            check_fits(
-                config.specimen.recipe(config.built_shape(config.specimen), config.acquisition.pixel_size_A)
-            )
+            smallest = config.acquisition.pixel_sizes_A[0]
+            check_fits(config.specimen.recipe(config.built_shape(config.specimen, smallest), smallest))
     else:
         for number, volume in enumerate(config.specimen.volumes):
             with problems.at(f"specimen.volumes.{number}"):
@@ -180,7 +179,7 @@ def _images_alone(reference: TiltSeriesReference) -> TiltSeries | None:
 def _check_size(series: TiltSeries, reference: TiltSeriesReference, config: RunConfig) -> None:
     """Refuse tilts that the network cannot see, as they are or as small as their style is taken."""
     found = series.shape[1:]
-    factor = series.pixel_size_A / config.acquisition.pixel_size_A if reference.resample else 1.0
+    factor = series.pixel_size_A / config.acquisition.nominal_pixel_size_A if reference.resample else 1.0
     if config.style.reference_size == "shrink":
         factor *= min(1.0, max(config.acquisition.detector_px) / (factor * max(found)))
     seen = tuple(round(size * min(1.0, factor)) for size in found)
@@ -193,7 +192,7 @@ def _check_size(series: TiltSeries, reference: TiltSeriesReference, config: RunC
 
 
 def _check_pixel_size(series: TiltSeries, reference: TiltSeriesReference, config: RunConfig) -> None:
-    wanted = config.acquisition.pixel_size_A
+    wanted = config.acquisition.nominal_pixel_size_A
     if abs(series.pixel_size_A / wanted - 1) > PIXEL_SIZE_TOLERANCE and not reference.resample:
         raise InputError(
             f"{reference.stack} has {series.pixel_size_A:g} Å pixels, the acquisition {wanted:g} Å; "
@@ -267,8 +266,12 @@ def look_at_volume(volume: ExistingVolume, config: RunConfig) -> ExistingSpecime
     """
     opened = open_volume(volume)
     problems = Problems()
-    wanted = config.acquisition.pixel_size_A
+    smallest, wanted = config.acquisition.pixel_sizes_A
     with problems.at():
+        if smallest != wanted:
+            raise InputError(
+                "acquisition.pixel_size_A is a range, but volumes that exist have voxels of one size; give that"
+            )
         if abs(opened.voxel_size_A / wanted - 1) > PIXEL_SIZE_TOLERANCE:
             raise InputError(
                 f"{volume.density} has {opened.voxel_size_A:g} Å voxels, the acquisition {wanted:g} Å pixels; "

@@ -36,6 +36,7 @@ def write_manifest(ledger: Ledger) -> Path:
     classes = sorted({name for found in counts.values() for name in found})
     rows = []
     for series in blueprint.series:
+        acquisition = blueprint.acquisition(series.specimen)
         paths = {
             "series_store": layout.series(series.name),
             "specimen_store": layout.specimen(series.specimen),
@@ -51,10 +52,12 @@ def write_manifest(ledger: Ledger) -> Path:
                 "reference": series.reference,
                 "seed": config.dataset.seed,
                 **{name: path.relative_to(layout.root).as_posix() for name, path in paths.items()},
-                "tilts": blueprint.tilt_angles.size,
-                "first_angle_deg": float(blueprint.tilt_angles[0]),
-                "last_angle_deg": float(blueprint.tilt_angles[-1]),
-                "pixel_size_A": blueprint.pixel_size_A,
+                "tilts": acquisition.tilt_angles.size,
+                "first_angle_deg": float(acquisition.tilt_angles[0]),
+                "last_angle_deg": float(acquisition.tilt_angles[-1]),
+                "pixel_size_A": acquisition.pixel_size_A,
+                "defocus_um": acquisition.defocus_um,
+                "dose_e_per_A2": acquisition.dose_e_per_A2,
                 **{f"n_{name}": found.get(name, 0) for name in classes},
             }
         )

@@ -137,7 +137,7 @@ class _Costs:
 
     def of(self, stage: str) -> tuple[float, int, int]:
         blueprint, speed = self.blueprint, self.speed
-        tilts, rows, columns = blueprint.stack_shape
+        tilts, (rows, columns) = blueprint.tilt_counts[1], blueprint.tilt_shape
         tilt_pixels = rows * columns
         depth, _, width = blueprint.volume_shape(blueprint.specimens[0])
         block_rows = min(BLOCK_ROWS, rows)

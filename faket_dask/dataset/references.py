@@ -26,7 +26,9 @@ def reference_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarra
         return read_tilt(path, "benchmark", tilt)
     section, series = recorded(blueprint, reference)
     image = series.tilt(tilt)
-    return resample(image, series.pixel_size_A / blueprint.pixel_size_A) if section.resample else image
+    return (
+        resample(image, series.pixel_size_A / blueprint.nominal_pixel_size_A) if section.resample else image
+    )
 
 
 def believed_pixels(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:
@@ -37,7 +39,7 @@ def believed_pixels(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarr
     seen = believed(section, series, tilt)
     if not section.resample:
         return seen
-    return resample(seen.astype(np.float32), series.pixel_size_A / blueprint.pixel_size_A) > 0.99
+    return resample(seen.astype(np.float32), series.pixel_size_A / blueprint.nominal_pixel_size_A) > 0.99
 
 
 def recorded(blueprint: Blueprint, reference: str) -> tuple[TiltSeriesReference, TiltSeries]:
@@ -60,7 +62,9 @@ def clean_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray | 
     if section.clean is None:
         return None
     image = open_counterpart(section, series).tilt(tilt)
-    return resample(image, series.pixel_size_A / blueprint.pixel_size_A) if section.resample else image
+    return (
+        resample(image, series.pixel_size_A / blueprint.nominal_pixel_size_A) if section.resample else image
+    )
 
 
 def style_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:

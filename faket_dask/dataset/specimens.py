@@ -30,5 +30,5 @@ def specimen_source(blueprint: Blueprint, specimen: str) -> Recipe | ExistingSpe
     """What a specimen is built from, or the existing one that it is."""
     section = blueprint.config.specimen
     if isinstance(section, BuiltSpecimen):
-        return section.recipe(blueprint.volume_shape(specimen), blueprint.pixel_size_A)
+        return section.recipe(blueprint.volume_shape(specimen), blueprint.acquisition(specimen).pixel_size_A)
     return open_volume(section.volumes[blueprint.specimens.index(specimen)])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from faket_dask.dataset.acquisition import Acquisition
 from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint
 from faket_dask.dataset.pairing import Series
 from faket_dask.stages.reconstruction import binned_coordinates, binned_shape, kept_tilts
@@ -61,6 +62,11 @@ class Tomogram:
         return self.blueprint.series_by_name[self.owner].specimen
 
     @property
+    def acquisition(self) -> Acquisition:
+        """How the tilt-series is recorded."""
+        return self.blueprint.acquisition(self.owner)
+
+    @property
     def stack_group(self) -> Path:
         """Store of the tilt-series."""
         layout = self.blueprint.layout
@@ -74,17 +80,17 @@ class Tomogram:
     @property
     def tilts(self) -> NDArray[np.intp]:
         """Indices of the tilts that it is reconstructed from."""
-        return kept_tilts(self.blueprint.tilt_angles, self.blueprint.config.reconstruction.every)
+        return kept_tilts(self.acquisition.tilt_angles, self.blueprint.config.reconstruction.every)
 
     @property
     def tilt_angles(self) -> NDArray[np.float64]:
         """``(tilt,)`` degrees, of those tilts."""
-        return np.asarray(self.blueprint.tilt_angles, dtype=np.float64)[self.tilts]
+        return np.asarray(self.acquisition.tilt_angles, dtype=np.float64)[self.tilts]
 
     @property
     def voxel_size_A(self) -> float:
         """Edge of a voxel."""
-        return self.blueprint.pixel_size_A * self.blueprint.config.reconstruction.binning
+        return self.acquisition.pixel_size_A * self.blueprint.config.reconstruction.binning
 
     @property
     def filtered_shape(self) -> tuple[int, int, int]:
@@ -98,14 +104,14 @@ class Tomogram:
         section = self.blueprint.config.reconstruction
         layers = self.blueprint.volume_shape(self.specimen)[0]
         if section.thickness_A is not None:
-            layers = round(section.thickness_A / self.blueprint.pixel_size_A)
+            layers = round(section.thickness_A / self.acquisition.pixel_size_A)
         _, rows, columns = self.filtered_shape
         return max(1, layers // section.binning), rows, columns
 
     def coordinates(self) -> dict[str, NDArray[np.float64]]:
         """Places in Å of the layers, rows and columns by axis, in the frame of the specimen's volume."""
         blueprint = self.blueprint
-        binning, pixel = blueprint.config.reconstruction.binning, blueprint.pixel_size_A
+        binning, pixel = blueprint.config.reconstruction.binning, self.acquisition.pixel_size_A
         specimen_layers, _, specimen_columns = blueprint.volume_shape(self.specimen)
         rows, columns = blueprint.tilt_shape
         layers = self.shape[0]

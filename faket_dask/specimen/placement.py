@@ -89,6 +89,9 @@ def place(recipe: Recipe, rng: np.random.Generator) -> ParticleTable:
     membranes = membranes_of(recipe, membrane_rows)
     packing = SpherePacking(recipe.extent, gap, membranes, membrane.HALF_THICKNESS_A)
 
+    common = None
+    if recipe.balanced:
+        common = int(rng.integers(*recipe.common_range, endpoint=True))
     order: list[tuple[float, int, Species | None]] = []
     rows: dict[int, list[_Row]] = {}
     for index, species in enumerate(recipe.species):
@@ -103,7 +106,8 @@ def place(recipe: Recipe, rng: np.random.Generator) -> ParticleTable:
         if group is None:
             rows[index] = _place_fiducials(recipe, packing, rng)
         else:
-            rows[index] = _place_species(recipe, group, packing, rng)
+            count = recipe.draw_count(group, rng) if common is None or not group.labelled else common
+            rows[index] = _place_species(recipe, group, count, packing, rng)
     return particle_table(membrane_rows + [row for index in sorted(rows) for row in rows[index]])
 
 
@@ -158,9 +162,8 @@ def _place_membranes(recipe: Recipe, gap_A: float, rng: np.random.Generator) -> 
 
 
 def _place_species(
-    recipe: Recipe, species: Species, packing: SpherePacking, rng: np.random.Generator
+    recipe: Recipe, species: Species, requested: int, packing: SpherePacking, rng: np.random.Generator
 ) -> list[_Row]:
-    requested = recipe.draw_count(species, rng)
     if requested and species.on_membrane and not len(packing.membranes):
         raise InputError(
             f"specimen: '{species.name}' sits on membranes, and no vesicle or sheet was drawn; give them a "

@@ -189,6 +189,8 @@ class Recipe:
         Strength of the density fluctuations of amorphous ice; 1 is the physical one, 0 none.
     spacing_A
         Smallest gap between two objects, in Å; at least one voxel is kept.
+    balanced
+        Whether all labelled particle classes have the same number of particles, drawn from what all of them allow.
 
     Raises
     ------
@@ -204,6 +206,7 @@ class Recipe:
     fiducials: Fiducials | None = None
     ice_texture: float = 1.0
     spacing_A: float = 0.0
+    balanced: bool = False
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or any(n != int(n) or n < 2 for n in self.shape):
@@ -228,6 +231,8 @@ class Recipe:
                 f"specimen: {labelled} labelled objects do not fit a 16-bit instance mask, which tells "
                 f"{LARGEST_INSTANCE} apart; ask for fewer, or make some of them unlabelled"
             )
+        if self.balanced:
+            _ = self.common_range
         if any(species.on_membrane for species in self.species) and not (self.vesicles or self.sheets):
             raise InputError("specimen: a class sits on membranes, and there are neither vesicles nor sheets")
 
@@ -266,6 +271,28 @@ class Recipe:
         assert group.density_per_um3 is not None
         low, high = _interval(group.density_per_um3, "density_per_um3")
         return round(low * self.volume_um3), round(high * self.volume_um3)
+
+    @property
+    def common_range(self) -> tuple[int, int]:
+        """Fewest and most particles that every labelled class allows.
+
+        Raises
+        ------
+        InputError
+            When there is no number that all allow, or no labelled class.
+        """
+        ranges = {species.name: self.count_range(species) for species in self.species if species.labelled}
+        if not ranges:
+            raise InputError("specimen: `balanced` needs labelled classes; there are none")
+        most = max(ranges, key=lambda name: ranges[name][0])
+        fewest = min(ranges, key=lambda name: ranges[name][1])
+        low, high = ranges[most][0], ranges[fewest][1]
+        if low > high:
+            raise InputError(
+                f"specimen: `balanced` gives every class the same number, but '{most}' asks for at least {low} and "
+                f"'{fewest}' for at most {high}; let their counts overlap"
+            )
+        return low, high
 
     def draw_count(self, group: Species | Vesicles | Sheets | Fiducials, rng: np.random.Generator) -> int:
         """Draw the number of objects of one entry for one specimen."""

@@ -15,9 +15,9 @@ def test_beads_are_masked_where_they_are_seen(tiny_dataset: faket_dask.Dataset) 
         specimen = blueprint.series_by_name[name].specimen
         volume = zarr.open_group(blueprint.layout.volume(specimen), mode="r")
         beads = (volume["class_mask"][...] == volume.attrs["class_ids"]["fiducial"]).astype(np.float32)
-        shadows = -project(beads, blueprint.tilt_angles, width=blueprint.tilt_shape[1])
+        shadows = -project(beads, blueprint.acquisition(specimen).tilt_angles, width=blueprint.tilt_shape[1])
         table = tiny_dataset.particles(name)
-        for shadow, angle in zip(shadows, blueprint.tilt_angles, strict=True):
+        for shadow, angle in zip(shadows, blueprint.acquisition(specimen).tilt_angles, strict=True):
             mask = bead_mask(blueprint, specimen, table, float(angle))
             assert (shadow[~mask] < 0.5).all()
             assert mask.sum() <= 2 * 15**2

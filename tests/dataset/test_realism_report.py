@@ -76,4 +76,5 @@ def test_flat_steep_and_half_way_tilts_are_measured(
     document["acquisition"]["tilt_angles"] = angles
     document["noise"] = {"order": 0}
     blueprint = Blueprint(parse(document, Path("/nowhere")), tiny_dataset.blueprint.inputs)
-    assert [angles[tilt] for tilt in measured_tilts(blueprint)] == expected
+    found = measured_tilts(blueprint, blueprint.series[0].name)
+    assert [angles[tilt] for tilt in found] == expected

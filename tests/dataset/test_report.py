@@ -195,7 +195,7 @@ def test_circles_lie_on_the_particles_at_every_angle(tiny_dataset: faket_dask.Da
     for name, series in tiny_dataset.blueprint.series_by_name.items():
         stack = tiny_dataset.open(name)["noiseless"].values
         table = tiny_dataset.particles(name)
-        for tilt, angle in enumerate(tiny_dataset.blueprint.tilt_angles):
+        for tilt, angle in enumerate(tiny_dataset.blueprint.acquisition(tiny_dataset.series[0]).tilt_angles):
             marks = marks_at(tiny_dataset.blueprint, series.specimen, table, float(angle))
             for mark in marks:
                 if mark.class_name == "fiducial" and 0 <= mark.x < 80:

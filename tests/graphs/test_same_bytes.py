@@ -54,7 +54,9 @@ def test_projection(dataset: faket_dask.Dataset, series: xr.Dataset) -> None:
     [specimen] = dataset.blueprint.specimens
     store = dataset.blueprint.layout.specimen(specimen)
     volume = xr.open_zarr(store, group="volume", consolidated=False)["density"]
-    projected = graphs.project(volume, dataset.blueprint.tilt_angles, width=series.sizes["x"])
+    projected = graphs.project(
+        volume, dataset.blueprint.acquisition(dataset.series[0]).tilt_angles, width=series.sizes["x"]
+    )
     assert len(projected.chunksizes["y"]) > 1
     assert_same_bytes(projected, series["noiseless"])
     for axis in ("x", "y"):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -206,3 +208,20 @@ def test_more_particles_than_there_is_volume_are_refused_before_placing():
     recipe = Recipe((40, 40, 40), 14.0, (Species("comma", ("comma",), density_per_um3=1e8),))
     with pytest.raises(InputError, match="the particles alone would fill"):
         check_fits(recipe)
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=10, deadline=None)
+def test_balanced_classes_have_the_same_number_within_what_all_allow(seed: int) -> None:
+    species = [replace(BOOT, count=(2, 9)), replace(ANVIL, count=(4, 6))]
+    crowd = Species("comma", ("comma",), count=(8, 9), labelled=False)
+    table = placed(Recipe((50, 60, 90), 14.0, (*species, crowd), balanced=True), seed)
+    counts = table.labelled().counts()
+    assert len(set(counts.values())) == 1
+    assert 4 <= counts["boot"] <= 6
+    assert (table.class_name == "comma").sum() >= 8
+
+
+def test_classes_that_cannot_be_balanced_are_named() -> None:
+    with pytest.raises(InputError, match=r"'boot' asks for at least 7 and 'anvil' for at most 3"):
+        Recipe((50, 60, 90), 14.0, (replace(BOOT, count=7), ANVIL), balanced=True)

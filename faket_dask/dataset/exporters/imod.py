@@ -22,10 +22,12 @@ def export_imod(source: Source, folder: Path) -> Iterator[Path]:
             place = folder / name
             place.mkdir(exist_ok=True)
             stack = place / f"{name}.mrc"
-            write_stack(stack, source.tilts(series, modality), source.stack_shape, geometry.pixel_size_A)
+            write_stack(
+                stack, source.tilts(series, modality), source.stack_shape(series), geometry.pixel_size_A
+            )
             yield stack
             depth = source.view(series.specimen).shape[0]
-            yield write_tilt_com(place, name, geometry, source.stack_shape[1:], depth)
+            yield write_tilt_com(place, name, geometry, source.stack_shape(series)[1:], depth)
             yield place / f"{name}.tlt"
             raw = place / f"{name}.rawtlt"
             write_angles(raw, geometry.stage_angles)

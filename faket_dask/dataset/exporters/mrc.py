@@ -38,7 +38,7 @@ def export_mrc(source: Source, folder: Path) -> Iterator[Path]:
 def _stack(source: Source, series: Series, modality: str, folder: Path) -> Iterator[Path]:
     geometry = source.geometry(series, modality)
     stack = folder / f"{series.name}_{modality}.mrc"
-    write_stack(stack, source.tilts(series, modality), source.stack_shape, geometry.pixel_size_A)
+    write_stack(stack, source.tilts(series, modality), source.stack_shape(series), geometry.pixel_size_A)
     yield stack
     angles = stack.with_suffix(".rawtlt")
     write_angles(angles, geometry.stage_angles)
@@ -46,7 +46,7 @@ def _stack(source: Source, series: Series, modality: str, folder: Path) -> Itera
     mdoc = stack.with_name(stack.name + ".mdoc")
     microscope = source.blueprint.config.microscope
     defocus = source.defocus_um(series, modality)
-    write_mdoc(mdoc, geometry, stack.name, source.stack_shape[1:], microscope.voltage_kV, defocus)
+    write_mdoc(mdoc, geometry, stack.name, source.stack_shape(series)[1:], microscope.voltage_kV, defocus)
     yield mdoc
     tomogram = source.tomogram(series, modality)
     if tomogram is not None:

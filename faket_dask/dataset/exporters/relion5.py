@@ -19,15 +19,15 @@ def export_relion5(source: Source, folder: Path) -> Iterator[Path]:
     """
     microscope = source.blueprint.config.microscope
     optics = Optics(microscope.voltage_kV, microscope.spherical_aberration_mm, microscope.amplitude_contrast)
-    tilts = source.stack_shape[0]
     listed, particles = [], {}
     for series in source.series:
         view = source.view(series.specimen)
+        tilts = source.stack_shape(series)[0]
         for modality in source.modalities:
             name = f"{series.name}_{modality}"
             stack = folder / "stacks" / f"{name}.mrc"
             stack.parent.mkdir(exist_ok=True)
-            write_stack(stack, source.tilts(series, modality), source.stack_shape, view.voxel_size_A)
+            write_stack(stack, source.tilts(series, modality), source.stack_shape(series), view.voxel_size_A)
             yield stack
             volume = None
             tomogram = source.tomogram(series, modality)

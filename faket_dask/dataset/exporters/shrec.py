@@ -40,7 +40,10 @@ def export_shrec(source: Source, folder: Path) -> Iterator[Path]:
             source.particles(series.specimen, view),
             {name: source.volume(series.specimen, own, view) for name, own in VOLUMES.items()},
             {
-                "" if modality in main else modality: (source.stack_shape, source.tilts(series, modality))
+                "" if modality in main else modality: (
+                    source.stack_shape(series),
+                    source.tilts(series, modality),
+                )
                 for modality in source.modalities
             },
         )

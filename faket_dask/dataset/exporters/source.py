@@ -10,6 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from faket_dask.dataset.acquisition import Acquisition
 from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.grid import Grid, tomogram_grid, view_grid
 from faket_dask.dataset.handle import Dataset
@@ -49,45 +50,48 @@ class Source:
         """Specimens of the series, each once."""
         return list(dict.fromkeys(series.specimen for series in self.series))
 
-    @property
-    def stack_shape(self) -> tuple[int, int, int]:
+    def stack_shape(self, series: Series) -> tuple[int, int, int]:
         """Tilts, rows, columns."""
-        return self.blueprint.stack_shape
+        return self.blueprint.stack_shape(series.specimen)
 
     def tilts(self, series: Series, modality: str) -> Iterator[NDArray[np.float32]]:
         """The tilts of a series, one by one, ``(y, x)``."""
         layout = self.blueprint.layout
         store = layout.specimen(series.specimen) if modality in OF_SPECIMEN else layout.series(series.name)
-        return (read_tilt(store, modality, tilt) for tilt in range(self.stack_shape[0]))
+        return (read_tilt(store, modality, tilt) for tilt in range(self.stack_shape(series)[0]))
 
     def geometry(self, series: Series, modality: str) -> TiltGeometry:
         """How a series was tilted, with exposures where its images know of any."""
         blueprint = self.blueprint
-        angles = blueprint.tilt_angles
-        if not self.has_optics(series, modality):
-            return TiltGeometry(angles, blueprint.pixel_size_A)
-        microscope = blueprint.config.microscope
+        own, seen = blueprint.acquisition(series.specimen), self._seen_in(series, modality)
+        if seen is None:
+            return TiltGeometry(own.tilt_angles, own.pixel_size_A)
         return TiltGeometry(
-            angles,
-            blueprint.pixel_size_A,
-            exposure_e_per_A2=np.full(angles.size, microscope.dose_e_per_A2),
-            acquisition_order=acquisition_order(angles, microscope.tilt_order),
+            own.tilt_angles,
+            own.pixel_size_A,
+            exposure_e_per_A2=np.full(own.tilt_angles.size, seen.dose_e_per_A2),
+            acquisition_order=acquisition_order(own.tilt_angles, blueprint.config.microscope.tilt_order),
         )
 
-    def has_optics(self, series: Series, modality: str) -> bool:
-        """Whether the microscope of the configuration made these images, or the reference whose style they have."""
+    def _seen_in(self, series: Series, modality: str) -> Acquisition | None:
+        """The acquisition whose optics an image shows: its own, or that of the simulated reference of its style.
+
+        Of a blend, the one with the largest share; nothing where the reference was recorded, and its optics are
+        not known.
+        """
+        blueprint = self.blueprint
         if modality == "benchmark":
-            return True
-        if modality == "noiseless":
-            return False
-        parts = self.blueprint.parts(series.reference)
-        return all(name not in self.blueprint.inputs.recordings for name, _ in parts)
+            return blueprint.acquisition(series.specimen)
+        parts = blueprint.parts(series.reference)
+        if modality == "noiseless" or any(name in blueprint.inputs.recordings for name, _ in parts):
+            return None
+        largest, _ = max(parts, key=lambda part: part[1])
+        return blueprint.acquisition(blueprint.reference_specimen(largest))
 
     def defocus_um(self, series: Series, modality: str) -> NDArray[np.float64] | None:
         """``(tilt,)`` underfocus of the images, where they have one."""
-        if not self.has_optics(series, modality):
-            return None
-        return np.full(self.stack_shape[0], self.blueprint.config.microscope.defocus_um)
+        seen = self._seen_in(series, modality)
+        return None if seen is None else np.full(self.stack_shape(series)[0], seen.defocus_um)
 
     def tomogram(self, series: Series, modality: str) -> zarr.Array | None:
         """A tomogram ``(z, y, x)`` in its store, if the data set makes it."""

@@ -82,7 +82,7 @@ def shown_tilts(tilt_angles: NDArray[np.floating]) -> tuple[int, ...]:
 def shots_at(ledger: Ledger, series: Series, tilt: int) -> list[Shot]:
     """The tilt of a series in every modality that there is to show, and its reference at the nearest angle."""
     blueprint = ledger.blueprint
-    angle = float(blueprint.tilt_angles[tilt])
+    angle = float(blueprint.acquisition(series.specimen).tilt_angles[tilt])
     kept = blueprint.config.outputs.modalities
     specimen_store = blueprint.layout.specimen(series.specimen)
     series_store = blueprint.layout.series(series.name)
@@ -167,10 +167,11 @@ def averaged(image: Image, factor: int) -> Image:
 def marks_at(blueprint: Blueprint, specimen: str, table: ParticleTable, angle: float) -> list[Mark]:
     """Circles around the labelled particles that a tilt at this angle (degrees) shows."""
     columns = blueprint.tilt_shape[1]
+    pixel_size_A = blueprint.acquisition(specimen).pixel_size_A
     labelled = table.labelled()
-    y = labelled.centre_A[:, 1] / blueprint.pixel_size_A
+    y = labelled.centre_A[:, 1] / pixel_size_A
     column = columns_at(blueprint, specimen, labelled.centre_A, angle)
-    radius = labelled.radius_A / blueprint.pixel_size_A
+    radius = labelled.radius_A / pixel_size_A
     seen = np.flatnonzero((column > -radius) & (column < columns + radius))
     return [
         # Pixel centres lie half a pixel from the corner that pages draw from.

@@ -98,22 +98,23 @@ class SeriesReport:
 def report_series(ledger: Ledger, series: Series) -> SeriesReport:
     """Look at everything that there is of one series; what is missing is named."""
     blueprint = ledger.blueprint
+    acquisition = blueprint.acquisition(series.specimen)
     table = None
     if lack(ledger, "place", series.specimen) is None:
         table = read_particles(blueprint.layout.particles(series.specimen))
     rows: list[PictureRow] = []
     marks: dict[str, list[Mark]] = {}
     charts: list[ChartBox] = []
-    for number, tilt in enumerate(shown_tilts(blueprint.tilt_angles)):
+    for number, tilt in enumerate(shown_tilts(acquisition.tilt_angles)):
         shots = shots_at(ledger, series, tilt)
-        angle = float(blueprint.tilt_angles[tilt])
+        angle = float(acquisition.tilt_angles[tilt])
         key = f"{series.name}-{tilt}"
         marks[key] = [] if table is None else marks_at(blueprint, series.specimen, table, angle)
         rows.append(PictureRow(degrees(angle), key, whole_pictures(shots, blueprint.tilt_shape)))
         detail = detail_pictures(shots, blueprint.tilt_shape) if number == 0 else []
         if detail:
             rows.append(PictureRow(f"{degrees(angle)}, the middle at full resolution", key, detail))
-        charts.extend(_spectra(shots, angle, blueprint.pixel_size_A))
+        charts.extend(_spectra(shots, angle, acquisition.pixel_size_A))
     charts.extend(_moments(ledger, series))
     realism = realism_of(ledger, series)
     charts.extend(
@@ -205,6 +206,7 @@ def _spectra(shots: list[Shot], angle: float, pixel_size_A: float) -> list[Chart
 def _moments(ledger: Ledger, series: Series) -> list[ChartBox]:
     blueprint = ledger.blueprint
     measured = _measured_moments(ledger, series)
+    tilt_angles = blueprint.acquisition(series.specimen).tilt_angles
     found = []
     for name, title in (("mean", "Mean of each tilt"), ("std", "Standard deviation of each tilt")):
         curves = []
@@ -217,12 +219,10 @@ def _moments(ledger: Ledger, series: Series) -> list[ChartBox]:
                 curves.append(Curve(f"reference {part}", angles[order], values, COLOURS["reference"], dash))
         if ("levels", series.name) in ledger.records and lack(ledger, "levels", series.name) is None:
             fitted = read_vector(blueprint.layout.series(series.name), name)
-            curves.append(Curve("noisy", blueprint.tilt_angles, fitted, COLOURS["noisy"]))
+            curves.append(Curve("noisy", tilt_angles, fitted, COLOURS["noisy"]))
         if measured is not None:
             tilts, values = measured[0], measured[1][name]
-            curves.append(
-                Curve("faket", blueprint.tilt_angles[tilts], values, COLOURS["faket"], "none", True)
-            )
+            curves.append(Curve("faket", tilt_angles[tilts], values, COLOURS["faket"], "none", True))
         if curves:
             found.append(ChartBox(title, chart(curves, "tilt angle (°)", f"{name} (reference's units)")))
     return found

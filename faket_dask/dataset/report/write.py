@@ -116,15 +116,17 @@ def _line(ledger: Ledger, name: str) -> Line:
 def _facts(blueprint: Blueprint) -> dict[str, str]:
     """What the data set is, in a few lines."""
     config = blueprint.config
-    tilts, rows, columns = blueprint.stack_shape
-    pixel = blueprint.pixel_size_A
+    rows, columns = blueprint.tilt_shape
+    acquisition = blueprint.acquisition(blueprint.specimens[0])
+    pixel = acquisition.pixel_size_A
     depth, _, width = blueprint.volume_shape(blueprint.specimens[0])
-    angles = blueprint.tilt_angles
+    angles = acquisition.tilt_angles
+    drawn = ", first of several that differ" if config.acquisition.varies or config.microscope.varies else ""
     facts = {
         "Series": f"{len(blueprint.series)}: {len(blueprint.specimens)} specimens × "
         f"{len(blueprint.paired_references)} references, pairing {config.pairing}",
-        "Tilts": f"{tilts} from {degrees(angles[0])} to {degrees(angles[-1])}",
-        "Detector": f"{columns} × {rows} pixels of {pixel:g} Å",
+        "Tilts": f"{angles.size} from {degrees(angles[0])} to {degrees(angles[-1])}{drawn}",
+        "Detector": f"{columns} × {rows} pixels of {pixel:.4g} Å",
         "Specimen": f"{width} × {rows} × {depth} voxels, {depth * pixel / 10:.0f} nm thick"
         + ("" if isinstance(config.specimen, BuiltSpecimen) else ", from files"),
         "Kept": ", ".join(dict.fromkeys(("noiseless", *config.outputs.modalities))),
@@ -153,7 +155,7 @@ def _reference_line(blueprint: Blueprint, name: str) -> ReferenceLine:
     angles = blueprint.reference_angles(name)
     recording = blueprint.inputs.recordings.get(name)
     shape = recording.shape[1:] if recording else blueprint.tilt_shape
-    pixel = recording.pixel_size_A if recording else blueprint.pixel_size_A
+    pixel = recording.pixel_size_A if recording else blueprint.reference_pixel_size_A(name)
     origin = f", sha256 {recording.checksum[:12]}…" if recording else ""
     return ReferenceLine(
         name,

@@ -10,13 +10,13 @@ from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.stores import create_group, write_vector
 
 
-def describe_group(path: Path, blueprint: Blueprint, **more: Any) -> None:
+def describe_group(path: Path, blueprint: Blueprint, pixel_size_A: float, **more: Any) -> None:
     """Create a group whose attributes say what made it."""
     attributes = {
         "software": f"faket_dask {__version__}",
         "fingerprint": blueprint.fingerprint,
         "seed": blueprint.config.dataset.seed,
-        "pixel_size_A": blueprint.pixel_size_A,
+        "pixel_size_A": pixel_size_A,
         **more,
     }
     create_group(path, attributes)
@@ -27,10 +27,11 @@ def write_stack_coordinates(path: Path, blueprint: Blueprint, specimen: str) -> 
 
     The volume's corner voxel has its centre at 0, so a particle at (x, y, z) Å is seen at 0° at (x, y).
     """
-    pixel = blueprint.pixel_size_A
+    acquisition = blueprint.acquisition(specimen)
+    pixel = acquisition.pixel_size_A
     rows, columns = blueprint.tilt_shape
     width = blueprint.volume_shape(specimen)[2]
-    write_vector(path, "tilt_angle", "tilt", blueprint.tilt_angles, {"units": "degrees"})
+    write_vector(path, "tilt_angle", "tilt", acquisition.tilt_angles, {"units": "degrees"})
     write_vector(path, "y", "y", np.arange(rows) * pixel, {"units": "angstrom"})
     write_vector(
         path, "x", "x", (np.arange(columns) - columns // 2 + width // 2) * pixel, {"units": "angstrom"}

@@ -10,9 +10,9 @@ from faket_dask.stages.seeds import generator
 
 
 def _prepare(blueprint: Blueprint, specimen: str) -> None:
-    microscope = blueprint.config.microscope
-    order = acquisition_order(blueprint.tilt_angles, microscope.tilt_order)
-    before = exposure_before(order, microscope.dose_e_per_A2)
+    microscope, acquisition = blueprint.config.microscope, blueprint.acquisition(specimen)
+    order = acquisition_order(acquisition.tilt_angles, microscope.tilt_order)
+    before = exposure_before(order, acquisition.dose_e_per_A2)
     write_vector(
         blueprint.layout.specimen(specimen),
         "exposure",
@@ -23,7 +23,7 @@ def _prepare(blueprint: Blueprint, specimen: str) -> None:
 
 
 def _benchmark(blueprint: Blueprint, specimen: str) -> list[OwnedArray]:
-    tilts, rows, columns = blueprint.stack_shape
+    tilts, rows, columns = blueprint.stack_shape(specimen)
     spec = ArraySpec(
         "benchmark",
         ("tilt", "y", "x"),
@@ -35,7 +35,7 @@ def _benchmark(blueprint: Blueprint, specimen: str) -> list[OwnedArray]:
 
 
 def _image(blueprint: Blueprint, specimen: str, index: int) -> Record:
-    microscope = blueprint.config.microscope
+    microscope, acquisition = blueprint.config.microscope, blueprint.acquisition(specimen)
     path = blueprint.layout.specimen(specimen)
     optics = Optics(
         voltage_kV=microscope.voltage_kV,
@@ -43,15 +43,15 @@ def _image(blueprint: Blueprint, specimen: str, index: int) -> Record:
         amplitude_contrast=microscope.amplitude_contrast,
         astigmatism_um=microscope.astigmatism_um,
         astigmatism_angle=microscope.astigmatism_angle_deg,
-        ice_thickness_A=blueprint.volume_shape(specimen)[0] * blueprint.pixel_size_A,
+        ice_thickness_A=blueprint.volume_shape(specimen)[0] * acquisition.pixel_size_A,
     )
     open_array(path, "benchmark")[index] = image_tilt(
         read_tilt(path, "noiseless", index),
-        blueprint.pixel_size_A,
+        acquisition.pixel_size_A,
         optics,
-        float(blueprint.tilt_angles[index]),
-        microscope.defocus_um,
-        microscope.dose_e_per_A2,
+        float(acquisition.tilt_angles[index]),
+        acquisition.defocus_um,
+        acquisition.dose_e_per_A2,
         read_vector(path, "exposure")[index],
         generator(blueprint.config.dataset.seed, specimen, "counts", index),
     )
@@ -60,7 +60,7 @@ def _image(blueprint: Blueprint, specimen: str, index: int) -> Record:
 
 IMAGE = Stage(
     "image",
-    count=lambda blueprint, specimen: blueprint.stack_shape[0],
+    count=lambda blueprint, specimen: blueprint.stack_shape(specimen)[0],
     compute=_image,
     prepare=_prepare,
     arrays=_benchmark,

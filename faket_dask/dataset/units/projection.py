@@ -14,7 +14,7 @@ def _prepare(blueprint: Blueprint, specimen: str) -> None:
 
 
 def _noiseless(blueprint: Blueprint, specimen: str) -> list[OwnedArray]:
-    tilts, rows, columns = blueprint.stack_shape
+    tilts, rows, columns = blueprint.stack_shape(specimen)
     spec = ArraySpec(
         "noiseless",
         ("tilt", "y", "x"),
@@ -30,7 +30,7 @@ def _noiseless(blueprint: Blueprint, specimen: str) -> list[OwnedArray]:
 def _project(blueprint: Blueprint, specimen: str, index: int) -> Record:
     rows = blueprint.rows(index)
     density = np.asarray(open_array(blueprint.layout.volume(specimen), "density", "r")[:, rows, :])
-    stack = project(density, blueprint.tilt_angles, width=blueprint.tilt_shape[1])
+    stack = project(density, blueprint.acquisition(specimen).tilt_angles, width=blueprint.tilt_shape[1])
     open_array(blueprint.layout.specimen(specimen), "noiseless")[:, rows, :] = stack
     return {}
 

@@ -36,9 +36,9 @@ def measured_modalities(blueprint: Blueprint) -> list[str]:
     return list(dict.fromkeys([*drawn, *modalities]))
 
 
-def measured_tilts(blueprint: Blueprint) -> list[int]:
+def measured_tilts(blueprint: Blueprint, series: str) -> list[int]:
     """The tilt nearest 0°, the one tilted furthest, and one half way (on the positive side, where there is one)."""
-    angles = np.round(blueprint.tilt_angles, 6)
+    angles = np.round(blueprint.acquisition(series).tilt_angles, 6)
     steepest = float(max(angles, key=lambda angle: (abs(angle), angle)))
     nearest = [int(np.argmin(np.abs(angles - wanted))) for wanted in (0.0, steepest / 2, steepest)]
     return list(dict.fromkeys(nearest))
@@ -75,8 +75,8 @@ def _image(blueprint: Blueprint, series: Series, modality: str, tilt: int) -> np
 def _realism(blueprint: Blueprint, item: str, index: int) -> Record:
     name, modality = _split(item)
     series = blueprint.series_by_name[name]
-    tilt = measured_tilts(blueprint)[index]
-    angle = float(blueprint.tilt_angles[tilt])
+    tilt = measured_tilts(blueprint, name)[index]
+    angle = float(blueprint.acquisition(name).tilt_angles[tilt])
     ours = textures(_image(blueprint, series, modality, tilt), _network(blueprint))
     root = str(blueprint.layout.root)
     found = []
@@ -100,4 +100,6 @@ def _realism(blueprint: Blueprint, item: str, index: int) -> Record:
     }
 
 
-REALISM = Stage("realism", count=lambda blueprint, item: len(measured_tilts(blueprint)), compute=_realism)
+REALISM = Stage(
+    "realism", count=lambda blueprint, item: len(measured_tilts(blueprint, _split(item)[0])), compute=_realism
+)

@@ -22,7 +22,8 @@ def _prepare(blueprint: Blueprint, item: str) -> None:
     tomogram = Tomogram.of_item(blueprint, item)
     section = blueprint.config.reconstruction
     settings: dict[str, Any] = section.model_dump(mode="json", exclude={"of", "thickness_A"})
-    describe_group(tomogram.group, blueprint, voxel_size_A=tomogram.voxel_size_A, **settings)
+    pixel = tomogram.acquisition.pixel_size_A
+    describe_group(tomogram.group, blueprint, pixel, voxel_size_A=tomogram.voxel_size_A, **settings)
     for axis, places in tomogram.coordinates().items():
         write_vector(tomogram.group, axis, axis, places, {"units": "angstrom"})
     write_vector(tomogram.group, "tilt_angle", "tilt", tomogram.tilt_angles, {"units": "degrees"})
@@ -48,7 +49,7 @@ def _filtered_array(blueprint: Blueprint, item: str) -> list[OwnedArray]:
 def _filter(blueprint: Blueprint, item: str, index: int) -> Record:
     tomogram = Tomogram.of_item(blueprint, item)
     section = blueprint.config.reconstruction
-    thickness = blueprint.volume_shape(tomogram.specimen)[0] * blueprint.pixel_size_A
+    thickness = blueprint.volume_shape(tomogram.specimen)[0] * tomogram.acquisition.pixel_size_A
     if section.thickness_A is not None:
         thickness = section.thickness_A
     tilt = read_tilt(tomogram.stack_group, tomogram.modality, int(tomogram.tilts[index]))

@@ -31,6 +31,7 @@ def _prepare(blueprint: Blueprint, reference: str) -> None:
     describe_group(
         path,
         blueprint,
+        blueprint.reference_pixel_size_A(reference),
         reference=reference,
         weights=style.weights,
         weights_sha256=blueprint.inputs.weights_checksum,

@@ -54,6 +54,7 @@ def series_curves(blueprint: Blueprint, series: str, order: int, signal: Signal 
         the very signal that it is given to.
     """
     section = blueprint.config.noise
+    tilt_angles = blueprint.acquisition(series).tilt_angles
     parts = (
         [(name, 1.0) for name in blueprint.used_references]
         if section.average == "all"
@@ -68,15 +69,13 @@ def series_curves(blueprint: Blueprint, series: str, order: int, signal: Signal 
         elif section.statistics == "unpaired":
             assert signal is not None
             spectra, shape = statistic(blueprint, name, "power"), blueprint.reference_shape(name)
-            r, sigma = spectral_scales(
-                spectra, angles, shape, signal.power, blueprint.tilt_angles, signal.variance
-            )
+            r, sigma = spectral_scales(spectra, angles, shape, signal.power, tilt_angles, signal.variance)
         else:
             r, sigma = (statistic(blueprint, name, key) for key in ("signal_scale", "noise_scale"))
         measured = NoiseCurves(
             r, sigma, statistic(blueprint, name, "mean"), statistic(blueprint, name, "std")
         )
-        fits.append((weight, fit_curves([measured], angles, order, at=blueprint.tilt_angles)))
+        fits.append((weight, fit_curves([measured], angles, order, at=tilt_angles)))
     total = sum(weight for weight, _ in fits)
     return NoiseCurves(*(sum(weight / total * getattr(fit, key) for weight, fit in fits) for key in CURVES))
 
@@ -88,6 +87,7 @@ def _prepare(blueprint: Blueprint, series: str) -> None:
     describe_group(
         path,
         blueprint,
+        blueprint.acquisition(series).pixel_size_A,
         specimen=pair.specimen,
         reference=pair.reference,
         weights=style.weights,
@@ -97,7 +97,7 @@ def _prepare(blueprint: Blueprint, series: str) -> None:
 
 
 def _vectors(blueprint: Blueprint, series: str) -> list[OwnedArray]:
-    tilts = blueprint.stack_shape[0]
+    tilts = blueprint.stack_shape(series)[0]
     names = [*CURVES, *(f"{name}_{end}" for name in SCALED for end in ("low", "high"))]
     arrays: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {name: (("tilt",), ()) for name in names}
     if blueprint.measures_spectra:
@@ -122,7 +122,7 @@ def _signal(blueprint: Blueprint, series: str) -> Signal:
     specimen = blueprint.series_by_name[series].specimen
     table = read_particles(blueprint.layout.particles(specimen))
     power, variance = [], []
-    for tilt, angle in enumerate(blueprint.tilt_angles):
+    for tilt, angle in enumerate(blueprint.acquisition(series).tilt_angles):
         image = read_tilt(blueprint.layout.specimen(specimen), "noiseless", tilt)
         beads = bead_mask(blueprint, specimen, table, float(angle))
         bare = fill(image, beads)
@@ -143,7 +143,7 @@ def _levels(blueprint: Blueprint, series: str, index: int) -> Record:
     for name in CURVES:
         found[name] = getattr(fitted, name)
     start = blueprint.config.style.start
-    for tilt in range(blueprint.stack_shape[0]):
+    for tilt in range(blueprint.stack_shape(series)[0]):
         images = _synthesised(blueprint, series, tilt, {start: fitted, "content": fitted})
         for name, image in (("start", images[start]), ("content", images["content"])):
             ends = tilt_extrema(image, blueprint.config.style.clip_percent)
@@ -186,7 +186,9 @@ def _spectral_field(
     blueprint: Blueprint, series: str, tilt: int, white: np.ndarray, signal_scale: float
 ) -> np.ndarray:
     reference = blueprint.series_by_name[series].reference
-    spectrum = spectrum_at(blueprint, shares_at(blueprint, reference, float(blueprint.tilt_angles[tilt])))
+    spectrum = spectrum_at(
+        blueprint, shares_at(blueprint, reference, float(blueprint.acquisition(series).tilt_angles[tilt]))
+    )
     signal = np.asarray(open_array(blueprint.layout.series(series), SIGNAL_POWER, "r")[tilt, 0])
     return spectral_field(white, spectrum, signal, signal_scale)
 
@@ -196,7 +198,7 @@ def _kept(blueprint: Blueprint) -> list[str]:
 
 
 def _stacks(blueprint: Blueprint, series: str) -> list[OwnedArray]:
-    tilts, rows, columns = blueprint.stack_shape
+    tilts, rows, columns = blueprint.stack_shape(series)
     return [
         OwnedArray(
             blueprint.layout.series(series),
@@ -240,7 +242,7 @@ def _transferred(
     style = blueprint.config.style
     prepare_process(style.threads)
     reference = blueprint.series_by_name[series].reference
-    shares = shares_at(blueprint, reference, float(blueprint.tilt_angles[tilt]))
+    shares = shares_at(blueprint, reference, float(blueprint.acquisition(series).tilt_angles[tilt]))
     scalings = {name: _scaling(blueprint, series, name) for name in SCALED}
     return stylise(
         network_of(style, blueprint.inputs.weights_checksum),
@@ -269,5 +271,5 @@ LEVELS = Stage(
 )
 
 STYLE = Stage(
-    "style", count=lambda blueprint, series: blueprint.stack_shape[0], compute=_style, arrays=_stacks
+    "style", count=lambda blueprint, series: blueprint.stack_shape(series)[0], compute=_style, arrays=_stacks
 )

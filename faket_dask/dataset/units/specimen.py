@@ -33,10 +33,14 @@ def _place(blueprint: Blueprint, specimen: str, index: int) -> Record:
 
 def _prepare_place(blueprint: Blueprint, specimen: str) -> None:
     path = blueprint.layout.volume(specimen)
-    pixel = blueprint.pixel_size_A
-    describe_group(blueprint.layout.specimen(specimen), blueprint, specimen=specimen)
+    pixel = blueprint.acquisition(specimen).pixel_size_A
+    describe_group(blueprint.layout.specimen(specimen), blueprint, pixel, specimen=specimen)
     describe_group(
-        path, blueprint, specimen=specimen, class_ids=specimen_source(blueprint, specimen).class_ids
+        path,
+        blueprint,
+        pixel,
+        specimen=specimen,
+        class_ids=specimen_source(blueprint, specimen).class_ids,
     )
     for axis, size in zip("zyx", blueprint.volume_shape(specimen), strict=True):
         write_vector(path, axis, axis, np.arange(size) * pixel, {"units": "angstrom"})
