@@ -1,7 +1,8 @@
-"""What in a micrograph is neither specimen nor noise: gold beads, hot and dead pixels, gradients.
+"""What in a micrograph is neither specimen nor noise: gold beads, hot and dead pixels, carbon and grid bars, gradients.
 
-Statistics and spectra of a real tilt should not see them. They are found on the image alone, at all sizes, by how far
-a spot departs from its surroundings in units of the image's own robust spread.
+Statistics and spectra of a real tilt should not see them. They are found on the image alone: compact ones, at all
+sizes, by how far a spot departs from its surroundings in units of the image's own robust spread; wide ones, which
+have no surroundings, because the image then has two levels far apart.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
+from skimage.filters import threshold_otsu
 
 # Departures, in robust standard deviations, that neither noise nor a protein reaches.
 _THRESHOLD = 5.5
@@ -17,13 +19,18 @@ _REACH = 4.0
 _MARGIN = 3.0
 # Halvings of the image go on until its shorter side would fall below this, so that the spread stays measurable.
 _SMALLEST_SIDE = 48
+# Distance of two levels in units of their spread. Halves of a ramp are 3.5 apart, those of a normal distribution 2.7.
+_PARTED = 6.0
+# Pixels, at the smallest size: smoothing before levels are told apart, and the margin around the edge between them.
+_SMOOTHING = 2.0
 
 
 def artefact_mask(image: NDArray[np.generic]) -> NDArray[np.bool_]:
-    """Where beads, hot or dead pixels and other compact outliers lie.
+    """Where beads, hot or dead pixels, other compact outliers, and carbon or grid bars lie.
 
     The image is compared with its own surroundings at full size and after each halving; at every size, spots beyond
-    the threshold are taken with a margin for the fringe around them.
+    the threshold are taken with a margin for the fringe around them. What is left at the smallest size is parted into
+    two levels; if they are far apart, the one that covers less is taken.
 
     Parameters
     ----------
@@ -50,7 +57,7 @@ def artefact_mask(image: NDArray[np.generic]) -> NDArray[np.bool_]:
             level = fill(level, found)  # so that coarser sizes find only what is larger
             mask |= found.repeat(step, 0).repeat(step, 1)[:height, :width]
         if min(level.shape) < 2 * _SMALLEST_SIDE:
-            return mask
+            return mask | _other_level(level).repeat(step, 0).repeat(step, 1)[:height, :width]
         rows, columns = level.shape
         level = np.pad(level, ((0, rows % 2), (0, columns % 2)), mode="edge")
         level = (level[::2, ::2] + level[1::2, ::2] + level[::2, 1::2] + level[1::2, 1::2]) / 4
@@ -63,6 +70,21 @@ def _outliers(departure: NDArray[np.float64]) -> NDArray[np.bool_]:
     # per cent of pixels that artefacts cover do not reach, the spread allows for both.
     spread = max(np.median(departure) / 0.6745, np.quantile(departure, 0.95) / 1.6449)
     return (departure > _THRESHOLD * spread) & (spread > 0)
+
+
+def _other_level(image: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The smaller of two parts that differ in level, with the edge between them; nothing where there is one level."""
+    smooth = scipy.ndimage.gaussian_filter(image, _SMOOTHING)
+    if smooth.min() == smooth.max():
+        return np.zeros(image.shape, dtype=bool)
+    high = smooth > threshold_otsu(smooth)
+    parts = smooth[high], smooth[~high]
+    spread = np.sqrt(np.mean([part.var() for part in parts]))
+    if parts[0].mean() - parts[1].mean() < _PARTED * spread:
+        return np.zeros(image.shape, dtype=bool)
+    other = high if high.mean() < 0.5 else ~high
+    margin = 2 * _SMOOTHING
+    return np.asarray(scipy.ndimage.distance_transform_edt(~other) <= margin)
 
 
 def background(image: NDArray[np.generic], mask: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:

@@ -93,6 +93,22 @@ def test_a_detector_that_blurs_its_noise_is_seen_through():
     np.testing.assert_allclose(curves.signal_scale, 0.3, atol=0.06)
 
 
+@pytest.mark.parametrize("covered", [0.25, 0.5])
+@pytest.mark.parametrize("step", [2.0, -5.0, 20.0])
+def test_carbon_and_grid_bars_are_not_taken_for_signal(covered, step):
+    shape = (256, 256)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    recorded = add_noise(
+        blobs(5, shape)[0], 0.2, np.sqrt(0.96), np.random.default_rng(0).standard_normal(shape)
+    )
+    plain, edged = (
+        unpaired_noise_curves(image[None], [0.0], blobs(9, shape, 3), [0.0] * 3)
+        for image in (recorded, recorded + step * (x + 0.3 * y < covered * shape[1]))
+    )
+    np.testing.assert_allclose(edged.signal_scale, plain.signal_scale, atol=0.03)
+    np.testing.assert_allclose(edged.std, plain.std, rtol=0.03)
+
+
 def test_without_signal_all_is_noise_and_without_noise_all_is_signal():
     noise = np.random.default_rng(0).standard_normal((1, 96, 96))
     empty = np.zeros((1, 96, 96))

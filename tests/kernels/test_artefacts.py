@@ -1,0 +1,45 @@
+"""What is taken for an artefact of a micrograph, and what is not."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faket_dask.kernels.artefacts import artefact_mask
+
+SHAPE = (200, 240)
+ROWS, COLUMNS = np.mgrid[: SHAPE[0], : SHAPE[1]]
+
+
+def noise(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(SHAPE)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10**6), ramp=st.floats(-20, 20), bend=st.floats(-10, 10))
+def test_noise_on_a_smooth_background_has_next_to_none(seed: int, ramp: float, bend: float) -> None:
+    x = COLUMNS / SHAPE[1] - 0.5
+    assert artefact_mask(noise(seed) + ramp * x + bend * x**2).mean() < 0.02
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    row=st.integers(20, 180),
+    column=st.integers(20, 220),
+    radius=st.floats(3, 10),
+)
+def test_beads_are_found_with_little_around_them(seed: int, row: int, column: int, radius: float) -> None:
+    distance = np.hypot(ROWS - row, COLUMNS - column)
+    mask = artefact_mask(noise(seed) - 15 * (distance <= radius))
+    assert mask[distance <= radius].all()
+    assert mask[distance > 4 * radius + 20].mean() < 0.02
+
+
+@pytest.mark.parametrize("step", [3.0, -8.0, 30.0])
+@pytest.mark.parametrize("covered", [0.2, 0.45])
+def test_carbon_is_found_and_the_ice_beside_it_kept(step: float, covered: float) -> None:
+    carbon = covered * SHAPE[1] > COLUMNS + 0.2 * ROWS
+    mask = artefact_mask(noise(3) + step * carbon)
+    assert mask[carbon].mean() > 0.99
+    assert mask[covered * SHAPE[1] + 30 < COLUMNS + 0.2 * ROWS].mean() < 0.02
