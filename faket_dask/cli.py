@@ -394,7 +394,7 @@ def benchmark(
     sample: Annotated[
         int | None, typer.Option(help="Tilts that each process computes; the rest is extrapolated.")
     ] = None,
-    precision: Annotated[str, typer.Option(help="float32 or bfloat16.")] = "float32",
+    precision: Annotated[str, typer.Option(help="float32, mixed or bfloat16.")] = "float32",
     memory: Annotated[float, typer.Option(help="GiB that a task may take: settles the tiles.")] = 4.0,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
 ) -> None:

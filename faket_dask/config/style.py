@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from faket_dask.config.section import Section, resolve_path
+from faket_dask.kernels.vgg import Precision
 
 STYLE_PRESETS: dict[str, dict[str, Any]] = {
     "published": {},
@@ -73,7 +74,10 @@ class StyleSection(Section):
         default="own", description="shrink: a reference larger than the tilts is shrunk to them (published)"
     )
     angle_match: Literal["nearest", "interpolate"] = "nearest"
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = Field(
+        default="float32",
+        description="mixed: backward pass and deepest layers in bfloat16; bfloat16: all; both change results",
+    )
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int = Field(default=1, ge=1, description="per task; part of the result's rounding")
     tile: Literal["auto", "whole"] | Annotated[int, Field(ge=16, multiple_of=16)] = Field(

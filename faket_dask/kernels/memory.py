@@ -19,7 +19,8 @@ OVERHEAD = 1.05
 _TWO_PASSES = 1.56
 """Of 760 GFLOP forward, 760 backward and 195 for the content at 1024², what is done twice, over what is done once."""
 
-_ITEM = {"float32": 4, "bfloat16": 2}
+_ITEM = {"float32": 4, "mixed": 4, "bfloat16": 2}
+"""Bytes of an activation at most: the large ones of `mixed` are float32."""
 
 
 def transfer_bytes(

@@ -186,24 +186,20 @@ class Objective:
         content: Mapping[int, Tensor],
         layer: int,
         features: Tensor,
-        gradient: Tensor | None,
-    ) -> Tensor:
-        """The gradient at a layer with the layer's own terms of the loss added."""
+        gradient: Tensor,
+    ) -> None:
+        """Add a layer's own terms of the loss to the gradient that has arrived there."""
         if layer not in slopes.style and layer not in slopes.content:
-            assert gradient is not None
-            return gradient
-        if gradient is None:
-            gradient = torch.zeros_like(features)
+            return
         window = _core(gradient, tile, layer)
         core = _core(features, tile, layer)
         if layer in slopes.style:
             add_product(window, core, slopes.style[layer])
         if layer in slopes.content:
-            linear, jump = (factor.to(core.dtype) for factor in slopes.content[layer])
-            difference = core - content[layer]
+            linear, jump = (factor.to(window.dtype) for factor in slopes.content[layer])
+            difference = (core - content[layer]).to(window.dtype)
             window.addcmul_(difference, linear)
             window.addcmul_(difference.sign_(), -jump)
-        return gradient
 
 
 class _Sums:
@@ -254,8 +250,8 @@ def gram_sum(features: Tensor) -> Tensor:
 
 def add_product(gradient: Tensor, features: Tensor, slope: Tensor) -> None:
     """Add slope · F to a gradient in place; gradient and F (1, C, y, x), slope (C, C)."""
-    flat = _by_pixel(features)
-    product = slope.to(flat.dtype)
+    flat = _by_pixel(features).to(gradient.dtype)
+    product = slope.to(gradient.dtype)
     target = gradient[0].permute(1, 2, 0)
     if target.is_contiguous():
         target.view(flat.shape).addmm_(flat, product)

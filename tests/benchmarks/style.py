@@ -69,12 +69,13 @@ def convolution_seconds(layer: int, size: int, dtype: torch.dtype) -> tuple[floa
 def speed(size: int, tile: int | None, precision: str, threads: int, rounds: int, profile: bool) -> None:
     prepare_process(threads)
     network = VGG19(seed=0, precision=precision)
+    dtype = torch.float32 if precision == "float32" else torch.bfloat16
     start, content = images(size)
     targets = gram_targets(network, images(256, 1)[0], SETTINGS.style_layers)
     transfer(network, content, start, targets, SETTINGS, tile)
     ratios = []
     for _ in range(rounds):
-        alone = {layer: convolution_seconds(layer, size, network.dtype) for layer in CONVOLUTIONS}
+        alone = {layer: convolution_seconds(layer, size, dtype) for layer in CONVOLUTIONS}
         limit = sum(map(sum, alone.values())) + sum(f for layer, (f, _) in alone.items() if layer < 8)
         took = seconds(lambda: transfer(network, content, start, targets, SETTINGS, tile))
         ratios.append(took / limit)

@@ -67,6 +67,29 @@ def test_the_published_results_are_reproduced(
     assert rms(kept) <= tolerance * rms(arrays["raw"] - noisy)
 
 
+@pytest.mark.parametrize(("precision", "deviation"), [("mixed", 0.06), ("bfloat16", 0.25)])
+def test_lower_precision_deviates_as_documented(golden: Golden, precision: str, deviation: float) -> None:
+    arrays = golden("style_transfer_faket.npz")
+    content, noisy, style = (unit(arrays[key])[0] for key in ("content", "noisy", "style"))
+    results = []
+    for network in (golden_network(), golden_network(precision=precision)):
+        targets = gram_targets(network, style, StyleSettings().style_layers)
+        results.append(transfer(network, content, noisy, targets, StyleSettings()))
+    assert 0 < rms(results[1] - results[0]) <= deviation * rms(results[0] - noisy)
+
+
+@pytest.mark.parametrize("pooling", ["max", "average", "l2"])
+@pytest.mark.parametrize("precision", ["mixed", "bfloat16"])
+def test_lower_precision_works_with_every_pooling_and_in_tiles(pooling: str, precision: str) -> None:
+    network = golden_network(pooling, precision)
+    content, start, style = images((64, 48))
+    targets = gram_targets(network, style, StyleSettings().style_layers)
+    whole, tiled = (transfer(network, content, start, targets, StyleSettings(), tile) for tile in (None, 32))
+    exact = transfer(golden_network(pooling), content, start, targets, StyleSettings())
+    assert rms(tiled - whole) <= 0.3 * rms(whole - start)
+    assert rms(whole - exact) <= 0.5 * rms(exact - start)
+
+
 @pytest.mark.parametrize(
     ("pooling", "shape", "tile"),
     [

@@ -49,11 +49,9 @@ def test_the_gradient_is_autograds(pooling: str, layers: tuple[int, ...]) -> Non
         for layer in layers
     }
 
-    def slope(layer: int, features: Tensor, gradient: Tensor | None) -> Tensor:
-        if layer not in probes:
-            assert gradient is not None
-            return gradient
-        return probes[layer].clone() if gradient is None else gradient + probes[layer]
+    def slope(layer: int, features: Tensor, gradient: Tensor) -> None:
+        if layer in probes:
+            gradient += probes[layer]
 
     trace = network.forward(image(), layers, keep=True)
     ours = network.backward(trace, slope)
