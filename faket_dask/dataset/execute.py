@@ -2,7 +2,8 @@
 
 Batches become ready when all they come after has ended. Units of ready batches are submitted in the plan's
 order through a bounded window, a few per worker, so that the scheduler and this process hold little whatever
-the size of the data set. Only small records travel; every array goes through the stores.
+the size of the data set; with many workers, several go in one message. Only small records travel; every array
+goes through the stores.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import errno
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from heapq import heappop, heappush
 from typing import Any
 
 from distributed import Client, Future, as_completed
@@ -18,7 +20,7 @@ from distributed.scheduler import KilledWorker
 
 from faket_dask.dataset.events import UnitDone, UnitFailed, Watcher
 from faket_dask.dataset.ledger import Ledger
-from faket_dask.dataset.plan import Batch, BatchKey, Plan
+from faket_dask.dataset.plan import BatchKey, Plan
 from faket_dask.dataset.units import STAGES
 from faket_dask.dataset.units.unit import Unit, run_unit_of
 from faket_dask.errors import InputError
@@ -35,7 +37,7 @@ class DiskFull(InputError):
 
 
 def execute(plan: Plan, ledger: Ledger, client: Client, retries: int, watch: Watcher) -> list[UnitFailed]:
-    """Compute all units of a plan that the ledger lacks.
+    """Compute all units of a plan that the ledger lacks, and note them there.
 
     Returns
     -------
@@ -54,69 +56,94 @@ def execute(plan: Plan, ledger: Ledger, client: Client, retries: int, watch: Wat
     running = as_completed()
     try:
         while True:
-            while submission.has_room() and (unit := queue.next_unit()) is not None:
-                running.add(submission.submit(unit, attempts.get(unit, 0)))
+            ready = [(unit, attempts.get(unit, 0)) for unit in queue.take(submission.room())]
+            running.update(submission.submit(ready))
             if not submission.units:
                 return failures
-            future = next(running)
-            unit = submission.finished(future)
-            error = (
-                future.exception() if future.status != "cancelled" else ConnectionError("task was cancelled")
-            )
-            if error is None:
-                watch(UnitDone(unit, future.result()))
-                queue.done(unit)
-            else:
-                attempts[unit] = attempts.get(unit, 0) + 1
-                final = isinstance(error, InputError) or attempts[unit] > retries
-                failed = UnitFailed(unit, _cause(error), final)
-                watch(failed)
-                if _is_disk_full(error):
-                    raise DiskFull(
-                        f"no space left on the disk of {plan.blueprint.layout.root}; free some and run again: "
-                        "what is done is kept"
-                    )
-                if final:
-                    failures.append(failed)
+            for future in running.next_batch():
+                unit = submission.finished(future)
+                error = (
+                    future.exception()
+                    if future.status != "cancelled"
+                    else ConnectionError("task was cancelled")
+                )
+                if error is None:
+                    record = future.result()
+                    ledger.add(unit, record)
+                    queue.done(unit)
+                    watch(UnitDone(unit, record))
+                    attempts.pop(unit, None)
                 else:
-                    queue.again(unit)
-            future.release()
+                    attempts[unit] = attempts.get(unit, 0) + 1
+                    final = isinstance(error, InputError) or attempts[unit] > retries
+                    failed = UnitFailed(unit, _cause(error), final)
+                    watch(failed)
+                    if _is_disk_full(error):
+                        raise DiskFull(
+                            f"no space left on the disk of {plan.blueprint.layout.root}; free some and run again: "
+                            "what is done is kept"
+                        )
+                    if final:
+                        failures.append(failed)
+                    else:
+                        queue.again(unit)
+                future.release()
     finally:
         submission.cancel()
 
 
 class _Queue:
-    """Units whose inputs are there, in the plan's order."""
+    """Units whose inputs are there, in the plan's order: it looks past batches that wait for others.
+
+    A batch is put among the ready ones when the last unit of all that it comes after is done, so that giving out a
+    unit costs the same however many batches there are.
+    """
 
     def __init__(self, plan: Plan, ledger: Ledger) -> None:
         self._blueprint = plan.blueprint
         self._ledger = ledger
+        self._batches = plan.batches
         self._left = {batch.key: len(ledger.missing(batch)) for batch in plan.batches}
-        self._waiting: deque[Batch] = deque(batch for batch in plan.batches if self._left[batch.key])
+        self._waits: dict[int, int] = {}
+        self._followers: dict[BatchKey, list[int]] = {}
+        self._ready: list[int] = []
+        for place, batch in enumerate(plan.batches):
+            if self._left[batch.key]:
+                waits = {key for key in batch.after if self._left[key]}
+                for key in waits:
+                    self._followers.setdefault(key, []).append(place)
+                self._waits[place] = len(waits)
+                if not waits:
+                    self._ready.append(place)
         self._again: deque[Unit] = deque()
         self._units: Iterator[Unit] = iter(())
 
-    def next_unit(self) -> Unit | None:
-        """The next unit that can run now, or nothing until some running one has ended."""
+    def take(self, most: int) -> Iterator[Unit]:
+        """Units that can run now, as many as there are and at `most` so many."""
+        for _ in range(most):
+            if (unit := self._next_unit()) is None:
+                return
+            yield unit
+
+    def _next_unit(self) -> Unit | None:
         if self._again:
             return self._again.popleft()
         unit = next(self._units, None)
-        if unit is None and (batch := self._next_batch()) is not None:
+        if unit is None and self._ready:
+            batch = self._batches[heappop(self._ready)]
             STAGES[batch.stage].set_up(self._blueprint, batch.item)
             self._units = (Unit(batch.stage, batch.item, i) for i in self._ledger.missing(batch))
             unit = next(self._units)
         return unit
 
-    def _next_batch(self) -> Batch | None:
-        for batch in self._waiting:
-            if not any(self._left[key] for key in batch.after):
-                self._waiting.remove(batch)
-                return batch
-        return None
-
     def done(self, unit: Unit) -> None:
         key: BatchKey = (unit.stage, unit.item)
         self._left[key] -= 1
+        if not self._left[key]:
+            for place in self._followers.pop(key, ()):
+                self._waits[place] -= 1
+                if not self._waits[place]:
+                    heappush(self._ready, place)
 
     def again(self, unit: Unit) -> None:
         self._again.append(unit)
@@ -133,19 +160,29 @@ class _Submission:
         self._counted = -RECOUNT_S
         self.units: dict[str, tuple[Unit, Future]] = {}
 
-    def has_room(self) -> bool:
+    def room(self) -> int:
+        """How many more units may be submitted, once they are enough to be worth a message to the scheduler."""
         if time.monotonic() - self._counted >= RECOUNT_S:
             self._threads = max(1, sum(self._client.nthreads().values()))
             self._counted = time.monotonic()
-        return len(self.units) < UNITS_PER_THREAD * self._threads
+        room = UNITS_PER_THREAD * self._threads - len(self.units)
+        return room if room > self._threads // 8 else 0
 
-    def submit(self, unit: Unit, attempt: int) -> Future:
-        key: Any = (unit.stage, unit.item, unit.index, attempt)
-        future = self._client.submit(
-            run_unit_of, self._root, self._fingerprint, unit, key=key, pure=False, retries=0
+    def submit(self, units: Sequence[tuple[Unit, int]]) -> list[Future]:
+        """Submit units, each with the number of earlier attempts, in one message."""
+        keys: list[Any] = [(unit.stage, unit.item, unit.index, attempt) for unit, attempt in units]
+        futures = self._client.map(
+            run_unit_of,
+            [unit for unit, _ in units],
+            root=self._root,
+            fingerprint=self._fingerprint,
+            key=keys,
+            pure=False,
+            retries=0,
         )
-        self.units[future.key] = (unit, future)
-        return future
+        for (unit, _), future in zip(units, futures, strict=True):
+            self.units[future.key] = (unit, future)
+        return futures
 
     def finished(self, future: Future) -> Unit:
         return self.units.pop(future.key)[0]

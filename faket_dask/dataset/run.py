@@ -78,8 +78,8 @@ def execute_plan(planned: Plan, client: Client | None = None, watch: Watcher | N
                 report(RunStarted(planned, requirements, done, workers, connected.dashboard_link))
                 failures = execute(planned, ledger, connected, cluster.retries, report)
         if blueprint.config.outputs.report:
-            write_report(Ledger.read(planned), planned)
-        write_manifest(Ledger.read(planned))
+            write_report(ledger, planned)
+        write_manifest(ledger)
         report(RunEnded(tuple(failures)))
     return Dataset(blueprint, tuple(failures))
 

@@ -80,12 +80,14 @@ class Stage:
         for owned in self.arrays(blueprint, item):
             create_array(owned.group, owned.spec)
 
-    def owned_files(self, blueprint: Blueprint, item: str, index: int) -> list[Path]:
-        """The files that a unit writes and no other does."""
-        chunks = [
-            owned.group / owned.spec.file(owned.position(index)) for owned in self.arrays(blueprint, item)
-        ]
-        return chunks + self.files(blueprint, item)
+    def ownership(self, blueprint: Blueprint, item: str) -> Callable[[int], list[Path]]:
+        """Gives, for the index of a unit, the files that it writes and no other does."""
+        arrays, others = self.arrays(blueprint, item), self.files(blueprint, item)
+
+        def files_of(index: int) -> list[Path]:
+            return [owned.group / owned.spec.file(owned.position(index)) for owned in arrays] + others
+
+        return files_of
 
 
 def unit_fingerprint(blueprint: Blueprint, unit: Unit) -> str:
@@ -102,7 +104,7 @@ def run_unit(stage: Stage, blueprint: Blueprint, unit: Unit) -> Record:
         What the marker holds: seconds, host, files with sizes and checksums, and the stage's own findings.
     """
     marker = blueprint.layout.marker(unit.stage, unit.item, unit.index)
-    files = stage.owned_files(blueprint, unit.item, unit.index)
+    files = stage.ownership(blueprint, unit.item)(unit.index)
     done = read_marker(marker)
     if done is not None and is_done(done, blueprint, unit, files):
         return done
@@ -158,7 +160,7 @@ def describe(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
 
 
-def run_unit_of(root: str, fingerprint: str, unit: Unit) -> Record:
+def run_unit_of(unit: Unit, root: str, fingerprint: str) -> Record:
     """Run a unit on a worker, which knows no more than where the data set is."""
     from faket_dask.dataset.units import STAGES
 
