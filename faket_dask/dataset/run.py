@@ -94,21 +94,36 @@ def _check_same_run(blueprint: Blueprint) -> None:
     Raises
     ------
     InputError
-        For a data set of another fingerprint, or a folder with other things in it.
+        For a data set of another fingerprint, a damaged one of which nothing shows that it is this one, or a folder
+        with other things in it.
     """
     root = blueprint.layout.root
     if root.exists() and not root.is_dir():
         raise InputError(f"{root} is a file; choose another dataset.folder")
     if blueprint.layout.plan.exists() and blueprint.layout.config.exists():
-        existing = Blueprint.read(root)
+        try:
+            existing = Blueprint.read(root)
+        except InputError:
+            if _is_begun(blueprint):
+                return
+            raise
         if existing.fingerprint != blueprint.fingerprint:
             raise InputError(
                 f"{root} holds another run (fingerprint {existing.fingerprint}, this one is "
                 f"{blueprint.fingerprint}); nothing was touched. They differ in "
                 f"{differences(existing, blueprint)}. Choose another dataset.folder, or delete that one"
             )
-    elif root.is_dir() and {entry.name for entry in root.iterdir()} - {"progress", "config.yaml"}:
+    elif (
+        root.is_dir()
+        and {entry.name for entry in root.iterdir()} - {"progress", "config.yaml"}
+        and not _is_begun(blueprint)
+    ):
         raise InputError(f"{root} exists and is no data set of faket_dask; choose another dataset.folder")
+
+
+def _is_begun(blueprint: Blueprint) -> bool:
+    """Whether the folder holds units of this very run: proof enough where its description is damaged or lost."""
+    return any(Ledger.read(Plan(blueprint)).counts().values())
 
 
 def differences(one: Blueprint, other: Blueprint) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from faket_dask.dataset.blueprint import Blueprint, cached_blueprint, replace_text
-from faket_dask.dataset.stores import ArraySpec, create_array
+from faket_dask.dataset.stores import ArraySpec, create_array, leftovers
 
 Record = dict[str, Any]
 
@@ -109,7 +109,8 @@ def run_unit(stage: Stage, blueprint: Blueprint, unit: Unit) -> Record:
     if done is not None and is_done(done, blueprint, unit, files):
         return done
     for path in (marker, *files):  # what is damaged must not be read, as the rest of a shard is by its writer
-        path.unlink(missing_ok=True)
+        for damaged in (path, *leftovers(path)):
+            damaged.unlink(missing_ok=True)
     begin = time.perf_counter()
     findings = stage.compute(blueprint, unit.item, unit.index)
     record: Record = {
@@ -146,7 +147,15 @@ def read_marker(path: Path) -> Record | None:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) and {"inputs", "files"} <= record.keys() else None
+    whole = isinstance(record, dict) and record.keys() >= {
+        "inputs",
+        "files",
+        "findings",
+        "seconds",
+        "host",
+        "ended",
+    }
+    return record if whole else None
 
 
 def relative(path: Path, blueprint: Blueprint) -> str:
