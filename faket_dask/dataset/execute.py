@@ -8,7 +8,6 @@ goes through the stores.
 
 from __future__ import annotations
 
-import errno
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -18,9 +17,11 @@ from typing import Any
 from distributed import Client, Future, as_completed
 from distributed.scheduler import KilledWorker
 
+from faket_dask.cluster.requirements import GIB
 from faket_dask.dataset.events import UnitDone, UnitFailed, Watcher
 from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.plan import BatchKey, Plan
+from faket_dask.dataset.room import is_disk_full
 from faket_dask.dataset.units import STAGES
 from faket_dask.dataset.units.unit import Unit, run_unit_of
 from faket_dask.errors import InputError
@@ -32,22 +33,19 @@ RECOUNT_S = 5.0
 """Between two looks at how many worker threads there are: clusters grow and shrink during a run."""
 
 
-class DiskFull(InputError):
-    """The data set's disk is full; nothing else can succeed until there is room."""
-
-
 def execute(plan: Plan, ledger: Ledger, client: Client, retries: int, watch: Watcher) -> list[UnitFailed]:
     """Compute all units of a plan that the ledger lacks, and note them there.
 
     Returns
     -------
     failures
-        Units that failed more than `retries` times; what comes after them was left out, the rest is done.
+        Units that failed more than `retries` times, or under which workers died again and again; what comes after
+        them was left out, the rest is done.
 
     Raises
     ------
-    DiskFull
-        As soon as a worker finds no space left.
+    OSError
+        As soon as a worker finds no space left: then nothing else can succeed.
     """
     queue = _Queue(plan, ledger)
     submission = _Submission(plan, client)
@@ -56,7 +54,8 @@ def execute(plan: Plan, ledger: Ledger, client: Client, retries: int, watch: Wat
     running = as_completed()
     try:
         while True:
-            ready = [(unit, attempts.get(unit, 0)) for unit in queue.take(submission.room())]
+            units = queue.take(submission.room(), alone=not submission.units)
+            ready = [(unit, attempts.get(unit, 0)) for unit in units]
             running.update(submission.submit(ready))
             if not submission.units:
                 return failures
@@ -75,16 +74,18 @@ def execute(plan: Plan, ledger: Ledger, client: Client, retries: int, watch: Wat
                     attempts.pop(unit, None)
                 else:
                     attempts[unit] = attempts.get(unit, 0) + 1
-                    final = isinstance(error, InputError) or attempts[unit] > retries
+                    if isinstance(error, KilledWorker):
+                        final = queue.is_alone(unit)
+                    else:
+                        final = isinstance(error, InputError) or attempts[unit] > retries
                     failed = UnitFailed(unit, _cause(error), final)
                     watch(failed)
-                    if _is_disk_full(error):
-                        raise DiskFull(
-                            f"no space left on the disk of {plan.blueprint.layout.root}; free some and run again: "
-                            "what is done is kept"
-                        )
+                    if is_disk_full(error):
+                        raise error
                     if final:
                         failures.append(failed)
+                    elif isinstance(error, KilledWorker):
+                        queue.suspect(unit)
                     else:
                         queue.again(unit)
                 future.release()
@@ -95,8 +96,13 @@ def execute(plan: Plan, ledger: Ledger, client: Client, retries: int, watch: Wat
 class _Queue:
     """Units whose inputs are there, in the plan's order: it looks past batches that wait for others.
 
-    A batch is put among the ready ones when the last unit of all that it comes after is done, so that giving out a
-    unit costs the same however many batches there are.
+    A batch has ended when its units are done and all that it comes after has ended: what is done already passes the
+    wait on, so that nothing reads what is made again further up. A batch is put among the ready ones when the last
+    that it waits for ends, and giving out a unit costs the same however many batches there are.
+
+    The scheduler gives up a unit under which several workers have died, and with it those that only waited on the
+    same workers. Such *suspects* are put off until nothing else can run, and then tried one at a time: what fails
+    alone has failed for good.
     """
 
     def __init__(self, plan: Plan, ledger: Ledger) -> None:
@@ -104,26 +110,38 @@ class _Queue:
         self._ledger = ledger
         self._batches = plan.batches
         self._left = {batch.key: len(ledger.missing(batch)) for batch in plan.batches}
-        self._waits: dict[int, int] = {}
+        self._waits: dict[int, set[BatchKey]] = {}
         self._followers: dict[BatchKey, list[int]] = {}
         self._ready: list[int] = []
+        ended: set[BatchKey] = set()
         for place, batch in enumerate(plan.batches):
-            if self._left[batch.key]:
-                waits = {key for key in batch.after if self._left[key]}
+            waits = set(batch.after) - ended
+            if waits:
+                self._waits[place] = waits
                 for key in waits:
                     self._followers.setdefault(key, []).append(place)
-                self._waits[place] = len(waits)
-                if not waits:
-                    self._ready.append(place)
+            elif self._left[batch.key]:
+                self._ready.append(place)
+            else:
+                ended.add(batch.key)
         self._again: deque[Unit] = deque()
+        self._suspects: deque[Unit] = deque()
+        self._alone: Unit | None = None
         self._units: Iterator[Unit] = iter(())
 
-    def take(self, most: int) -> Iterator[Unit]:
-        """Units that can run now, as many as there are and at `most` so many."""
-        for _ in range(most):
-            if (unit := self._next_unit()) is None:
-                return
-            yield unit
+    def take(self, most: int, alone: bool) -> list[Unit]:
+        """Units that can run now, as many as there are and at `most` so many; `alone` says that none runs."""
+        if alone:
+            self._alone = None
+        if self._alone is not None:
+            return []
+        units: list[Unit] = []
+        while len(units) < most and (unit := self._next_unit()) is not None:
+            units.append(unit)
+        if alone and not units and self._suspects:
+            self._alone = self._suspects.popleft()
+            return [self._alone]
+        return units
 
     def _next_unit(self) -> Unit | None:
         if self._again:
@@ -139,14 +157,27 @@ class _Queue:
     def done(self, unit: Unit) -> None:
         key: BatchKey = (unit.stage, unit.item)
         self._left[key] -= 1
-        if not self._left[key]:
+        ended = [] if self._left[key] else [key]
+        while ended:
+            key = ended.pop()
             for place in self._followers.pop(key, ()):
-                self._waits[place] -= 1
-                if not self._waits[place]:
+                self._waits[place].remove(key)
+                if self._waits[place]:
+                    continue
+                del self._waits[place]
+                if self._left[self._batches[place].key]:
                     heappush(self._ready, place)
+                else:
+                    ended.append(self._batches[place].key)
 
     def again(self, unit: Unit) -> None:
         self._again.append(unit)
+
+    def suspect(self, unit: Unit) -> None:
+        self._suspects.append(unit)
+
+    def is_alone(self, unit: Unit) -> bool:
+        return unit == self._alone
 
 
 class _Submission:
@@ -196,10 +227,8 @@ class _Submission:
 
 def _cause(error: BaseException) -> str:
     if isinstance(error, KilledWorker):
-        return "its worker process died again and again: out of memory, or killed from outside"
+        worker = error.last_worker
+        held = f" (its limit was {worker.memory_limit / GIB:.2f} GiB)" if worker.memory_limit else ""
+        return f"its worker process died again and again: out of memory{held}, or killed from outside"
     text = " ".join(str(error).split())
     return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
-
-
-def _is_disk_full(error: BaseException) -> bool:
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

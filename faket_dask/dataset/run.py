@@ -18,7 +18,7 @@ from faket_dask.dataset.lock import locked
 from faket_dask.dataset.manifest import write_manifest
 from faket_dask.dataset.plan import Plan, plan
 from faket_dask.dataset.report.write import write_report
-from faket_dask.dataset.room import check_room
+from faket_dask.dataset.room import check_room, room_on
 from faket_dask.errors import InputError
 
 
@@ -63,7 +63,7 @@ def execute_plan(planned: Plan, client: Client | None = None, watch: Watcher | N
     blueprint = planned.blueprint
     report = watch or _ignore
     _check_same_run(blueprint)
-    with locked(blueprint.layout.lock):
+    with room_on(blueprint.layout.root), locked(blueprint.layout.lock):
         blueprint.write()
         ledger = Ledger.read(planned)
         requirements = planned.requirements(ledger.counts())
