@@ -9,6 +9,7 @@ goes through the stores.
 from __future__ import annotations
 
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
@@ -18,12 +19,13 @@ from distributed import Client, Future, as_completed
 from distributed.scheduler import KilledWorker
 
 from faket_dask.cluster.requirements import GIB
+from faket_dask.dataset.environment import environment_change
 from faket_dask.dataset.events import UnitDone, UnitFailed, Watcher
 from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.plan import BatchKey, Plan
 from faket_dask.dataset.room import is_disk_full
 from faket_dask.dataset.units import STAGES
-from faket_dask.dataset.units.unit import Unit, run_unit_of
+from faket_dask.dataset.units.unit import Record, Unit, run_unit_of
 from faket_dask.errors import InputError
 
 UNITS_PER_THREAD = 3
@@ -68,6 +70,7 @@ def execute(plan: Plan, ledger: Ledger, client: Client, retries: int, watch: Wat
                 )
                 if error is None:
                     record = future.result()
+                    _mind_environment(ledger, record)
                     ledger.add(unit, record)
                     queue.done(unit)
                     watch(UnitDone(unit, record))
@@ -223,6 +226,18 @@ class _Submission:
         if outstanding and self._client.status == "running":
             self._client.cancel(outstanding)
         self.units.clear()
+
+
+def _mind_environment(ledger: Ledger, record: Record) -> None:
+    """Warn once of every environment that units are computed in besides the first."""
+    name = record["environment"]
+    if ledger.environments and name not in ledger.environments:
+        changes = environment_change(ledger.blueprint.layout, next(iter(ledger.environments)), name)
+        warnings.warn(
+            f"{ledger.blueprint.layout.root}: units are computed in another environment than those before "
+            f"({changes}); results may differ from theirs in rounding",
+            stacklevel=2,
+        )
 
 
 def _cause(error: BaseException) -> str:

@@ -59,12 +59,15 @@ class Ledger:
         Machines that computed it.
     ended
         When the last unit did, UTC in ISO 8601.
+    environments
+        Names of those that it was computed in, the first one first.
     """
 
     blueprint: Blueprint
     done: dict[BatchKey, Done] = field(default_factory=dict)
     hosts: set[str] = field(default_factory=set)
     ended: str | None = None
+    environments: dict[str, None] = field(default_factory=dict)
 
     @classmethod
     def read(cls, plan: Plan) -> Ledger:
@@ -83,8 +86,11 @@ class Ledger:
         batch.seconds += record["seconds"]
         self.hosts.add(record["host"])
         self.ended = max(self.ended or "", record["ended"])
+        if name := record.get("environment"):
+            self.environments.setdefault(name)
 
     def _read(self, batch: Batch) -> list[tuple[int, Record]]:
+        """Units of a batch that are done and not noted yet."""
         folder = self.blueprint.layout.markers(batch.stage, batch.item)
         try:
             present = {entry.name for entry in os.scandir(folder)}
@@ -93,7 +99,7 @@ class Ledger:
         files_of = STAGES[batch.stage].ownership(self.blueprint, batch.item)
         found = []
         for index in range(batch.count):
-            if f"{index}.json" not in present:
+            if self.done[batch.key].flags[index] or f"{index}.json" not in present:
                 continue
             record = read_marker(folder / f"{index}.json")
             unit = Unit(batch.stage, batch.item, index)

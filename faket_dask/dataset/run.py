@@ -10,6 +10,7 @@ from distributed import Client
 from faket_dask.cluster.local import local_client
 from faket_dask.config import RunConfig, load
 from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.dataset.environment import recorded_run
 from faket_dask.dataset.events import Event, RunEnded, RunStarted, Watcher
 from faket_dask.dataset.execute import execute
 from faket_dask.dataset.handle import Dataset
@@ -63,23 +64,27 @@ def execute_plan(planned: Plan, client: Client | None = None, watch: Watcher | N
     blueprint = planned.blueprint
     report = watch or _ignore
     _check_same_run(blueprint)
-    with room_on(blueprint.layout.root), locked(blueprint.layout.lock):
+    with room_on(blueprint.layout.root), locked(blueprint.layout.lock), recorded_run(blueprint) as record:
         blueprint.write()
         ledger = Ledger.read(planned)
         requirements = planned.requirements(ledger.counts())
         cluster = blueprint.config.cluster
         failures = []
+        record["units_left"] = requirements.units
         if requirements.units:
             check_room(blueprint, requirements)
             local = local_client(requirements, cluster.workers, cluster.memory_per_worker_GiB)
             with nullcontext(client) if client is not None else local as connected:
                 done = sum(ledger.counts().values())
                 workers = max(1, len(connected.scheduler_info(n_workers=-1)["workers"]))
+                record["workers"] = workers
                 report(RunStarted(planned, requirements, done, workers, connected.dashboard_link))
                 failures = execute(planned, ledger, connected, cluster.retries, report)
         if blueprint.config.outputs.report:
             write_report(ledger, planned)
         write_manifest(ledger)
+        record["failures"] = {str(failure.unit): failure.cause for failure in failures}
+        record["environments"] = list(ledger.environments)
         report(RunEnded(tuple(failures)))
     return Dataset(blueprint, tuple(failures))
 

@@ -4,7 +4,7 @@
 
 A whole data set goes through the real plan, driver, scheduler, markers and stores. Only what a unit computes is
 replaced: it sleeps as long as its kernels would in proportion (`--style-seconds` for one tilt's transfer) and writes
-small files in the real stores. The workers are real Dask workers of one thread each, but share processes of their
+small files in place of chunks. The workers are real Dask workers of one thread each, but share processes of their
 own (`--hosts`), so that what they take from the processor is none of the driver's; choose the sleeps long enough
 that they take little of it. Printed are the time on the clock against the ideal (all sleeps, shared out evenly), the
 processor time of the driver's and of the scheduler's thread for each unit, the driver's memory on the way, and how
@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 import dask
-import numpy as np
 import psutil
 
 # Of the relative length of a style transfer, as on one core at 1024².
@@ -39,7 +38,6 @@ LENGTHS = {
     "targets": 0.42,
     "levels": 0.5,
     "style": 1.0,
-    "realism": 0.3,
 }
 MIB = 2**20
 QUIET = {
@@ -66,6 +64,7 @@ def document(folder: Path, series: int, tilts: int) -> dict[str, Any]:
         },
         "references": [{"kind": "simulated", "name": name} for name in "abcde"],
         "style": {"weights": "random"},
+        "outputs": {"report": False},
     }
 
 
@@ -75,51 +74,23 @@ def sleep_seconds(stage: str, item: str, index: int, style_seconds: float) -> fl
 
 
 def replace_kernels(style_seconds: float) -> None:
-    """Let every stage sleep, and write what is small of what it owns."""
-    from faket_dask.dataset.stores import open_array
+    """Let every stage sleep, and write something into every file that it owns."""
     from faket_dask.dataset.units import STAGES
-
-    rng = np.random.default_rng(0)
 
     def sleeping(name: str) -> Any:
         stage = STAGES[name]
 
         def compute(blueprint: Any, item: str, index: int) -> dict[str, Any]:
             time.sleep(sleep_seconds(name, item, index, style_seconds))
-            for owned in stage.arrays(blueprint, item):
-                spec = owned.spec
-                starts = [at * size for at, size in zip(owned.position(index), spec.file_shape, strict=True)]
-                piece = tuple(
-                    slice(start, min(start + size, length))
-                    for start, size, length in zip(starts, spec.file_shape, spec.shape, strict=True)
-                )
-                shape = tuple(part.stop - part.start for part in piece)
-                seen = name in ("style", "project", "image")  # in the report's pictures
-                open_array(owned.group, spec.name)[piece] = (
-                    rng.random(shape, np.float32) if seen else np.ones(shape, spec.dtype)
-                )
-            if name == "place":
-                return stage.compute(blueprint, item, index)
-            return distances(index) if name == "realism" else {}
+            for path in stage.ownership(blueprint, item)(index):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(b"kernel")
+            return stage.compute(blueprint, item, index) if name == "place" else {}
 
         return replace(stage, compute=compute)
 
     for name in LENGTHS:
         STAGES[name] = sleeping(name)
-
-
-def distances(index: int) -> dict[str, Any]:
-    """What the report expects of a unit of `realism`."""
-    found = {"log_spectrum": 0.1, "gram": {"1": 0.1}}
-    part = {
-        "reference": "a",
-        "weight": 1.0,
-        "distances": found,
-        "floor": found,
-        "kurtosis": 0.0,
-        "artefacts": 0.0,
-    }
-    return {"tilt_angle": 30.0 * index, "kurtosis": 0.0, "artefacts": 0.0, "against": [part]}
 
 
 async def host_workers(scheduler: str, count: int, style_seconds: float) -> None:
@@ -203,7 +174,7 @@ def simulate(options: argparse.Namespace, folder: Path) -> None:
             host.wait()
     wall, ideal = last[0] - first[0], total / options.workers
     print(f"{options.workers} workers: {wall:.1f} s, ideal {ideal:.1f} s: efficiency {ideal / wall:.1%}")
-    print(f"before the first unit {first[0] - begin:.2f} s, after the last (report) {end - last[0]:.2f} s")
+    print(f"before the first unit {first[0] - begin:.2f} s, after the last (manifest) {end - last[0]:.2f} s")
     print(
         f"processor time per unit: driver {1000 * spent[0] / units:.2f} ms, scheduler and client "
         f"{1000 * spent[1] / units:.2f} ms; workers' processes {hosts_spent / wall:.0%} of a core"

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from faket_dask.dataset.blueprint import Blueprint, cached_blueprint, replace_text
+from faket_dask.dataset.environment import note_environment
 from faket_dask.dataset.stores import ArraySpec, create_array, leftovers
 
 Record = dict[str, Any]
@@ -101,7 +102,8 @@ def run_unit(stage: Stage, blueprint: Blueprint, unit: Unit) -> Record:
     Returns
     -------
     record
-        What the marker holds: seconds, host, files with sizes and checksums, and the stage's own findings.
+        What the marker holds: seconds, host, name of the environment, files with sizes and checksums, and the
+        stage's own findings.
     """
     marker = blueprint.layout.marker(unit.stage, unit.item, unit.index)
     files = stage.ownership(blueprint, unit.item)(unit.index)
@@ -120,11 +122,17 @@ def run_unit(stage: Stage, blueprint: Blueprint, unit: Unit) -> Record:
         "seconds": round(time.perf_counter() - begin, 3),
         "host": socket.gethostname(),
         "process": os.getpid(),
+        "environment": note_environment(blueprint.layout, _device(blueprint)),
         "ended": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
     marker.parent.mkdir(parents=True, exist_ok=True)
     replace_text(marker, json.dumps(record) + "\n")
     return record
+
+
+def _device(blueprint: Blueprint) -> str:
+    used = (blueprint.config.style.device, blueprint.config.reconstruction.device)
+    return "cuda" if "cuda" in used else "cpu"
 
 
 def is_done(record: Record, blueprint: Blueprint, unit: Unit, files: Iterable[Path]) -> bool:
