@@ -1,6 +1,7 @@
 """A data set that takes seconds, and how tests compare data sets."""
 
 import hashlib
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +41,12 @@ def bytes_of(dataset: Path) -> dict[str, str]:
         for file in sorted(dataset.rglob("*"))
         if file.is_file() and "progress" not in file.parts and file.name not in told
     }
+
+
+def begun(dataset: Path, folder: Path, *undone: str) -> Path:
+    """A copy of a data set in which some stages, or items of stages, are not done."""
+    copy = folder / "data"
+    shutil.copytree(dataset, copy)
+    for stage in undone:
+        shutil.rmtree(copy / "progress" / stage)
+    return copy

@@ -22,6 +22,7 @@ from faket_dask.dataset.acquisition import Acquisition, draw_acquisition
 from faket_dask.dataset.layout import Layout
 from faket_dask.dataset.pairing import Series, pair
 from faket_dask.errors import InputError
+from faket_dask.formats.files import replacing
 from faket_dask.specimen.phantoms import PHANTOMS
 
 KERNEL_VERSION = 1
@@ -291,15 +292,27 @@ class Blueprint:
         Raises
         ------
         InputError
-            When the folder holds no data set.
+            When the folder holds no data set, or its configuration or plan cannot be read.
         """
         layout = Layout(root.resolve())
         if not (layout.config.exists() and layout.plan.exists()):
             raise InputError(f"{root} is not a data set: it has no config.yaml and plan.json")
-        config = load(layout.config)
+        remedy = "restore it, or give the run file to `faket-dask run`, which writes it again and keeps what is done"
+        try:
+            config = load(layout.config)
+        except InputError as error:
+            raise InputError(
+                f"{layout.config} is damaged ({' '.join(str(error).split())}); {remedy}"
+            ) from None
+        try:
+            inputs = Inputs.from_json(json.loads(layout.plan.read_bytes())["inputs"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"{layout.plan} is damaged ({type(error).__name__}: {error}); {remedy}"
+            ) from None
         dataset = config.dataset.model_copy(update={"folder": layout.root})
         config = config.model_copy(update={"dataset": dataset})
-        return cls(config, Inputs.from_json(json.loads(layout.plan.read_text())["inputs"]))
+        return cls(config, inputs)
 
 
 def cached_blueprint(root: str, fingerprint: str) -> Blueprint:
@@ -332,6 +345,5 @@ def resampled_shape(shape: tuple[int, ...], factor: float) -> tuple[int, int]:
 
 def replace_text(path: Path, text: str) -> None:
     """Write a small file so that a reader finds the old one or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -2,25 +2,30 @@
 
 Batches become ready when all they come after has ended. Units of ready batches are submitted in the plan's
 order through a bounded window, a few per worker, so that the scheduler and this process hold little whatever
-the size of the data set. Only small records travel; every array goes through the stores.
+the size of the data set; with many workers, several go in one message. Only small records travel; every array
+goes through the stores.
 """
 
 from __future__ import annotations
 
-import errno
 import time
+import warnings
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from heapq import heappop, heappush
 from typing import Any
 
 from distributed import Client, Future, as_completed
 from distributed.scheduler import KilledWorker
 
+from faket_dask.cluster.requirements import GIB
+from faket_dask.dataset.environment import environment_change
 from faket_dask.dataset.events import UnitDone, UnitFailed, Watcher
 from faket_dask.dataset.ledger import Ledger
-from faket_dask.dataset.plan import Batch, BatchKey, Plan
+from faket_dask.dataset.plan import BatchKey, Plan
+from faket_dask.dataset.room import is_disk_full
 from faket_dask.dataset.units import STAGES
-from faket_dask.dataset.units.unit import Unit, run_unit_of
+from faket_dask.dataset.units.unit import Record, Unit, run_unit_of
 from faket_dask.errors import InputError
 
 UNITS_PER_THREAD = 3
@@ -30,22 +35,19 @@ RECOUNT_S = 5.0
 """Between two looks at how many worker threads there are: clusters grow and shrink during a run."""
 
 
-class DiskFull(InputError):
-    """The data set's disk is full; nothing else can succeed until there is room."""
-
-
 def execute(plan: Plan, ledger: Ledger, client: Client, retries: int, watch: Watcher) -> list[UnitFailed]:
-    """Compute all units of a plan that the ledger lacks.
+    """Compute all units of a plan that the ledger lacks, and note them there.
 
     Returns
     -------
     failures
-        Units that failed more than `retries` times; what comes after them was left out, the rest is done.
+        Units that failed more than `retries` times, or under which workers died again and again; what comes after
+        them was left out, the rest is done.
 
     Raises
     ------
-    DiskFull
-        As soon as a worker finds no space left.
+    OSError
+        As soon as a worker finds no space left: then nothing else can succeed.
     """
     queue = _Queue(plan, ledger)
     submission = _Submission(plan, client)
@@ -54,72 +56,131 @@ def execute(plan: Plan, ledger: Ledger, client: Client, retries: int, watch: Wat
     running = as_completed()
     try:
         while True:
-            while submission.has_room() and (unit := queue.next_unit()) is not None:
-                running.add(submission.submit(unit, attempts.get(unit, 0)))
+            units = queue.take(submission.room(), alone=not submission.units)
+            ready = [(unit, attempts.get(unit, 0)) for unit in units]
+            running.update(submission.submit(ready))
             if not submission.units:
                 return failures
-            future = next(running)
-            unit = submission.finished(future)
-            error = (
-                future.exception() if future.status != "cancelled" else ConnectionError("task was cancelled")
-            )
-            if error is None:
-                watch(UnitDone(unit, future.result()))
-                queue.done(unit)
-            else:
-                attempts[unit] = attempts.get(unit, 0) + 1
-                final = isinstance(error, InputError) or attempts[unit] > retries
-                failed = UnitFailed(unit, _cause(error), final)
-                watch(failed)
-                if _is_disk_full(error):
-                    raise DiskFull(
-                        f"no space left on the disk of {plan.blueprint.layout.root}; free some and run again: "
-                        "what is done is kept"
-                    )
-                if final:
-                    failures.append(failed)
+            for future in running.next_batch():
+                unit = submission.finished(future)
+                error = (
+                    future.exception()
+                    if future.status != "cancelled"
+                    else ConnectionError("task was cancelled")
+                )
+                if error is None:
+                    record = future.result()
+                    _mind_environment(ledger, record)
+                    ledger.add(unit, record)
+                    queue.done(unit)
+                    watch(UnitDone(unit, record))
+                    attempts.pop(unit, None)
                 else:
-                    queue.again(unit)
-            future.release()
+                    attempts[unit] = attempts.get(unit, 0) + 1
+                    if isinstance(error, KilledWorker):
+                        final = queue.is_alone(unit)
+                    else:
+                        final = isinstance(error, InputError) or attempts[unit] > retries
+                    failed = UnitFailed(unit, _cause(error), final)
+                    watch(failed)
+                    if is_disk_full(error):
+                        raise error
+                    if final:
+                        failures.append(failed)
+                    elif isinstance(error, KilledWorker):
+                        queue.suspect(unit)
+                    else:
+                        queue.again(unit)
+                future.release()
     finally:
         submission.cancel()
 
 
 class _Queue:
-    """Units whose inputs are there, in the plan's order."""
+    """Units whose inputs are there, in the plan's order: it looks past batches that wait for others.
+
+    A batch has ended when its units are done and all that it comes after has ended: what is done already passes the
+    wait on, so that nothing reads what is made again further up. A batch is put among the ready ones when the last
+    that it waits for ends, and giving out a unit costs the same however many batches there are.
+
+    The scheduler gives up a unit under which several workers have died, and with it those that only waited on the
+    same workers. Such *suspects* are put off until nothing else can run, and then tried one at a time: what fails
+    alone has failed for good.
+    """
 
     def __init__(self, plan: Plan, ledger: Ledger) -> None:
         self._blueprint = plan.blueprint
         self._ledger = ledger
+        self._batches = plan.batches
         self._left = {batch.key: len(ledger.missing(batch)) for batch in plan.batches}
-        self._waiting: deque[Batch] = deque(batch for batch in plan.batches if self._left[batch.key])
+        self._waits: dict[int, set[BatchKey]] = {}
+        self._followers: dict[BatchKey, list[int]] = {}
+        self._ready: list[int] = []
+        ended: set[BatchKey] = set()
+        for place, batch in enumerate(plan.batches):
+            waits = set(batch.after) - ended
+            if waits:
+                self._waits[place] = waits
+                for key in waits:
+                    self._followers.setdefault(key, []).append(place)
+            elif self._left[batch.key]:
+                self._ready.append(place)
+            else:
+                ended.add(batch.key)
         self._again: deque[Unit] = deque()
+        self._suspects: deque[Unit] = deque()
+        self._alone: Unit | None = None
         self._units: Iterator[Unit] = iter(())
 
-    def next_unit(self) -> Unit | None:
-        """The next unit that can run now, or nothing until some running one has ended."""
+    def take(self, most: int, alone: bool) -> list[Unit]:
+        """Units that can run now, as many as there are and at `most` so many; `alone` says that none runs."""
+        if alone:
+            self._alone = None
+        if self._alone is not None:
+            return []
+        units: list[Unit] = []
+        while len(units) < most and (unit := self._next_unit()) is not None:
+            units.append(unit)
+        if alone and not units and self._suspects:
+            self._alone = self._suspects.popleft()
+            return [self._alone]
+        return units
+
+    def _next_unit(self) -> Unit | None:
         if self._again:
             return self._again.popleft()
         unit = next(self._units, None)
-        if unit is None and (batch := self._next_batch()) is not None:
+        if unit is None and self._ready:
+            batch = self._batches[heappop(self._ready)]
             STAGES[batch.stage].set_up(self._blueprint, batch.item)
             self._units = (Unit(batch.stage, batch.item, i) for i in self._ledger.missing(batch))
             unit = next(self._units)
         return unit
 
-    def _next_batch(self) -> Batch | None:
-        for batch in self._waiting:
-            if not any(self._left[key] for key in batch.after):
-                self._waiting.remove(batch)
-                return batch
-        return None
-
     def done(self, unit: Unit) -> None:
         key: BatchKey = (unit.stage, unit.item)
         self._left[key] -= 1
+        ended = [] if self._left[key] else [key]
+        while ended:
+            key = ended.pop()
+            for place in self._followers.pop(key, ()):
+                self._waits[place].remove(key)
+                if self._waits[place]:
+                    continue
+                del self._waits[place]
+                if self._left[self._batches[place].key]:
+                    heappush(self._ready, place)
+                else:
+                    ended.append(self._batches[place].key)
 
     def again(self, unit: Unit) -> None:
         self._again.append(unit)
+
+    def suspect(self, unit: Unit) -> None:
+        self._suspects.append(unit)
+
+    def is_alone(self, unit: Unit) -> bool:
+        return unit == self._alone
 
 
 class _Submission:
@@ -133,19 +194,29 @@ class _Submission:
         self._counted = -RECOUNT_S
         self.units: dict[str, tuple[Unit, Future]] = {}
 
-    def has_room(self) -> bool:
+    def room(self) -> int:
+        """How many more units may be submitted, once they are enough to be worth a message to the scheduler."""
         if time.monotonic() - self._counted >= RECOUNT_S:
             self._threads = max(1, sum(self._client.nthreads().values()))
             self._counted = time.monotonic()
-        return len(self.units) < UNITS_PER_THREAD * self._threads
+        room = UNITS_PER_THREAD * self._threads - len(self.units)
+        return room if room > self._threads // 8 else 0
 
-    def submit(self, unit: Unit, attempt: int) -> Future:
-        key: Any = (unit.stage, unit.item, unit.index, attempt)
-        future = self._client.submit(
-            run_unit_of, self._root, self._fingerprint, unit, key=key, pure=False, retries=0
+    def submit(self, units: Sequence[tuple[Unit, int]]) -> list[Future]:
+        """Submit units, each with the number of earlier attempts, in one message."""
+        keys: list[Any] = [(unit.stage, unit.item, unit.index, attempt) for unit, attempt in units]
+        futures = self._client.map(
+            run_unit_of,
+            [unit for unit, _ in units],
+            root=self._root,
+            fingerprint=self._fingerprint,
+            key=keys,
+            pure=False,
+            retries=0,
         )
-        self.units[future.key] = (unit, future)
-        return future
+        for (unit, _), future in zip(units, futures, strict=True):
+            self.units[future.key] = (unit, future)
+        return futures
 
     def finished(self, future: Future) -> Unit:
         return self.units.pop(future.key)[0]
@@ -157,12 +228,22 @@ class _Submission:
         self.units.clear()
 
 
+def _mind_environment(ledger: Ledger, record: Record) -> None:
+    """Warn once of every environment that units are computed in besides the first."""
+    name = record["environment"]
+    if ledger.environments and name not in ledger.environments:
+        changes = environment_change(ledger.blueprint.layout, next(iter(ledger.environments)), name)
+        warnings.warn(
+            f"{ledger.blueprint.layout.root}: units are computed in another environment than those before "
+            f"({changes}); results may differ from theirs in rounding",
+            stacklevel=2,
+        )
+
+
 def _cause(error: BaseException) -> str:
     if isinstance(error, KilledWorker):
-        return "its worker process died again and again: out of memory, or killed from outside"
+        worker = error.last_worker
+        held = f" (its limit was {worker.memory_limit / GIB:.2f} GiB)" if worker.memory_limit else ""
+        return f"its worker process died again and again: out of memory{held}, or killed from outside"
     text = " ".join(str(error).split())
     return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
-
-
-def _is_disk_full(error: BaseException) -> bool:
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

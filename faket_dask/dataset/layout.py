@@ -34,6 +34,15 @@ class Layout:
     def lock(self) -> Path:
         return self.root / "progress" / "driver.lock"
 
+    @property
+    def runs(self) -> Path:
+        """One record of each run."""
+        return self.root / "progress" / "runs"
+
+    def environment(self, name: str) -> Path:
+        """Libraries and processor that units were computed with."""
+        return self.root / "progress" / "environments" / f"{name}.yaml"
+
     def specimen(self, specimen: str) -> Path:
         """Zarr group: `noiseless`, `benchmark`; its subgroup `volume` holds density and labels."""
         return self.root / "specimens" / f"{specimen}.zarr"

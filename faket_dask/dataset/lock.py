@@ -8,8 +8,9 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 
@@ -33,13 +34,16 @@ def locked(path: Path) -> Iterator[None]:
         When another living driver holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    mine = {"host": socket.gethostname(), "pid": os.getpid(), "started": psutil.Process().create_time()}
-    _acquire(path, json.dumps(mine))
+    started = psutil.Process().create_time()
+    mine = json.dumps(
+        {"host": socket.gethostname(), "pid": os.getpid(), "started": started, "token": uuid4().hex}
+    )
+    _acquire(path, mine)
     ended = threading.Event()
 
     def renew() -> None:
         while not ended.wait(BEAT_S):
-            if path.exists():
+            with suppress(OSError):  # a stalled file system may answer the next time
                 os.utime(path)
 
     threading.Thread(target=renew, name="driver-lock", daemon=True).start()
@@ -47,7 +51,8 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         ended.set()
-        path.unlink(missing_ok=True)
+        if _text(path) == mine:
+            path.unlink(missing_ok=True)
 
 
 def _acquire(path: Path, text: str) -> None:
@@ -55,17 +60,38 @@ def _acquire(path: Path, text: str) -> None:
         try:
             handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
         except FileExistsError:
+            stale = _text(path)
             holder = _living_holder(path)
             if holder is not None:
                 raise InputError(
                     f"another run is working on {path.parent.parent} ({holder}); wait for it or stop it. "
                     f"If you are sure that it is dead, delete {path}"
                 ) from None
-            path.unlink(missing_ok=True)
+            _put_aside(path, stale)
             continue
         with os.fdopen(handle, "w") as stream:
             stream.write(text)
         return
+
+
+def _put_aside(path: Path, stale: str | None) -> None:
+    """Take a stale lock away, unless another driver was faster and this is its own one already."""
+    aside = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
+    try:
+        path.rename(aside)
+        if _text(aside) != stale:
+            os.link(aside, path)
+    except (FileNotFoundError, FileExistsError):
+        pass
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return None
 
 
 def _living_holder(path: Path) -> str | None:
@@ -79,7 +105,10 @@ def _living_holder(path: Path) -> str | None:
         # Written this very moment, or torn by a crash.
         return "its lock cannot be read" if age < BEAT_S else None
     if host == socket.gethostname():
-        alive = psutil.pid_exists(pid) and abs(psutil.Process(pid).create_time() - started) < 1
+        try:
+            alive = abs(psutil.Process(pid).create_time() - started) < 1
+        except psutil.NoSuchProcess:
+            alive = False
     else:
         alive = age < STALE_S
     return f"process {pid} on {host}" if alive else None

@@ -16,9 +16,9 @@ def lack(ledger: Ledger, stage: str, item: str, index: int | None = None) -> str
     index
         Of the one unit that is needed; by default all of the item's are.
     """
-    done = ledger.records.get((stage, item), {})
+    done = ledger.done.get((stage, item))
     if index is not None:
-        return None if index in done else f"{stage} {item} {index} is not done"
-    count = STAGES[stage].count(ledger.blueprint, item)
-    missing = count - len(done)
+        return None if done and done.flags[index] else f"{stage} {item} {index} is not done"
+    count = len(done.flags) if done else STAGES[stage].count(ledger.blueprint, item)
+    missing = count - (done.count if done else 0)
     return f"{missing} of {count} units of {stage} {item} are not done" if missing else None

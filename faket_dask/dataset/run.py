@@ -10,6 +10,7 @@ from distributed import Client
 from faket_dask.cluster.local import local_client
 from faket_dask.config import RunConfig, load
 from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.dataset.environment import recorded_run
 from faket_dask.dataset.events import Event, RunEnded, RunStarted, Watcher
 from faket_dask.dataset.execute import execute
 from faket_dask.dataset.handle import Dataset
@@ -18,7 +19,7 @@ from faket_dask.dataset.lock import locked
 from faket_dask.dataset.manifest import write_manifest
 from faket_dask.dataset.plan import Plan, plan
 from faket_dask.dataset.report.write import write_report
-from faket_dask.dataset.room import check_room
+from faket_dask.dataset.room import check_room, room_on
 from faket_dask.errors import InputError
 
 
@@ -63,23 +64,27 @@ def execute_plan(planned: Plan, client: Client | None = None, watch: Watcher | N
     blueprint = planned.blueprint
     report = watch or _ignore
     _check_same_run(blueprint)
-    with locked(blueprint.layout.lock):
+    with room_on(blueprint.layout.root), locked(blueprint.layout.lock), recorded_run(blueprint) as record:
         blueprint.write()
         ledger = Ledger.read(planned)
         requirements = planned.requirements(ledger.counts())
         cluster = blueprint.config.cluster
         failures = []
+        record["units_left"] = requirements.units
         if requirements.units:
             check_room(blueprint, requirements)
             local = local_client(requirements, cluster.workers, cluster.memory_per_worker_GiB)
             with nullcontext(client) if client is not None else local as connected:
                 done = sum(ledger.counts().values())
                 workers = max(1, len(connected.scheduler_info(n_workers=-1)["workers"]))
+                record["workers"] = workers
                 report(RunStarted(planned, requirements, done, workers, connected.dashboard_link))
                 failures = execute(planned, ledger, connected, cluster.retries, report)
         if blueprint.config.outputs.report:
-            write_report(Ledger.read(planned), planned)
-        write_manifest(Ledger.read(planned))
+            write_report(ledger, planned)
+        write_manifest(ledger)
+        record["failures"] = {str(failure.unit): failure.cause for failure in failures}
+        record["environments"] = list(ledger.environments)
         report(RunEnded(tuple(failures)))
     return Dataset(blueprint, tuple(failures))
 
@@ -94,21 +99,36 @@ def _check_same_run(blueprint: Blueprint) -> None:
     Raises
     ------
     InputError
-        For a data set of another fingerprint, or a folder with other things in it.
+        For a data set of another fingerprint, a damaged one of which nothing shows that it is this one, or a folder
+        with other things in it.
     """
     root = blueprint.layout.root
     if root.exists() and not root.is_dir():
         raise InputError(f"{root} is a file; choose another dataset.folder")
     if blueprint.layout.plan.exists() and blueprint.layout.config.exists():
-        existing = Blueprint.read(root)
+        try:
+            existing = Blueprint.read(root)
+        except InputError:
+            if _is_begun(blueprint):
+                return
+            raise
         if existing.fingerprint != blueprint.fingerprint:
             raise InputError(
                 f"{root} holds another run (fingerprint {existing.fingerprint}, this one is "
                 f"{blueprint.fingerprint}); nothing was touched. They differ in "
                 f"{differences(existing, blueprint)}. Choose another dataset.folder, or delete that one"
             )
-    elif root.is_dir() and {entry.name for entry in root.iterdir()} - {"progress", "config.yaml"}:
+    elif (
+        root.is_dir()
+        and {entry.name for entry in root.iterdir()} - {"progress", "config.yaml"}
+        and not _is_begun(blueprint)
+    ):
         raise InputError(f"{root} exists and is no data set of faket_dask; choose another dataset.folder")
+
+
+def _is_begun(blueprint: Blueprint) -> bool:
+    """Whether the folder holds units of this very run: proof enough where its description is damaged or lost."""
+    return any(Ledger.read(Plan(blueprint)).counts().values())
 
 
 def differences(one: Blueprint, other: Blueprint) -> str:

@@ -45,15 +45,11 @@ def status(blueprint: Blueprint) -> Status:
     for name in STAGES:
         batches = [batch for batch in plan.batches if batch.stage == name]
         if batches:
-            seconds = [r["seconds"] for batch in batches for r in ledger.records[batch.key].values()]
-            stages.append(
-                StageStatus(
-                    name,
-                    len(seconds),
-                    sum(batch.count for batch in batches),
-                    sum(seconds) / len(seconds) if seconds else None,
-                )
-            )
+            found = [ledger.done[batch.key] for batch in batches]
+            done = sum(batch.count for batch in found)
+            seconds = sum(batch.seconds for batch in found)
+            total = sum(batch.count for batch in batches)
+            stages.append(StageStatus(name, done, total, seconds / done if done else None))
     finished = tuple(
         batch.item for batch in plan.batches if batch.stage == "style" and not ledger.missing(batch)
     )

@@ -2,11 +2,13 @@
 
 Arrays are created whole (metadata only) before any unit of theirs runs. A unit then writes chunks or shards
 that no other unit writes; each is one file, written beside its place and renamed, so a killed writer leaves
-either the old file, the new one, or none. Empty chunks are written too: an absent file is a missing unit.
+either the old file, the new one, or none. Empty chunks are written too: an absent file is a missing unit, and
+reading one is an error. (Zarr would take it for zeros, and what is computed from them would be wrong for good.)
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +17,11 @@ from typing import Any, Literal
 
 import numpy as np
 import zarr
+from zarr.abc.store import ByteRequest
 from zarr.codecs import BytesCodec, ZstdCodec
 from zarr.core.array_spec import ArrayConfigParams
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import LocalStore
 
 _CONFIG: ArrayConfigParams = {"write_empty_chunks": True}
 
@@ -59,6 +64,10 @@ class ArraySpec:
 
 def create_group(path: Path, attributes: Mapping[str, Any]) -> None:
     """Create a group, or give an existing one these attributes."""
+    metadata = path / "zarr.json"
+    if metadata.exists() and not _is_json(metadata):
+        metadata.unlink()
+    _sweep(metadata)
     group = zarr.open_group(path, mode="a")
     if dict(group.attrs) != dict(attributes):
         group.attrs.put(dict(attributes))
@@ -67,6 +76,7 @@ def create_group(path: Path, attributes: Mapping[str, Any]) -> None:
 def create_array(path: Path, spec: ArraySpec) -> None:
     """Create an array in the group at `path`; one that is there with another shape is replaced."""
     target = path / spec.name
+    _sweep(target / "zarr.json")
     if (target / "zarr.json").exists():
         try:
             existing = zarr.open_array(target, mode="r")
@@ -98,12 +108,43 @@ def write_vector(
     create_array(
         path, ArraySpec(name, (dim,), values.shape, values.shape, str(values.dtype), None, attributes)
     )
+    _sweep(path / name / "c" / "0")
     open_array(path, name)[...] = values
 
 
 def open_array(path: Path, name: str, mode: Literal["r", "r+"] = "r+") -> zarr.Array:
-    """Open one array of a group for reading (``"r"``) or writing (``"r+"``)."""
-    return zarr.open_array(path / name, mode=mode).with_config(_CONFIG)
+    """Open one array of a group for reading (``"r"``; absent chunks raise FileNotFoundError) or writing (``"r+"``)."""
+    store = _Complete(path / name, read_only=True) if mode == "r" else LocalStore(path / name)
+    return zarr.open_array(store, mode=mode).with_config(_CONFIG)
+
+
+class _Complete(LocalStore):
+    """A store in which every chunk must be there."""
+
+    async def get(
+        self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        found = await super().get(key, prototype, byte_range)
+        if found is None and key.startswith("c"):
+            raise FileNotFoundError(f"{self.root / key} is missing")
+        return found
+
+
+def _sweep(path: Path) -> None:
+    for left in leftovers(path):
+        left.unlink(missing_ok=True)
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_bytes()), dict)
+    except ValueError:
+        return False
+
+
+def leftovers(path: Path) -> list[Path]:
+    """What killed writers of a file left beside it, under the names that Zarr and `replacing` give it."""
+    return [*path.parent.glob(f"{path.stem}.*.partial"), *path.parent.glob(f".{path.name}.*.tmp")]
 
 
 def read_tilt(path: Path, name: str, tilt: int) -> np.ndarray:

@@ -19,11 +19,11 @@ from faket_dask.config import RunConfig, parse
 from faket_dask.dataset import units
 from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.events import Event, RunStarted, UnitDone, UnitFailed
-from faket_dask.dataset.execute import DiskFull
+from faket_dask.dataset.room import DiskFull
 from faket_dask.dataset.status import status
 from faket_dask.dataset.units.unit import Stage
 from faket_dask.errors import InputError
-from tests.runs import bytes_of, small_document
+from tests.runs import begun, bytes_of, small_document
 
 BASE = Path("/nowhere")
 
@@ -39,15 +39,6 @@ def client() -> Iterator[Client]:
 def finished(tiny_dataset: faket_dask.Dataset) -> faket_dask.Dataset:
     """An undisturbed run, on one worker."""
     return tiny_dataset
-
-
-def begun(finished: faket_dask.Dataset, folder: Path, *undone: str) -> Path:
-    """A copy of a data set in which some stages, or items of stages, are not done."""
-    copy = folder / "data"
-    shutil.copytree(finished.folder, copy)
-    for stage in undone:
-        shutil.rmtree(copy / "progress" / stage)
-    return copy
 
 
 def config_of(document: dict[str, Any]) -> RunConfig:
@@ -112,7 +103,7 @@ def test_labels_register_with_the_projection(finished: faket_dask.Dataset) -> No
 def test_a_finished_data_set_is_left_alone(
     finished: faket_dask.Dataset, client: Client, tmp_path: Path
 ) -> None:
-    config = config_of(small_document(begun(finished, tmp_path)))
+    config = config_of(small_document(begun(finished.folder, tmp_path)))
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "data" / "series").rglob("*") if p.is_file()}
     _, events = events_of(config, client)
     assert not [event for event in events if isinstance(event, UnitDone)]
@@ -128,7 +119,7 @@ def test_the_number_of_workers_does_not_change_a_byte(finished: faket_dask.Datas
 def test_only_what_was_lost_is_computed_again(
     finished: faket_dask.Dataset, client: Client, tmp_path: Path
 ) -> None:
-    copy = begun(finished, tmp_path)
+    copy = begun(finished.folder, tmp_path)
     (copy / "series/specimen-000__b.zarr/faket/c/2/0/0").unlink()
     (copy / "specimens/specimen-001.zarr/noiseless/c/0/1/0").write_bytes(b"torn")
     (copy / "progress/targets/a/3.json").write_text('{"inputs": "')
@@ -138,10 +129,22 @@ def test_only_what_was_lost_is_computed_again(
     assert bytes_of(copy) == bytes_of(finished.folder)
 
 
+def test_what_is_made_again_is_there_before_it_is_read(
+    finished: faket_dask.Dataset, client: Client, tmp_path: Path
+) -> None:
+    """Though the stage between the two, `levels`, is done."""
+    copy = begun(finished.folder, tmp_path, "project/specimen-000", "style/specimen-000__b")
+    _, events = events_of(config_of(small_document(copy)), client)
+    assert not [event for event in events if isinstance(event, UnitFailed)]
+    stages = [event.unit.stage for event in events if isinstance(event, UnitDone)]
+    assert stages == ["project"] * 2 + ["style"] * 5
+    assert bytes_of(copy) == bytes_of(finished.folder)
+
+
 def test_more_specimens_extend_a_data_set(
     finished: faket_dask.Dataset, client: Client, tmp_path: Path
 ) -> None:
-    copy = begun(finished, tmp_path)
+    copy = begun(finished.folder, tmp_path)
     extended = config_of(small_document(copy, specimen={"count": 3}))
     dataset, events = events_of(extended, client)
     items = {event.unit.item for event in events if isinstance(event, UnitDone)}
@@ -202,7 +205,7 @@ def test_a_passing_failure_is_retried(
         return OSError(errno.EIO, "the file system hiccuped") if tries[item, index] <= 2 else None
 
     monkeypatch.setitem(units.STAGES, "project", failing(units.STAGES["project"], twice))
-    copy = begun(finished, tmp_path, "project")
+    copy = begun(finished.folder, tmp_path, "project")
     dataset, events = events_of(config_of(small_document(copy)), client)
     assert not dataset.failures
     assert set(tries.values()) == {3}
@@ -216,7 +219,7 @@ def test_a_lasting_failure_is_reported_and_the_rest_finishes(
     def broken(item: str, index: int) -> BaseException | None:
         return ValueError("cosmic ray") if (item, index) == ("specimen-000", 1) else None
 
-    copy = begun(finished, tmp_path, "project", "levels", "style")
+    copy = begun(finished.folder, tmp_path, "project", "levels", "style")
     with monkeypatch.context() as patch:
         patch.setitem(units.STAGES, "project", failing(units.STAGES["project"], broken))
         dataset, _ = events_of(config_of(small_document(copy)), client)
@@ -235,7 +238,7 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(
     def full(item: str, index: int) -> BaseException | None:
         return OSError(errno.ENOSPC, "No space left on device") if index == 2 else None
 
-    config = config_of(small_document(begun(finished, tmp_path, "style")))
+    config = config_of(small_document(begun(finished.folder, tmp_path, "style")))
     before: list[Event] = []
     with monkeypatch.context() as patch:
         patch.setitem(units.STAGES, "style", failing(units.STAGES["style"], full))

@@ -92,7 +92,7 @@ def shots_at(ledger: Ledger, series: Series, tilt: int) -> list[Shot]:
 
     projected = lack(ledger, "project", series.specimen)
     found = [shot("noiseless", projected, lambda: read_tilt(specimen_store, "noiseless", tilt))]
-    if ("levels", series.name) in ledger.records:
+    if ("levels", series.name) in ledger.done:
         leveled = projected or lack(ledger, "levels", series.name)
         found.append(shot("noisy", leveled, lambda: drawn_again(blueprint, series.name, "noisy", tilt)))
         if blueprint.measures_spectra:

@@ -142,7 +142,7 @@ def series_items(ledger: Ledger, series: Series) -> list[tuple[str, str]]:
     own = [blueprint.reference_specimen(part) for part in parts]
     compared = [realism_item(series.name, modality) for modality in measured_modalities(blueprint)]
     items = (*own, *parts, series.specimen, series.name, *compared)
-    return [(stage, item) for stage in STAGES for item in items if (stage, item) in ledger.records]
+    return [(stage, item) for stage in STAGES for item in items if (stage, item) in ledger.done]
 
 
 def timings(ledger: Ledger, keys: Iterable[tuple[str, str]]) -> list[Timing]:
@@ -152,9 +152,9 @@ def timings(ledger: Ledger, keys: Iterable[tuple[str, str]]) -> list[Timing]:
     for stage in STAGES:
         items = [item for name, item in chosen if name == stage]
         if items:
-            records = [record for item in items for record in ledger.records[stage, item].values()]
-            total = sum(STAGES[stage].count(ledger.blueprint, item) for item in items)
-            found.append(Timing(stage, len(records), total, sum(record["seconds"] for record in records)))
+            batches = [ledger.done[stage, item] for item in items]
+            done, total = sum(batch.count for batch in batches), sum(len(batch.flags) for batch in batches)
+            found.append(Timing(stage, done, total, sum(batch.seconds for batch in batches)))
     return found
 
 
@@ -211,13 +211,13 @@ def _moments(ledger: Ledger, series: Series) -> list[ChartBox]:
     for name, title in (("mean", "Mean of each tilt"), ("std", "Standard deviation of each tilt")):
         curves = []
         for number, (part, _) in enumerate(blueprint.parts(series.reference)):
-            if ("measure", part) in ledger.records and lack(ledger, "measure", part) is None:
+            if ("measure", part) in ledger.done and lack(ledger, "measure", part) is None:
                 angles = blueprint.reference_angles(part)
                 order = np.argsort(angles)
                 values = statistic(blueprint, part, name)[order]
                 dash = _DASHES[number % len(_DASHES)]
                 curves.append(Curve(f"reference {part}", angles[order], values, COLOURS["reference"], dash))
-        if ("levels", series.name) in ledger.records and lack(ledger, "levels", series.name) is None:
+        if ("levels", series.name) in ledger.done and lack(ledger, "levels", series.name) is None:
             fitted = read_vector(blueprint.layout.series(series.name), name)
             curves.append(Curve("noisy", tilt_angles, fitted, COLOURS["noisy"]))
         if measured is not None:
@@ -231,7 +231,8 @@ def _moments(ledger: Ledger, series: Series) -> list[ChartBox]:
 def _measured_moments(ledger: Ledger, series: Series) -> tuple[np.ndarray, dict[str, np.ndarray]] | None:
     """Tilts of `faket` that were read back, with their means and standard deviations."""
     blueprint = ledger.blueprint
-    done = sorted(ledger.records.get(("style", series.name), {}))
+    batch = ledger.done.get(("style", series.name))
+    done = batch.indices() if batch else []
     if "faket" not in blueprint.config.outputs.modalities or not done:
         return None
     chosen = np.linspace(0, len(done) - 1, min(len(done), MEASURED_TILTS)).round().astype(int)

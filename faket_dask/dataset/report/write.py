@@ -70,21 +70,20 @@ def write_report(ledger: Ledger, plan: Plan, failures: Sequence[UnitFailed] = ()
     lines = [_line(ledger, series.name) for series in blueprint.series]
     classes = list(dict.fromkeys(name for line in lines for name in line.counts))
     shown = blueprint.series[:SERIES_IN_FULL]
-    records = [record for batch in ledger.records.values() for record in batch.values()]
     page = _template().render(
         name=blueprint.layout.root.name,
         facts=_facts(blueprint),
-        units_done=len(records),
+        units_done=sum(ledger.counts().values()),
         units_total=sum(batch.count for batch in plan.batches),
-        ended=max((record["ended"] for record in records), default=None),
-        hosts=sorted({record["host"] for record in records}),
+        ended=ledger.ended,
+        hosts=sorted(ledger.hosts),
         failures=failures,
         lines=lines,
         classes=classes,
         class_colours=dict(zip(classes, _repeated(CLASS_COLOURS, len(classes)), strict=True)),
         colours=COLOURS,
         references=[_reference_line(blueprint, name) for name in blueprint.references],
-        timings=timings(ledger, ledger.records),
+        timings=timings(ledger, ledger.done),
         sections=[report_series(ledger, series) for series in shown],
         config=dump(blueprint.config),
         software=f"faket_dask {__version__}",

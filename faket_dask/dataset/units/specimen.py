@@ -9,6 +9,7 @@ from faket_dask.dataset.specimens import specimen_source
 from faket_dask.dataset.stores import ArraySpec, open_array, write_vector
 from faket_dask.dataset.units.attributes import describe_group
 from faket_dask.dataset.units.unit import OwnedArray, Record, Stage
+from faket_dask.formats.files import replacing
 from faket_dask.specimen.particles import particle_table, read_particles
 from faket_dask.specimen.placement import place
 from faket_dask.specimen.recipe import Recipe
@@ -24,10 +25,8 @@ def _place(blueprint: Blueprint, specimen: str, index: int) -> Record:
         table = place(source, generator(blueprint.config.dataset.seed, specimen, "placement"))
     else:
         table = source.table or particle_table([])
-    path = blueprint.layout.particles(specimen)
-    temporary = path.with_name(f".{path.name}.tmp")
-    table.write_csv(temporary)
-    temporary.replace(path)
+    with replacing(blueprint.layout.particles(specimen)) as temporary:
+        table.write_csv(temporary)
     return {"particles": table.labelled().counts()}
 
 

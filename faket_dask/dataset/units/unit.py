@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from faket_dask.dataset.blueprint import Blueprint, cached_blueprint, replace_text
-from faket_dask.dataset.stores import ArraySpec, create_array
+from faket_dask.dataset.environment import note_environment
+from faket_dask.dataset.stores import ArraySpec, create_array, leftovers
 
 Record = dict[str, Any]
 
@@ -80,12 +81,14 @@ class Stage:
         for owned in self.arrays(blueprint, item):
             create_array(owned.group, owned.spec)
 
-    def owned_files(self, blueprint: Blueprint, item: str, index: int) -> list[Path]:
-        """The files that a unit writes and no other does."""
-        chunks = [
-            owned.group / owned.spec.file(owned.position(index)) for owned in self.arrays(blueprint, item)
-        ]
-        return chunks + self.files(blueprint, item)
+    def ownership(self, blueprint: Blueprint, item: str) -> Callable[[int], list[Path]]:
+        """Gives, for the index of a unit, the files that it writes and no other does."""
+        arrays, others = self.arrays(blueprint, item), self.files(blueprint, item)
+
+        def files_of(index: int) -> list[Path]:
+            return [owned.group / owned.spec.file(owned.position(index)) for owned in arrays] + others
+
+        return files_of
 
 
 def unit_fingerprint(blueprint: Blueprint, unit: Unit) -> str:
@@ -99,15 +102,17 @@ def run_unit(stage: Stage, blueprint: Blueprint, unit: Unit) -> Record:
     Returns
     -------
     record
-        What the marker holds: seconds, host, files with sizes and checksums, and the stage's own findings.
+        What the marker holds: seconds, host, name of the environment, files with sizes and checksums, and the
+        stage's own findings.
     """
     marker = blueprint.layout.marker(unit.stage, unit.item, unit.index)
-    files = stage.owned_files(blueprint, unit.item, unit.index)
+    files = stage.ownership(blueprint, unit.item)(unit.index)
     done = read_marker(marker)
     if done is not None and is_done(done, blueprint, unit, files):
         return done
     for path in (marker, *files):  # what is damaged must not be read, as the rest of a shard is by its writer
-        path.unlink(missing_ok=True)
+        for damaged in (path, *leftovers(path)):
+            damaged.unlink(missing_ok=True)
     begin = time.perf_counter()
     findings = stage.compute(blueprint, unit.item, unit.index)
     record: Record = {
@@ -117,11 +122,17 @@ def run_unit(stage: Stage, blueprint: Blueprint, unit: Unit) -> Record:
         "seconds": round(time.perf_counter() - begin, 3),
         "host": socket.gethostname(),
         "process": os.getpid(),
+        "environment": note_environment(blueprint.layout, _device(blueprint)),
         "ended": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
     marker.parent.mkdir(parents=True, exist_ok=True)
     replace_text(marker, json.dumps(record) + "\n")
     return record
+
+
+def _device(blueprint: Blueprint) -> str:
+    used = (blueprint.config.style.device, blueprint.config.reconstruction.device)
+    return "cuda" if "cuda" in used else "cpu"
 
 
 def is_done(record: Record, blueprint: Blueprint, unit: Unit, files: Iterable[Path]) -> bool:
@@ -144,7 +155,15 @@ def read_marker(path: Path) -> Record | None:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) and {"inputs", "files"} <= record.keys() else None
+    whole = isinstance(record, dict) and record.keys() >= {
+        "inputs",
+        "files",
+        "findings",
+        "seconds",
+        "host",
+        "ended",
+    }
+    return record if whole else None
 
 
 def relative(path: Path, blueprint: Blueprint) -> str:
@@ -158,7 +177,7 @@ def describe(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
 
 
-def run_unit_of(root: str, fingerprint: str, unit: Unit) -> Record:
+def run_unit_of(unit: Unit, root: str, fingerprint: str) -> Record:
     """Run a unit on a worker, which knows no more than where the data set is."""
     from faket_dask.dataset.units import STAGES
 
