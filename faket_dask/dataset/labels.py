@@ -38,10 +38,11 @@ def misplaced_labels(blueprint: Blueprint, specimen: str) -> Iterator[str]:
     if wrong:
         yield f"class_mask and instance_mask disagree in {wrong} voxels"
     shape = np.array(blueprint.volume_shape(specimen)[::-1])
+    pixel_size_A = blueprint.acquisition(specimen).pixel_size_A
     for row, reach in enumerate(_reaches(blueprint, specimen, table)):
         instance, name = int(table.instance[row]), table.class_name[row]
-        centre = table.centre_A[row] / blueprint.pixel_size_A
-        margin = reach / blueprint.pixel_size_A + MARGIN_VOXELS
+        centre = table.centre_A[row] / pixel_size_A
+        margin = reach / pixel_size_A + MARGIN_VOXELS
         who = f"particle {instance} ({name})"
         if (centre < -0.5).any() or (centre > shape - 0.5).any():
             yield f"{who} is centred outside the volume"
