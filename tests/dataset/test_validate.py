@@ -17,6 +17,7 @@ from faket_dask.cli import app
 from faket_dask.config import parse
 from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.events import Event, UnitDone
+from faket_dask.dataset.inputs import resolve
 from faket_dask.dataset.labels import misplaced_labels
 from faket_dask.dataset.lock import locked
 from faket_dask.dataset.validate import forget, validate
@@ -204,5 +205,5 @@ def test_a_damaged_description_is_one_clear_error_and_a_run_writes_it_again(
     with pytest.raises(InputError):
         faket_dask.run(parse(other, copy), one_worker)
     faket_dask.run(parse(document, copy), one_worker)
-    assert faket_dask.open_dataset(copy).blueprint.config == parse(document, copy)
+    assert faket_dask.open_dataset(copy).blueprint.config == resolve(parse(document, copy)).config
     assert bytes_of(copy) == bytes_of(tiny_dataset.folder)
