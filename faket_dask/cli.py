@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from faket_dask.errors import InputError
@@ -292,7 +293,9 @@ def reconstruct(
             raise InputError("the thickness of the tomogram is not known; give it in Å (--thickness-A)")
         reconstruct_with_imod(series, target, thickness_a)
     else:
-        reconstruct_series(series, target, section, threads)
+        with Progress(*Progress.get_default_columns(), console=err, transient=True) as bars:
+            bar = bars.add_task(target.name, total=1.0)
+            reconstruct_series(series, target, section, threads, lambda share: bars.advance(bar, share))
     say(str(target))
 
 

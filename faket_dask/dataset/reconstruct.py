@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,8 +64,16 @@ def reconstruct_dataset(
     return execute_plan(Plan(extended), client, watch)
 
 
+FILTERING = 0.15
+"""Share of the time that filtering takes, about, of filtering and back-projection together."""
+
+
 def reconstruct_series(
-    series: TiltSeries, target: Path, section: ReconstructionSection, threads: int = 1
+    series: TiltSeries,
+    target: Path,
+    section: ReconstructionSection,
+    threads: int = 1,
+    advance: Callable[[float], None] = lambda share: None,
 ) -> None:
     """Make the tomogram of a recorded tilt-series, with few of its tilts and layers in memory at a time.
 
@@ -80,6 +88,8 @@ def reconstruct_series(
         How; the thickness must be given.
     threads
         That work at the same time; the result does not depend on them.
+    advance
+        Called with each share of the work that is done; they add up to 1.
 
     Raises
     ------
@@ -93,9 +103,9 @@ def reconstruct_series(
     voxel_size_A = series.pixel_size_A * section.binning
     target.parent.mkdir(parents=True, exist_ok=True)
     with _scratch(target) as folder, ThreadPoolExecutor(threads) as pool:
-        filtered, angles = _filtered(series, section, folder, pool)
+        filtered, angles = _filtered(series, section, folder, pool, advance)
         depth = max(1, round(section.thickness_A / series.pixel_size_A) // section.binning)
-        tomogram = _Tomogram(filtered, angles, depth, section.device, pool, threads)
+        tomogram = _Tomogram(filtered, angles, depth, section.device, pool, threads, advance)
         if target.suffix == ".zarr":
             whole = folder / target.name
             ome_zarr.write_volume(whole, tomogram, voxel_size_A)
@@ -142,7 +152,11 @@ def _scratch(target: Path) -> Iterator[Path]:
 
 
 def _filtered(
-    series: TiltSeries, section: ReconstructionSection, folder: Path, pool: ThreadPoolExecutor
+    series: TiltSeries,
+    section: ReconstructionSection,
+    folder: Path,
+    pool: ThreadPoolExecutor,
+    advance: Callable[[float], None],
 ) -> tuple[zarr.Array[Any], NDArray[np.float64]]:
     """Filtered tilts in a store, by tilt to write and by rows to read, and their angles."""
     kept = kept_tilts(series.geometry.tilt_angles, section.every)
@@ -168,7 +182,8 @@ def _filtered(
         store[index] = filtered_tilt(tilt, section.filter, angles, index, thickness, section.binning)
 
     try:
-        list(pool.map(fill, range(kept.size)))
+        for _ in pool.map(fill, range(kept.size)):
+            advance(FILTERING / kept.size)
     except ValueError as error:
         raise InputError(f"{series.images[0][0].path} cannot be filtered: {error}") from None
     return store, angles
@@ -184,6 +199,7 @@ class _Tomogram:
     device: str
     pool: ThreadPoolExecutor
     threads: int
+    advance: Callable[[float], None]
 
     @property
     def dtype(self) -> np.dtype[np.float32]:
@@ -204,4 +220,6 @@ class _Tomogram:
 
         ends = [(int(a), int(b)) for a, b in pairwise(edges) if b > a]
         slabs = list(self.pool.map(lambda pair: slab(*pair), ends))
+        share = (layers[1] - layers[0]) * (rows[1] - rows[0]) / (self.depth * self.shape[1])
+        self.advance((1 - FILTERING) * share)
         return np.concatenate(slabs)[:, :, columns[0] : columns[1]]

@@ -52,6 +52,14 @@ def test_a_recorded_series_gives_the_kernels_bytes(series: TiltSeries, tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["a.mrc"]
 
 
+@pytest.mark.parametrize("name", ["a.mrc", "a.zarr"])
+def test_the_work_that_is_done_is_told(series: TiltSeries, tmp_path: Path, name: str) -> None:
+    shares: list[float] = []
+    reconstruct_series(series, tmp_path / name, THICK, advance=shares.append)
+    assert len(shares) > series.shape[0]
+    assert sum(shares) == pytest.approx(1)
+
+
 def test_a_recorded_series_as_ome_zarr(series: TiltSeries, tmp_path: Path) -> None:
     reconstruct_series(series, tmp_path / "a.mrc", THICK)
     for _ in range(2):
