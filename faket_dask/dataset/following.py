@@ -74,7 +74,7 @@ class Follower:
             if alive and (not lines or lines[-1]["event"] in ("ended", "stopped")):
                 self._journal = 0
                 return []  # that was an earlier run; the one that is there now has yet to begin
-            events += self._first_look(lines[0] if lines and lines[0]["event"] == "started" else None)
+            events += self._first_look(lines[0] if lines and lines[0]["event"] == "started" else None, alive)
         else:
             events += self._new_units(self._ledger)
         events += self._told(lines)
@@ -85,7 +85,7 @@ class Follower:
             events.append(RunEnded(failures) if ended or not self._open else RunStopped(cause))
         return events
 
-    def _first_look(self, started: Line | None) -> list[Event]:
+    def _first_look(self, started: Line | None, alive: bool) -> list[Event]:
         self._ledger = Ledger.read(self.plan)
         began = time.time() if started is None else started["time"]
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began))
@@ -101,7 +101,7 @@ class Follower:
             ]
         requirements = Requirements((), widest=1) if started is None else requirements_in(started)
         workers = 0 if started is None else started["workers"]
-        dashboard = None if started is None else started["dashboard"]
+        dashboard = started["dashboard"] if started is not None and alive else None
         return [
             RunStarted(self.plan, requirements, before, workers, dashboard, began),
             *(UnitDone(unit, record) for unit, record in sorted(since, key=lambda pair: pair[1]["ended"])),

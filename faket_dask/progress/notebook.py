@@ -6,12 +6,14 @@ that the saved notebook shows it without a kernel. Without ipywidgets there are 
 
 from __future__ import annotations
 
+import sys
 import time
 from html import escape
 from importlib.util import find_spec
 from typing import Any
 
 from faket_dask.dataset.events import Event, RunEnded, RunStopped
+from faket_dask.dataset.units.unit import Unit
 from faket_dask.progress.picture import Preview, draw, preview_of
 from faket_dask.progress.tally import Tally
 
@@ -23,9 +25,11 @@ SHARE_OF_TIME = 0.1
 
 FAILURES_SHOWN = 5
 
+WIDTH_PX = 1000
+
 
 class NotebookDisplay:
-    """Watches a run and shows it below the cell that made this; use as the run's watcher.
+    """Watches a run and shows it below the cell that runs; use as the run's watcher.
 
     Raises
     ------
@@ -35,41 +39,47 @@ class NotebookDisplay:
 
     def __init__(self) -> None:
         import ipywidgets
-        from IPython.display import display
 
         self._tally = Tally()
-        self._text = ipywidgets.HTML("waiting for the run to begin")
-        self._image = ipywidgets.Image(format="png", layout={"max_width": "100%", "width": "1000px"})
-        self._box = ipywidgets.VBox([self._text])
-        self._shown: Any = display(self._box, display_id=True)
-        self._preview: tuple[object, Preview | None] = (None, None)
+        self._text = ipywidgets.HTML()
+        self._image = ipywidgets.Image(format="png", layout={"max_width": "100%", "width": f"{WIDTH_PX}px"})
+        self._box = ipywidgets.VBox([self._text, self._image])
+        self._shown: Any = None
+        self._preview: tuple[Unit | None, Preview | None] = (None, None)
         self._next = 0.0
 
     def __call__(self, event: Event) -> None:
         self._tally(event)
         if isinstance(event, RunEnded | RunStopped):
-            self._finish()
-        elif time.monotonic() >= self._next:
+            self._finish(event)
+        elif time.monotonic() >= self._next and self._tally.started is not None:
             begin = time.monotonic()
             self._redraw()
             self._next = time.monotonic() + max(REDRAW_S, (time.monotonic() - begin) / SHARE_OF_TIME)
 
     def _redraw(self) -> None:
-        if self._tally.started is None:
-            return
+        from IPython.display import display
+
         self._text.value = _text(self._tally)
         self._image.value = draw(self._tally, self._latest())
-        if self._image not in self._box.children:
-            self._box.children = (self._text, self._image)
+        if self._shown is None:
+            self._shown = display(self._box, display_id=True)
 
-    def _finish(self) -> None:
-        from IPython.display import HTML, Image
+    def _finish(self, event: RunEnded | RunStopped) -> None:
+        from IPython.display import HTML, Image, display
 
-        self._box.close()
-        if self._tally.started is None:
-            self._shown.update(HTML("everything was done before"))
-            return
-        self._shown.update(Image(draw(self._tally, self._latest(), summary=True), width=1000))
+        if self._tally.started is not None:
+            last: Any = Image(draw(self._tally, self._latest(), summary=True), width=WIDTH_PX)
+        elif isinstance(event, RunStopped):
+            last = HTML(f"stopped: {escape(event.cause)}")
+        else:
+            last = HTML("everything was done before")
+        if self._shown is None:
+            display(last)
+        else:
+            self._shown.update(last)
+        for widget in (self._box, self._text, self._image):
+            widget.close()
 
     def _latest(self) -> Preview | None:
         """The last tilt that was made; read again only when it is another one."""
@@ -81,20 +91,16 @@ class NotebookDisplay:
         return self._preview[1]
 
 
-def has_widgets() -> bool:
-    """Whether this process is a notebook's kernel that can show widgets."""
-    if find_spec("ipywidgets") is None or find_spec("IPython") is None:
-        return False
-    return in_notebook()
-
-
 def in_notebook() -> bool:
     """Whether this process is a notebook's kernel."""
-    import sys
-
     ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
+    shell = None if ipython is None else ipython.get_ipython()
     return shell is not None and shell.has_trait("kernel")
+
+
+def has_widgets() -> bool:
+    """Whether this process is a notebook's kernel that can show widgets."""
+    return in_notebook() and find_spec("ipywidgets") is not None
 
 
 def _text(tally: Tally) -> str:

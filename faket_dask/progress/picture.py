@@ -80,7 +80,7 @@ def draw(tally: Tally, preview: Preview | None, *, summary: bool = False) -> byt
         FigureCanvasAgg(figure)
         bottom, share = 0.62 / (height + top), (height - 0.62) / (height + top)
         _draw_stages(figure.add_axes((0.075, bottom, 0.16, share)), tally)
-        _draw_grid(figure.add_axes((0.40, bottom, 0.325, share)), grid)
+        _draw_grid(figure.add_axes((0.435, bottom, 0.295, share)), grid)
         if preview is not None:
             _draw_preview(figure.add_axes((0.75, 0.04, 0.245, bottom + share - 0.04)), preview)
         handles = [Patch(color=COLOURS[state], label=state.label) for state in State]
@@ -125,7 +125,7 @@ def _draw_grid(axes: Axes, grid: Grid) -> None:
     )
     rows, tilts = grid.states.shape
     if rows <= NAMED_ROWS:
-        axes.set_yticks(range(rows), [_short(name) for name in grid.series])
+        axes.set_yticks(range(rows), [_short(name) for name in grid.series], fontsize=7)
         axes.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
     else:
         axes.set_ylabel("series")
@@ -147,5 +147,5 @@ def _draw_preview(axes: Axes, preview: Preview) -> None:
     axes.set_axis_off()
 
 
-def _short(name: str, length: int = 30) -> str:
+def _short(name: str, length: int = 26) -> str:
     return name if len(name) <= length else f"{name[: length // 2 - 1]}…{name[-length // 2 :]}"

@@ -11,7 +11,7 @@ from distributed import Client
 from rich.console import Console
 
 from faket_dask.config import RunConfig
-from faket_dask.dataset.events import Watcher
+from faket_dask.dataset.events import RunStopped, Watcher
 from faket_dask.dataset.following import follow
 from faket_dask.dataset.handle import Dataset, open_dataset
 from faket_dask.dataset.run import run as run_unseen
@@ -59,7 +59,7 @@ def watch(folder: str | Path) -> Dataset:
             for event in follow(folder):
                 display(event)
         except KeyboardInterrupt:
-            pass
+            display(RunStopped("watching was interrupted; that leaves the run alone"))
     return open_dataset(folder)
 
 
