@@ -4,13 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint clean
+.PHONY: help install demo test test-all lint notebooks clean
 
 help:
 	@echo "make demo      install into $(VENV), make a small labelled data set, say where its report is"
 	@echo "make test      install and run the default tests (under 10 minutes on two cores)"
 	@echo "make test-all  also the slow ones and those that need the package index"
 	@echo "make lint      ruff, mypy and the import contract"
+	@echo "make notebooks execute the notebooks anew, outputs and all"
 
 install: $(VENV)/.installed
 
@@ -36,6 +37,11 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+notebooks: install
+	rm -rf notebooks/data
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
+		--ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

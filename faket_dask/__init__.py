@@ -13,9 +13,9 @@ from faket_dask._version import __version__
 if TYPE_CHECKING:
     from faket_dask.dataset.handle import Dataset, open_dataset, open_series
     from faket_dask.dataset.plan import Plan, plan
-    from faket_dask.dataset.run import run
+    from faket_dask.progress.showing import run, watch
 
-__all__ = ["Dataset", "Plan", "__version__", "open_dataset", "open_series", "plan", "run"]
+__all__ = ["Dataset", "Plan", "__version__", "open_dataset", "open_series", "plan", "run", "watch"]
 
 _HOMES = {
     "Dataset": "faket_dask.dataset.handle",
@@ -23,7 +23,8 @@ _HOMES = {
     "open_dataset": "faket_dask.dataset.handle",
     "open_series": "faket_dask.dataset.handle",
     "plan": "faket_dask.dataset.plan",
-    "run": "faket_dask.dataset.run",
+    "run": "faket_dask.progress.showing",
+    "watch": "faket_dask.progress.showing",
 }
 
 

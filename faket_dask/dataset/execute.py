@@ -34,6 +34,17 @@ UNITS_PER_THREAD = 3
 RECOUNT_S = 5.0
 """Between two looks at how many worker threads there are: clusters grow and shrink during a run."""
 
+DASHBOARD_NAMES = {
+    "build": "build-labels",
+    "project": "project-density",
+    "measure": "measure-noise",
+    "levels": "levels-noise",
+    "filter": "filter-projection",
+    "reconstruct": "reconstruct-block",
+}
+"""What tasks are called on the Dask dashboard, where it is not their stage alone. It draws a colour of eighteen by a
+hash of the name: with these second words, no two stages have the same one, nor two neighbours similar ones."""
+
 
 def execute(plan: Plan, ledger: Ledger, client: Client, retries: int, watch: Watcher) -> list[UnitFailed]:
     """Compute all units of a plan that the ledger lacks, and note them there.
@@ -204,7 +215,10 @@ class _Submission:
 
     def submit(self, units: Sequence[tuple[Unit, int]]) -> list[Future]:
         """Submit units, each with the number of earlier attempts, in one message."""
-        keys: list[Any] = [(unit.stage, unit.item, unit.index, attempt) for unit, attempt in units]
+        keys: list[Any] = [
+            (DASHBOARD_NAMES.get(unit.stage, unit.stage), unit.item, unit.index, attempt)
+            for unit, attempt in units
+        ]
         futures = self._client.map(
             run_unit_of,
             [unit for unit, _ in units],

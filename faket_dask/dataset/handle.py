@@ -10,12 +10,13 @@ import xarray as xr
 from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.events import UnitFailed
 from faket_dask.dataset.layout import Layout
+from faket_dask.dataset.tables import dataset_table
 from faket_dask.dataset.tomograms import OF_SPECIMEN, Tomogram
 from faket_dask.errors import InputError
 from faket_dask.specimen.particles import ParticleTable, read_particles
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Handle of a data set; iterate over its series' names, open them one by one."""
 
@@ -58,6 +59,13 @@ class Dataset:
         """What lies in a series' specimen: classes, centres in Å, rotations, instance numbers."""
         pair = self.blueprint.series_by_name[series]
         return read_particles(self.blueprint.layout.particles(pair.specimen))
+
+    def __repr__(self) -> str:
+        failed = f", {len(self.failures)} units failed" if self.failures else ""
+        return f"Dataset({self.folder.name!r}: {len(self.series)} series{failed})"
+
+    def _repr_html_(self) -> str:
+        return dataset_table(self)
 
 
 def open_dataset(folder: str | Path) -> Dataset:

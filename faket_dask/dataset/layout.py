@@ -35,6 +35,11 @@ class Layout:
         return self.root / "progress" / "driver.lock"
 
     @property
+    def journal(self) -> Path:
+        """What drivers tell of their runs while they go on, a line of JSON per event."""
+        return self.root / "progress" / "journal.jsonl"
+
+    @property
     def runs(self) -> Path:
         """One record of each run."""
         return self.root / "progress" / "runs"

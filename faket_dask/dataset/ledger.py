@@ -7,7 +7,7 @@ holds as good as nothing of the series that it has behind it. Records are read a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -72,12 +72,24 @@ class Ledger:
     @classmethod
     def read(cls, plan: Plan) -> Ledger:
         """Read every marker of a plan's batches, and see that the files they speak of are there."""
-        ledger = cls(plan.blueprint, {batch.key: Done(bytearray(batch.count)) for batch in plan.batches})
-        with ThreadPoolExecutor(READERS) as pool:
-            for batch, found in zip(plan.batches, pool.map(ledger._read, plan.batches), strict=True):
-                for index, record in found:
-                    ledger.add(Unit(batch.stage, batch.item, index), record)
+        ledger = cls.blank(plan)
+        for _ in ledger.look(plan.batches):
+            pass
         return ledger
+
+    @classmethod
+    def blank(cls, plan: Plan) -> Ledger:
+        """A ledger that has not looked at any marker yet."""
+        return cls(plan.blueprint, {batch.key: Done(bytearray(batch.count)) for batch in plan.batches})
+
+    def look(self, batches: Sequence[Batch]) -> Iterator[tuple[Unit, Record]]:
+        """Read and note the markers of batches that are not noted yet, and give what they hold."""
+        with ThreadPoolExecutor(READERS) as pool:
+            for batch, found in zip(batches, pool.map(self._read, batches), strict=True):
+                for index, record in found:
+                    unit = Unit(batch.stage, batch.item, index)
+                    self.add(unit, record)
+                    yield unit, record
 
     def add(self, unit: Unit, record: Record) -> None:
         """Note that a unit is done."""

@@ -61,7 +61,7 @@ def _acquire(path: Path, text: str) -> None:
             handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
         except FileExistsError:
             stale = _text(path)
-            holder = _living_holder(path)
+            holder = living_holder(path)
             if holder is not None:
                 raise InputError(
                     f"another run is working on {path.parent.parent} ({holder}); wait for it or stop it. "
@@ -94,7 +94,8 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _living_holder(path: Path) -> str | None:
+def living_holder(path: Path) -> str | None:
+    """Who holds a lock and lives, as far as can be told from here, or nothing."""
     try:
         age = time.time() - path.stat().st_mtime
         holder = json.loads(path.read_text())

@@ -12,6 +12,7 @@ from faket_dask.config import RunConfig
 from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint
 from faket_dask.dataset.calibration import Calibration, calibration
 from faket_dask.dataset.inputs import resolve
+from faket_dask.dataset.tables import plan_table
 from faket_dask.dataset.tomograms import SLAB_LAYERS, tomograms_of
 from faket_dask.dataset.units import STAGES
 from faket_dask.dataset.units.realism import measured_modalities, realism_item
@@ -37,7 +38,7 @@ class Batch:
         return (self.stage, self.item)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """The batches of a data set, in the order they are started, and what they cost."""
 
@@ -64,6 +65,15 @@ class Plan:
             widest=max(1, *left_by_stage.values()),
             threads_per_task=self.blueprint.config.style.threads,
         )
+
+    def __repr__(self) -> str:
+        units = sum(batch.count for batch in self.batches)
+        return (
+            f"Plan({self.blueprint.layout.root.name!r}: {len(self.blueprint.series)} series, {units} units)"
+        )
+
+    def _repr_html_(self) -> str:
+        return plan_table(self)
 
 
 def plan(config: RunConfig) -> Plan:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from distributed import Client
 
@@ -11,9 +13,10 @@ from faket_dask.cluster.local import local_client
 from faket_dask.config import RunConfig, load
 from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.environment import recorded_run
-from faket_dask.dataset.events import Event, RunEnded, RunStarted, Watcher
+from faket_dask.dataset.events import Event, RunEnded, RunStarted, RunStopped, UnitFailed, Watcher
 from faket_dask.dataset.execute import execute
 from faket_dask.dataset.handle import Dataset
+from faket_dask.dataset.journal import write_event
 from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.lock import locked
 from faket_dask.dataset.manifest import write_manifest
@@ -62,35 +65,49 @@ def run(
 def execute_plan(planned: Plan, client: Client | None = None, watch: Watcher | None = None) -> Dataset:
     """`run` for a plan that is made already."""
     blueprint = planned.blueprint
-    report = watch or _ignore
+
+    def report(event: Event) -> None:
+        write_event(blueprint.layout.journal, event)
+        if watch is not None:
+            watch(event)
+
     _check_same_run(blueprint)
     with room_on(blueprint.layout.root), locked(blueprint.layout.lock), recorded_run(blueprint) as record:
         blueprint.write()
-        ledger = Ledger.read(planned)
-        requirements = planned.requirements(ledger.counts())
-        cluster = blueprint.config.cluster
-        failures = []
-        record["units_left"] = requirements.units
-        if requirements.units:
-            check_room(blueprint, requirements)
-            local = local_client(requirements, cluster.workers, cluster.memory_per_worker_GiB)
-            with nullcontext(client) if client is not None else local as connected:
-                done = sum(ledger.counts().values())
-                workers = max(1, len(connected.scheduler_info(n_workers=-1)["workers"]))
-                record["workers"] = workers
-                report(RunStarted(planned, requirements, done, workers, connected.dashboard_link))
-                failures = execute(planned, ledger, connected, cluster.retries, report)
-        if blueprint.config.outputs.report:
-            write_report(ledger, planned)
-        write_manifest(ledger)
+        try:
+            ledger = Ledger.read(planned)
+            failures = _compute(planned, ledger, client, report, record)
+            if blueprint.config.outputs.report:
+                write_report(ledger, planned, failures)
+            write_manifest(ledger)
+        except BaseException as error:
+            cause = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+            report(RunStopped(cause))
+            raise
         record["failures"] = {str(failure.unit): failure.cause for failure in failures}
         record["environments"] = list(ledger.environments)
         report(RunEnded(tuple(failures)))
     return Dataset(blueprint, tuple(failures))
 
 
-def _ignore(event: Event) -> None:
-    """Watch nothing."""
+def _compute(
+    planned: Plan, ledger: Ledger, client: Client | None, report: Watcher, record: dict[str, Any]
+) -> list[UnitFailed]:
+    """Compute all units that the ledger lacks; which of them failed for good."""
+    blueprint = planned.blueprint
+    requirements = planned.requirements(ledger.counts())
+    record["units_left"] = requirements.units
+    if not requirements.units:
+        return []
+    check_room(blueprint, requirements)
+    cluster = blueprint.config.cluster
+    local = local_client(requirements, cluster.workers, cluster.memory_per_worker_GiB)
+    with nullcontext(client) if client is not None else local as connected:
+        before = {key: frozenset(batch.indices()) for key, batch in ledger.done.items()}
+        workers = max(1, len(connected.scheduler_info(n_workers=-1)["workers"]))
+        record["workers"] = workers
+        report(RunStarted(planned, requirements, before, workers, connected.dashboard_link, time.time()))
+        return execute(planned, ledger, connected, cluster.retries, report)
 
 
 def _check_same_run(blueprint: Blueprint) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.dataset.events import UnitFailed
+from faket_dask.dataset.journal import failure_in, last_run, read_lines
 from faket_dask.dataset.ledger import Ledger
+from faket_dask.dataset.lock import living_holder
 from faket_dask.dataset.plan import Plan
 from faket_dask.dataset.units import STAGES
 
@@ -22,11 +25,13 @@ class StageStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """Progress of a whole data set."""
+    """Progress of a whole data set, what failed for good in its last run, and who is working on it now."""
 
     stages: tuple[StageStatus, ...]
     series_done: tuple[str, ...]
     series_total: int
+    failures: tuple[UnitFailed, ...] = ()
+    driver: str | None = None
 
     @property
     def done(self) -> int:
@@ -53,4 +58,13 @@ def status(blueprint: Blueprint) -> Status:
     finished = tuple(
         batch.item for batch in plan.batches if batch.stage == "style" and not ledger.missing(batch)
     )
-    return Status(tuple(stages), finished, len(blueprint.series))
+    lines, _ = read_lines(blueprint.layout.journal)
+    told = [failure_in(line) for line in last_run(lines) if line["event"] == "failed"]
+    failures = tuple(
+        failed
+        for failed in told
+        if failed.final
+        and failed.unit.index not in ledger.records.get((failed.unit.stage, failed.unit.item), {})
+    )
+    driver = living_holder(blueprint.layout.lock)
+    return Status(tuple(stages), finished, len(blueprint.series), failures, driver)

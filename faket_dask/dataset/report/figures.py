@@ -76,16 +76,20 @@ class Curve:
 
 
 def grey_image(image: NDArray[np.floating]) -> str:
-    """An image, ``(y, x)`` of any unit, as a PNG whose contrast leaves out the most extreme pixels.
+    """An image, ``(y, x)`` of any unit, as a PNG of its grey levels."""
+    stream = io.BytesIO()
+    Image.fromarray(grey_levels(image)).save(stream, "PNG", optimize=True)
+    return _data_uri("image/png", stream.getvalue())
+
+
+def grey_levels(image: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """An image in grey, with a contrast that leaves out the most extreme pixels.
 
     Black is the 0.5th percentile and white the 99.5th, the same treatment for every image.
     """
     low, high = np.percentile(image, [CLIPPED_PERCENT, 100 - CLIPPED_PERCENT])
     unit = (image - low) / (high - low) if high > low else np.full_like(image, 0.5)
-    grey = np.round(np.clip(unit, 0, 1) * 255).astype(np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(grey).save(stream, "PNG", optimize=True)
-    return _data_uri("image/png", stream.getvalue())
+    return np.round(np.clip(unit, 0, 1) * 255).astype(np.uint8)
 
 
 def chart(

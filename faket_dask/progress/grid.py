@@ -1,0 +1,106 @@
+"""The tilts of all series, and how far each is: the heat map of a run."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faket_dask.dataset.plan import BatchKey, Plan
+from faket_dask.dataset.units.unit import Unit
+
+
+class State(IntEnum):
+    """What there is of a tilt, and what it therefore waits for."""
+
+    WAITING = 0
+    BUILT = 1
+    PROJECTED = 2
+    READY = 3
+    DONE = 4
+    FAILED = 5
+
+    @property
+    def label(self) -> str:
+        return _LABELS[self]
+
+
+_LABELS = {
+    State.WAITING: "waiting",
+    State.BUILT: "specimen built",
+    State.PROJECTED: "projected",
+    State.READY: "noise fitted",
+    State.DONE: "done",
+    State.FAILED: "failed",
+}
+
+_REACHED = {"build": State.BUILT, "project": State.PROJECTED, "levels": State.READY}
+"""By all tilts of an item once all units of this stage are done."""
+
+
+class Grid:
+    """Series × tilts; told of units that are done or failed.
+
+    A tilt is done when the last of what is kept of it is: its style transfer, or in a data set without any the
+    image or projection of its specimen. It has failed when a unit that it needs failed for good.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        blueprint = plan.blueprint
+        self.series = [series.name for series in blueprint.series]
+        self.tilt_angles: NDArray[np.float64] = np.asarray(blueprint.tilt_angles, dtype=np.float64)
+        self.states: NDArray[np.uint8] = np.zeros((len(self.series), self.tilt_angles.size), dtype=np.uint8)
+        stages = {batch.stage for batch in plan.batches}
+        self._last = next(stage for stage in ("style", "image", "project") if stage in stages)
+        self._by_tilt = self._last != "project"
+        self._rows: dict[str, list[int]] = defaultdict(list)
+        for row, series in enumerate(blueprint.series):
+            self._rows[series.name].append(row)
+            self._rows[series.specimen].append(row)
+        self._left = {batch.key: batch.count for batch in plan.batches}
+        self._next: dict[BatchKey, list[BatchKey]] = defaultdict(list)
+        for batch in plan.batches:
+            for before in batch.after:
+                self._next[before].append(batch.key)
+        self._tilts_done = np.zeros(len(self.series), dtype=np.int64)
+
+    @property
+    def series_done(self) -> int:
+        """Number of series of which every tilt is done."""
+        return int((self._tilts_done == self.tilt_angles.size).sum())
+
+    def done(self, unit: Unit) -> None:
+        """A unit is done."""
+        key = (unit.stage, unit.item)
+        self._left[key] -= 1
+        rows = self._rows.get(unit.item, [])
+        if unit.stage == self._last and self._by_tilt:
+            self.states[rows, unit.index] = State.DONE
+            self._tilts_done[rows] += 1
+        elif unit.stage == self._last and self._left[key] == 0:
+            self.states[rows] = State.DONE
+            self._tilts_done[rows] = self.tilt_angles.size
+        elif unit.stage in _REACHED and self._left[key] == 0:
+            self.states[rows] = np.maximum(self.states[rows], _REACHED[unit.stage])
+
+    def failed(self, unit: Unit) -> None:
+        """A unit failed for good, and with it all that waits for it."""
+        lost = self._all_after((unit.stage, unit.item))
+        if unit.stage == self._last and self._by_tilt:
+            self.states[self._rows[unit.item], unit.index] = State.FAILED
+        else:
+            lost.add((unit.stage, unit.item))
+        for row in [row for stage, item in lost if stage == self._last for row in self._rows[item]]:
+            self.states[row, self.states[row] != State.DONE] = State.FAILED
+
+    def _all_after(self, key: BatchKey) -> set[BatchKey]:
+        found: set[BatchKey] = set()
+        waiting = deque(self._next[key])
+        while waiting:
+            batch = waiting.popleft()
+            if batch not in found:
+                found.add(batch)
+                waiting.extend(self._next[batch])
+        return found

@@ -1,0 +1,151 @@
+"""A run in one picture: bars of its stages, its series × tilts as a heat map, and the last tilt that was made."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.dataset.report.figures import grey_levels
+from faket_dask.dataset.report.gallery import averaged
+from faket_dask.dataset.report.series import degrees
+from faket_dask.dataset.stores import read_tilt
+from faket_dask.dataset.units.unit import Unit
+from faket_dask.progress.grid import Grid, State
+from faket_dask.progress.tally import Tally
+
+COLOURS = {
+    State.WAITING: "#eceef1",
+    State.BUILT: "#cfe3f3",
+    State.PROJECTED: "#8fc1e3",
+    State.READY: "#f2c14e",
+    State.DONE: "#0072b2",
+    State.FAILED: "#d55e00",
+}
+"""From Okabe and Ito's palette, paler for less: told apart with any colour vision."""
+
+PREVIEW_PX = 320
+NAMED_ROWS = 14
+"""Series whose names have room beside the heat map."""
+
+_STYLE: dict[Any, Any] = {
+    "font.size": 8,
+    "axes.edgecolor": "#9aa1ab",
+    "xtick.color": "#3d434c",
+    "ytick.color": "#3d434c",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """A tilt to look at, ``(y, x)`` uint8 grey levels, small."""
+
+    image: NDArray[np.uint8]
+    title: str
+
+
+def preview_of(blueprint: Blueprint, unit: Unit) -> Preview | None:
+    """The tilt that a unit of style transfer made, or nothing if it cannot be read now."""
+    kept = blueprint.config.outputs.modalities
+    modality = next((name for name in ("faket", "spectral", "noisy", "content") if name in kept), None)
+    if modality is None:
+        return None
+    try:
+        tilt = read_tilt(blueprint.layout.series(unit.item), modality, unit.index)
+    except (OSError, ValueError):
+        return None
+    factor = max(1, round(max(tilt.shape) / PREVIEW_PX))
+    angle = degrees(float(blueprint.tilt_angles[unit.index]))
+    return Preview(grey_levels(averaged(tilt, factor)), f"{modality} of {unit.item}, {angle}")
+
+
+def draw(tally: Tally, preview: Preview | None, *, summary: bool = False) -> bytes:
+    """The picture as a PNG; with the summary's line above it where nothing else shows that."""
+    grid = tally.grid
+    rows = len(grid.series)
+    height = float(np.clip(1.1 + 0.16 * max(rows, 1.1 * len(tally.stages)), 2.3, 5.0))
+    top = 0.5 if summary else 0.28
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(10.0, height + top), dpi=110)
+        FigureCanvasAgg(figure)
+        bottom, share = 0.62 / (height + top), (height - 0.62) / (height + top)
+        _draw_stages(figure.add_axes((0.075, bottom, 0.16, share)), tally)
+        _draw_grid(figure.add_axes((0.435, bottom, 0.295, share)), grid)
+        if preview is not None:
+            _draw_preview(figure.add_axes((0.75, 0.04, 0.245, bottom + share - 0.04)), preview)
+        handles = [Patch(color=COLOURS[state], label=state.label) for state in State]
+        figure.legend(
+            handles=handles,
+            loc="lower left",
+            bbox_to_anchor=(0.06, 0.0),
+            ncols=6,
+            frameon=False,
+            handlelength=1,
+            columnspacing=1.2,
+        )
+        if summary:
+            figure.text(0.005, 0.985, tally.summary(), va="top", fontsize=9.5)
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png", metadata={"Software": None})
+    return stream.getvalue()
+
+
+def _draw_stages(axes: Axes, tally: Tally) -> None:
+    names = list(tally.stages)
+    places = np.arange(len(names))
+    shares = np.array([stage.done / stage.total for stage in tally.stages.values()])
+    axes.barh(places, 1.0, color=COLOURS[State.WAITING], height=0.72)
+    axes.barh(places, shares, color=COLOURS[State.DONE], height=0.72)
+    for place, stage in enumerate(tally.stages.values()):
+        axes.text(1.03, place, f"{stage.done}/{stage.total}", va="center", fontsize=7.5)
+    axes.set_yticks(places, names)
+    axes.set_xticks([])
+    axes.set_xlim(0, 1)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_title("units by stage", fontsize=8, loc="left")
+
+
+def _draw_grid(axes: Axes, grid: Grid) -> None:
+    colours = ListedColormap([COLOURS[state] for state in State])
+    axes.imshow(
+        grid.states, cmap=colours, vmin=-0.5, vmax=len(State) - 0.5, aspect="auto", interpolation="nearest"
+    )
+    rows, tilts = grid.states.shape
+    if rows <= NAMED_ROWS:
+        axes.set_yticks(range(rows), [_short(name) for name in grid.series], fontsize=7)
+        axes.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
+    else:
+        axes.set_ylabel("series")
+    if tilts <= 80:
+        axes.set_xticks(np.arange(tilts + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=0.6)
+    axes.tick_params(which="both", length=0)
+    shown = sorted({0, tilts // 2, tilts - 1})
+    axes.set_xticks(shown, [degrees(float(grid.tilt_angles[tilt])) for tilt in shown])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_title(f"{rows} series × {tilts} tilts", fontsize=8, loc="left")
+
+
+def _draw_preview(axes: Axes, preview: Preview) -> None:
+    axes.imshow(preview.image, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
+    axes.set_title(preview.title, fontsize=7.5, loc="left")
+    axes.set_anchor("N")
+    axes.set_axis_off()
+
+
+def _short(name: str, length: int = 26) -> str:
+    return name if len(name) <= length else f"{name[: length // 2 - 1]}…{name[-length // 2 :]}"

@@ -1,0 +1,99 @@
+"""Live progress of a run in the terminal, one bar per stage; plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from faket_dask.dataset.events import Event, RunEnded, RunStarted, RunStopped, UnitFailed
+from faket_dask.progress.tally import Tally, duration
+
+PLAIN_INTERVAL_S = 15.0
+"""Between two lines of progress in a log file."""
+
+FAILURES_SHOWN = 12
+"""Lines of failures that are printed; a stage that always fails must not fill the screen."""
+
+
+class ProgressDisplay:
+    """Watches a run and shows it; use as a context manager and as the run's watcher."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._tally = Tally()
+        self._live = Live(
+            console=self._console, get_renderable=self._picture, refresh_per_second=4, transient=False
+        )
+        self._last_line = 0.0
+        self._failures = 0
+
+    def __enter__(self) -> ProgressDisplay:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        self._tally(event)
+        match event:
+            case RunStarted():
+                self._start(event)
+            case UnitFailed():
+                self._fail(event)
+        if not self._console.is_terminal:
+            self._line(force=isinstance(event, RunEnded | RunStopped))
+
+    def _start(self, event: RunStarted) -> None:
+        series, tilts, *_ = len(self._tally.grid.series), *event.plan.blueprint.stack_shape
+        workers = f" on {event.workers} workers" if event.workers else ""
+        before = f", {event.done} of them done before" if event.done else ""
+        self._console.print(
+            f"{series} series x {tilts} tilts: {self._tally.total} units{before}{workers}"
+            f"; about {duration(self._tally.left())}",
+            highlight=False,
+        )
+        if event.dashboard:
+            self._console.print(f"dashboard: {event.dashboard}", highlight=False)
+        self._last_line = time.monotonic()
+
+    def _fail(self, event: UnitFailed) -> None:
+        self._failures += 1
+        if self._failures <= FAILURES_SHOWN:
+            again = "gave up on" if event.final else "will try again"
+            self._console.print(f"[red]{again}[/] {event.unit}: {event.cause}", highlight=False)
+        elif self._failures == FAILURES_SHOWN + 1:
+            self._console.print("[red]more failures[/] are counted below", highlight=False)
+
+    def _line(self, force: bool) -> None:
+        if self._tally.started and (force or time.monotonic() - self._last_line > PLAIN_INTERVAL_S):
+            self._console.print(self._tally.summary(), highlight=False, soft_wrap=True)
+            self._last_line = time.monotonic()
+
+    def _picture(self) -> RenderableType:
+        if self._tally.started is None:
+            return Text()
+        table = Table.grid(padding=(0, 1), expand=True)
+        for justify, ratio in (("right", None), ("left", 1), ("right", None), ("right", None)):
+            table.add_column(justify=justify, ratio=ratio, no_wrap=True)  # type: ignore[arg-type]
+        for name, stage in self._tally.stages.items():
+            table.add_row(
+                name,
+                ProgressBar(total=stage.total, completed=stage.done),
+                f"{stage.done}/{stage.total}",
+                f"{stage.mean_seconds:.2g} s each" if stage.timed else "",
+            )
+        picture = Table.grid(expand=True)
+        picture.add_row(Text(self._tally.summary()))
+        picture.add_row(table)
+        return picture

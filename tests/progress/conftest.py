@@ -1,0 +1,32 @@
+"""The tiny data set, and its run as its events told it."""
+
+from collections.abc import Iterator
+
+import pytest
+from distributed import Client
+
+import faket_dask
+from faket_dask.config import parse
+from faket_dask.dataset.events import Event
+from faket_dask.dataset.following import Follower
+from faket_dask.dataset.plan import Plan
+from tests.runs import small_document
+
+
+@pytest.fixture(scope="session")
+def quick_dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[faket_dask.Dataset]:
+    """Two series of three tilts; look, do not touch."""
+    folder = tmp_path_factory.mktemp("quick") / "data"
+    document = small_document(
+        folder,
+        acquisition={"tilt_angles": {"start_deg": -40, "stop_deg": 40, "step_deg": 40}},
+        outputs={"modalities": ["faket"], "report": False},
+    )
+    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0") as client:
+        yield faket_dask.run(parse(document, folder), client)
+
+
+@pytest.fixture
+def events(quick_dataset: faket_dask.Dataset) -> list[Event]:
+    """All that happened when it was made, in order."""
+    return Follower(Plan(quick_dataset.blueprint)).look()
