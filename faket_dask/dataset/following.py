@@ -86,19 +86,17 @@ class Follower:
         return events
 
     def _first_look(self, started: Line | None, alive: bool) -> list[Event]:
-        self._ledger = Ledger.read(self.plan)
+        self._ledger = Ledger.blank(self.plan)
         began = time.time() if started is None else started["time"]
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began))
-        before: dict[BatchKey, list[int]] = {}
+        before: dict[BatchKey, list[int]] = {batch.key: [] for batch in self.plan.batches}
         since: list[tuple[Unit, Record]] = []
-        for batch in self.plan.batches:
-            records = self._ledger.records[batch.key]
-            if len(records) < batch.count:
-                self._open[batch.key] = batch
-            before[batch.key] = [i for i, record in records.items() if record["ended"] < moment]
-            since += [
-                (Unit(batch.stage, batch.item, i), r) for i, r in records.items() if r["ended"] >= moment
-            ]
+        for unit, record in self._ledger.look(self.plan.batches):
+            if record["ended"] < moment:
+                before[unit.stage, unit.item].append(unit.index)
+            else:
+                since.append((unit, record))
+        self._open = {b.key: b for b in self.plan.batches if self._ledger.done[b.key].count < b.count}
         requirements = Requirements((), widest=1) if started is None else requirements_in(started)
         workers = 0 if started is None else started["workers"]
         dashboard = started["dashboard"] if started is not None and alive else None
@@ -109,15 +107,13 @@ class Follower:
 
     def _new_units(self, ledger: Ledger) -> list[Event]:
         events: list[Event] = []
-        for batch in list(self._open.values()):
-            if any(key in self._open for key in batch.after):
-                continue
-            events += [
-                UnitDone(Unit(batch.stage, batch.item, index), record)
-                for index, record in ledger.look_again(batch)
-            ]
-            if len(ledger.records[batch.key]) == batch.count:
-                del self._open[batch.key]
+        while ready := [b for b in self._open.values() if not any(key in self._open for key in b.after)]:
+            events += [UnitDone(unit, record) for unit, record in ledger.look(ready)]
+            complete = [batch.key for batch in ready if ledger.done[batch.key].count == batch.count]
+            for key in complete:
+                del self._open[key]
+            if not complete:
+                break
         return events
 
     def _told(self, lines: list[Line]) -> list[Event]:

@@ -18,7 +18,6 @@ ROWS_SHOWN = 10
 def plan_table(plan: Plan) -> str:
     """Units of work by stage, and what they cost."""
     blueprint = plan.blueprint
-    tilts, rows, columns = blueprint.stack_shape
     requirements = plan.requirements()
     body = [
         (
@@ -38,7 +37,7 @@ def plan_table(plan: Plan) -> str:
         f"{requirements.bytes_written / GIB:.3f} GiB",
     )
     return _table(
-        f"{len(blueprint.series)} series of {tilts} tilts of {rows} × {columns} pixels",
+        f"{len(blueprint.series)} series of {blueprint.stack_text} (tilts x y x x)",
         ("stage", "units", "memory per task", "time per task", "written"),
         [*body, total],
     )
@@ -47,13 +46,12 @@ def plan_table(plan: Plan) -> str:
 def dataset_table(dataset: Dataset) -> str:
     """The series of a data set, and what failed when it was made."""
     blueprint = dataset.blueprint
-    tilts, rows, columns = blueprint.stack_shape
     kept = ", ".join(dict.fromkeys(("noiseless", *blueprint.config.outputs.modalities)))
     shown = [(s.name, s.specimen, s.reference) for s in blueprint.series[:ROWS_SHOWN]]
     more = len(blueprint.series) - len(shown)
     table = _table(
-        f"{dataset.folder.name}: {len(blueprint.series)} series of {tilts} tilts of {rows} × {columns} pixels "
-        f"of {blueprint.pixel_size_A:g} Å; {kept}",
+        f"{dataset.folder.name}: {len(blueprint.series)} series of {blueprint.stack_text} "
+        f"(tilts x y x x); {kept}",
         ("series", "specimen", "reference"),
         [*shown, *([(f"and {more} more", "", "")] if more else [])],
     )

@@ -41,7 +41,7 @@ _REACHED = {"build": State.BUILT, "project": State.PROJECTED, "levels": State.RE
 
 
 class Grid:
-    """Series × tilts; told of units that are done or failed.
+    """Series × tilts; told of units that are done or failed. `absent` marks what series with fewer tilts lack.
 
     A tilt is done when the last of what is kept of it is: its style transfer, or in a data set without any the
     image or projection of its specimen. It has failed when a unit that it needs failed for good.
@@ -50,8 +50,12 @@ class Grid:
     def __init__(self, plan: Plan) -> None:
         blueprint = plan.blueprint
         self.series = [series.name for series in blueprint.series]
-        self.tilt_angles: NDArray[np.float64] = np.asarray(blueprint.tilt_angles, dtype=np.float64)
-        self.states: NDArray[np.uint8] = np.zeros((len(self.series), self.tilt_angles.size), dtype=np.uint8)
+        self.tilt_angles = [blueprint.acquisition(name).tilt_angles for name in self.series]
+        self._tilts = np.array([angles.size for angles in self.tilt_angles])
+        self.states: NDArray[np.uint8] = np.full(
+            (len(self.series), self._tilts.max()), State.WAITING, np.uint8
+        )
+        self.absent: NDArray[np.bool_] = np.arange(self._tilts.max()) >= self._tilts[:, None]
         stages = {batch.stage for batch in plan.batches}
         self._last = next(stage for stage in ("style", "image", "project") if stage in stages)
         self._by_tilt = self._last != "project"
@@ -69,7 +73,7 @@ class Grid:
     @property
     def series_done(self) -> int:
         """Number of series of which every tilt is done."""
-        return int((self._tilts_done == self.tilt_angles.size).sum())
+        return int((self._tilts_done == self._tilts).sum())
 
     def done(self, unit: Unit) -> None:
         """A unit is done."""
@@ -81,7 +85,7 @@ class Grid:
             self._tilts_done[rows] += 1
         elif unit.stage == self._last and self._left[key] == 0:
             self.states[rows] = State.DONE
-            self._tilts_done[rows] = self.tilt_angles.size
+            self._tilts_done[rows] = self._tilts[rows]
         elif unit.stage in _REACHED and self._left[key] == 0:
             self.states[rows] = np.maximum(self.states[rows], _REACHED[unit.stage])
 

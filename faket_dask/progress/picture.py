@@ -65,7 +65,7 @@ def preview_of(blueprint: Blueprint, unit: Unit) -> Preview | None:
     except (OSError, ValueError):
         return None
     factor = max(1, round(max(tilt.shape) / PREVIEW_PX))
-    angle = degrees(float(blueprint.tilt_angles[unit.index]))
+    angle = degrees(float(blueprint.acquisition(unit.item).tilt_angles[unit.index]))
     return Preview(grey_levels(averaged(tilt, factor)), f"{modality} of {unit.item}, {angle}")
 
 
@@ -120,8 +120,9 @@ def _draw_stages(axes: Axes, tally: Tally) -> None:
 
 def _draw_grid(axes: Axes, grid: Grid) -> None:
     colours = ListedColormap([COLOURS[state] for state in State])
+    states = np.ma.masked_array(grid.states, grid.absent)
     axes.imshow(
-        grid.states, cmap=colours, vmin=-0.5, vmax=len(State) - 0.5, aspect="auto", interpolation="nearest"
+        states, cmap=colours, vmin=-0.5, vmax=len(State) - 0.5, aspect="auto", interpolation="nearest"
     )
     rows, tilts = grid.states.shape
     if rows <= NAMED_ROWS:
@@ -134,7 +135,10 @@ def _draw_grid(axes: Axes, grid: Grid) -> None:
     axes.grid(which="minor", color="white", linewidth=0.6)
     axes.tick_params(which="both", length=0)
     shown = sorted({0, tilts // 2, tilts - 1})
-    axes.set_xticks(shown, [degrees(float(grid.tilt_angles[tilt])) for tilt in shown])
+    if all(np.array_equal(angles, grid.tilt_angles[0]) for angles in grid.tilt_angles):
+        axes.set_xticks(shown, [degrees(float(grid.tilt_angles[0][tilt])) for tilt in shown])
+    else:
+        axes.set_xticks(shown, [str(tilt + 1) for tilt in shown])
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.set_title(f"{rows} series × {tilts} tilts", fontsize=8, loc="left")

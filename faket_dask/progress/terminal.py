@@ -55,11 +55,11 @@ class ProgressDisplay:
             self._line(force=isinstance(event, RunEnded | RunStopped))
 
     def _start(self, event: RunStarted) -> None:
-        series, tilts, *_ = len(self._tally.grid.series), *event.plan.blueprint.stack_shape
+        series, tilts = len(self._tally.grid.series), event.plan.blueprint.stack_text
         workers = f" on {event.workers} workers" if event.workers else ""
         before = f", {event.done} of them done before" if event.done else ""
         self._console.print(
-            f"{series} series x {tilts} tilts: {self._tally.total} units{before}{workers}"
+            f"{series} series of {tilts}: {self._tally.total} units{before}{workers}"
             f"; about {duration(self._tally.left())}",
             highlight=False,
         )
