@@ -11,6 +11,7 @@ from faket_dask.dataset.blueprint import Blueprint, resampled_shape
 from faket_dask.dataset.recordings import believed, open_counterpart, open_reference
 from faket_dask.dataset.stores import read_tilt, read_vector
 from faket_dask.formats.tilt_series import TiltSeries
+from faket_dask.kernels.artefacts import artefact_mask
 from faket_dask.stages.matching import TiltShares, blend_shares, shared_value, tilt_shares
 from faket_dask.stages.scaling import Scaling, TiltScaling
 from faket_dask.stages.synthesis import RecordedSpectrum, mixed_spectrum
@@ -74,6 +75,17 @@ def style_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:
     if blueprint.config.style.reference_size == "shrink" and larger > 1:
         return resample(image, 1 / larger)
     return image
+
+
+def style_pixels(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:
+    """Pixels of `style_tilt`, (y, x) bool, that are style: neither artefact nor beyond the detector."""
+    image = style_tilt(blueprint, reference, tilt)
+    if reference not in blueprint.inputs.recordings:
+        return ~artefact_mask(image)
+    seen = believed_pixels(blueprint, reference, tilt)
+    if seen.shape == image.shape:
+        return seen
+    return resample(seen.astype(np.float32), max(image.shape) / max(seen.shape)) > 0.99
 
 
 def resample(image: np.ndarray, factor: float) -> np.ndarray:

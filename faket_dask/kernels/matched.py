@@ -3,12 +3,12 @@
 From a start image that has the reference's noise spectrum already, few steps of L-BFGS lower the mean relative error of
 the Gram matrices,
 
-    L = Σ_l w_l ‖G_l(x) - G_l(style)‖² / ‖G_l(style)‖² / Σ_l w_l     (Frobenius norms),
+    L = Σ_l (w_l / f_l) e_l / Σ_l (w_l / f_l),    e_l = ‖G_l(x) - G_l(style)‖² / ‖G_l(style)‖²  (Frobenius norms),
 
-until it is what one part of the reference has against another. Nearer would be nearer than recordings are to each
-other. What is no texture is left out of both Gram matrices: beads, bad pixels, and the border of the image, where the
-network sees its own padding. An object that is left out can neither be copied from the reference nor be worn down
-in the result.
+in units of what one half of the reference has against the other, f_l, and no further than half of that: nearer would
+be nearer than recordings are to each other. What is no texture is left out of both Gram matrices: beads, bad pixels,
+and the border of the image, where the network sees its own padding. An object that is left out can neither be copied
+from the reference nor be worn down in the result.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ from faket_dask.kernels.descent import Descent, descend
 from faket_dask.kernels.objective import Objective
 from faket_dask.kernels.style import as_float32, combine_targets, gram_sums
 from faket_dask.kernels.vgg import LAYERS, VGG19, channels, stride
+
+LEAST_BELIEVED = 0.1
+"""Share of half a tilt that must be left for it to have a style of its own."""
 
 FLOOR_SHARE = 0.5
 """Of the floor, where the transfer ends.
@@ -79,7 +82,8 @@ class Style:
     grams
         Layer → (C, C) float32 mean of F Fᵀ.
     floor
-        Layer → squared relative distance of the Gram matrices of one half of the tilt to those of the other.
+        Layer → squared relative distance of the Gram matrices of one half of the tilt to those of the other; 0 where
+        the tilt is too small to be halved.
     """
 
     grams: Mapping[int, NDArray[np.float32]]
@@ -94,7 +98,7 @@ def measure_style(
     tile: int | None = None,
     believed: NDArray[np.bool_] | None = None,
 ) -> Style:
-    """The style of a recorded tilt.
+    """The style of a recorded tilt: the mean of its left and right half, each at its own brightness and contrast.
 
     Parameters
     ----------
@@ -116,30 +120,35 @@ def measure_style(
     """
     wanted = sorted(set(layers))
     seen = np.ones(np.shape(tilt), dtype=np.bool_) if believed is None else believed
-    standard = _checked("tilt", texture(tilt, seen), wanted[-1])
-    halves = _halves(layer_weights(seen, wanted))
-    image = torch.from_numpy(network_input(standard)).to(network.device)
-    (left, left_total), (right, right_total) = gram_sums(network, image, wanted, tile, halves)
-    grams, floor = {}, {}
-    for layer in wanted:
-        mean = (left[layer] + right[layer]) / (left_total[layer] + right_total[layer])
-        grams[layer] = as_float32(mean)
-        floor[layer] = 0.0
-        if left_total[layer] > 0 and right_total[layer] > 0:
-            apart = left[layer] / left_total[layer] - right[layer] / right_total[layer]
-            floor[layer] = float(apart.square().sum() / mean.square().sum())
+    if np.ndim(tilt) != 2 or np.shape(tilt) != seen.shape:
+        raise ValueError(f"tilt must be (y, x), and believed of its shape: {np.shape(tilt)}, {seen.shape}")
+    half = seen.shape[1] // 2
+    parts = [(slice(None), slice(0, half)), (slice(None), slice(seen.shape[1] - half, None))]
+    if half < 2 * stride(wanted[-1]) or not all(seen[part].mean() > LEAST_BELIEVED for part in parts):
+        return Style(style_grams(network, tilt, seen, wanted, tile), dict.fromkeys(wanted, 0.0))
+    left, right = (style_grams(network, np.asarray(tilt)[part], seen[part], wanted, tile) for part in parts)
+    grams = combine_targets([left, right], [0.5, 0.5])
+    floor = {layer: _error(left[layer] - right[layer].astype(np.float64), grams[layer]) for layer in wanted}
     return Style(grams, floor)
 
 
-def _halves(weights: Mapping[int, NDArray[np.float32]]) -> list[dict[int, NDArray[np.float32]]]:
-    """The weights in the left and in the right half alone."""
-    left = {layer: values.copy() for layer, values in weights.items()}
-    right = {layer: values.copy() for layer, values in weights.items()}
-    for layer, values in weights.items():
-        half = values.shape[1] // 2
-        left[layer][:, half:] = 0
-        right[layer][:, :half] = 0
-    return [left, right]
+def style_grams(
+    network: VGG19,
+    image: NDArray[np.generic],
+    believed: NDArray[np.bool_],
+    layers: Sequence[int],
+    tile: int | None = None,
+) -> dict[int, NDArray[np.float32]]:
+    """Gram matrices, layer → (C, C), of the texture of a tilt as one whole; parameters as of `measure_style`."""
+    standard = _checked("tilt", texture(image, believed), layers[-1])
+    given = torch.from_numpy(network_input(standard)).to(network.device)
+    sums, totals = gram_sums(network, given, layers, tile, layer_weights(believed, layers))
+    return {layer: as_float32(sums[layer] / totals[layer]) for layer in layers}
+
+
+def _error(difference: NDArray[np.floating], gram: NDArray[np.float32]) -> float:
+    """Squared Frobenius norm of a difference, relative to that of a Gram matrix."""
+    return float(np.square(difference, dtype=np.float64).sum() / np.square(gram, dtype=np.float64).sum())
 
 
 def mix_styles(styles: Sequence[Style], shares: Sequence[float]) -> Style:
@@ -191,12 +200,13 @@ def match_style(
     for layer in layers:
         if layer not in style.grams or style.grams[layer].shape != (channels(layer),) * 2:
             raise ValueError(f"the style has no Gram matrix of {channels(layer)} channels at layer {layer}")
+    importance, enough = _importance(settings.style_layers, style.floor)
     believed = ~artefact_mask(start)
     standard = _checked("start", standard_where(start, believed), layers[-1])
     objective = Objective(
         network,
         style.grams,
-        settings.style_layers,
+        importance,
         None,
         0.0,
         (standard.shape[0], standard.shape[1]),
@@ -210,10 +220,16 @@ def match_style(
         loss, gradient = objective.loss_and_gradient(grey.expand(3, -1, -1))
         return float(loss), gradient.sum(dim=0).mul_(NETWORK_STD).cpu().numpy()
 
-    total = sum(settings.style_layers.values())
-    floor = sum(weight * style.floor[layer] for layer, weight in settings.style_layers.items()) / total
-    found = descend(evaluate, standard, FLOOR_SHARE * floor, settings.evaluations)
+    found = descend(evaluate, standard, enough, settings.evaluations)
     return Descent(standard_where(found.image, believed), found.loss, found.losses)
+
+
+def _importance(weights: Mapping[int, float], floor: Mapping[int, float]) -> tuple[dict[int, float], float]:
+    """Weights in units of the floor, and the loss at which the style is near enough."""
+    if not all(floor[layer] > 0 for layer in weights):
+        return dict(weights), 0.0
+    importance = {layer: weight / floor[layer] for layer, weight in weights.items()}
+    return importance, FLOOR_SHARE * sum(weights.values()) / sum(importance.values())
 
 
 def _checked(name: str, image: NDArray[np.float32], deepest: int) -> NDArray[np.float32]:

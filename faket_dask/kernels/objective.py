@@ -36,7 +36,7 @@ EPSILON = 1e-8
 
 StyleError = Literal["smse", "relative"]
 
-_ROWS = 64
+_ROWS = 16
 """Rows of activations that are weighted at a time, which bounds the memory that the products take."""
 
 

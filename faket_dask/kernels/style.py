@@ -134,7 +134,7 @@ def gram_targets(
     weights = None
     if believed is not None and not believed.all():
         weights = layer_weights(believed, wanted, border=False)
-    [(sums, totals)] = gram_sums(network, image, wanted, tile, [weights])
+    sums, totals = gram_sums(network, image, wanted, tile, weights)
     return {layer: as_float32(sums[layer] / totals[layer]) for layer in wanted}
 
 
@@ -143,35 +143,31 @@ def gram_sums(
     image: Tensor,
     layers: Sequence[int],
     tile: int | None,
-    weightings: Sequence[Mapping[int, NDArray[np.float32]] | None],
-) -> list[tuple[dict[int, Tensor], dict[int, float]]]:
-    """Sums of F Fᵀ over an image, ``(y, x)`` on the network's device, under several weightings at once.
+    weights: Mapping[int, NDArray[np.float32]] | None = None,
+) -> tuple[dict[int, Tensor], dict[int, float]]:
+    """Weighted sums of F Fᵀ over an image, ``(y, x)`` on the network's device.
 
     Returns
     -------
-    found
-        For each weighting: layer → (C, C) float64, and layer → sum of the weights.
+    sums
+        Layer → (C, C) float64.
+    totals
+        Layer → sum of the weights.
     """
     shape = (image.shape[0], image.shape[1])
-    placed = [placed_weights(network, weights) for weights in weightings]
-    sums = [
-        {
-            layer: torch.zeros((channels(layer),) * 2, dtype=torch.float64, device=network.device)
-            for layer in layers
-        }
-        for _ in placed
-    ]
+    placed = placed_weights(network, weights)
+    sums = {
+        layer: torch.zeros((channels(layer),) * 2, dtype=torch.float64, device=network.device)
+        for layer in layers
+    }
     for part in cut(shape, tile, layers):
 
         def add(layer: int, features: Tensor, part: Tile = part) -> None:
             rows, columns = part.core_at(layer)
-            core = features[:, :, rows, columns]
-            for found, weights in zip(sums, placed, strict=True):
-                found[layer] += gram_sum(core, weights_in(part, layer, weights))
+            sums[layer] += gram_sum(features[:, :, rows, columns], weights_in(part, layer, placed))
 
         network.forward(image[part.region].expand(3, -1, -1), layers, add)
-    totals = [{layer: weight_at(layer, shape, weights) for layer in layers} for weights in placed]
-    return list(zip(sums, totals, strict=True))
+    return sums, {layer: weight_at(layer, shape, placed) for layer in layers}
 
 
 def as_float32(values: Tensor) -> NDArray[np.float32]:
