@@ -33,8 +33,13 @@ def reference_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarra
 
 
 def believed_pixels(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:
-    """Pixels of a reference's tilt, (y, x) bool, that are neither artefact nor beyond the detector."""
+    """Pixels of a reference's tilt, (y, x) bool, that are neither artefact nor beyond the detector.
+
+    A simulated reference is believed in whole, but for its beads where the method `matched` takes its style.
+    """
     if reference not in blueprint.inputs.recordings:
+        if blueprint.config.style.method == "matched":
+            return ~artefact_mask(reference_tilt(blueprint, reference, tilt))
         return np.ones(blueprint.tilt_shape, dtype=np.bool_)
     section, series = recorded(blueprint, reference)
     seen = believed(section, series, tilt)
@@ -78,14 +83,12 @@ def style_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:
 
 
 def style_pixels(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:
-    """Pixels of `style_tilt`, (y, x) bool, that are style: neither artefact nor beyond the detector."""
-    image = style_tilt(blueprint, reference, tilt)
-    if reference not in blueprint.inputs.recordings:
-        return ~artefact_mask(image)
+    """`believed_pixels` in the size of `style_tilt`."""
     seen = believed_pixels(blueprint, reference, tilt)
-    if seen.shape == image.shape:
-        return seen
-    return resample(seen.astype(np.float32), max(image.shape) / max(seen.shape)) > 0.99
+    larger = max(seen.shape) / max(blueprint.tilt_shape)
+    if blueprint.config.style.reference_size == "shrink" and larger > 1:
+        return resample(seen.astype(np.float32), 1 / larger) > 0.99
+    return seen
 
 
 def resample(image: np.ndarray, factor: float) -> np.ndarray:

@@ -78,13 +78,18 @@ def reference_style(
     checksum = verify(style.weights, style.random_seed)
     tilts = _tilts(stack)
     if style.method == "matched":
-        seen = [None] * len(tilts) if believed is None else _tilts(by_tilt(believed))
-        pairs = zip(tilts, seen, strict=True)
+        seen = (
+            [dask.delayed(_believed)(tilt) for tilt in tilts]
+            if believed is None
+            else _tilts(by_tilt(believed))
+        )
+        pairs = list(zip(tilts, seen, strict=True))
+        moments = [dask.delayed(_moments)(tilt, mask) for tilt, mask in pairs]
         targets = [dask.delayed(_style)(tilt, mask, style, checksum) for tilt, mask in pairs]
     else:
+        moments = [dask.delayed(_moments)(tilt) for tilt in tilts]
         scaling = _lazy_scaling(stack, style, recorded=True)
         targets = [dask.delayed(_targets)(tilt, scaling, style, checksum) for tilt in tilts]
-    moments = [dask.delayed(_moments)(tilt) for tilt in tilts]
     return Reference(angles, moments, targets)
 
 
@@ -154,13 +159,18 @@ def _tilts(stack: da.Array) -> list[Any]:
     return [dask.delayed(tilt)[0] for tilt in stack.to_delayed()[:, 0, 0]]
 
 
-def _style(tilt: np.ndarray, believed: np.ndarray | None, style: StyleSection, checksum: str) -> Style:
+def _believed(tilt: np.ndarray) -> np.ndarray:
+    return ~artefact_mask(tilt)
+
+
+def _style(tilt: np.ndarray, believed: np.ndarray, style: StyleSection, checksum: str) -> Style:
     prepare_process(style.threads)
-    seen = ~artefact_mask(tilt) if believed is None else believed
-    return style_of(network_of(style, checksum), tilt, seen, style.style_layers, style.tile_px)
+    return style_of(network_of(style, checksum), tilt, believed, style.style_layers, style.tile_px)
 
 
-def _moments(tilt: np.ndarray) -> tuple[float, float]:
+def _moments(tilt: np.ndarray, believed: np.ndarray | None = None) -> tuple[float, float]:
+    if believed is not None:
+        tilt = tilt[believed]
     return float(tilt.mean(dtype=np.float64)), float(tilt.std(dtype=np.float64))
 
 

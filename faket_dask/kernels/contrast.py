@@ -58,6 +58,9 @@ def texture(image: NDArray[np.generic], believed: NDArray[np.bool_]) -> NDArray[
     ValueError
         If what is believed has no contrast.
     """
+    standard_where(
+        image, believed
+    )  # a constant less its background is rounding, which would pass for contrast
     filled = fill(image, ~believed)
     standard = standard_where(filled - background(filled, ~believed), believed)
     if not believed.all():
