@@ -77,7 +77,7 @@ def labelled(noiseless: NDArray[np.generic], margin_px: int = 8) -> NDArray[np.b
     """
     image = np.asarray(noiseless, dtype=np.float64)
     low, middle, high = np.percentile(image, [25, 50, 75])
-    apart = np.abs(image - middle) > 2 * max(high - low, np.finfo(np.float64).tiny)
+    apart = np.abs(image - middle) > 4 * max(high - low, np.finfo(np.float64).tiny)
     if not apart.any() or margin_px == 0:
         return apart
     return np.asarray(scipy.ndimage.distance_transform_edt(~apart) <= margin_px)

@@ -7,8 +7,8 @@ the Gram matrices,
 
 in units of what one half of the reference has against the other, f_l, and no further than half of that: nearer would
 be nearer than recordings are to each other. What is no texture is left out of both Gram matrices: beads, bad pixels,
-and the border of the image, where the network sees its own padding. An object that is left out can neither be copied
-from the reference nor be worn down in the result.
+the border of the image, where the network sees its own padding, and slow shading, which the result keeps as it was. An
+object that is left out can neither be copied from the reference nor be worn down in the result.
 """
 
 from __future__ import annotations
@@ -22,7 +22,14 @@ from numpy.typing import NDArray
 
 from faket_dask.kernels.artefacts import artefact_mask
 from faket_dask.kernels.believed import layer_weights
-from faket_dask.kernels.contrast import NETWORK_STD, network_input, standard_where, texture
+from faket_dask.kernels.contrast import (
+    NETWORK_STD,
+    moments_where,
+    network_input,
+    shading,
+    standard_where,
+    texture,
+)
 from faket_dask.kernels.descent import Descent, descend
 from faket_dask.kernels.objective import Objective
 from faket_dask.kernels.style import as_float32, combine_targets, gram_sums
@@ -202,7 +209,9 @@ def match_style(
             raise ValueError(f"the style has no Gram matrix of {channels(layer)} channels at layer {layer}")
     importance, enough = _importance(settings.style_layers, style.floor)
     believed = ~artefact_mask(start)
-    standard = _checked("start", standard_where(start, believed), layers[-1])
+    slow = shading(start, believed)
+    mean, std = moments_where(start - slow, believed)
+    standard = _checked("start", ((start - slow - mean) / std).astype(np.float32), layers[-1])
     objective = Objective(
         network,
         style.grams,
@@ -221,7 +230,8 @@ def match_style(
         return float(loss), gradient.sum(dim=0).mul_(NETWORK_STD).cpu().numpy()
 
     found = descend(evaluate, standard, enough, settings.evaluations)
-    return Descent(standard_where(found.image, believed), found.loss, found.losses)
+    image = found.image * std + mean + slow
+    return Descent(standard_where(image, believed), found.loss, found.losses)
 
 
 def _importance(weights: Mapping[int, float], floor: Mapping[int, float]) -> tuple[dict[int, float], float]:

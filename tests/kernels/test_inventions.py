@@ -23,7 +23,7 @@ def test_a_bead_is_found_where_it_is(radius: int, depth: float) -> None:
 def test_noise_has_few_objects() -> None:
     rng = np.random.default_rng(1)
     counts = [len(objects(rng.standard_normal((256, 256)))) for _ in range(6)]
-    assert np.mean(counts) < 2
+    assert np.mean(counts) < 5
 
 
 def test_what_is_labelled_is_explained_and_what_is_not_is_counted() -> None:
