@@ -115,9 +115,9 @@ def test_a_masked_bead_is_not_part_of_the_style() -> None:
 
 
 def test_the_style_is_reached_and_then_left_as_it_is() -> None:
-    network, reference = golden_network(), noise(1, (160, 192), 2.0)
+    network, reference = golden_network(), noise(1, (128, 160), 2.0)
     style = measure_style(network, reference, LAYERS)
-    start = noise(0, (128, 128), 1.0)
+    start = noise(0, (96, 96), 1.0)
     found = match_style(network, start, style, MatchedSettings(evaluations=30))
     enough = FLOOR_SHARE * len(LAYERS) / sum(1 / floor for floor in style.floor.values())
     assert found.loss <= enough < min(found.losses[:-1])
