@@ -1,13 +1,15 @@
 """How real a data set looks, judged by what its making has not seen.
 
-    python tests/benchmarks/realism.py distances DATASET [--size 512] [--angles 0 30 -30 60 -60] [--evaluations 8]
-    python tests/benchmarks/realism.py classifier DATASET [DATASET:MODALITY ...]
+    python tests/benchmarks/realism.py distances DATASET [--size 512] [--angles 0 60] [--evaluations 8]
+    python tests/benchmarks/realism.py classifier DATASET [--size 512] [--patch 64]
+    python tests/benchmarks/realism.py picture DATASET --file docs/matched.png [--size 320] [--angles 0 60]
 
 `distances` takes the statistics of the left half of each reference tilt (spectrum, Gram matrices), makes every modality
 from the data set's noiseless tilt with them, and measures the distance to the right half; the floor is that of the
-left half to the right. `classifier` trains a small network to tell patches of a modality from patches of the
-reference, on every second tilt, and tests it on the others; patches have mean 0 and standard deviation 1, none holds a
-bead. Its floor is the left half of the reference against the right. Run `DATASET` with `noisy` and `spectral` kept.
+left half to the right. `classifier` makes the same, and trains a small network to tell patches of a modality from
+patches of the right half, on every second tilt; it is tested on the others. Patches have mean 0 and standard deviation
+1, none holds a bead. Its floor is the left half against the right. Of the data set, the noiseless tilts and the noise
+statistics are used.
 """
 
 from __future__ import annotations
@@ -15,12 +17,15 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 
 from faket_dask.dataset.blueprint import Blueprint
@@ -39,10 +44,10 @@ from faket_dask.kernels.vgg import VGG19
 from faket_dask.stages.networks import network
 from faket_dask.stages.process import prepare_process
 from faket_dask.stages.scaling import Scaling, TiltScaling, tilt_extrema
-from faket_dask.stages.synthesis import RecordedSpectrum, recorded_spectrum, spectral_field
+from faket_dask.stages.synthesis import recorded_spectrum, spectral_field
 from faket_dask.weights import verify
 
-Image = NDArray[np.float32]
+Tilt = NDArray[np.float32]
 RECORDED = StyleSettings(
     style_layers=dict.fromkeys(GRAM_LAYERS, 1.0),
     content_weight=0.03,
@@ -58,25 +63,22 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    distances = commands.add_parser("distances")
-    distances.add_argument("dataset", type=Path)
-    distances.add_argument("--angles", type=float, nargs="+", default=[0, 30, -30, 60, -60])
-    distances.add_argument("--size", type=int, default=512)
-    distances.add_argument("--evaluations", type=int, default=8)
-    distances.add_argument("--weights", default="vgg19-normalised")
-    distances.add_argument("--recorded", action="store_true", help="also the preset `recorded`")
-    distances.add_argument("--bare", action="store_true", help="without the specimen: noise alone")
-    classifier = commands.add_parser("classifier")
-    classifier.add_argument("dataset", type=Path)
-    classifier.add_argument("others", nargs="*", help="DATASET:MODALITY")
-    classifier.add_argument("--patch", type=int, default=64)
-    classifier.add_argument("--epochs", type=int, default=40)
+    for name in ("picture", "distances", "classifier"):
+        command = commands.add_parser(name)
+        command.add_argument("dataset", type=Path)
+        command.add_argument("--angles", type=float, nargs="+")
+        command.add_argument("--size", type=int, default=512)
+        command.add_argument("--evaluations", type=int, default=8)
+        command.add_argument("--weights", default="vgg19-normalised")
+        command.add_argument("--recorded", action="store_true", help="also the preset `recorded`")
+        command.add_argument("--bare", action="store_true", help="without the specimen: noise alone")
+        if name == "picture":
+            command.add_argument("--file", type=Path, required=True)
+    command.add_argument("--patch", type=int, default=64)
+    command.add_argument("--epochs", type=int, default=40)
     options = parser.parse_args()
     prepare_process(1)
-    if options.command == "distances":
-        _distances(options)
-    else:
-        _classifier(options)
+    {"picture": _picture, "distances": _distances, "classifier": _classifier}[options.command](options)
 
 
 # Distances
@@ -88,20 +90,15 @@ def _distances(options: argparse.Namespace) -> None:
     names = " | ".join(f"Gram {layer}" if layer == 1 else str(layer) for layer in GRAM_LAYERS)
     print(f"| tilt | | log spectrum | {names} | kurtosis | signal | objects per Mpx | evaluations | s |")
     print("|---" * (len(GRAM_LAYERS) + 8) + "|")
-    for angle in options.angles:
+    for angle in options.angles or blueprint.tilt_angles:
         _at(blueprint, net, angle, options)
 
 
 def _at(blueprint: Blueprint, net: VGG19, angle: float, options: argparse.Namespace) -> None:
-    series = blueprint.series[0]
-    [(reference, _), *_] = blueprint.parts(series.reference)
-    recorded = reference_tilt(blueprint, reference, _nearest(blueprint.reference_angles(reference), angle))
-    half = recorded.shape[1] // 2
-    used, judge = recorded[:, :half], recorded[:, -half:]
-    target = measure_style(net, used, GRAM_LAYERS, None, ~artefact_mask(used))
+    used, judge = _halves(blueprint, angle)
     their_grams, their_texture = _judged(net, judge)
 
-    def show(name: str, image: Image, truth: Image | None, evaluations: int | str, seconds: float) -> None:
+    def show(name: str, image: Tilt, truth: Tilt | None, evaluations: int, seconds: float) -> None:
         grams, flat = _judged(net, image)
         apart = [
             np.linalg.norm(grams[layer] - their_grams[layer]) / np.linalg.norm(their_grams[layer])
@@ -116,52 +113,48 @@ def _at(blueprint: Blueprint, net: VGG19, angle: float, options: argparse.Namesp
             signal = f"{np.corrcoef(image.ravel(), truth.ravel())[0, 1]:.4f}"
         numbers = " | ".join(f"{value:.3f}" for value in (spectrum, *apart))
         print(
-            f"| {angle:g}° | {name} | {numbers} | {kurtosis:.2f} | {signal} | {objects:.0f} | {evaluations} | "
+            f"| {angle:g}° | {name} | {numbers} | {kurtosis:.2f} | {signal} | {objects:.0f} | {evaluations or '–'} | "
             f"{seconds:.0f} |",
             flush=True,
         )
 
-    tilt = _nearest(blueprint.tilt_angles, angle)
-    truth, noisy, spectral, content = _made(blueprint, used, tilt, options)
-    show("`noisy`", noisy, truth, "–", 0)
-    show("`spectral`", spectral, truth, "–", 0)
-    begin = time.perf_counter()
-    own = {name: Scaling(*tilt_extrema(image)) for name, image in (("start", noisy), ("used", used))}
-    settings = StyleSettings()
-    targets = gram_targets(net, own["used"].apply(used), settings.style_layers)
-    made = transfer(
-        net,
-        Scaling(*tilt_extrema(content[0])).apply(content[0]),
-        own["start"].apply(noisy),
-        targets,
-        settings,
-    )
-    show("`published`", made, truth, 1, time.perf_counter() - begin)
-    if options.recorded:
-        begin = time.perf_counter()
-        targets = gram_targets(net, TiltScaling(recorded=True).apply(used), GRAM_LAYERS)
-        made = transfer(net, network_contrast(content[1]), network_contrast(spectral), targets, RECORDED)
-        show("`recorded`", made, truth, RECORDED.iterations, time.perf_counter() - begin)
-    begin = time.perf_counter()
-    found = match_style(net, spectral, target, MatchedSettings(evaluations=options.evaluations))
-    show("`matched`", found.image, truth, len(found.losses), time.perf_counter() - begin)
-    show("floor: the left half", used, None, "–", 0)
+    for name, made in _made(blueprint, net, used, angle, options):
+        show(f"`{name}`", made.image, made.truth, made.evaluations, made.seconds)
+    show("floor: the left half", used, None, 0, 0)
 
 
 def _nearest(angles: NDArray[np.floating], angle: float) -> int:
     return int(np.argmin(np.abs(angles - angle)))
 
 
-def _judged(net: VGG19, image: Image) -> tuple[Mapping[int, NDArray[np.float32]], Image]:
+def _judged(net: VGG19, image: Tilt) -> tuple[Mapping[int, NDArray[np.float32]], Tilt]:
     believed = ~artefact_mask(image)
     return style_grams(net, image, believed, GRAM_LAYERS), texture(image, believed)
 
 
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A tilt of one modality, and what it took."""
+
+    image: Tilt
+    truth: Tilt
+    evaluations: int = 0
+    seconds: float = 0.0
+
+
+def _halves(blueprint: Blueprint, angle: float) -> tuple[Tilt, Tilt]:
+    """The left half of a reference's tilt, whose statistics are used, and the right half, which judges."""
+    [(reference, _), *_] = blueprint.parts(blueprint.series[0].reference)
+    recorded = reference_tilt(blueprint, reference, _nearest(blueprint.reference_angles(reference), angle))
+    half = recorded.shape[1] // 2
+    return recorded[:, :half], recorded[:, -half:]
+
+
 def _made(
-    blueprint: Blueprint, used: Image, tilt: int, options: argparse.Namespace
-) -> tuple[Image, Image, Image, tuple[Image, Image]]:
-    """Noiseless, noisy and spectral tilt, and the contents of either, with the statistics of a part of a tilt."""
-    series = blueprint.series[0]
+    blueprint: Blueprint, net: VGG19, used: Tilt, angle: float, options: argparse.Namespace
+) -> Iterator[tuple[str, Made]]:
+    """All modalities of the tilt nearest an angle, with the statistics of a part of a recorded tilt."""
+    series, tilt = blueprint.series[0], _nearest(blueprint.tilt_angles, angle)
     noiseless = read_tilt(blueprint.layout.specimen(series.specimen), "noiseless", tilt)
     height, width = (min(options.size, extent) for extent in noiseless.shape)
     top, left = (noiseless.shape[0] - height) // 2, (noiseless.shape[1] - width) // 2
@@ -174,18 +167,65 @@ def _made(
     white = np.random.default_rng([blueprint.config.dataset.seed, tilt]).standard_normal(
         truth.shape, np.float32
     )
-    shaped = _shaped(white, spectrum, truth, signal_scale)
+    signal = ring_power(truth, spectrum.power.size)[0]
+    shaped = spectral_field(white, spectrum, signal, signal_scale)
     if options.bare:
         truth = np.zeros_like(truth)
-    noisy, spectral = (standardise(signal_scale * truth + noise_scale * field) for field in (white, shaped))
-    contents = tuple(
-        standardise(signal_scale * truth + 0.25 * noise_scale * field) for field in (white, shaped)
+
+    def mixed(field: Tilt, level: float = 1.0) -> Tilt:
+        return standardise(signal_scale * truth + level * noise_scale * field)
+
+    noisy, spectral = mixed(white), mixed(shaped)
+    yield "noisy", Made(noisy, truth)
+    yield "spectral", Made(spectral, truth)
+    begin = time.perf_counter()
+    settings = StyleSettings()
+    targets = gram_targets(net, Scaling(*tilt_extrema(used)).apply(used), settings.style_layers)
+    inputs = [Scaling(*tilt_extrema(image)).apply(image) for image in (mixed(white, 0.25), noisy)]
+    made = transfer(net, *inputs, targets, settings)
+    yield "published", Made(made, truth, 1, time.perf_counter() - begin)
+    if options.recorded:
+        begin = time.perf_counter()
+        targets = gram_targets(net, TiltScaling(recorded=True).apply(used), GRAM_LAYERS)
+        inputs = [network_contrast(image) for image in (mixed(shaped, 0.25), spectral)]
+        made = transfer(net, *inputs, targets, RECORDED)
+        yield "recorded", Made(made, truth, RECORDED.iterations, time.perf_counter() - begin)
+    target = measure_style(net, used, GRAM_LAYERS, None, ~artefact_mask(used))
+    begin = time.perf_counter()
+    found = match_style(net, spectral, target, MatchedSettings(evaluations=options.evaluations))
+    yield "matched", Made(found.image, truth, len(found.losses), time.perf_counter() - begin)
+
+
+# Picture
+
+
+def _picture(options: argparse.Namespace) -> None:
+    """All modalities beside the recorded half that they have not seen, a row for each angle."""
+    blueprint = Blueprint.read(options.dataset)
+    net = network(options.weights, verify(options.weights, 0), 0, "max", "float32", "cpu")
+    angles = options.angles or [0.0, 60.0]
+    rows = []
+    for angle in angles:
+        used, judge = _halves(blueprint, angle)
+        tilts = {name: made.image for name, made in _made(blueprint, net, used, angle, options)}
+        side = min(options.size, *judge.shape)
+        top, left = ((extent - side) // 2 for extent in judge.shape)
+        rows.append(tilts | {"recorded": judge[top : top + side, left : left + side]})
+    figure, axes = plt.subplots(
+        len(rows),
+        len(rows[0]),
+        figsize=(3 * len(rows[0]), 3.1 * len(rows)),
+        layout="constrained",
+        squeeze=False,
     )
-    return truth, noisy, spectral, (contents[0], contents[1])
-
-
-def _shaped(white: Image, spectrum: RecordedSpectrum, truth: Image, signal_scale: float) -> Image:
-    return spectral_field(white, spectrum, ring_power(truth, spectrum.power.size)[0], signal_scale)
+    for line, angle, tilts in zip(axes, angles, rows, strict=True):
+        for axis, (name, tilt) in zip(line, tilts.items(), strict=True):
+            axis.imshow(standardise(tilt), cmap="gray", vmin=-3, vmax=3, interpolation="nearest")
+            axis.set(xticks=[], yticks=[], title=name if angle == angles[0] else None)
+        line[0].set_ylabel(f"{angle:g}°")
+    figure.savefig(options.file, dpi=100)
+    plt.close(figure)
+    Image.open(options.file).convert("L").quantize(32).save(options.file, optimize=True)
 
 
 # Classifier
@@ -193,29 +233,21 @@ def _shaped(white: Image, spectrum: RecordedSpectrum, truth: Image, signal_scale
 
 def _classifier(options: argparse.Namespace) -> None:
     blueprint = Blueprint.read(options.dataset)
-    [(reference, _), *_] = blueprint.parts(blueprint.series[0].reference)
-    angles = blueprint.reference_angles(reference)
-    real = [reference_tilt(blueprint, reference, _nearest(angles, angle)) for angle in blueprint.tilt_angles]
-    theirs = [_patches(tilt, options.patch) for tilt in real]
-    halves = [
-        [_patches(tilt[:, part], options.patch) for tilt in real]
-        for part in (slice(0, real[0].shape[1] // 2), slice(real[0].shape[1] // 2, None))
-    ]
+    net = network(options.weights, verify(options.weights, 0), 0, "max", "float32", "cpu")
+    found: dict[str, list[Tilt]] = {}
+    judges = []
+    for angle in options.angles or blueprint.tilt_angles:
+        used, judge = _halves(blueprint, float(angle))
+        judges.append(_patches(judge, options.patch))
+        for name, made in _made(blueprint, net, used, float(angle), options):
+            found.setdefault(f"`{name}`", []).append(_patches(made.image, options.patch))
+        found.setdefault("floor: the left half", []).append(_patches(used, options.patch))
     print("| | held-out accuracy | 95 % interval | tilts | patches |\n|---|---|---|---|---|")
-    named = [f"{options.dataset}:{name}" for name in blueprint.config.outputs.modalities]
-    for name in [*named, *options.others]:
-        folder, modality = name.rsplit(":", 1)
-        other = Blueprint.read(Path(folder))
-        path = other.layout.series(other.series[0].name)
-        ours = [
-            _patches(read_tilt(path, modality, _nearest(other.tilt_angles, angle)), options.patch)
-            for angle in blueprint.tilt_angles
-        ]
-        _told_apart(f"`{modality}` ({other.config.style.method})", ours, theirs, options.epochs)
-    _told_apart("floor: left against right half", halves[0], halves[1], options.epochs)
+    for name, ours in sorted(found.items(), key=lambda item: item[0].startswith("floor")):
+        _told_apart(name, ours, judges, options.epochs)
 
 
-def _patches(tilt: Image, size: int) -> Image:
+def _patches(tilt: Tilt, size: int) -> Tilt:
     """(patches, size, size) of a tilt, none with a bead in it, each of mean 0 and standard deviation 1."""
     mask = artefact_mask(tilt)
     # What differs between tilts at large, ramps of the ice and frames, is not what is asked for.
@@ -229,7 +261,7 @@ def _patches(tilt: Image, size: int) -> Image:
     return np.stack(found)
 
 
-def _told_apart(name: str, ours: list[Image], theirs: list[Image], epochs: int) -> None:
+def _told_apart(name: str, ours: list[Tilt], theirs: list[Tilt], epochs: int) -> None:
     """Accuracy on tilts that were not trained on, from both ways of splitting them in two."""
     accuracies, patches = [], 0
     for fold in (0, 1):
@@ -251,7 +283,7 @@ def _told_apart(name: str, ours: list[Image], theirs: list[Image], epochs: int) 
     )
 
 
-def _train(ours: Image, theirs: Image, epochs: int) -> nn.Module:
+def _train(ours: Tilt, theirs: Tilt, epochs: int) -> nn.Module:
     torch.manual_seed(0)
     widths = (1, 16, 32, 64, 64)
     blocks: list[nn.Module] = []
@@ -284,7 +316,7 @@ def _train(ours: Image, theirs: Image, epochs: int) -> nn.Module:
 
 
 @torch.no_grad()
-def _said(model: nn.Module, images: Image) -> NDArray[np.bool_]:
+def _said(model: nn.Module, images: Tilt) -> NDArray[np.bool_]:
     return (model(torch.from_numpy(images)[:, None])[:, 0] > 0).numpy()
 
 

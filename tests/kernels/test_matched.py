@@ -156,3 +156,20 @@ def test_settings_that_mean_nothing_are_refused(wrong: dict[str, object]) -> Non
 def test_images_without_contrast_are_refused() -> None:
     with pytest.raises(ValueError, match="contrast"):
         measure_style(golden_network(), np.ones((64, 64), np.float32), LAYERS)
+
+
+def test_the_style_is_that_of_counts_and_of_any_other_unit() -> None:
+    """Integer counts of a camera that is not square, with a hot pixel in it."""
+    network, layers = golden_network(), (1, 6, 11)
+    counts = np.random.default_rng(3).poisson(60, (96, 130)).astype(np.int16)
+    hot = counts.copy()
+    hot[40, 70] = 30000
+    believed = ~disc(counts.shape, (40, 70), 3)
+    plain, scaled = (
+        measure_style(network, tilt, layers, None, believed)
+        for tilt in (counts, counts * np.float32(0.01) - 7)
+    )
+    marked = measure_style(network, hot, layers, None, believed)
+    for layer in layers:
+        assert apart(scaled, plain)[layer] < 1e-4
+        assert marked.grams[layer].tobytes() == plain.grams[layer].tobytes()
