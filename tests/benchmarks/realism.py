@@ -90,7 +90,7 @@ def _distances(options: argparse.Namespace) -> None:
     names = " | ".join(f"Gram {layer}" if layer == 1 else str(layer) for layer in GRAM_LAYERS)
     print(f"| tilt | | log spectrum | {names} | kurtosis | signal | objects per Mpx | evaluations | s |")
     print("|---" * (len(GRAM_LAYERS) + 8) + "|")
-    for angle in options.angles or blueprint.tilt_angles:
+    for angle in options.angles or _angles(blueprint):
         _at(blueprint, net, angle, options)
 
 
@@ -121,6 +121,10 @@ def _at(blueprint: Blueprint, net: VGG19, angle: float, options: argparse.Namesp
     for name, made in _made(blueprint, net, used, angle, options):
         show(f"`{name}`", made.image, made.truth, made.evaluations, made.seconds)
     show("floor: the left half", used, None, 0, 0)
+
+
+def _angles(blueprint: Blueprint) -> NDArray[np.float64]:
+    return blueprint.acquisition(blueprint.series[0].name).tilt_angles
 
 
 def _nearest(angles: NDArray[np.floating], angle: float) -> int:
@@ -154,7 +158,7 @@ def _made(
     blueprint: Blueprint, net: VGG19, used: Tilt, angle: float, options: argparse.Namespace
 ) -> Iterator[tuple[str, Made]]:
     """All modalities of the tilt nearest an angle, with the statistics of a part of a recorded tilt."""
-    series, tilt = blueprint.series[0], _nearest(blueprint.tilt_angles, angle)
+    series, tilt = blueprint.series[0], _nearest(_angles(blueprint), angle)
     noiseless = read_tilt(blueprint.layout.specimen(series.specimen), "noiseless", tilt)
     height, width = (min(options.size, extent) for extent in noiseless.shape)
     top, left = (noiseless.shape[0] - height) // 2, (noiseless.shape[1] - width) // 2
@@ -236,7 +240,7 @@ def _classifier(options: argparse.Namespace) -> None:
     net = network(options.weights, verify(options.weights, 0), 0, "max", "float32", "cpu")
     found: dict[str, list[Tilt]] = {}
     judges = []
-    for angle in options.angles or blueprint.tilt_angles:
+    for angle in options.angles or _angles(blueprint):
         used, judge = _halves(blueprint, float(angle))
         judges.append(_patches(judge, options.patch))
         for name, made in _made(blueprint, net, used, float(angle), options):
