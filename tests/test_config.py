@@ -163,4 +163,17 @@ def test_a_preset_gives_way_to_what_is_written_beside_it() -> None:
     assert (style.start, style.scaling, style.iterations) == ("spectral", "tilt", 2)
     published = parse(document(style={"preset": "published"}), Path("/nowhere"))
     assert published == parse(document(), Path("/nowhere"))
-    assert any("published, recorded" in line for line in mistakes(style={"preset": "best"}))
+    assert any("published, recorded, matched" in line for line in mistakes(style={"preset": "best"}))
+
+
+def test_a_method_has_its_own_keys_only() -> None:
+    style = parse(document(style={"preset": "matched", "evaluations": 5}), Path("/nowhere")).style
+    assert (style.method, style.start, style.most_evaluations) == ("matched", "spectral", 5)
+    assert style.loss_layers == (style.style_layers, {})
+    for key, value in {"iterations": 3, "content_weight": 0.1, "scaling": "tilt", "decay": 0.5}.items():
+        [line] = mistakes(style={"preset": "matched", key: value})
+        assert key in line
+        assert "published" in line
+    [line] = mistakes(style={"evaluations": 5})
+    assert "evaluations" in line
+    assert "matched" in line

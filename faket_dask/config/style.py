@@ -27,8 +27,26 @@ STYLE_PRESETS: dict[str, dict[str, Any]] = {
         "step_unit": "start_std",
         "decay": 0.0,
     },
+    "matched": {
+        "method": "matched",
+        "start": "spectral",
+        "style_layers": {1: 1, 6: 1, 11: 1, 20: 1, 29: 1},
+    },
 }
-"""Settings by name: FakET's as published, and those that come nearest to a recorded tilt-series."""
+"""Settings by name: FakET's as published, its method in ten small steps, and the one that ends next to a recording."""
+
+PUBLISHED_ONLY = (
+    "content_layers",
+    "content_weight",
+    "tv_weight",
+    "iterations",
+    "step_size",
+    "step_unit",
+    "decay",
+    "scaling",
+    "clip_percent",
+)
+"""Keys that the method `matched` does not have: it finds its own step, and scales each tilt by its own moments."""
 
 
 class StyleSection(Section):
@@ -42,6 +60,10 @@ class StyleSection(Section):
         description="vgg19-imagenet1k-v1, vgg19-normalised, random, or the path of a state dict",
     )
     random_seed: int = Field(default=0, ge=0, description="of `weights: random`")
+    method: Literal["published", "matched"] = Field(
+        default="published",
+        description="FakET's steps of Adam, or L-BFGS until a tilt differs from the reference as its parts do",
+    )
     start: Literal["noisy", "spectral"] = Field(
         default="noisy",
         description="with white noise (published), or with noise of the reference's spectrum",
@@ -59,6 +81,9 @@ class StyleSection(Section):
         default="absolute", description="of the [0, 1] range, or of the start image's standard deviation"
     )
     decay: float = Field(default=0.99, ge=0, lt=1)
+    evaluations: int = Field(
+        default=8, ge=1, description="of `method: matched`: most evaluations of the loss per tilt"
+    )
     scaling: Literal["stack", "tilt"] = Field(
         default="stack",
         description="to [0, 1]: of whole stacks by their extrema (published), or of each tilt by its moments, "
@@ -93,6 +118,27 @@ class StyleSection(Section):
         if self.tile == "auto":
             raise ValueError("style.tile is still `auto`: it is settled when the run is planned")
         return None if self.tile == "whole" else self.tile
+
+    @property
+    def loss_layers(self) -> tuple[dict[int, float], dict[int, float]]:
+        """Layers of the style and of the content term, which `matched` does not have."""
+        return self.style_layers, {} if self.method == "matched" else self.content_layers
+
+    @property
+    def most_evaluations(self) -> int:
+        """Of loss and gradient, per tilt."""
+        return self.evaluations if self.method == "matched" else self.iterations
+
+    @model_validator(mode="after")
+    def _keys_of_the_other_method(self) -> StyleSection:
+        foreign = PUBLISHED_ONLY if self.method == "matched" else ("evaluations",)
+        for key in foreign:
+            if getattr(self, key) != type(self).model_fields[key].default:
+                other = "published" if self.method == "matched" else "matched"
+                raise ValueError(
+                    f"{key} belongs to `method: {other}`, and the method is {self.method}; remove it"
+                )
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -27,7 +27,7 @@ from faket_dask.geometry import TiltGeometry
 from faket_dask.specimen import existing
 from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.placement import check_fits
-from faket_dask.stages.networks import settings_of
+from faket_dask.stages.networks import matched_settings_of, settings_of
 from faket_dask.stages.tiling import settle_tile
 
 SMALLEST_TILT = 32
@@ -124,7 +124,7 @@ def _check_order(config: RunConfig, tilts: int, what: str) -> None:
 
 def _check_settings(style: StyleSection) -> None:
     try:
-        settings_of(style)
+        matched_settings_of(style) if style.method == "matched" else settings_of(style)
     except ValueError as error:
         raise InputError(str(error)) from None
 

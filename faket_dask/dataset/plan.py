@@ -194,8 +194,8 @@ class _Costs:
                         base + 64 * tilt_pixels,
                         4 * kept * tilt_pixels,
                     )
-                iterations = blueprint.config.style.iterations
-                seconds = speed.style_s_per_pixel * tilt_pixels * iterations * self._tiled_work
+                evaluations = blueprint.config.style.most_evaluations
+                seconds = speed.style_s_per_pixel * tilt_pixels * evaluations * self._tiled_work
                 return seconds, self._style_bytes, 4 * kept * tilt_pixels
             case "realism":
                 pixels = min(CROP_PX, rows) * min(CROP_PX, columns)
@@ -224,5 +224,5 @@ class _Costs:
     @property
     def _tiled_work(self) -> float:
         style = self.blueprint.config.style
-        layers = {*style.style_layers, *style.content_layers}
+        layers = set().union(*style.loss_layers)
         return tiled_work(self.blueprint.tilt_shape, style.tile_px, layers)

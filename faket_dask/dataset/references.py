@@ -11,6 +11,7 @@ from faket_dask.dataset.blueprint import Blueprint, resampled_shape
 from faket_dask.dataset.recordings import believed, open_counterpart, open_reference
 from faket_dask.dataset.stores import read_tilt, read_vector
 from faket_dask.formats.tilt_series import TiltSeries
+from faket_dask.kernels.artefacts import artefact_mask
 from faket_dask.stages.matching import TiltShares, blend_shares, shared_value, tilt_shares
 from faket_dask.stages.scaling import Scaling, TiltScaling
 from faket_dask.stages.synthesis import RecordedSpectrum, mixed_spectrum
@@ -32,8 +33,13 @@ def reference_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarra
 
 
 def believed_pixels(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:
-    """Pixels of a reference's tilt, (y, x) bool, that are neither artefact nor beyond the detector."""
+    """Pixels of a reference's tilt, (y, x) bool, that are neither artefact nor beyond the detector.
+
+    A simulated reference is believed in whole, but for its beads where the method `matched` takes its style.
+    """
     if reference not in blueprint.inputs.recordings:
+        if blueprint.config.style.method == "matched":
+            return ~artefact_mask(reference_tilt(blueprint, reference, tilt))
         return np.ones(blueprint.tilt_shape, dtype=np.bool_)
     section, series = recorded(blueprint, reference)
     seen = believed(section, series, tilt)
@@ -74,6 +80,15 @@ def style_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:
     if blueprint.config.style.reference_size == "shrink" and larger > 1:
         return resample(image, 1 / larger)
     return image
+
+
+def style_pixels(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:
+    """`believed_pixels` in the size of `style_tilt`."""
+    seen = believed_pixels(blueprint, reference, tilt)
+    larger = max(seen.shape) / max(blueprint.tilt_shape)
+    if blueprint.config.style.reference_size == "shrink" and larger > 1:
+        return resample(seen.astype(np.float32), 1 / larger) > 0.99
+    return seen
 
 
 def resample(image: np.ndarray, factor: float) -> np.ndarray:

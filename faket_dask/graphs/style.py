@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import dask
 import dask.array as da
@@ -12,12 +13,22 @@ import xarray as xr
 from faket_dask.config import StyleSection
 from faket_dask.errors import InputError
 from faket_dask.graphs.tilts import angles_of, by_tilt
+from faket_dask.kernels.artefacts import artefact_mask
+from faket_dask.kernels.matched import Style
 from faket_dask.stages.matching import shared_value, tilt_shares
-from faket_dask.stages.networks import network_of, settings_of
+from faket_dask.stages.networks import matched_settings_of, network_of, settings_of
 from faket_dask.stages.process import prepare_process
 from faket_dask.stages.scaling import Scaling, TiltScaling, stack_scaling, tilt_extrema
 from faket_dask.stages.tiling import settle_tile
-from faket_dask.stages.transfer import GramTargets, mixed_targets, style_targets, stylise
+from faket_dask.stages.transfer import (
+    GramTargets,
+    matched,
+    mixed_style,
+    mixed_targets,
+    style_of,
+    style_targets,
+    stylise,
+)
 from faket_dask.weights import verify
 
 
@@ -32,15 +43,17 @@ class Reference:
     moments
         Per tilt the mean and std, in the reference's units.
     targets
-        Per tilt the Gram matrices, layer → (C, C).
+        Per tilt the Gram matrices, layer → (C, C); for the method `matched` the `Style`.
     """
 
     tilt_angles: np.ndarray
     moments: list[tuple[float, float]]
-    targets: list[GramTargets]
+    targets: list[GramTargets] | list[Style]
 
 
-def reference_style(reference: xr.DataArray, style: StyleSection) -> Reference:
+def reference_style(
+    reference: xr.DataArray, style: StyleSection, believed: xr.DataArray | None = None
+) -> Reference:
     """The style of every tilt of a reference stack.
 
     Parameters
@@ -51,6 +64,9 @@ def reference_style(reference: xr.DataArray, style: StyleSection) -> Reference:
         Settings; those of a run file's section `style`.
         `tile: auto` is settled from this stack alone; for the bytes of a batch run of large images pass the section of
         that data set's resolved configuration.
+    believed
+        ``(tilt, y, x)`` bool, for the method `matched`: false for beads, bad pixels, and what lies beyond the detector.
+        By default the artefacts that are found in the stack are not believed.
 
     Raises
     ------
@@ -60,10 +76,20 @@ def reference_style(reference: xr.DataArray, style: StyleSection) -> Reference:
     stack, angles = by_tilt(reference), angles_of(reference)
     style = settle_tile(style, (reference.sizes["y"], reference.sizes["x"]), [])
     checksum = verify(style.weights, style.random_seed)
-    tilts = [dask.delayed(tilt)[0] for tilt in stack.to_delayed()[:, 0, 0]]
-    scaling = _lazy_scaling(stack, style, recorded=True)
-    targets = [dask.delayed(_targets)(tilt, scaling, style, checksum) for tilt in tilts]
-    moments = [dask.delayed(_moments)(tilt) for tilt in tilts]
+    tilts = _tilts(stack)
+    if style.method == "matched":
+        seen = (
+            [dask.delayed(_believed)(tilt) for tilt in tilts]
+            if believed is None
+            else _tilts(by_tilt(believed))
+        )
+        pairs = list(zip(tilts, seen, strict=True))
+        moments = [dask.delayed(_moments)(tilt, mask) for tilt, mask in pairs]
+        targets = [dask.delayed(_style)(tilt, mask, style, checksum) for tilt, mask in pairs]
+    else:
+        moments = [dask.delayed(_moments)(tilt) for tilt in tilts]
+        scaling = _lazy_scaling(stack, style, recorded=True)
+        targets = [dask.delayed(_targets)(tilt, scaling, style, checksum) for tilt in tilts]
     return Reference(angles, moments, targets)
 
 
@@ -71,6 +97,8 @@ def transfer_style(
     noisy: xr.DataArray, content: xr.DataArray, reference: Reference, style: StyleSection
 ) -> xr.DataArray:
     """The `faket` series: style transfer from `noisy` that keeps `content`, tilt by tilt.
+
+    The method `matched` has no content term; its result does not depend on `content`.
 
     Parameters
     ----------
@@ -127,7 +155,22 @@ def _targets(
     return style_targets(network_of(style, checksum), tilt, scaling, style.style_layers, style.tile_px)
 
 
-def _moments(tilt: np.ndarray) -> tuple[float, float]:
+def _tilts(stack: da.Array) -> list[Any]:
+    return [dask.delayed(tilt)[0] for tilt in stack.to_delayed()[:, 0, 0]]
+
+
+def _believed(tilt: np.ndarray) -> np.ndarray:
+    return ~artefact_mask(tilt)
+
+
+def _style(tilt: np.ndarray, believed: np.ndarray, style: StyleSection, checksum: str) -> Style:
+    prepare_process(style.threads)
+    return style_of(network_of(style, checksum), tilt, believed, style.style_layers, style.tile_px)
+
+
+def _moments(tilt: np.ndarray, believed: np.ndarray | None = None) -> tuple[float, float]:
+    if believed is not None:
+        tilt = tilt[believed]
     return float(tilt.mean(dtype=np.float64)), float(tilt.std(dtype=np.float64))
 
 
@@ -135,7 +178,7 @@ def _stylised(
     noisy: np.ndarray,
     content: np.ndarray,
     scalings: tuple[Scaling | TiltScaling, Scaling | TiltScaling],
-    targets: list[tuple[GramTargets, float]],
+    targets: list[tuple[Any, float]],
     moments: list[tuple[tuple[float, float], float]],
     style: StyleSection,
     checksum: str,
@@ -144,6 +187,9 @@ def _stylised(
     shares = [(index, share) for index, (_, share) in enumerate(moments)]
     mean, std = (shared_value([values[i] for values, _ in moments], shares) for i in (0, 1))
     network = network_of(style, checksum)
+    if style.method == "matched":
+        settings = matched_settings_of(style)
+        return matched(network, noisy[0], mixed_style(targets), mean, std, settings, style.tile_px)[None]
     image = stylise(
         network,
         noisy[0],

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.ndimage
 from numpy.typing import NDArray
 
 from faket_dask.kernels.artefacts import artefact_mask, background, fill
 from faket_dask.kernels.moments import standardise
+from faket_dask.kernels.spectral_noise import anisotropy, shaped_field
+from faket_dask.kernels.unpaired import ring_power
 
 # Within [0, 1]: noise of a standard deviation of 0.1 about 0.5 is what scaling by extrema gives, too.
-_MEAN, _STD = 0.5, 0.1
+NETWORK_MEAN, NETWORK_STD = 0.5, 0.1
+
+SHADING_PX = 16.0
+"""Standard deviation of the Gaussian above which an image is shading: waves of 85 pixels are halved."""
 
 
 def without_background(image: NDArray[np.generic]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -21,4 +27,76 @@ def without_background(image: NDArray[np.generic]) -> tuple[NDArray[np.float64],
 
 def network_contrast(image: NDArray[np.generic]) -> NDArray[np.float32]:
     """The image, `(y, x)`, shifted and scaled to mean 0.5 and standard deviation 0.1, clipped to [0, 1]."""
-    return np.clip(_MEAN + _STD * standardise(image), 0, 1).astype(np.float32)
+    return np.clip(NETWORK_MEAN + NETWORK_STD * standardise(image), 0, 1).astype(np.float32)
+
+
+def moments_where(image: NDArray[np.generic], believed: NDArray[np.bool_]) -> tuple[float, float]:
+    """Mean and standard deviation of the believed pixels of an image, both `(y, x)`.
+
+    Raises
+    ------
+    ValueError
+        If those have no contrast.
+    """
+    values = np.asarray(image)[believed].astype(np.float64)
+    if values.size == 0 or not np.isfinite(values).all() or values.min() == values.max():
+        raise ValueError("the image has no contrast, or no finite one, where it is believed")
+    return float(values.mean()), float(values.std())
+
+
+def standard_where(image: NDArray[np.generic], believed: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The image, `(y, x)`, shifted and scaled to mean 0 and standard deviation 1 of its believed pixels."""
+    mean, std = moments_where(image, believed)
+    return ((np.asarray(image, dtype=np.float64) - mean) / std).astype(np.float32)
+
+
+def shading(image: NDArray[np.generic], believed: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """What of an image varies slowly: ramps of the ice, shapes of cell and holes, but neither particles nor noise.
+
+    It is no texture, but takes a share of the variance: at equal variance, two images that differ in their shading
+    differ in the strength of their noise.
+
+    Parameters
+    ----------
+    image
+        `(y, x)` in any unit.
+    believed
+        `(y, x)`, false for beads, bad pixels, and what lies beyond the detector.
+    """
+    filled = fill(image, ~believed)
+    smooth = background(filled, ~believed)
+    return smooth + scipy.ndimage.gaussian_filter(filled - smooth, SHADING_PX)
+
+
+def texture(image: NDArray[np.generic], believed: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """A recorded image as if noise were all there is to it: without its shading, standardised, and with noise of its
+    own spectrum where it is not believed.
+
+    Smooth patches in place of beads would be seen by every activation of a deep layer that has one in view.
+
+    Parameters
+    ----------
+    image
+        `(y, x)` in any unit.
+    believed
+        `(y, x)`, false for beads, bad pixels, and what lies beyond the detector.
+
+    Raises
+    ------
+    ValueError
+        If what is believed has no contrast.
+    """
+    moments_where(image, believed)  # a constant less its shading is rounding, which would pass for contrast
+    standard = standard_where(fill(image, ~believed) - shading(image, believed), believed)
+    if not believed.all():
+        # One draw for all images: it is as good as any, and the result is the image's alone.
+        white = np.random.default_rng(0).standard_normal(standard.shape, dtype=np.float32)
+        rings = ring_power(standard, min(standard.shape) // 2)[0]
+        noise = shaped_field(white, rings, anisotropy(standard))
+        standard[~believed] += noise[~believed]
+    return standard
+
+
+def network_input(standard: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A standardised image, `(y, x)`, at the contrast of `network_contrast`, but not clipped."""
+    return (NETWORK_MEAN + NETWORK_STD * standard).astype(np.float32)

@@ -9,7 +9,9 @@ how much PyTorch allocates on top, `OVERHEAD`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from typing import Literal
 
+from faket_dask.kernels.descent import HISTORY
 from faket_dask.kernels.tiles import ALIGNMENT, Tile, cut
 from faket_dask.kernels.vgg import CONVOLUTIONS, POOLINGS, channels, stride
 
@@ -22,6 +24,11 @@ _TWO_PASSES = 1.56
 _ITEM = {"float32": 4, "mixed": 4, "bfloat16": 2}
 """Bytes of an activation at most: the large ones of `mixed` are float32."""
 
+_TEXTURE = 8 * 14
+"""Bytes per pixel while a tilt is prepared to be measured."""
+
+Method = Literal["published", "matched"]
+
 
 def transfer_bytes(
     shape: tuple[int, int],
@@ -30,8 +37,9 @@ def transfer_bytes(
     content_layers: Collection[int],
     precision: str = "float32",
     iterations: int = 1,
+    method: Method = "published",
 ) -> int:
-    """Peak of `style.transfer` over what the process held before, in bytes.
+    """Peak of `style.transfer`, or of `matched.match_style`, over what the process held before, in bytes.
 
     Parameters
     ----------
@@ -45,6 +53,8 @@ def transfer_bytes(
         Of the network.
     iterations
         Steps of the optimiser: more than one need Adam's two moments.
+    method
+        Which of the two.
     """
     layers = {*style_layers, *content_layers}
     pixels = shape[0] * shape[1]
@@ -54,18 +64,33 @@ def transfer_bytes(
     content = sum(_values_per_pixel(layer) for layer in content_layers)
     # RGB float32: the gradient, the average, the image and one temporary; start and content have one channel.
     whole = 4 * (3 * (4 if iterations == 1 else 7) + 2)
+    if method == "matched":
+        # The gradient in RGB; grey and float32 the pairs, three images, three gradients, step and direction, the
+        # network's input and the weights of the activations; and one product in float64.
+        whole = 4 * (3 + 2 * HISTORY + 8 + 3 + 2)
     working = item * (kept + content) * region
     return round(OVERHEAD * (working + whole * pixels))
 
 
 def targets_bytes(
-    shape: tuple[int, int], tile: int | None, style_layers: Collection[int], precision: str = "float32"
+    shape: tuple[int, int],
+    tile: int | None,
+    style_layers: Collection[int],
+    precision: str = "float32",
+    method: Method = "published",
 ) -> int:
-    """Peak of `style.gram_targets` over what the process held before, in bytes; parameters as above."""
+    """Peak of `style.gram_targets`, or of `matched.measure_style`, over what the process held before, in bytes.
+
+    Parameters as above.
+    """
     region = _largest_region(shape, tile, set(style_layers))
     # Input and output of the widest convolution, nothing else, since no activation is kept.
     working = _ITEM[precision] * 2 * _widest(style_layers) * region
-    return round(OVERHEAD * (working + 4 * 2 * shape[0] * shape[1]))
+    pixels = shape[0] * shape[1]
+    # Before the network runs, `matched` finds artefacts and fills them, in arrays of float64.
+    before = _TEXTURE * pixels if method == "matched" else 0
+    whole = 5 if method == "matched" else 2
+    return round(OVERHEAD * max(working + 4 * whole * pixels, before))
 
 
 def tiles_from_largest(shapes: Iterable[tuple[int, int]]) -> Iterator[int | None]:

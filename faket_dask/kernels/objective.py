@@ -6,7 +6,9 @@ For an image x with activations F_l (C_l channels, n_l pixels), the loss is
 
 with Gram matrices G_l = F_l F_lᵀ / n_l, the style weights w_l divided by their sum, and
 smse(a, b) = Σ(a-b)² / (Σ|a-b| + ε) (FakET, arXiv 2304.02011: style transfer). TV is the mean over channels and
-pixels of the squared differences to the right and lower neighbours.
+pixels of the squared differences to the right and lower neighbours. Style may be compared by its relative error
+instead, ‖G_l(x) - G_l(style)‖² / ‖G_l(style)‖² (Frobenius norms), and Gram matrices may be weighted means over the
+activations, G_l = Σ_p u_p F_p F_pᵀ / Σ_p u_p.
 
 The loss couples distant pixels through sums over pixels alone: the Gram matrices, and S₂ = Σd², S₁ = Σ|d| of the
 content term. So it can be differentiated tile by tile: a first pass over the tiles gathers the sums, from which
@@ -16,9 +18,10 @@ network within each tile, and the gradients of overlapping tiles are added up. A
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import numpy as np
 import torch
@@ -30,6 +33,11 @@ from faket_dask.kernels.vgg import VGG19, stride
 
 EPSILON = 1e-8
 """In the denominator of smse."""
+
+StyleError = Literal["smse", "relative"]
+
+_ROWS = 16
+"""Rows of activations that are weighted at a time, which bounds the memory that the products take."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,10 @@ class Objective:
         ``(y, x)`` of the images.
     tile
         Largest side of a tile, ``None`` for the whole image at once.
+    error
+        How Gram matrices are compared.
+    weights
+        Layer → weight of each of its activations in the Gram matrix, at its own resolution; ``None`` for equal ones.
     """
 
     def __init__(
@@ -70,7 +82,11 @@ class Objective:
         tv_weight: float,
         shape: tuple[int, int],
         tile: int | None,
+        error: StyleError = "smse",
+        weights: Mapping[int, NDArray[np.float32]] | None = None,
     ) -> None:
+        self._error = error
+        self._weights = placed_weights(network, weights)
         self._network = network
         total = sum(style_weights.values())
         self._style_weights = {layer: weight / total for layer, weight in style_weights.items()}
@@ -147,7 +163,7 @@ class Objective:
     ) -> None:
         core = _core(features, tile, layer)
         if layer in self._targets:
-            sums.add_gram(layer, gram_sum(core))
+            sums.add_gram(layer, gram_sum(core, weights_in(tile, layer, self._weights)))
         if layer in content:
             difference = (core - content[layer]).to(torch.float32)
             sums.add_content(
@@ -161,11 +177,16 @@ class Objective:
         loss = torch.zeros((), dtype=torch.float64, device=self._network.device)
         slopes = _Slopes({}, {})
         for layer, weight in self._style_weights.items():
-            pixels = pixels_at(layer, self._shape)
+            pixels = weight_at(layer, self._shape, self._weights)
             difference = sums.gram[layer] / pixels - self._targets[layer]
-            first, second = difference.abs().sum() + EPSILON, difference.square().sum()
+            second = difference.square().sum()
+            if self._error == "relative":
+                first = self._targets[layer].square().sum()
+                by_gram = 2 * difference / first
+            else:
+                first = difference.abs().sum() + EPSILON
+                by_gram = 2 * difference / first - second / first**2 * difference.sign()
             loss += weight * second / first
-            by_gram = 2 * difference / first - second / first**2 * difference.sign()
             # F Fᵀ is symmetric, and so is its slope: d(F Fᵀ) counts twice.
             symmetric = by_gram + by_gram.T
             slopes.style[layer] = (weight / pixels * symmetric).to(torch.float32)
@@ -194,7 +215,7 @@ class Objective:
         window = _core(gradient, tile, layer)
         core = _core(features, tile, layer)
         if layer in slopes.style:
-            add_product(window, core, slopes.style[layer])
+            add_product(window, core, slopes.style[layer], weights_in(tile, layer, self._weights))
         if layer in slopes.content:
             linear, jump = (factor.to(window.dtype) for factor in slopes.content[layer])
             difference = (core - content[layer]).to(window.dtype)
@@ -242,14 +263,55 @@ def _by_pixel(features: Tensor) -> Tensor:
     return features[0].permute(1, 2, 0).reshape(-1, features.shape[1])
 
 
-def gram_sum(features: Tensor) -> Tensor:
-    """F Fᵀ, (C, C) float64, of activations (1, C, y, x); the products are summed in float32."""
-    flat = _by_pixel(features).to(torch.float32)
-    return (flat.T @ flat).to(torch.float64)
+def placed_weights(
+    network: VGG19, weights: Mapping[int, NDArray[np.float32]] | None
+) -> dict[int, Tensor] | None:
+    """Weights of activations, ``(y, x)`` by layer, on the network's device."""
+    if weights is None:
+        return None
+    return {layer: torch.as_tensor(values).to(network.device) for layer, values in weights.items()}
 
 
-def add_product(gradient: Tensor, features: Tensor, slope: Tensor) -> None:
-    """Add slope · F to a gradient in place; gradient and F (1, C, y, x), slope (C, C)."""
+def weights_in(tile: Tile, layer: int, weights: Mapping[int, Tensor] | None) -> Tensor | None:
+    """Weights of the activations in the core of a tile, ``(y, x)``."""
+    if weights is None:
+        return None
+    step = stride(layer)
+    rows, columns = (slice(side.start // step, side.stop // step) for side in tile.core)
+    return weights[layer][rows, columns]
+
+
+def weight_at(layer: int, shape: tuple[int, int], weights: Mapping[int, Tensor] | None) -> float:
+    """Sum of the weights of a layer's activations."""
+    if weights is None:
+        return float(pixels_at(layer, shape))
+    return float(weights[layer].sum(dtype=torch.float64))
+
+
+def gram_sum(features: Tensor, weights: Tensor | None = None) -> Tensor:
+    """F Fᵀ, (C, C) float64, of activations (1, C, y, x); the products are summed in float32.
+
+    With weights ``(y, x)``, the pixels count that much.
+    """
+    if weights is None:
+        flat = _by_pixel(features).to(torch.float32)
+        return (flat.T @ flat).to(torch.float64)
+    total = torch.zeros((features.shape[1],) * 2, dtype=torch.float64, device=features.device)
+    for rows in _row_blocks(weights):
+        flat = _by_pixel(features[:, :, rows]).to(torch.float32)
+        total += ((flat * weights[rows].reshape(-1, 1)).T @ flat).to(torch.float64)
+    return total
+
+
+def add_product(gradient: Tensor, features: Tensor, slope: Tensor, weights: Tensor | None = None) -> None:
+    """Add slope · F to a gradient in place; gradient and F (1, C, y, x), slope (C, C), weights (y, x)."""
+    if weights is not None:
+        for rows in _row_blocks(weights):
+            flat = _by_pixel(features[:, :, rows]).to(gradient.dtype)
+            product = (flat @ slope.to(gradient.dtype)).mul_(weights[rows].reshape(-1, 1).to(gradient.dtype))
+            target = gradient[0, :, rows].permute(1, 2, 0)
+            target += product.view(target.shape)
+        return
     flat = _by_pixel(features).to(gradient.dtype)
     product = slope.to(gradient.dtype)
     target = gradient[0].permute(1, 2, 0)
@@ -257,6 +319,14 @@ def add_product(gradient: Tensor, features: Tensor, slope: Tensor) -> None:
         target.view(flat.shape).addmm_(flat, product)
     else:
         target += (flat @ product).view(target.shape)
+
+
+def _row_blocks(weights: Tensor) -> Iterator[slice]:
+    """Blocks of rows that hold any weight."""
+    for start in range(0, weights.shape[0], _ROWS):
+        rows = slice(start, min(start + _ROWS, weights.shape[0]))
+        if weights[rows].any():
+            yield rows
 
 
 def total_variation(image: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,8 +16,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from faket_dask.kernels.objective import ContentTerm, Objective, gram_sum, pixels_at
-from faket_dask.kernels.tiles import cut
+from faket_dask.kernels.believed import layer_weights
+from faket_dask.kernels.objective import (
+    ContentTerm,
+    Objective,
+    gram_sum,
+    placed_weights,
+    weight_at,
+    weights_in,
+)
+from faket_dask.kernels.tiles import Tile, cut
 from faket_dask.kernels.vgg import LAYERS, VGG19, channels, stride
 
 BETA_1, BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-8
@@ -88,7 +96,11 @@ class StyleSettings:
 
 @torch.no_grad()
 def gram_targets(
-    network: VGG19, style_tilt: NDArray[np.float32], layers: Iterable[int], tile: int | None = None
+    network: VGG19,
+    style_tilt: NDArray[np.float32],
+    layers: Iterable[int],
+    tile: int | None = None,
+    believed: NDArray[np.bool_] | None = None,
 ) -> dict[int, NDArray[np.float32]]:
     """Gram matrices F Fᵀ / pixels of an image: its style.
 
@@ -102,6 +114,8 @@ def gram_targets(
         Layers to take them at.
     tile
         Side of the tiles in which they are summed, a multiple of 16; ``None`` for the whole image at once.
+    believed
+        ``(y, x)`` bool, false for beads and bad pixels: activations near those are left out. ``None`` for all.
 
     Returns
     -------
@@ -111,28 +125,53 @@ def gram_targets(
     Raises
     ------
     ValueError
-        If the image is not finite, not in [0, 1] or too small, or there are no such layers.
+        If the image is not finite, not in [0, 1] or too small, nothing of it is believed, or there are no such layers.
     """
     wanted = sorted(set(layers))
     if not wanted or wanted[0] < 0 or wanted[-1] >= LAYERS:
         raise ValueError(f"layers must be some of 0 to {LAYERS - 1}, got {wanted}")
     image = _image("style_tilt", style_tilt, network, wanted[-1])
+    weights = None
+    if believed is not None and not believed.all():
+        weights = layer_weights(believed, wanted, border=False)
+    sums, totals = gram_sums(network, image, wanted, tile, weights)
+    return {layer: as_float32(sums[layer] / totals[layer]) for layer in wanted}
+
+
+def gram_sums(
+    network: VGG19,
+    image: Tensor,
+    layers: Sequence[int],
+    tile: int | None,
+    weights: Mapping[int, NDArray[np.float32]] | None = None,
+) -> tuple[dict[int, Tensor], dict[int, float]]:
+    """Weighted sums of F Fᵀ over an image, ``(y, x)`` on the network's device.
+
+    Returns
+    -------
+    sums
+        Layer → (C, C) float64.
+    totals
+        Layer → sum of the weights.
+    """
     shape = (image.shape[0], image.shape[1])
+    placed = placed_weights(network, weights)
     sums = {
         layer: torch.zeros((channels(layer),) * 2, dtype=torch.float64, device=network.device)
-        for layer in wanted
+        for layer in layers
     }
-    for part in cut(shape, tile, wanted):
+    for part in cut(shape, tile, layers):
 
-        def add(layer: int, features: Tensor, window: object = part.core_at) -> None:
-            rows, columns = window(layer)  # type: ignore[operator]
-            sums[layer] += gram_sum(features[:, :, rows, columns])
+        def add(layer: int, features: Tensor, part: Tile = part) -> None:
+            rows, columns = part.core_at(layer)
+            sums[layer] += gram_sum(features[:, :, rows, columns], weights_in(part, layer, placed))
 
-        network.forward(image[part.region].expand(3, -1, -1), wanted, add)
-    return {
-        layer: (total / pixels_at(layer, shape)).to(device="cpu", dtype=torch.float32).numpy()
-        for layer, total in sums.items()
-    }
+        network.forward(image[part.region].expand(3, -1, -1), layers, add)
+    return sums, {layer: weight_at(layer, shape, placed) for layer in layers}
+
+
+def as_float32(values: Tensor) -> NDArray[np.float32]:
+    return values.to(device="cpu", dtype=torch.float32).numpy()
 
 
 def combine_targets(

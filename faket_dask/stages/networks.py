@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 from faket_dask.config import StyleSection
+from faket_dask.kernels.matched import MatchedSettings
 from faket_dask.kernels.style import StyleSettings
 from faket_dask.kernels.vgg import VGG19, Pooling, Precision
 from faket_dask.weights import load
@@ -36,8 +37,13 @@ def network_of(style: StyleSection, checksum: str) -> VGG19:
     return network(style.weights, checksum, style.random_seed, style.pooling, style.precision, style.device)
 
 
+def matched_settings_of(style: StyleSection) -> MatchedSettings:
+    """Settings of the method `matched` that a run file's style section asks for."""
+    return MatchedSettings(style_layers=dict(style.style_layers), evaluations=style.evaluations)
+
+
 def settings_of(style: StyleSection) -> StyleSettings:
-    """The transfer's settings that a run file's style section asks for."""
+    """Settings of the published method that a run file's style section asks for."""
     return StyleSettings(
         content_layers=dict(style.content_layers),
         style_layers=dict(style.style_layers),

@@ -57,8 +57,10 @@ def task_bytes(
     tile: int | None,
 ) -> int:
     """Peak memory of a worker process that may get any task of the transfer, interpreter included."""
-    transfer = transfer_bytes(
-        tilt_shape, tile, style.style_layers, style.content_layers, style.precision, style.iterations
-    )
-    targets = [targets_bytes(shape, tile, style.style_layers, style.precision) for shape in reference_shapes]
+    layers = style.loss_layers
+    transfer = transfer_bytes(tilt_shape, tile, *layers, style.precision, style.iterations, style.method)
+    targets = [
+        targets_bytes(shape, tile, style.style_layers, style.precision, style.method)
+        for shape in reference_shapes
+    ]
     return INTERPRETER_BYTES + max(transfer, *targets, 0)

@@ -1,10 +1,11 @@
-"""Style transfer of one tilt: scaled to [0, 1], transferred, and given the reference's mean and std."""
+"""Style transfer of one tilt: scaled, transferred, and given the reference's mean and std."""
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from faket_dask.kernels.matched import MatchedSettings, Style, match_style, measure_style, mix_styles
 from faket_dask.kernels.moments import match_moments
 from faket_dask.kernels.style import StyleSettings, combine_targets, gram_targets, transfer
 from faket_dask.kernels.vgg import VGG19
@@ -60,3 +61,46 @@ def stylise(
         network, content_scaling.apply(content), start_scaling.apply(start), targets, settings, tile
     )
     return match_moments(result, mean, std)
+
+
+def style_of(
+    network: VGG19,
+    reference_tilt: NDArray[np.float32],
+    believed: NDArray[np.bool_],
+    layers: Iterable[int],
+    tile: int | None = None,
+) -> Style:
+    """Style for the method `matched` of one reference tilt, ``(y, x)`` of any size, where it is believed."""
+    return measure_style(network, reference_tilt, layers, tile, believed)
+
+
+def mixed_style(parts: Sequence[tuple[Style, float]]) -> Style:
+    """Style of a mixture of reference tilts with shares that add up to 1."""
+    if len(parts) == 1:
+        return parts[0][0]
+    return mix_styles([style for style, _ in parts], [share for _, share in parts])
+
+
+def matched(
+    network: VGG19,
+    start: NDArray[np.float32],
+    style: Style,
+    mean: float,
+    std: float,
+    settings: MatchedSettings,
+    tile: int | None = None,
+) -> NDArray[np.float32]:
+    """The `faket` tilt by the method `matched`, started from `start`, ``(y, x)``.
+
+    Parameters
+    ----------
+    style
+        Of the reference at this tilt.
+    mean, std
+        Of the reference at this tilt, in the reference's units. The result has them where it shows no beads, since
+        the reference's were taken there, too.
+    tile
+        Side of the tiles that the gradient is computed in, ``None`` for the whole image.
+    """
+    result = match_style(network, start, style, settings, tile).image
+    return (result * np.float64(std) + mean).astype(np.float32)

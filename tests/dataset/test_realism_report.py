@@ -28,6 +28,11 @@ def test_every_modality_is_compared_at_every_measured_angle(tiny_dataset: faket_
                 names = ["log spectrum", *(f"Gram {layer}" for layer in (1, 6, 11, 20, 29))]
                 assert list(found["distances"]) == names
                 assert all(0 <= value < 100 for value in found["distances"].values())
+            assert tilt["modalities"].pop("floor")["signal"] is None
+            for found in tilt["modalities"].values():
+                assert 0 < found["signal"] < 1
+                assert found["unexplained_per_megapixel"] >= 0
+            assert tilt["modalities"]["content"]["signal"] > tilt["modalities"]["noisy"]["signal"]
 
 
 def test_the_microscope_s_own_images_are_the_most_real(tiny_dataset: faket_dask.Dataset) -> None:

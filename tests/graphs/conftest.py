@@ -39,7 +39,18 @@ def recorded(folder: Path) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="session", params=[paired, recorded], ids=["paired", "recorded"])
+def matched(folder: Path) -> dict[str, Any]:
+    """The method `matched` on a recorded reference with a bead in it."""
+    document = recorded(folder)
+    bead = np.hypot(*np.mgrid[-20:30, -30:40]) < 4
+    stack = np.random.default_rng(4).gamma(40.0, size=(len(RECORDED_ANGLES), 50, 70)).astype(np.float32)
+    write_stack(folder / "ref.mrc", stack - 100 * bead.astype(np.float32), stack.shape, 10.0)
+    del document["references"][0]["mask"]
+    style = {"preset": "matched", "start": "noisy", "angle_match": "interpolate", "evaluations": 3}
+    return {**document, "style": style}
+
+
+@pytest.fixture(scope="session", params=[paired, recorded, matched], ids=["paired", "recorded", "matched"])
 def dataset(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> faket_dask.Dataset:
     """One series of three 96 x 80 tilts with everything that was synthesised on the way; look, do not touch."""
     folder = tmp_path_factory.mktemp("graphs")

@@ -27,6 +27,16 @@ def test_the_full_size_of_the_paper_fits_into_a_small_fixed_memory() -> None:
     assert transfer_bytes((3500, 3500), 512, STYLE, CONTENT, iterations=5) > full
 
 
+def test_the_matched_method_keeps_a_history_that_does_not_depend_on_the_tile() -> None:
+    small, large = (
+        transfer_bytes((size, size), 512, STYLE, (), method="matched")
+        - transfer_bytes((size, size), 512, STYLE, ())
+        for size in (2048, 4096)
+    )
+    assert 0 < 3.9 * small < large < 4.1 * small
+    assert large < 2**30
+
+
 def test_targets_need_less_than_the_transfer() -> None:
     for tile in (None, 256):
         assert targets_bytes((1024, 1024), tile, STYLE) < transfer_bytes((1024, 1024), tile, STYLE, CONTENT)

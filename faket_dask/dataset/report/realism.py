@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,19 +29,25 @@ FLOOR = "floor"
 class Realism:
     """How far a tilt of one modality is from the reference; or, as the `floor`, one part of it from another.
 
-    `distances` go by what they compare: ``log spectrum``, ``Gram 1``, ``Gram 6``, ...
+    `distances` go by what they compare: ``log spectrum``, ``Gram 1``, ``Gram 6``, ... `signal` is the correlation with
+    the noiseless projection, `unexplained` the number of objects per million pixels that no label explains, which
+    means something beside that of `noisy`; the floor has neither.
     """
 
     modality: str
     distances: Mapping[str, float]
     kurtosis: float
     artefacts_percent: float
+    signal: float | None = None
+    unexplained: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
             "distances": dict(self.distances),
             "kurtosis": self.kurtosis,
             "artefacts_percent": self.artefacts_percent,
+            "signal": self.signal,
+            "unexplained_per_megapixel": self.unexplained,
         }
 
 
@@ -84,8 +90,9 @@ def realism_of(ledger: Ledger, series: Series) -> list[RealismAtTilt]:
         for record in records.values():
             found = record["findings"]
             angle, against = found["tilt_angle"], found["against"]
+            mean = _mean(modality, against, "distances", found["kurtosis"], found["artefacts"])
             by_angle.setdefault(angle, []).append(
-                _mean(modality, against, "distances", found["kurtosis"], found["artefacts"])
+                replace(mean, signal=found["signal"], unexplained=found["unexplained"])
             )
             total = sum(part["weight"] for part in against)
             kurtosis, artefacts = (

@@ -134,10 +134,12 @@ def _facts(blueprint: Blueprint) -> dict[str, str]:
     if "faket" in config.outputs.modalities:
         style = config.style
         unit = "" if style.step_unit == "absolute" else " standard deviations"
-        facts["Style transfer"] = (
-            f"{style.iterations} iteration{'s' if style.iterations > 1 else ''}, step {style.step_size:g}{unit}, "
-            f"{style.pooling} pooling"
+        steps = (
+            f"matched, at most {style.evaluations} evaluations"
+            if style.method == "matched"
+            else f"{style.iterations} iteration{'s' if style.iterations > 1 else ''}, step {style.step_size:g}{unit}"
         )
+        facts["Style transfer"] = f"{steps}, {style.pooling} pooling"
         facts["VGG-19 weights"] = (
             f"{Path(style.weights).name}, sha256 {blueprint.inputs.weights_checksum[:12]}…"
         )

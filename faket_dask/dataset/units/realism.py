@@ -1,5 +1,8 @@
 """Units that measure how far a series is from its reference: `realism`, one per modality and tilt angle.
 
+They also measure what a transfer could do to the specimen: how much of its signal is left in a tilt, and how many
+objects the tilt shows that no label explains.
+
 The item is a series and a modality, so that a modality that is asked for later is measured then, and the others
 stay as they are. What is found is small and lies in the marker, from where the report takes it.
 """
@@ -15,6 +18,8 @@ from faket_dask.dataset.references import reference_tilt
 from faket_dask.dataset.stores import read_tilt
 from faket_dask.dataset.units.series import drawn_again
 from faket_dask.dataset.units.unit import Record, Stage
+from faket_dask.kernels.inventions import labelled, unexplained
+from faket_dask.kernels.moments import standardise_float64
 from faket_dask.kernels.realism import Texture, distances, floor, textures
 from faket_dask.kernels.vgg import VGG19
 from faket_dask.stages.matching import tilt_shares
@@ -72,12 +77,19 @@ def _image(blueprint: Blueprint, series: Series, modality: str, tilt: int) -> np
     return drawn_again(blueprint, series.name, modality, tilt)
 
 
+def _correlation(image: np.ndarray, noiseless: np.ndarray) -> float:
+    """How much of the specimen is in a tilt; 0 where there is none."""
+    return float(np.mean(standardise_float64(image) * standardise_float64(noiseless)))
+
+
 def _realism(blueprint: Blueprint, item: str, index: int) -> Record:
     name, modality = _split(item)
     series = blueprint.series_by_name[name]
     tilt = measured_tilts(blueprint, name)[index]
     angle = float(blueprint.acquisition(name).tilt_angles[tilt])
-    ours = textures(_image(blueprint, series, modality, tilt), _network(blueprint))
+    image = _image(blueprint, series, modality, tilt)
+    noiseless = read_tilt(blueprint.layout.specimen(series.specimen), "noiseless", tilt)
+    ours = textures(image, _network(blueprint))
     root = str(blueprint.layout.root)
     found = []
     for reference, weight in blueprint.parts(series.reference):
@@ -96,6 +108,8 @@ def _realism(blueprint: Blueprint, item: str, index: int) -> Record:
         "tilt_angle": angle,
         "kurtosis": float(np.mean([part.kurtosis for part in ours])),
         "artefacts": float(np.mean([part.artefacts for part in ours])),
+        "signal": _correlation(image, noiseless),
+        "unexplained": unexplained(image, labelled(noiseless)),
         "against": found,
     }
 

@@ -1,14 +1,23 @@
 """Units that study references: `measure` takes statistics per tilt, `targets` the Gram matrices of a tilt."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from faket_dask.dataset.blueprint import Blueprint
-from faket_dask.dataset.references import believed_pixels, clean_tilt, reference_tilt, scaling_of, style_tilt
+from faket_dask.dataset.references import (
+    believed_pixels,
+    clean_tilt,
+    reference_tilt,
+    scaling_of,
+    style_pixels,
+    style_tilt,
+)
 from faket_dask.dataset.stores import ArraySpec, open_array, write_vector
 from faket_dask.dataset.units.attributes import describe_group
 from faket_dask.dataset.units.unit import OwnedArray, Record, Stage
+from faket_dask.kernels.matched import Style
 from faket_dask.kernels.noise import noise_curves
 from faket_dask.kernels.spectral_noise import CELLS
 from faket_dask.kernels.vgg import channels
@@ -16,12 +25,15 @@ from faket_dask.stages.networks import network_of
 from faket_dask.stages.process import prepare_process
 from faket_dask.stages.scaling import tilt_extrema
 from faket_dask.stages.synthesis import recorded_spectrum
-from faket_dask.stages.transfer import GramTargets, style_targets
+from faket_dask.stages.transfer import GramTargets, style_of, style_targets
 
 MEASURED = ("mean", "std", "low", "high", "masked")
 """Of the pixels of a tilt that are believed; `masked` is the share of those that are not."""
 
 PAIRED = ("signal_scale", "noise_scale")
+
+FLOOR = "floor"
+"""Squared relative distance of the Gram matrices of one half of a tilt to those of the other, by style layer."""
 
 
 def _prepare(blueprint: Blueprint, reference: str) -> None:
@@ -89,9 +101,22 @@ def _measure(blueprint: Blueprint, reference: str, index: int) -> Record:
 
 def _grams(blueprint: Blueprint, reference: str) -> list[OwnedArray]:
     tilts = blueprint.reference_angles(reference).size
-    return [
+    path, style = blueprint.layout.reference(reference), blueprint.config.style
+    floors = []
+    if style.method == "matched":
+        shape = (tilts, len(style.style_layers))
+        spec = ArraySpec(
+            FLOOR,
+            ("tilt", "style_layer"),
+            shape,
+            (1, shape[1]),
+            "float64",
+            attributes={"coordinates": "tilt_angle"},
+        )
+        floors.append(OwnedArray(path, spec, lambda index: (index, 0)))
+    return floors + [
         OwnedArray(
-            blueprint.layout.reference(reference),
+            path,
             ArraySpec(
                 gram_name(layer),
                 ("tilt", f"channel_{layer}", f"other_channel_{layer}"),
@@ -101,22 +126,27 @@ def _grams(blueprint: Blueprint, reference: str) -> list[OwnedArray]:
             ),
             lambda index: (index, 0, 0),
         )
-        for layer in blueprint.config.style.style_layers
+        for layer in style.style_layers
     ]
 
 
 def _targets(blueprint: Blueprint, reference: str, index: int) -> Record:
-    prepare_process(blueprint.config.style.threads)
+    section = blueprint.config.style
+    prepare_process(section.threads)
     image = style_tilt(blueprint, reference, index)
-    targets = style_targets(
-        network_of(blueprint.config.style, blueprint.inputs.weights_checksum),
-        image,
-        scaling_of(blueprint, reference),
-        blueprint.config.style.style_layers,
-        blueprint.config.style.tile_px,
-    )
+    network = network_of(section, blueprint.inputs.weights_checksum)
+    path = blueprint.layout.reference(reference)
+    targets: Mapping[int, np.ndarray]
+    if section.method == "matched":
+        seen = style_pixels(blueprint, reference, index)
+        style = style_of(network, image, seen, section.style_layers, section.tile_px)
+        open_array(path, FLOOR)[index] = [style.floor[layer] for layer in section.style_layers]
+        targets = style.grams
+    else:
+        scaling = scaling_of(blueprint, reference)
+        targets = style_targets(network, image, scaling, section.style_layers, section.tile_px)
     for layer, gram in targets.items():
-        open_array(blueprint.layout.reference(reference), gram_name(layer))[index] = gram
+        open_array(path, gram_name(layer))[index] = gram
     return {"pixels": int(image.size)}
 
 
@@ -131,6 +161,15 @@ def read_targets(blueprint: Blueprint, reference: str, tilt: int) -> GramTargets
         layer: np.asarray(open_array(path, gram_name(layer), "r")[tilt])
         for layer in blueprint.config.style.style_layers
     }
+
+
+def read_style(blueprint: Blueprint, reference: str, tilt: int) -> Style:
+    """The stored style of one reference tilt, for the method `matched`."""
+    floor = open_array(blueprint.layout.reference(reference), FLOOR, "r")[tilt]
+    layers = blueprint.config.style.style_layers
+    return Style(
+        read_targets(blueprint, reference, tilt), dict(zip(layers, np.asarray(floor).tolist(), strict=True))
+    )
 
 
 MEASURE = Stage(

@@ -15,18 +15,18 @@ from faket_dask.dataset.field_of_view import bead_mask
 from faket_dask.dataset.references import moment_at, shares_at, spectrum_at, statistic
 from faket_dask.dataset.stores import ArraySpec, open_array, read_tilt, read_vector
 from faket_dask.dataset.units.attributes import STACK_ATTRIBUTES, describe_group, write_stack_coordinates
-from faket_dask.dataset.units.reference import read_targets
+from faket_dask.dataset.units.reference import read_style, read_targets
 from faket_dask.dataset.units.unit import OwnedArray, Record, Stage
 from faket_dask.kernels.artefacts import fill
 from faket_dask.kernels.noise import NoiseCurves, fit_curves
 from faket_dask.kernels.unpaired import ring_power, spectral_scales
 from faket_dask.specimen.particles import read_particles
-from faket_dask.stages.networks import network_of, settings_of
+from faket_dask.stages.networks import matched_settings_of, network_of, settings_of
 from faket_dask.stages.process import prepare_process
 from faket_dask.stages.scaling import Scaling, TiltScaling, stack_scaling, tilt_extrema
 from faket_dask.stages.seeds import noise_field
 from faket_dask.stages.synthesis import at_tilt, spectral_field, synthesise
-from faket_dask.stages.transfer import mixed_targets, stylise
+from faket_dask.stages.transfer import matched, mixed_style, mixed_targets, stylise
 
 SYNTHESISED = ("noisy", "content", "baseline", "spectral")
 SCALED = ("start", "content")
@@ -243,16 +243,28 @@ def _transferred(
     prepare_process(style.threads)
     reference = blueprint.series_by_name[series].reference
     shares = shares_at(blueprint, reference, float(blueprint.acquisition(series).tilt_angles[tilt]))
+    network = network_of(style, blueprint.inputs.weights_checksum)
+    mean, std = (moment_at(blueprint, shares, name) for name in ("mean", "std"))
+    if style.method == "matched":
+        return matched(
+            network,
+            images[style.start],
+            mixed_style([(read_style(blueprint, *key), share) for key, share in shares]),
+            mean,
+            std,
+            matched_settings_of(style),
+            style.tile_px,
+        )
     scalings = {name: _scaling(blueprint, series, name) for name in SCALED}
     return stylise(
-        network_of(style, blueprint.inputs.weights_checksum),
+        network,
         images[style.start],
         images["content"],
         scalings["start"],
         scalings["content"],
         mixed_targets([(read_targets(blueprint, *key), share) for key, share in shares]),
-        moment_at(blueprint, shares, "mean"),
-        moment_at(blueprint, shares, "std"),
+        mean,
+        std,
         settings_of(style),
         style.tile_px,
     )
