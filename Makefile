@@ -4,12 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint notebooks clean
+.PHONY: help install demo test test-all test-slurm lint notebooks clean
 
 help:
 	@echo "make demo      install into $(VENV), make a small labelled data set, say where its report is"
 	@echo "make test      install and run the default tests (under 10 minutes on two cores)"
 	@echo "make test-all  also the slow ones and those that need the package index"
+	@echo "make test-slurm  those that need SLURM installed (Debian: slurmctld slurmd slurm-client munge), as root"
 	@echo "make lint      ruff, mypy and the import contract"
 	@echo "make notebooks execute the notebooks anew, outputs and all"
 
@@ -31,6 +32,9 @@ test: install
 
 test-all: install
 	$(BIN)/python -m pytest -m 'not gpu and not pbs and not slurm'
+
+test-slurm: install
+	$(BIN)/python -m pytest -m slurm
 
 lint: install
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 from collections.abc import Callable
@@ -32,6 +33,14 @@ app.add_typer(import_app, name="import")
 RunFile = Annotated[Path, typer.Argument(help="Run file (YAML).", show_default=False)]
 Folder = Annotated[Path, typer.Argument(help="Folder of a data set.", show_default=False)]
 
+Where = Annotated[
+    str,
+    typer.Option(
+        "--cluster",
+        help="Where workers run: local, slurm, pbs, or a profile such as configs/cluster/slurm-cpu.yaml.",
+    ),
+]
+
 say = typer.echo  # whole lines, however long: they are read by scripts, too
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -60,11 +69,14 @@ def explained(command: F) -> F:
 
 @app.command()
 @explained
-def run(config: RunFile) -> None:
+def run(config: RunFile, cluster: Where = "local") -> None:
     """Make a data set, or finish one that was begun.
 
     Example: `faket-dask run configs/demo.yaml`
+
+    As jobs of a cluster: `faket-dask run my.yaml --cluster configs/cluster/slurm-cpu.yaml`
     """
+    from faket_dask.cluster.open import profile_of
     from faket_dask.config import load
     from faket_dask.dataset.plan import plan
     from faket_dask.dataset.run import execute_plan
@@ -74,19 +86,21 @@ def run(config: RunFile) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)
+    where = profile_of(cluster) or "local"
     planned = plan(load(config))
+    again = f"faket-dask run {config}" + ("" if cluster == "local" else f" --cluster {cluster}")
     try:
         with ProgressDisplay(err) as display:
-            dataset = execute_plan(planned, watch=display)
+            dataset = execute_plan(planned, watch=display, cluster=where)
     except KeyboardInterrupt:
-        say(f"interrupted; what is done is kept: `faket-dask run {config}` goes on where it was", err=True)
+        say(f"interrupted; what is done is kept: `{again}` goes on where it was", err=True)
         raise typer.Exit(INTERRUPTED) from None
     if dataset.failures:
         failed = typer.style(f"{len(dataset.failures)} units failed", fg="red", bold=True)
         say(f"{failed}, and what depends on them is missing:", err=True)
         for failure in dataset.failures:
             say(f"  {failure.unit}: {failure.cause}", err=True)
-        say(f"mend the cause and run again: `faket-dask run {config}`", err=True)
+        say(f"mend the cause and run again: `{again}`", err=True)
         raise typer.Exit(FAILED)
     say(f"{len(dataset.series)} series in {dataset.folder}")
     if planned.blueprint.config.outputs.report:
@@ -95,18 +109,24 @@ def run(config: RunFile) -> None:
 
 @app.command(name="plan")
 @explained
-def show_plan(config: RunFile) -> None:
-    """Show what a run would do: units, memory per task, disk, time.
+def show_plan(config: RunFile, cluster: Where = "local") -> None:
+    """Show what a run would do: units, memory per task, disk, time, and the jobs that it would submit.
 
     Example: `faket-dask plan configs/demo.yaml`
+
+    For a cluster, submitting nothing: `faket-dask plan my.yaml --cluster configs/cluster/slurm-cpu.yaml`
     """
+    from faket_dask.cluster.batch import job_script
     from faket_dask.cluster.local import size_workers
+    from faket_dask.cluster.open import profile_of
     from faket_dask.cluster.requirements import GIB
+    from faket_dask.cluster.sizing import size_jobs
     from faket_dask.config import load
     from faket_dask.dataset.ledger import Ledger
     from faket_dask.dataset.plan import plan
     from faket_dask.progress import duration
 
+    profile = profile_of(cluster)
     planned = plan(load(config))
     blueprint = planned.blueprint
     done = Ledger.read(planned).counts()
@@ -125,13 +145,34 @@ def show_plan(config: RunFile) -> None:
             f"{stage.bytes_written / GIB:.2f} GiB",
         )
     out.print(table)
-    cluster = blueprint.config.cluster
-    workers, memory = size_workers(requirements, cluster.workers, cluster.memory_per_worker_GiB)
-    say(
-        f"{sum(done.values())} units are done, {requirements.units} left: "
-        f"about {duration(requirements.seconds(workers))} on {workers} workers of this machine "
-        f"({memory / GIB:.1f} GiB each), at most {requirements.bytes_written / GIB:.2f} GiB of disk"
+    settings = blueprint.config.cluster
+    left = (
+        f"{sum(done.values())} units are done, {requirements.units} left: about {{time}} on {{where}}, "
+        f"at most {requirements.bytes_written / GIB:.2f} GiB of disk"
     )
+    if profile is None:
+        workers, memory = size_workers(requirements, settings.workers, settings.memory_per_worker_GiB)
+        where = f"{workers} workers of this machine ({memory / GIB:.1f} GiB each)"
+        say(left.format(time=duration(requirements.seconds(workers)), where=where))
+        return
+    sizing = size_jobs(requirements, profile, settings.workers, settings.memory_per_worker_GiB)
+    if not requirements.units:
+        say(f"{sum(done.values())} units are done, 0 left: nothing would be submitted")
+        return
+    gpus = f", {sizing.gpus_per_job} GPUs" if sizing.gpus_per_job else ""
+    where = (
+        f"{sizing.workers} workers: {sizing.jobs} jobs of {sizing.processes_per_job} processes, each job with "
+        f"{sizing.cores_per_job} cores, {sizing.bytes_per_job / GIB:.2f} GiB{gpus}"
+    )
+    say(left.format(time=duration(requirements.seconds(sizing.workers)), where=where))
+    table = Table("workers", "jobs", "time", "node-hours")
+    for count in sizing.counts_to_compare(requirements.widest):
+        seconds, jobs = requirements.seconds(count), math.ceil(count / sizing.processes_per_job)
+        table.add_row(str(count), str(jobs), duration(seconds), f"{jobs * seconds / 3600:.3g}")
+    out.print(table)
+    say("times are those of this machine's cores, without waiting in the queue; a job counts as a node")
+    say("each job is submitted as:\n")
+    say(job_script(profile, sizing, blueprint.layout.job_logs))
 
 
 @app.command()
@@ -270,6 +311,7 @@ def reconstruct(
     imod: Annotated[
         bool, typer.Option("--imod", help="With IMOD's tilt, if it is on the PATH (untested against IMOD).")
     ] = False,
+    cluster: Where = "local",
 ) -> None:
     """Reconstruct tomograms by weighted back-projection.
 
@@ -297,13 +339,15 @@ def reconstruct(
     )
     if Layout(source).plan.exists():
         with ProgressDisplay(err) as display:
-            dataset = reconstruct_dataset(source, section, watch=display)
+            dataset = reconstruct_dataset(source, section, watch=display, cluster=cluster)
         if dataset.failures:
             for failure in dataset.failures:
                 say(f"  {failure.unit}: {failure.cause}", err=True)
             raise typer.Exit(FAILED)
         say(f"tomograms of {len(dataset.series)} series in {dataset.folder}")
         return
+    if cluster != "local":
+        raise InputError(f"--cluster is for data sets, and {source} is none; a stack has --threads")
     series = open_tilt_series(
         source,
         tilt_angles=angles,

@@ -167,6 +167,46 @@ def test_a_plan_of_a_finished_data_set_has_nothing_left(dataset: faket_dask.Data
     assert "18 units are done, 0 left" in result.stdout
 
 
+def test_a_plan_for_a_cluster_tells_what_would_be_submitted_and_submits_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_file, profile = tmp_path / "run.yaml", tmp_path / "profile.yaml"
+    run_file.write_text(yaml.safe_dump(tiny(tmp_path, cluster={"workers": None})))
+    profile.write_text("{system: slurm, cores: 2, workers: 3, queue: long, walltime: '01:00:00'}")
+    monkeypatch.setenv("PATH", "")
+    result = call("plan", run_file, "--cluster", profile)
+    assert result.exit_code == 0
+    assert re.search(
+        r"0 units are done, 18 left: about .* on 2 workers: 2 jobs of 1 processes, each job with 1 cores, "
+        r"[\d.]+ GiB, at most .* GiB of disk",
+        result.stdout,
+    )
+    assert re.findall(r"│ (\d+)\s+│ (\d+)\s+│ [^│]+│ [\d.]+", result.stdout) == [
+        ("1", "1"),
+        ("2", "2"),
+        ("4", "4"),
+    ]
+    assert "#SBATCH -p long\n#SBATCH -n 1\n#SBATCH --cpus-per-task=1\n" in result.stdout
+    assert f"#SBATCH --output={tmp_path}/data/progress/jobs/%j.log\n" in result.stdout
+    assert set(tmp_path.iterdir()) == {run_file, profile}
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_cluster_that_cannot_hold_a_task_is_refused_before_anything_is_computed(
+    tmp_path: Path, run_file: Path, command: str
+) -> None:
+    profile = tmp_path / "profile.yaml"
+    profile.write_text("{system: pbs, memory: 512MiB}")
+    result = call(command, run_file, "--cluster", profile)
+    assert result.exit_code == BAD_INPUT
+    assert re.match(
+        r"error: one task needs [\d.]+ GiB and its worker [\d.]+ GiB, a job of .* has 0.50 GiB", result.stderr
+    )
+    assert not list(tmp_path.glob("data/progress/*/*/*.json"))
+    profile.write_text("{system: pbs, cpus: 3}")
+    assert errors(command, run_file, "--cluster", profile) == [f"{profile}: cpus: there is no such key"]
+
+
 # Data sets
 
 
@@ -201,6 +241,17 @@ def test_export_says_what_it_wrote(dataset: faket_dask.Dataset, tmp_path: Path) 
 def test_export_of_what_is_not_there(dataset: faket_dask.Dataset, tmp_path: Path) -> None:
     [line] = errors("export", dataset.folder, "--to", "mrc", "--folder", tmp_path)
     assert "no modality 'faket'" in line
+
+
+def test_tomograms_of_a_data_set_can_be_made_on_a_cluster_and_of_a_stack_here(
+    dataset: faket_dask.Dataset, tmp_path: Path
+) -> None:
+    [line] = errors(
+        "reconstruct", dataset.folder, "--modality", "noisy", "--cluster", tmp_path / "absent.yaml"
+    )
+    assert line.startswith("cannot read the cluster profile")
+    [line] = errors("reconstruct", tmp_path / "a.mrc", "--cluster", "slurm")
+    assert line.startswith("--cluster is for data sets")
 
 
 # Weights

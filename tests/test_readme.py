@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def commands(program: str) -> list[list[str]]:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder that looks like a checkout, with a demo that takes seconds."""
     folder = tmp_path_factory.mktemp("checkout")
-    (folder / "configs").mkdir()
+    shutil.copytree(ROOT / "configs" / "cluster", folder / "configs" / "cluster")
     demo = small_document(folder / "demo-dataset", specimen={"count": 1}, cluster={"workers": 1})
     demo["outputs"] = {"modalities": ["faket", "noisy"]}
     (folder / "configs" / "demo.yaml").write_text(yaml.safe_dump(demo))
@@ -69,6 +70,13 @@ def test_every_python_example_runs(place: Path) -> None:
     assert names["labels"].ndim == 3  # type: ignore[attr-defined]
     assert len(names["particles"].class_name)  # type: ignore[attr-defined]
     assert names["projections"].compute().shape == (7, 64, 64)  # type: ignore[attr-defined]
+
+
+def test_every_job_that_is_submitted_is_there() -> None:
+    submitted = commands("sbatch") + commands("qsub")
+    assert submitted
+    for command in submitted:
+        assert (ROOT / next(word for word in command if word.endswith(".sh"))).is_file()
 
 
 def test_make_has_every_target_that_is_named() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psutil
 from distributed import Client, LocalCluster
 
+from faket_dask.cluster.allocation import allocated_bytes, allocated_cores
+from faket_dask.cluster.gpu import OneGPUEach, visible_gpus
 from faket_dask.cluster.requirements import GIB, Requirements
 from faket_dask.errors import InputError
 
@@ -25,18 +25,25 @@ def size_workers(
     Raises
     ------
     InputError
-        When what was asked for, or all that this machine has, cannot hold one task; with the arithmetic.
+        When what was asked for, or all that this machine (or this job's share of it) has, cannot hold one
+        task; with the arithmetic. When units need a GPU and there is none.
     """
     need = requirements.bytes_per_task
-    total = psutil.virtual_memory().total - DRIVER_BYTES
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    total = allocated_bytes() - DRIVER_BYTES
     fitting = total // max(need, 1)
     if fitting < 1:
         raise InputError(
             f"one task needs {need / GIB:.1f} GiB, this machine has {total / GIB:.1f} GiB for workers; "
             "use a machine with more memory or smaller tilts"
         )
-    wanted = workers or max(1, cores // requirements.threads_per_task)
+    wanted = workers or max(1, allocated_cores() // requirements.threads_per_task)
+    if requirements.gpu_bytes_per_task:
+        wanted = min(wanted, len(visible_gpus()))
+    if wanted < 1:
+        raise InputError(
+            "the configuration computes on a GPU (`device: cuda`), and there is none here; run it with a "
+            "`--cluster` that has some, or write `device: cpu`"
+        )
     count = max(1, min(wanted, requirements.widest))
     if memory_per_worker_GiB is not None:
         given = int(memory_per_worker_GiB * GIB)
@@ -71,4 +78,6 @@ def local_client(
         ) as cluster,
         Client(cluster) as client,
     ):
+        if requirements.gpu_bytes_per_task:
+            client.register_plugin(OneGPUEach())
         yield client

@@ -23,6 +23,8 @@ class StageRequirement:
         Estimated time of one on one core.
     bytes_written
         By all of them together, uncompressed.
+    gpu_bytes_per_task
+        Peak memory of the GPU that one is computed on; 0 for units that use none.
     """
 
     stage: str
@@ -30,6 +32,7 @@ class StageRequirement:
     bytes_per_task: int
     seconds_per_task: float
     bytes_written: int
+    gpu_bytes_per_task: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,17 @@ class Requirements:
         return max((stage.bytes_per_task for stage in self.stages if stage.units), default=0)
 
     @property
+    def gpu_bytes_per_task(self) -> int:
+        """Memory that the GPU of every worker must have; 0 where no unit uses one."""
+        return max((stage.gpu_bytes_per_task for stage in self.stages if stage.units), default=0)
+
+    @property
+    def longest(self) -> StageRequirement | None:
+        """The stage whose units take longest; those on a GPU are left out, as only processors are calibrated."""
+        timed = [stage for stage in self.stages if stage.units and not stage.gpu_bytes_per_task]
+        return max(timed, key=lambda stage: stage.seconds_per_task, default=None)
+
+    @property
     def core_seconds(self) -> float:
         return sum(stage.units * stage.seconds_per_task for stage in self.stages)
 
@@ -58,5 +72,6 @@ class Requirements:
         return sum(stage.bytes_written for stage in self.stages)
 
     def seconds(self, workers: int) -> float:
-        """Estimated time on a number of workers that are kept busy."""
-        return self.core_seconds / max(1, min(workers, self.widest))
+        """Estimated time on a number of workers: while they are kept busy, but no less than one unit of each stage."""
+        chain = sum(stage.seconds_per_task for stage in self.stages if stage.units)
+        return max(chain, self.core_seconds / max(1, min(workers, self.widest)))

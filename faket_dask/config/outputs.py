@@ -62,6 +62,10 @@ class OutputsSection(Section):
 class ClusterSection(Section):
     """Where it runs; nothing here changes a result."""
 
-    workers: int | None = Field(default=None, ge=1, description="default: one per core")
-    memory_per_worker_GiB: float | None = Field(default=None, gt=0, description="default: a fair share")
+    workers: int | None = Field(
+        default=None, ge=1, description="at most; default: one per core, or as the cluster profile says"
+    )
+    memory_per_worker_GiB: float | None = Field(
+        default=None, gt=0, description="default: a fair share, or what a task needs and a quarter more"
+    )
     retries: int = Field(default=2, ge=0, description="of a failed unit of work")

@@ -48,6 +48,11 @@ class Layout:
         """Libraries and processor that units were computed with."""
         return self.root / "progress" / "environments" / f"{name}.yaml"
 
+    @property
+    def job_logs(self) -> Path:
+        """What worker jobs of a batch system print."""
+        return self.root / "progress" / "jobs"
+
     def specimen(self, specimen: str) -> Path:
         """Zarr group: `noiseless`, `benchmark`; its subgroup `volume` holds density and labels."""
         return self.root / "specimens" / f"{specimen}.zarr"

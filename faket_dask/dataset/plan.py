@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from faket_dask.cluster.requirements import Requirements, StageRequirement
+from faket_dask.cluster.requirements import GIB, Requirements, StageRequirement
 from faket_dask.config import RunConfig
 from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint
 from faket_dask.dataset.calibration import Calibration, calibration
@@ -22,6 +22,15 @@ from faket_dask.kernels.realism import CROP_PX, GRAM_LAYERS
 from faket_dask.stages.tiling import INTERPRETER_BYTES, task_bytes
 
 BatchKey = tuple[str, str]
+
+BACK_PROJECTION_BYTES = 5 * 2**28
+"""Intermediate results of a back-projection on a GPU: about five arrays of a quarter of a gigabyte."""
+
+CUDA_HOST_BYTES = 3 * GIB
+"""What CUDA's libraries take of a worker's own memory; an estimate."""
+
+CUDA_CONTEXT_BYTES = GIB
+"""What CUDA, cuDNN and the network take of a GPU before it holds any image; an estimate."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,9 @@ class Plan:
         for name, left in left_by_stage.items():
             if any(batch.stage == name for batch in self.batches):
                 seconds, memory, written = costs.of(name)
-                stages.append(StageRequirement(name, left, memory, seconds, written * left))
+                gpu = costs.gpu_bytes(name)
+                host = memory + (CUDA_HOST_BYTES if gpu else 0)
+                stages.append(StageRequirement(name, left, host, seconds, written * left, gpu))
         return Requirements(
             tuple(stages),
             widest=max(1, *left_by_stage.values()),
@@ -214,6 +225,18 @@ class _Costs:
                 # the rows twice, the part, and the encoder's copy
                 return seconds, base + 8 * rows_read + 8 * voxels, 4 * voxels
         raise KeyError(stage)
+
+    def gpu_bytes(self, stage: str) -> int:
+        """Peak memory of a GPU that computes one unit of a stage; 0 for stages that use none."""
+        config = self.blueprint.config
+        styled = stage in ("targets", "style", "realism") and "faket" in config.outputs.modalities
+        if styled and config.style.device == "cuda":
+            _, memory, _ = self.of(stage)
+            return CUDA_CONTEXT_BYTES + memory - INTERPRETER_BYTES
+        if stage == "reconstruct" and config.reconstruction.device == "cuda":
+            _, memory, _ = self.of(stage)
+            return CUDA_CONTEXT_BYTES + memory - INTERPRETER_BYTES + BACK_PROJECTION_BYTES
+        return 0
 
     @cached_property
     def _style_bytes(self) -> int:

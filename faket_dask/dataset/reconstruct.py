@@ -17,6 +17,7 @@ import zarr
 from distributed import Client
 from numpy.typing import NDArray
 
+from faket_dask.cluster.open import Cluster
 from faket_dask.config import ReconstructionSection, parse
 from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint
 from faket_dask.dataset.events import Watcher
@@ -38,6 +39,7 @@ def reconstruct_dataset(
     section: ReconstructionSection,
     client: Client | None = None,
     watch: Watcher | None = None,
+    cluster: Cluster = "local",
 ) -> Dataset:
     """Make tomograms of a data set, beside those that it has.
 
@@ -48,7 +50,7 @@ def reconstruct_dataset(
     section
         How; `of` is added to what the data set reconstructs already. With other settings than before, all its
         tomograms are made anew.
-    client, watch
+    client, watch, cluster
         As for `run`.
 
     Raises
@@ -61,7 +63,7 @@ def reconstruct_dataset(
     document = found.config.model_dump(mode="json")
     document["reconstruction"] = section.model_copy(update={"of": wanted}).model_dump(mode="json")
     extended = Blueprint(parse(document, folder), found.inputs)
-    return execute_plan(Plan(extended), client, watch)
+    return execute_plan(Plan(extended), client, watch, cluster)
 
 
 FILTERING = 0.15

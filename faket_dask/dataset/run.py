@@ -9,7 +9,8 @@ from typing import Any
 
 from distributed import Client
 
-from faket_dask.cluster.local import local_client
+from faket_dask.cluster.open import Cluster, open_cluster, profile_of
+from faket_dask.cluster.profile import Profile
 from faket_dask.config import RunConfig, load
 from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.environment import recorded_run
@@ -27,7 +28,10 @@ from faket_dask.errors import InputError
 
 
 def run(
-    config: RunConfig | str | Path, client: Client | None = None, watch: Watcher | None = None
+    config: RunConfig | str | Path,
+    client: Client | None = None,
+    watch: Watcher | None = None,
+    cluster: Cluster = "local",
 ) -> Dataset:
     """Make a data set, or finish one that was begun.
 
@@ -36,10 +40,13 @@ def run(
     config
         A configuration, or the path of a run file.
     client
-        A Dask client to compute with; by default one worker process per core of this machine is started.
-        Workers must see the data set's folder, the inputs and the weights under the same paths.
+        A Dask client to compute with, in place of `cluster`. Its workers must see the data set's folder, the
+        inputs and the weights under the same paths.
     watch
         Called with every event of the run, for displays.
+    cluster
+        Where workers are started: ``"local"`` for one process per core of this machine, ``"slurm"``, ``"pbs"``, or
+        a cluster profile; see `faket_dask.cluster.open_cluster`.
 
     Returns
     -------
@@ -59,11 +66,17 @@ def run(
     """
     if not isinstance(config, RunConfig):
         config = load(config)
-    return execute_plan(plan(config), client, watch)
+    return execute_plan(plan(config), client, watch, cluster)
 
 
-def execute_plan(planned: Plan, client: Client | None = None, watch: Watcher | None = None) -> Dataset:
+def execute_plan(
+    planned: Plan,
+    client: Client | None = None,
+    watch: Watcher | None = None,
+    cluster: Cluster = "local",
+) -> Dataset:
     """`run` for a plan that is made already."""
+    profile = profile_of(cluster)
     blueprint = planned.blueprint
 
     def report(event: Event) -> None:
@@ -76,7 +89,7 @@ def execute_plan(planned: Plan, client: Client | None = None, watch: Watcher | N
         blueprint.write()
         try:
             ledger = Ledger.read(planned)
-            failures = _compute(planned, ledger, client, report, record)
+            failures = _compute(planned, ledger, client, profile, report, record)
             if blueprint.config.outputs.report:
                 write_report(ledger, planned, failures)
             write_manifest(ledger)
@@ -91,7 +104,12 @@ def execute_plan(planned: Plan, client: Client | None = None, watch: Watcher | N
 
 
 def _compute(
-    planned: Plan, ledger: Ledger, client: Client | None, report: Watcher, record: dict[str, Any]
+    planned: Plan,
+    ledger: Ledger,
+    client: Client | None,
+    profile: Profile | None,
+    report: Watcher,
+    record: dict[str, Any],
 ) -> list[UnitFailed]:
     """Compute all units that the ledger lacks; which of them failed for good."""
     blueprint = planned.blueprint
@@ -100,14 +118,26 @@ def _compute(
     if not requirements.units:
         return []
     check_room(blueprint, requirements)
-    cluster = blueprint.config.cluster
-    local = local_client(requirements, cluster.workers, cluster.memory_per_worker_GiB)
-    with nullcontext(client) if client is not None else local as connected:
+    settings = blueprint.config.cluster
+    opening = open_cluster(
+        requirements,
+        profile or "local",
+        workers=settings.workers,
+        memory_per_worker_GiB=settings.memory_per_worker_GiB,
+        logs=blueprint.layout.job_logs,
+    )
+    with nullcontext(client) if client is not None else opening as connected:
         before = {key: frozenset(batch.indices()) for key, batch in ledger.done.items()}
-        workers = max(1, len(connected.scheduler_info(n_workers=-1)["workers"]))
+        workers = _count_workers(connected)
         record["workers"] = workers
         report(RunStarted(planned, requirements, before, workers, connected.dashboard_link, time.time()))
-        return execute(planned, ledger, connected, cluster.retries, report)
+        return execute(planned, ledger, connected, settings.retries, report)
+
+
+def _count_workers(client: Client) -> int:
+    """Workers that are there, or that a cluster is to have once its jobs have started."""
+    here = len(client.scheduler_info(n_workers=-1)["workers"])
+    return max(1, here, len(getattr(client.cluster, "plan", ())))
 
 
 def _check_same_run(blueprint: Blueprint) -> None:
