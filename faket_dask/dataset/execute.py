@@ -79,8 +79,9 @@ def execute(plan: Plan, ledger: Ledger, client: Client, retries: int, watch: Wat
                     if future.status != "cancelled"
                     else ConnectionError("task was cancelled")
                 )
-                if error is None:
-                    record = future.result()
+                record = future.result() if error is None else None
+                future.release()  # now: a frame that an error holds on to would keep the task on the scheduler
+                if record is not None:
                     _mind_environment(ledger, record)
                     ledger.add(unit, record)
                     queue.done(unit)
@@ -102,7 +103,6 @@ def execute(plan: Plan, ledger: Ledger, client: Client, retries: int, watch: Wat
                         queue.suspect(unit)
                     else:
                         queue.again(unit)
-                future.release()
     finally:
         submission.cancel()
 
