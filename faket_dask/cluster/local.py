@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from distributed import Client, LocalCluster
 
@@ -67,17 +67,20 @@ def local_client(
 ) -> Iterator[Client]:
     """A client of a fresh cluster on this machine, closed at the end whatever happens."""
     count, memory = size_workers(requirements, workers, memory_per_worker_GiB)
-    with (
-        LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=memory,
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.ERROR,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        if requirements.gpu_bytes_per_task:
-            client.register_plugin(OneGPUEach())
-        yield client
+    cluster = LocalCluster(
+        n_workers=count,
+        threads_per_worker=1,
+        processes=True,
+        memory_limit=memory,
+        dashboard_address="127.0.0.1:0",
+        silence_logs=logging.ERROR,
+    )
+    try:
+        with Client(cluster) as client:
+            if requirements.gpu_bytes_per_task:
+                client.register_plugin(OneGPUEach())
+            yield client
+    finally:
+        # A worker deep in a long unit may not answer in time; as a daemon it ends with this process.
+        with suppress(TimeoutError):
+            cluster.close()
