@@ -10,6 +10,7 @@ from pathlib import Path
 from distributed import Client
 from rich.console import Console
 
+from faket_dask.cluster.open import Cluster
 from faket_dask.config import RunConfig
 from faket_dask.dataset.events import RunStopped, Watcher
 from faket_dask.dataset.following import follow
@@ -20,12 +21,15 @@ from faket_dask.progress.terminal import ProgressDisplay
 
 
 def run(
-    config: RunConfig | str | Path, client: Client | None = None, watch: Watcher | None = None
+    config: RunConfig | str | Path,
+    client: Client | None = None,
+    watch: Watcher | None = None,
+    cluster: Cluster = "local",
 ) -> Dataset:
     if watch is not None or not in_notebook():
-        return run_unseen(config, client, watch)
+        return run_unseen(config, client, watch, cluster)
     with fitting_display() as display:
-        return run_unseen(config, client, display)
+        return run_unseen(config, client, display, cluster)
 
 
 run.__doc__ = (run_unseen.__doc__ or "").replace(

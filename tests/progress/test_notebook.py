@@ -1,6 +1,7 @@
 """What a notebook shows of a run, by a kernel that really runs it."""
 
 import base64
+import inspect
 import io
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 
 import faket_dask
 from faket_dask.dataset.events import Event
+from faket_dask.dataset.run import run as run_unseen
 from faket_dask.progress.grid import State
 from faket_dask.progress.picture import COLOURS, draw
 from faket_dask.progress.tally import Tally
@@ -79,3 +81,7 @@ def test_without_widgets_there_are_lines(quick_dataset: faket_dask.Dataset, tmp_
     assert "2 of 2 series" in text
     assert "\x1b" not in text
     assert all(output.output_type == "stream" for output in outputs)
+
+
+def test_what_runs_in_sight_takes_what_runs_unseen_does() -> None:
+    assert inspect.signature(faket_dask.run) == inspect.signature(run_unseen)
