@@ -42,6 +42,7 @@ LENGTHS = {
 MIB = 2**20
 QUIET = {
     # What hundreds of workers do in one process besides their work would take all of it.
+    "distributed.admin.tick.interval": "60s",
     "distributed.admin.system-monitor.interval": "60s",
     "logging.distributed": "error",
     "distributed.worker.profile.enabled": False,
@@ -208,8 +209,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="default: a temporary one")
     parser.add_argument("--host", nargs=2, metavar=("SCHEDULER", "WORKERS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
-    dask.config.set(QUIET)
     if options.host:
+        dask.config.set(QUIET)
         asyncio.run(host_workers(options.host[0], int(options.host[1]), options.style_seconds))
         return
     with tempfile.TemporaryDirectory() as temporary:
