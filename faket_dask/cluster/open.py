@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import dask
 from distributed import Client
 
 from faket_dask.cluster.local import local_client
@@ -15,6 +16,10 @@ from faket_dask.cluster.sizing import size_jobs
 
 Cluster = str | Path | Profile
 """`local`, `slurm` or `pbs`, the path of a profile, or a profile."""
+
+
+SHORT_LOGS = {"distributed.admin.low-level-log-length": 100}
+"""Dask keeps so many of the last messages to each worker: by default 1000, half a gigabyte for some hundred workers."""
 
 
 def profile_of(cluster: Cluster) -> Profile | None:
@@ -66,12 +71,13 @@ def open_cluster(
         Before anything is submitted: when a worker of this cluster cannot hold one task, with the arithmetic.
     """
     profile = profile_of(cluster)
-    if profile is None:
-        with local_client(requirements, workers, memory_per_worker_GiB) as client:
-            yield client
-        return
-    from faket_dask.cluster.batch import batch_client
+    with dask.config.set(SHORT_LOGS):
+        if profile is None:
+            with local_client(requirements, workers, memory_per_worker_GiB) as client:
+                yield client
+            return
+        from faket_dask.cluster.batch import batch_client
 
-    sizing = size_jobs(requirements, profile, workers, memory_per_worker_GiB)
-    with batch_client(profile, sizing, logs) as client:
-        yield client
+        sizing = size_jobs(requirements, profile, workers, memory_per_worker_GiB)
+        with batch_client(profile, sizing, logs) as client:
+            yield client

@@ -72,14 +72,15 @@ def execute(plan: Plan, ledger: Ledger, client: Client, retries: int, watch: Wat
             running.update(submission.submit(ready))
             if not submission.units:
                 return failures
-            for future in running.next_batch():
+            ended = running.next_batch()
+            records = submission.records(ended)
+            for future in ended:
                 unit = submission.finished(future)
-                error = (
-                    future.exception()
-                    if future.status != "cancelled"
-                    else ConnectionError("task was cancelled")
-                )
-                record = future.result() if error is None else None
+                record = records.get(future.key)
+                cancelled = future.status == "cancelled"
+                error: BaseException
+                if record is None:
+                    error = ConnectionError("task was cancelled") if cancelled else future.exception()
                 future.release()  # now: a frame that an error holds on to would keep the task on the scheduler
                 if record is not None:
                     _mind_environment(ledger, record)
@@ -231,6 +232,11 @@ class _Submission:
         for (unit, _), future in zip(units, futures, strict=True):
             self.units[future.key] = (unit, future)
         return futures
+
+    def records(self, ended: Sequence[Future]) -> dict[Any, Record | None]:
+        """What units that ended well have found, by key, fetched from all their workers at once."""
+        well = {future.key: future for future in ended if future.status == "finished"}
+        return self._client.gather(well, errors="skip") if well else {}
 
     def finished(self, future: Future) -> Unit:
         return self.units.pop(future.key)[0]

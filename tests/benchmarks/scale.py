@@ -1,13 +1,14 @@
 """What the driver and the scheduler cost with hundreds of workers, which no one machine can hold.
 
-    python tests/benchmarks/scale.py [--series 150] [--tilts 61] [--workers 256] [--style-seconds 8]
+    python tests/benchmarks/scale.py [--series 150] [--tilts 61] [--workers 256] [--style-seconds 23]
 
 A whole data set goes through the real plan, driver, scheduler, markers and stores. Only what a unit computes is
 replaced: it sleeps as long as its kernels would in proportion (`--style-seconds` for one tilt's transfer) and writes
 small files in place of chunks. The workers are real Dask workers of one thread each, but share processes of their
 own (`--hosts`), so that what they take from the processor is none of the driver's; choose the sleeps long enough
 that they take little of it. Printed are the time on the clock against the ideal (all sleeps, shared out evenly), the
-processor time of the driver's and of the scheduler's thread for each unit, the driver's memory on the way, and how
+processor time of the driver's and of the scheduler's thread for each unit (what the latter takes without any unit,
+for the heartbeats of the workers, is told apart), the driver's memory on the way, and how
 long it takes to see how far the data set is and to take up a half of it again.
 """
 
@@ -28,18 +29,19 @@ from typing import Any
 import dask
 import psutil
 
-# Of the relative length of a style transfer, as on one core at 1024².
+# Of the length of a style transfer, as a plan on one core estimates them at 1024², where that takes 23 s.
 LENGTHS = {
-    "place": 0.3,
-    "build": 0.1,
-    "project": 0.1,
-    "image": 0.05,
-    "measure": 0.5,
+    "place": 0.05,
+    "build": 0.13,
+    "project": 0.3,
+    "image": 0.04,
+    "measure": 0.11,
     "targets": 0.42,
-    "levels": 0.5,
+    "levels": 0.11,
     "style": 1.0,
 }
 MIB = 2**20
+IDLE_S = 20.0
 QUIET = {
     # What hundreds of workers do in one process besides their work would take all of it.
     "distributed.admin.tick.interval": "60s",
@@ -115,6 +117,7 @@ def thread_seconds() -> float:
 def simulate(options: argparse.Namespace, folder: Path) -> None:
     from distributed import Client, LocalCluster
 
+    from faket_dask.cluster.open import SHORT_LOGS
     from faket_dask.config import parse
     from faket_dask.dataset.events import RunStarted, UnitDone
     from faket_dask.dataset.inputs import resolve
@@ -139,6 +142,7 @@ def simulate(options: argparse.Namespace, folder: Path) -> None:
         return thread_seconds()
 
     with (
+        dask.config.set(SHORT_LOGS),
         LocalCluster(n_workers=0, protocol="tcp://", dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
     ):
@@ -163,6 +167,9 @@ def simulate(options: argparse.Namespace, folder: Path) -> None:
                     memory.append(process.memory_info().rss / MIB)
                 first.append(last[0])
 
+        idle = client.sync(loop_seconds)
+        time.sleep(IDLE_S)
+        idle = (client.sync(loop_seconds) - idle) / IDLE_S
         spent = [thread_seconds(), client.sync(loop_seconds)]
         hosts_spent = sum(sum(psutil.Process(host.pid).cpu_times()[:2]) for host in hosts)
         begin = time.perf_counter()
@@ -178,7 +185,8 @@ def simulate(options: argparse.Namespace, folder: Path) -> None:
     print(f"before the first unit {first[0] - begin:.2f} s, after the last (manifest) {end - last[0]:.2f} s")
     print(
         f"processor time per unit: driver {1000 * spent[0] / units:.2f} ms, scheduler and client "
-        f"{1000 * spent[1] / units:.2f} ms; workers' processes {hosts_spent / wall:.0%} of a core"
+        f"{1000 * (spent[1] - idle * wall) / units:.2f} ms, and {idle:.1%} of a core for the heartbeats of "
+        f"all workers; workers' processes {hosts_spent / wall:.0%} of a core"
     )
     print("driver's memory every 500 units, MiB: " + " ".join(f"{value:.0f}" for value in memory))
     files = [path for path in folder.rglob("*") if path.is_file()]
@@ -205,7 +213,7 @@ def main() -> None:
     parser.add_argument("--tilts", type=int, default=61)
     parser.add_argument("--workers", type=int, default=256)
     parser.add_argument("--hosts", type=int, default=1, help="processes that the workers share")
-    parser.add_argument("--style-seconds", type=float, default=8.0)
+    parser.add_argument("--style-seconds", type=float, default=23.0)
     parser.add_argument("--folder", type=Path, help="default: a temporary one")
     parser.add_argument("--host", nargs=2, metavar=("SCHEDULER", "WORKERS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
