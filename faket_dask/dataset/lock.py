@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
@@ -15,6 +16,7 @@ from uuid import uuid4
 import psutil
 
 from faket_dask.errors import InputError
+from faket_dask.formats.files import write_text
 
 BEAT_S = 20.0
 STALE_S = 600.0
@@ -60,31 +62,43 @@ def _acquire(path: Path, text: str) -> None:
         try:
             handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
         except FileExistsError:
-            stale = _text(path)
+            found = _text(path)
             holder = living_holder(path)
             if holder is not None:
                 raise InputError(
                     f"another run is working on {path.parent.parent} ({holder}); wait for it or stop it. "
                     f"If you are sure that it is dead, delete {path}"
                 ) from None
-            _put_aside(path, stale)
+            if found is not None and _take_over(path, found, text):
+                return
             continue
         with os.fdopen(handle, "w") as stream:
             stream.write(text)
         return
 
 
-def _put_aside(path: Path, stale: str | None) -> None:
-    """Take a stale lock away, unless another driver was faster and this is its own one already."""
-    aside = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
+def _take_over(path: Path, stale: str, text: str) -> bool:
+    """Put a lock in place of a stale one, unless another driver does or did.
+
+    Whoever does it holds a claim on that very lock, looks again, and replaces it: at no moment is there none that a
+    third driver could create.
+    """
+    claim = path.with_name(f".{path.name}.{hashlib.sha256(stale.encode()).hexdigest()[:16]}.claim")
     try:
-        path.rename(aside)
-        if _text(aside) != stale:
-            os.link(aside, path)
-    except (FileNotFoundError, FileExistsError):
-        pass
+        os.close(os.open(claim, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        with suppress(FileNotFoundError):
+            if time.time() - claim.stat().st_mtime > STALE_S:
+                claim.unlink()
+        time.sleep(0.05)
+        return False
+    try:
+        if _text(path) != stale:
+            return False
+        write_text(path, text)
+        return True
     finally:
-        aside.unlink(missing_ok=True)
+        claim.unlink(missing_ok=True)
 
 
 def _text(path: Path) -> str | None:

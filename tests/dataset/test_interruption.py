@@ -5,15 +5,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 import yaml
 from distributed import Client
 
 import faket_dask
+from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.dataset.validate import validate
 from faket_dask.errors import InputError
 from tests.runs import bytes_of, small_document
 
@@ -137,3 +141,41 @@ def test_neither_a_second_driver_nor_killed_workers_harm_a_run(
     output, _ = run.communicate(timeout=PATIENCE_S)
     assert run.returncode == 0, output
     assert bytes_of(tmp_path / "data") == undisturbed
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_run_that_is_disturbed_again_and_again_ends_with_the_same_bytes(
+    undisturbed: dict[str, str], one_worker: Client, tmp_path: Path, seed: int
+) -> None:
+    """Workers killed and frozen, drivers killed, interrupted and terminated, at moments drawn from a seed."""
+    rng = np.random.default_rng(seed)
+    file = write_run(tmp_path, workers=2)
+    data = tmp_path / "data"
+    done: list[str] = []
+    for _ in range(12):
+        run = start_and_wait(file, for_markers=len(markers(data)) + int(rng.integers(1, 4)))
+        for _ in range(int(rng.integers(0, 3))):
+            time.sleep(float(rng.uniform(0, 1)))
+            if run.poll() is None and (victims := worker_processes(run.pid)):
+                victim = victims[int(rng.integers(len(victims)))]
+                if rng.random() < 0.5:
+                    done.append("worker killed")
+                    victim.kill()
+                else:
+                    done.append("worker frozen")
+                    victim.suspend()
+                    time.sleep(1)
+                    victim.resume()
+        stop = (interrupt_driver, kill_driver, terminate_driver)[int(rng.integers(3))]
+        if run.poll() is None:
+            done.append(stop.__name__)
+            stop(run)
+        if run.returncode == 0:
+            break
+    print(dict(Counter(done)))
+    assert len(done) > 6
+    assert not faket_dask.run(file, one_worker).failures
+    assert bytes_of(data) == undisturbed
+    assert not validate(Blueprint.read(data))

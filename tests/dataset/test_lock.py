@@ -6,7 +6,9 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -78,3 +80,34 @@ def test_a_torn_lock_is_stale_after_a_while(lock: Path) -> None:
     os.utime(lock, (0, 0))
     with locked(lock):
         pass
+
+
+def test_of_many_that_find_a_stale_lock_one_at_a_time_gets_it(lock: Path) -> None:
+    """All find the same dead driver's lock at once; whoever is refused has met a living one."""
+    write_lock(lock, "another-host", age=STALE_S * 2)
+    inside, most, had = [0], [0], [0]
+    together = threading.Barrier(8)
+
+    def take() -> None:
+        together.wait()
+        with suppress(InputError), locked(lock):
+            inside[0] += 1
+            had[0] += 1
+            most[0] = max(most[0], inside[0])
+            time.sleep(0.05)
+            inside[0] -= 1
+
+    takers = [threading.Thread(target=take) for _ in range(8)]
+    for taker in takers:
+        taker.start()
+    for taker in takers:
+        taker.join()
+    assert had[0] >= 1
+    assert most[0] == 1
+    assert not lock.exists()
+
+
+def test_a_driver_whose_lock_was_taken_over_leaves_the_new_one(lock: Path) -> None:
+    with locked(lock):
+        write_lock(lock, "another-host", age=0)
+    assert json.loads(lock.read_text())["host"] == "another-host"

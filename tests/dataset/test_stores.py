@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 
 from faket_dask.dataset.stores import (
     ArraySpec,
@@ -69,6 +70,20 @@ def test_creating_again_keeps_the_data(group: Path) -> None:
     open_array(group, "faket")[1] = 7
     create_group(group, {"seed": 3})
     create_array(group, BY_TILT)
+    assert read_tilt(group, "faket", 1).min() == 7
+
+
+@pytest.mark.parametrize("name", ["noiseless", "faket"])
+def test_reading_what_is_not_there_is_an_error_and_not_zeros(group: Path, name: str) -> None:
+    with pytest.raises(FileNotFoundError, match="is missing"):
+        read_tilt(group, name, 1)
+
+
+def test_torn_metadata_of_a_group_is_replaced_and_the_data_kept(group: Path) -> None:
+    open_array(group, "faket")[1] = 7
+    (group / "zarr.json").write_text('{"zarr_fo')
+    create_group(group, {"seed": 3})
+    assert zarr.open_group(group, mode="r").attrs["seed"] == 3
     assert read_tilt(group, "faket", 1).min() == 7
 
 
