@@ -72,35 +72,26 @@ def execute(plan: Plan, ledger: Ledger, client: Client, retries: int, watch: Wat
             running.update(submission.submit(ready))
             if not submission.units:
                 return failures
-            ended = running.next_batch()
-            records = submission.records(ended)
-            for future in ended:
-                unit = submission.finished(future)
-                record = records.get(future.key)
-                cancelled = future.status == "cancelled"
-                error: BaseException
-                if record is None:
-                    error = ConnectionError("task was cancelled") if cancelled else future.exception()
-                future.release()  # now: a frame that an error holds on to would keep the task on the scheduler
-                if record is not None:
-                    _mind_environment(ledger, record)
-                    ledger.add(unit, record)
+            for unit, outcome in submission.outcomes(running.next_batch()):
+                if not isinstance(outcome, BaseException):
+                    _mind_environment(ledger, outcome)
+                    ledger.add(unit, outcome)
                     queue.done(unit)
-                    watch(UnitDone(unit, record))
+                    watch(UnitDone(unit, outcome))
                     attempts.pop(unit, None)
                 else:
                     attempts[unit] = attempts.get(unit, 0) + 1
-                    if isinstance(error, KilledWorker):
+                    if isinstance(outcome, KilledWorker):
                         final = queue.is_alone(unit)
                     else:
-                        final = isinstance(error, InputError) or attempts[unit] > retries
-                    failed = UnitFailed(unit, _cause(error), final)
+                        final = isinstance(outcome, InputError) or attempts[unit] > retries
+                    failed = UnitFailed(unit, _cause(outcome), final)
                     watch(failed)
-                    if is_disk_full(error):
-                        raise error
+                    if is_disk_full(outcome):
+                        raise outcome
                     if final:
                         failures.append(failed)
-                    elif isinstance(error, KilledWorker):
+                    elif isinstance(outcome, KilledWorker):
                         queue.suspect(unit)
                     else:
                         queue.again(unit)
@@ -233,19 +224,29 @@ class _Submission:
             self.units[future.key] = (unit, future)
         return futures
 
-    def records(self, ended: Sequence[Future]) -> dict[Any, Record | None]:
-        """What units that ended well have found, by key, fetched from all their workers at once."""
+    def outcomes(self, ended: Sequence[Future]) -> Iterator[tuple[Unit, Record | BaseException]]:
+        """What came of units that ended: records, which are fetched from all their workers at once, or errors."""
         well = {future.key: future for future in ended if future.status == "finished"}
-        return self._client.gather(well, errors="skip") if well else {}
-
-    def finished(self, future: Future) -> Unit:
-        return self.units.pop(future.key)[0]
+        records = self._client.gather(well, errors="skip") if well else {}
+        for future in ended:
+            unit, _ = self.units.pop(future.key)
+            outcome = records.get(future.key) or _outcome(future)
+            future.release()  # now: a frame that an error holds on to would keep the task on the scheduler
+            yield unit, outcome
 
     def cancel(self) -> None:
         outstanding = [future for _, future in self.units.values()]
         if outstanding and self._client.status == "running":
             self._client.cancel(outstanding)
         self.units.clear()
+
+
+def _outcome(future: Future) -> Record | BaseException:
+    """Of one task: an error, or the record of a unit whose worker was lost between its end and the fetching."""
+    if future.status == "cancelled":
+        return ConnectionError("task was cancelled")
+    error = future.exception()
+    return future.result() if error is None else error
 
 
 def _mind_environment(ledger: Ledger, record: Record) -> None:
