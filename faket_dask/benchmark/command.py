@@ -17,9 +17,9 @@ from rich.table import Table
 from faket_dask.benchmark.measure import COLUMNS, Measurement, measure, row
 from faket_dask.benchmark.scenarios import PUBLISHED, Scenario
 from faket_dask.config import StyleSection
-from faket_dask.dataset.blueprint import replace_text
 from faket_dask.dataset.calibration import record_style
 from faket_dask.errors import InputError
+from faket_dask.formats.files import write_text
 
 
 def run_benchmark(
@@ -61,7 +61,7 @@ def run_benchmark(
     show(f"≈: extrapolated from fewer tilts. {_machine()}")
     if json_file is not None:
         document = {"machine": _machine(), "measurements": [asdict(m) for m in found]}
-        replace_text(json_file, json.dumps(document, indent=1) + "\n")
+        write_text(json_file, json.dumps(document, indent=1) + "\n")
     for measurement in found:
         if measurement.tile is None and device == "cpu" and precision == "float32":
             record_style(

@@ -22,7 +22,7 @@ from faket_dask.dataset.acquisition import Acquisition, draw_acquisition
 from faket_dask.dataset.layout import Layout
 from faket_dask.dataset.pairing import Series, pair
 from faket_dask.errors import InputError
-from faket_dask.formats.files import replacing
+from faket_dask.formats.files import write_text
 from faket_dask.specimen.phantoms import PHANTOMS
 
 KERNEL_VERSION = 1
@@ -281,9 +281,9 @@ class Blueprint:
         from faket_dask.config import dump
 
         self.layout.root.mkdir(parents=True, exist_ok=True)
-        replace_text(self.layout.config, dump(self.config))
+        write_text(self.layout.config, dump(self.config))
         document = {"fingerprint": self.fingerprint, "inputs": self.inputs.to_json()}
-        replace_text(self.layout.plan, json.dumps(document, indent=1) + "\n")
+        write_text(self.layout.plan, json.dumps(document, indent=1) + "\n")
 
     @classmethod
     def read(cls, root: Path) -> Blueprint:
@@ -341,9 +341,3 @@ def resampled_shape(shape: tuple[int, ...], factor: float) -> tuple[int, int]:
     """Shape, (y, x), of an image with `factor` times as many pixels along either axis."""
     rows, columns = (max(1, round(size * factor)) for size in shape)
     return rows, columns
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a small file so that a reader finds the old one or the new one, never a part."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")

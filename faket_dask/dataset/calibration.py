@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from faket_dask._version import __version__
-from faket_dask.dataset.blueprint import replace_text
+from faket_dask.formats.files import write_text
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.kernels.microscope import Optics
 from faket_dask.kernels.noise import add_noise
@@ -65,7 +65,7 @@ def _store(found: Calibration, threads: int) -> None:
     path = _path(threads)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_text(path, json.dumps(asdict(found)) + "\n")
+        write_text(path, json.dumps(asdict(found)) + "\n")
     except OSError:
         pass  # a read-only home costs ten seconds a plan, nothing else
 

@@ -24,8 +24,9 @@ import llvmlite.binding
 import yaml
 
 from faket_dask._version import __version__
-from faket_dask.dataset.blueprint import KERNEL_VERSION, Blueprint, replace_text
+from faket_dask.dataset.blueprint import KERNEL_VERSION, Blueprint
 from faket_dask.dataset.layout import Layout
+from faket_dask.formats.files import write_text
 
 LIBRARIES = ("numpy", "scipy", "scikit-image", "numba", "torch", "zarr", "numcodecs")
 """That compute or encode what is written."""
@@ -60,7 +61,7 @@ def note_environment(layout: Layout, device: str) -> str:
     path = layout.environment(name)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_text(path, yaml.safe_dump(found, sort_keys=False))
+        write_text(path, yaml.safe_dump(found, sort_keys=False))
     return name
 
 
@@ -103,7 +104,7 @@ def recorded_run(blueprint: Blueprint) -> Iterator[dict[str, Any]]:
     }
 
     def write() -> None:
-        replace_text(path, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
+        write_text(path, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
 
     path.parent.mkdir(parents=True, exist_ok=True)
     write()

@@ -9,12 +9,12 @@ import csv
 import io
 from pathlib import Path
 
-from faket_dask.dataset.blueprint import replace_text
 from faket_dask.dataset.field_of_view import particles_in_view
 from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.presence import lack
 from faket_dask.dataset.report.series import series_items
 from faket_dask.dataset.splits import split_series
+from faket_dask.formats.files import write_text
 from faket_dask.specimen.particles import read_particles
 
 
@@ -65,5 +65,5 @@ def write_manifest(ledger: Ledger) -> Path:
     writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    replace_text(layout.manifest, stream.getvalue())
+    write_text(layout.manifest, stream.getvalue())
     return layout.manifest

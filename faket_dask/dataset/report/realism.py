@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from faket_dask.dataset.blueprint import replace_text
 from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.report.figures import COLOURS, Curve, chart
 from faket_dask.dataset.units.realism import measured_modalities, realism_item
+from faket_dask.formats.files import write_text
 from faket_dask.kernels.realism import CROP_PX
 from faket_dask.kernels.spectra import DEFAULT_BAND
 
@@ -140,4 +140,4 @@ def write_realism(ledger: Ledger, path: Path) -> None:
             for series in ledger.blueprint.series
         ],
     }
-    replace_text(path, json.dumps(document, indent=1) + "\n")
+    write_text(path, json.dumps(document, indent=1) + "\n")

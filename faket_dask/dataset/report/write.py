@@ -15,7 +15,7 @@ import jinja2
 
 from faket_dask._version import __version__
 from faket_dask.config import BuiltSpecimen, dump
-from faket_dask.dataset.blueprint import Blueprint, replace_text
+from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.events import UnitFailed
 from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.plan import Plan
@@ -24,6 +24,7 @@ from faket_dask.dataset.report.figures import CLASS_COLOURS, COLOURS
 from faket_dask.dataset.report.gallery import PICTURE_PX
 from faket_dask.dataset.report.realism import write_realism
 from faket_dask.dataset.report.series import SPECTRUM_PX, degrees, report_series, series_items, timings
+from faket_dask.formats.files import write_text
 
 SERIES_IN_FULL = 12
 """Series with pictures and charts, about a megabyte each."""
@@ -90,7 +91,7 @@ def write_report(ledger: Ledger, plan: Plan, failures: Sequence[UnitFailed] = ()
         picture_px=PICTURE_PX,
         spectrum_note=_spectrum_note(blueprint),
     )
-    replace_text(blueprint.layout.report, page)
+    write_text(blueprint.layout.report, page)
     write_realism(ledger, blueprint.layout.realism)
     return blueprint.layout.report
 

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faket_dask.dataset.blueprint import Blueprint, cached_blueprint, replace_text
+from faket_dask.dataset.blueprint import Blueprint, cached_blueprint
 from faket_dask.dataset.environment import note_environment
 from faket_dask.dataset.stores import ArraySpec, create_array, leftovers
+from faket_dask.formats.files import write_text
 
 Record = dict[str, Any]
 
@@ -126,7 +127,7 @@ def run_unit(stage: Stage, blueprint: Blueprint, unit: Unit) -> Record:
         "ended": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
     marker.parent.mkdir(parents=True, exist_ok=True)
-    replace_text(marker, json.dumps(record) + "\n")
+    write_text(marker, json.dumps(record) + "\n")
     return record
 
 
