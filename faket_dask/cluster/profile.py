@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import dask
-import yaml
 from dask.utils import parse_bytes
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from faket_dask.config.document import read_document
 from faket_dask.config.explain import explain
 from faket_dask.config.section import Section, resolve_path
 from faket_dask.errors import InputError
@@ -151,18 +151,8 @@ def load_profile(name: str | Path) -> Profile:
     if name in SYSTEMS:
         return Profile.model_validate({"system": name})
     path = Path(name)
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InputError(
-            f"cannot read the cluster profile {path}: {reason}; give local, slurm, pbs or a file such as "
-            "configs/cluster/slurm-cpu.yaml"
-        ) from None
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" in line {where.line + 1}" if where else ""
-        raise InputError(f"{path} is not valid YAML{line}: {getattr(error, 'problem', error)}") from None
+    advice = "give local, slurm, pbs or a file such as configs/cluster/slurm-cpu.yaml"
+    document = read_document(path, "cluster profile", advice)
     if not isinstance(document, dict):
         raise InputError(f"{path}: a cluster profile is a mapping of keys (system, cores, memory, …)")
     try:

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from faket_dask.config.acquisition import AcquisitionSection, MicroscopeSection
+from faket_dask.config.document import read_document
 from faket_dask.config.explain import explain
 from faket_dask.config.noise import NoiseSection
 from faket_dask.config.outputs import (
@@ -175,17 +176,7 @@ def load(path: str | Path) -> RunConfig:
         When the file cannot be read, is no YAML, or any value in it is wrong; one line per mistake.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InputError(f"cannot read the run file {path}: {reason}") from None
-    try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" in line {where.line + 1}" if where else ""
-        raise InputError(f"{path} is not valid YAML{line}: {getattr(error, 'problem', error)}") from None
+    document = read_document(path, "run file")
     return parse(document, path.resolve().parent)
 
 
