@@ -25,6 +25,7 @@ import yaml
 
 from faket_dask._version import __version__
 from faket_dask.dataset.blueprint import KERNEL_VERSION, Blueprint
+from faket_dask.dataset.clock import moment
 from faket_dask.dataset.layout import Layout
 from faket_dask.formats.files import write_text
 
@@ -92,7 +93,7 @@ def recorded_run(blueprint: Blueprint) -> Iterator[dict[str, Any]]:
         "command": list(sys.argv),
         "host": host,
         "process": pid,
-        "started": _now(),
+        "started": moment(),
         "fingerprint": blueprint.fingerprint,
         "kernel_version": KERNEL_VERSION,
         "seed": blueprint.config.dataset.seed,
@@ -115,9 +116,5 @@ def recorded_run(blueprint: Blueprint) -> Iterator[dict[str, Any]]:
         record["outcome"] = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         raise
     finally:
-        record["ended"] = _now()
+        record["ended"] = moment()
         write()
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

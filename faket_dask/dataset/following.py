@@ -15,6 +15,7 @@ from pathlib import Path
 
 from faket_dask.cluster.requirements import Requirements
 from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.dataset.clock import moment
 from faket_dask.dataset.events import Event, RunEnded, RunStarted, RunStopped, UnitDone, UnitFailed
 from faket_dask.dataset.journal import Line, failure_in, last_run, read_lines, requirements_in
 from faket_dask.dataset.ledger import Ledger
@@ -88,11 +89,11 @@ class Follower:
     def _first_look(self, started: Line | None, alive: bool) -> list[Event]:
         self._ledger = Ledger.blank(self.plan)
         began = time.time() if started is None else started["time"]
-        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began))
+        start = moment(began)
         before: dict[BatchKey, list[int]] = {batch.key: [] for batch in self.plan.batches}
         since: list[tuple[Unit, Record]] = []
         for unit, record in self._ledger.look(self.plan.batches):
-            if record["ended"] < moment:
+            if record["ended"] < start:
                 before[unit.stage, unit.item].append(unit.index)
             else:
                 since.append((unit, record))

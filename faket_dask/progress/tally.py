@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import calendar
 import time
 from collections import Counter
 from dataclasses import dataclass
 
+from faket_dask.dataset.clock import seconds_of
 from faket_dask.dataset.events import Event, RunEnded, RunStarted, RunStopped, UnitDone, UnitFailed
 from faket_dask.dataset.units import STAGES
 from faket_dask.dataset.units.unit import Unit
@@ -55,7 +55,7 @@ class Tally:
             case RunStarted():
                 self._start(event)
             case UnitDone(unit, record):
-                self._done(unit, record["seconds"], _moment(record["ended"]))
+                self._done(unit, record["seconds"], seconds_of(record["ended"]))
             case UnitFailed(unit, _, final):
                 if final:
                     self.failures.append(event)
@@ -166,8 +166,3 @@ def duration(seconds: float) -> str:
     if seconds < 90 * 60:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
-
-
-def _moment(ended: str) -> float:
-    """Seconds since the epoch of a marker's time."""
-    return float(calendar.timegm(time.strptime(ended, "%Y-%m-%dT%H:%M:%SZ")))

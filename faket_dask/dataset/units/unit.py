@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from faket_dask.dataset.blueprint import Blueprint, cached_blueprint
+from faket_dask.dataset.clock import moment
 from faket_dask.dataset.environment import note_environment
 from faket_dask.dataset.stores import ArraySpec, create_array, leftovers
 from faket_dask.formats.files import write_text
@@ -124,7 +125,7 @@ def run_unit(stage: Stage, blueprint: Blueprint, unit: Unit) -> Record:
         "host": socket.gethostname(),
         "process": os.getpid(),
         "environment": note_environment(blueprint.layout, _device(blueprint)),
-        "ended": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "ended": moment(),
     }
     marker.parent.mkdir(parents=True, exist_ok=True)
     write_text(marker, json.dumps(record) + "\n")
