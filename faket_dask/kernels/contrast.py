@@ -63,7 +63,10 @@ def shading(image: NDArray[np.generic], believed: NDArray[np.bool_]) -> NDArray[
     believed
         `(y, x)`, false for beads, bad pixels, and what lies beyond the detector.
     """
-    filled = fill(image, ~believed)
+    return _shading_of(fill(image, ~believed), believed)
+
+
+def _shading_of(filled: NDArray[np.float64], believed: NDArray[np.bool_]) -> NDArray[np.float64]:
     smooth = background(filled, ~believed)
     return smooth + scipy.ndimage.gaussian_filter(filled - smooth, SHADING_PX)
 
@@ -87,7 +90,8 @@ def texture(image: NDArray[np.generic], believed: NDArray[np.bool_]) -> NDArray[
         If what is believed has no contrast.
     """
     moments_where(image, believed)  # a constant less its shading is rounding, which would pass for contrast
-    standard = standard_where(fill(image, ~believed) - shading(image, believed), believed)
+    filled = fill(image, ~believed)
+    standard = standard_where(filled - _shading_of(filled, believed), believed)
     if not believed.all():
         # One draw for all images: it is as good as any, and the result is the image's alone.
         white = np.random.default_rng(0).standard_normal(standard.shape, dtype=np.float32)
