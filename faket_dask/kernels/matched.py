@@ -32,8 +32,8 @@ from faket_dask.kernels.contrast import (
 )
 from faket_dask.kernels.descent import Descent, descend
 from faket_dask.kernels.objective import Objective
-from faket_dask.kernels.style import as_float32, combine_targets, gram_sums
-from faket_dask.kernels.vgg import LAYERS, VGG19, channels, stride
+from faket_dask.kernels.style import as_float32, check_style_layers, combine_targets, gram_sums
+from faket_dask.kernels.vgg import VGG19, channels, stride
 
 LEAST_BELIEVED = 0.1
 """Share of half a tilt that must be left for it to have a style of its own."""
@@ -69,13 +69,7 @@ class MatchedSettings:
     evaluations: int = 8
 
     def __post_init__(self) -> None:
-        if not self.style_layers:
-            raise ValueError("style_layers is empty: without a style layer there is no style to transfer")
-        for layer, weight in self.style_layers.items():
-            if not 0 <= layer < LAYERS:
-                raise ValueError(f"style_layers: there is no layer {layer}; layers are 0 to {LAYERS - 1}")
-            if not (np.isfinite(weight) and weight > 0):
-                raise ValueError(f"style_layers: the weight of layer {layer} must be positive, got {weight}")
+        check_style_layers(self.style_layers)
         if self.evaluations < 1:
             raise ValueError(f"evaluations must be at least 1, got {self.evaluations}")
 

@@ -73,14 +73,8 @@ class StyleSettings:
     decay: float = 0.99
 
     def __post_init__(self) -> None:
-        if not self.style_layers:
-            raise ValueError("style_layers is empty: without a style layer there is no style to transfer")
-        for name in ("content_layers", "style_layers"):
-            for layer, weight in getattr(self, name).items():
-                if not 0 <= layer < LAYERS:
-                    raise ValueError(f"{name}: there is no layer {layer}; layers are 0 to {LAYERS - 1}")
-                if not (np.isfinite(weight) and weight > 0):
-                    raise ValueError(f"{name}: the weight of layer {layer} must be positive, got {weight}")
+        check_style_layers(self.style_layers)
+        check_layers("content_layers", self.content_layers)
         for name in ("content_weight", "tv_weight"):
             if not (np.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
@@ -92,6 +86,22 @@ class StyleSettings:
             raise ValueError(f"step_unit must be 'absolute' or 'start_std', got {self.step_unit!r}")
         if not 0 <= self.decay < 1:
             raise ValueError(f"decay must be from 0 to below 1, got {self.decay}")
+
+
+def check_style_layers(weights: Mapping[int, float]) -> None:
+    """Refuse weights of style layers that no style can be transferred with."""
+    if not weights:
+        raise ValueError("style_layers is empty: without a style layer there is no style to transfer")
+    check_layers("style_layers", weights)
+
+
+def check_layers(name: str, weights: Mapping[int, float]) -> None:
+    """Refuse layers that do not exist, and weights that are not positive."""
+    for layer, weight in weights.items():
+        if not 0 <= layer < LAYERS:
+            raise ValueError(f"{name}: there is no layer {layer}; layers are 0 to {LAYERS - 1}")
+        if not (np.isfinite(weight) and weight > 0):
+            raise ValueError(f"{name}: the weight of layer {layer} must be positive, got {weight}")
 
 
 @torch.no_grad()
