@@ -16,6 +16,9 @@ from faket_dask.stages.matching import TiltShares, blend_shares, shared_value, t
 from faket_dask.stages.scaling import Scaling, TiltScaling
 from faket_dask.stages.synthesis import RecordedSpectrum, mixed_spectrum
 
+WHOLE = 0.99
+"""What a resampled pixel must hold of believed ones to be believed."""
+
 Shares = list[tuple[tuple[str, int], float]]
 """Tilts (reference, tilt) that together stand for one angle, with shares that add up to 1."""
 
@@ -27,9 +30,7 @@ def reference_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarra
         return read_tilt(path, "benchmark", tilt)
     section, series = recorded(blueprint, reference)
     image = series.tilt(tilt)
-    return (
-        resample(image, series.pixel_size_A / blueprint.nominal_pixel_size_A) if section.resample else image
-    )
+    return _at_our_pixels(blueprint, section, series, image)
 
 
 def believed_pixels(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:
@@ -43,9 +44,7 @@ def believed_pixels(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarr
         return np.ones(blueprint.tilt_shape, dtype=np.bool_)
     section, series = recorded(blueprint, reference)
     seen = believed(section, series, tilt)
-    if not section.resample:
-        return seen
-    return resample(seen.astype(np.float32), series.pixel_size_A / blueprint.nominal_pixel_size_A) > 0.99
+    return _at_our_pixels(blueprint, section, series, seen.astype(np.float32)) > WHOLE
 
 
 def recorded(blueprint: Blueprint, reference: str) -> tuple[TiltSeriesReference, TiltSeries]:
@@ -68,27 +67,34 @@ def clean_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray | 
     if section.clean is None:
         return None
     image = open_counterpart(section, series).tilt(tilt)
-    return (
-        resample(image, series.pixel_size_A / blueprint.nominal_pixel_size_A) if section.resample else image
-    )
+    return _at_our_pixels(blueprint, section, series, image)
 
 
 def style_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:
     """A reference's tilt in the size that its style is taken at."""
-    image = reference_tilt(blueprint, reference, tilt)
-    larger = max(image.shape) / max(blueprint.tilt_shape)
-    if blueprint.config.style.reference_size == "shrink" and larger > 1:
-        return resample(image, 1 / larger)
-    return image
+    return _at_style_size(blueprint, reference_tilt(blueprint, reference, tilt))
 
 
 def style_pixels(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:
     """`believed_pixels` in the size of `style_tilt`."""
-    seen = believed_pixels(blueprint, reference, tilt)
-    larger = max(seen.shape) / max(blueprint.tilt_shape)
-    if blueprint.config.style.reference_size == "shrink" and larger > 1:
-        return resample(seen.astype(np.float32), 1 / larger) > 0.99
-    return seen
+    seen = believed_pixels(blueprint, reference, tilt).astype(np.float32)
+    return _at_style_size(blueprint, seen) > WHOLE
+
+
+def _at_our_pixels(
+    blueprint: Blueprint, section: TiltSeriesReference, series: TiltSeries, image: np.ndarray
+) -> np.ndarray:
+    """An image of a recorded reference at the acquisition's pixel size, where that is asked for."""
+    factor = series.pixel_size_A / blueprint.nominal_pixel_size_A if section.resample else 1.0
+    return resample(image, factor)
+
+
+def _at_style_size(blueprint: Blueprint, image: np.ndarray) -> np.ndarray:
+    """An image of a reference no larger than the tilts that are made, where that is asked for."""
+    larger = max(image.shape) / max(blueprint.tilt_shape)
+    return resample(
+        image, 1 / larger if blueprint.config.style.reference_size == "shrink" and larger > 1 else 1.0
+    )
 
 
 def resample(image: np.ndarray, factor: float) -> np.ndarray:

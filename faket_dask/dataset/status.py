@@ -10,8 +10,8 @@ from faket_dask.dataset.journal import failure_in, last_run, read_lines
 from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.lock import living_holder
 from faket_dask.dataset.plan import Plan
+from faket_dask.dataset.presence import lack
 from faket_dask.dataset.units import STAGES
-from faket_dask.dataset.units.unit import Unit
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,10 @@ def status(blueprint: Blueprint) -> Status:
     )
     lines, _ = read_lines(blueprint.layout.journal)
     told = [failure_in(line) for line in last_run(lines) if line["event"] == "failed"]
-    failures = tuple(failed for failed in told if failed.final and not _is_done(ledger, failed.unit))
+    failures = tuple(
+        failed
+        for failed in told
+        if failed.final and lack(ledger, failed.unit.stage, failed.unit.item, failed.unit.index)
+    )
     driver = living_holder(blueprint.layout.lock)
     return Status(tuple(stages), finished, len(blueprint.series), failures, driver)
-
-
-def _is_done(ledger: Ledger, unit: Unit) -> bool:
-    batch = ledger.done.get((unit.stage, unit.item))
-    return batch is not None and bool(batch.flags[unit.index])
