@@ -116,7 +116,6 @@ def show_plan(config: RunFile, cluster: Where = "local") -> None:
 
     For a cluster, submitting nothing: `faket-dask plan my.yaml --cluster configs/cluster/slurm-cpu.yaml`
     """
-    from faket_dask.cluster.batch import job_script
     from faket_dask.cluster.local import size_workers
     from faket_dask.cluster.open import profile_of
     from faket_dask.cluster.requirements import GIB
@@ -155,6 +154,8 @@ def show_plan(config: RunFile, cluster: Where = "local") -> None:
         where = f"{workers} workers of this machine ({memory / GIB:.1f} GiB each)"
         say(left.format(time=duration(requirements.seconds(workers)), where=where))
         return
+    from faket_dask.cluster.batch import job_script  # brings dask-jobqueue along
+
     sizing = size_jobs(requirements, profile, settings.workers, settings.memory_per_worker_GiB)
     if not requirements.units:
         say(f"{sum(done.values())} units are done, 0 left: nothing would be submitted")
@@ -254,8 +255,6 @@ def validate(
 
 
 def _validate_dataset(folder: Path, repair: bool) -> None:
-    from rich.progress import Progress
-
     from faket_dask.dataset.blueprint import Blueprint
     from faket_dask.dataset.validate import forget
     from faket_dask.dataset.validate import validate as look_through
