@@ -21,6 +21,7 @@ from faket_dask.cluster.allocation import MIB
 from faket_dask.cluster.drain import FinishUnits
 from faket_dask.cluster.gpu import OneGPUEach
 from faket_dask.cluster.jobqueue import Job, PBSCluster, SLURMCluster
+from faket_dask.cluster.pausing import NeverPause
 from faket_dask.cluster.profile import Profile
 from faket_dask.cluster.sizing import Sizing
 from faket_dask.errors import InputError
@@ -122,6 +123,7 @@ def batch_client(profile: Profile, sizing: Sizing, logs: Path | None = None) -> 
         ) as cluster,
         Client(cluster) as client,
     ):
+        client.register_plugin(NeverPause())
         client.register_plugin(FinishUnits(sizing.drain_s))
         if sizing.gpus_per_job > 1:
             client.register_plugin(OneGPUEach())

@@ -10,6 +10,7 @@ from distributed import Client, LocalCluster
 
 from faket_dask.cluster.allocation import allocated_bytes, allocated_cores
 from faket_dask.cluster.gpu import OneGPUEach, visible_gpus
+from faket_dask.cluster.pausing import NeverPause
 from faket_dask.cluster.requirements import GIB, Requirements
 from faket_dask.errors import InputError
 
@@ -77,6 +78,7 @@ def local_client(
     )
     try:
         with Client(cluster) as client:
+            client.register_plugin(NeverPause())
             if requirements.gpu_bytes_per_task:
                 client.register_plugin(OneGPUEach())
             yield client

@@ -15,7 +15,7 @@ from faket_dask.cluster.requirements import GIB, Requirements
 from faket_dask.errors import InputError
 
 HEADROOM = 1.25
-"""Memory of a worker over that of a task: Dask pauses a worker at 80 % of what it has."""
+"""Memory of a worker over that of a task: Dask ends a worker at 95 % of what it has, a batch system a job at 100 %."""
 
 CLOSE_S = 30.0
 """What a worker takes to close, and its job to end."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from distributed import Client
 
 from faket_dask.cluster.open import Cluster, open_cluster, profile_of
+from faket_dask.cluster.pausing import without_pauses
 from faket_dask.cluster.profile import Profile
 from faket_dask.config import RunConfig, load
 from faket_dask.dataset.blueprint import Blueprint
@@ -126,7 +126,7 @@ def _compute(
         memory_per_worker_GiB=settings.memory_per_worker_GiB,
         logs=blueprint.layout.job_logs,
     )
-    with nullcontext(client) if client is not None else opening as connected:
+    with without_pauses(client) if client is not None else opening as connected:
         before = {key: frozenset(batch.indices()) for key, batch in ledger.done.items()}
         workers = _count_workers(connected)
         record["workers"] = workers
