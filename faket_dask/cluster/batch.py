@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from distributed import Client
+from distributed import Client, Scheduler, SchedulerPlugin
 from distributed.core import Status
 from tornado.ioloop import PeriodicCallback
 
@@ -30,6 +30,9 @@ from faket_dask.weights import cache_folder
 POLL_S = 15.0
 """Seconds between two looks at the queue for jobs that have ended, and at whether some are to be submitted."""
 
+ROUNDS = 3
+"""How often all jobs may end before a worker comes."""
+
 log = logging.getLogger(__name__)
 
 
@@ -38,15 +41,25 @@ class _Replacing:
 
     Dask looks for workers that were connected and are gone. That misses jobs that end before their workers come,
     those with several processes, and those that could not be submitted; the queue tells of all.
+
+    When `patience` jobs in a row have ended before a worker came, more of them will not help: no other is submitted
+    until a worker comes, and when there is none left that works, `given_up` says what the last job said.
     """
+
+    patience: int
+    job_logs: Path | None
+    given_up: str | None = None
 
     job_cls: type[Job]
     workers: dict[str, Job]
     periodic_callbacks: dict[str, PeriodicCallback]
-    scheduler_info: dict[str, Any]
+    scheduler: Scheduler
 
     async def _start(self) -> None:
         await super()._start()  # type: ignore[misc]
+        self._arrivals = _Arrivals()
+        self._fruitless = 0
+        self.scheduler.add_plugin(self._arrivals)
         self.periodic_callbacks["ended-jobs"] = PeriodicCallback(self._forget_ended_jobs, POLL_S * 1000)
         self.periodic_callbacks["ended-jobs"].start()
 
@@ -65,10 +78,46 @@ class _Replacing:
             log.warning("the queue cannot be looked at: %s", " ".join(str(error).split()))
             return
         alive = set(re.findall(r"^\s*(\d+)", listed, flags=re.MULTILINE))
-        for name, job in before.items():
-            if job.job_id not in alive and name in self.workers and self.workers[name] is job:
+        ended = {
+            name: job
+            for name, job in before.items()
+            if job.job_id not in alive and name in self.workers and self.workers[name] is job
+        }
+        if self._arrivals.take():
+            self._fruitless = 0
+        elif self._fruitless < self.patience:
+            self._fruitless += len(ended)
+        if self._fruitless < self.patience:
+            for name, job in ended.items():
                 log.info("job %s has ended and is replaced", job.job_id)
                 self.workers.pop(name).status = Status.closed
+        elif not self.scheduler.workers and len(ended) == len(self.workers):
+            self.given_up = self._obituary([str(job.job_id) for job in ended.values()])
+
+    def _obituary(self, jobs: list[str]) -> str:
+        text = f"{self._fruitless} worker jobs in a row ended before a worker came"
+        logs = [path for job in jobs if self.job_logs for path in sorted(self.job_logs.glob(f"{job}*"))]
+        for path in reversed(logs):
+            said = [line.strip() for line in path.read_text(errors="replace").splitlines() if line.strip()]
+            if said:
+                return f"{text}; the last one said: {said[-1]} (all of it: {path})"
+        return (
+            f"{text}, and left no output; look at the profile's python, job_script_prologue and log_directory"
+        )
+
+
+class _Arrivals(SchedulerPlugin):
+    """Whether workers have come since it was last asked."""
+
+    def __init__(self) -> None:
+        self._any = False
+
+    def add_worker(self, scheduler: Scheduler, worker: str) -> None:
+        self._any = True
+
+    def take(self) -> bool:
+        before, self._any = self._any, False
+        return before
 
 
 QUEUES = {
@@ -123,6 +172,7 @@ def batch_client(profile: Profile, sizing: Sizing, logs: Path | None = None) -> 
         ) as cluster,
         Client(cluster) as client,
     ):
+        cluster.patience, cluster.job_logs = ROUNDS * sizing.jobs, folder
         client.register_plugin(NeverPause())
         client.register_plugin(FinishUnits(sizing.drain_s))
         if sizing.gpus_per_job > 1:

@@ -13,6 +13,7 @@ from faket_dask.cluster.local import local_client
 from faket_dask.cluster.profile import Profile, load_profile
 from faket_dask.cluster.requirements import Requirements
 from faket_dask.cluster.sizing import size_jobs
+from faket_dask.errors import InputError
 
 Cluster = str | Path | Profile
 """`local`, `slurm` or `pbs`, the path of a profile, or a profile."""
@@ -33,6 +34,19 @@ def profile_of(cluster: Cluster) -> Profile | None:
     if isinstance(cluster, Profile):
         return cluster
     return None if cluster == "local" else load_profile(cluster)
+
+
+def check_cluster(client: Client) -> None:
+    """See whether workers can still be hoped for.
+
+    Raises
+    ------
+    InputError
+        When the jobs of a cluster end again and again before any worker comes.
+    """
+    reason = getattr(client.cluster, "given_up", None)
+    if reason is not None:
+        raise InputError(reason)
 
 
 @contextmanager

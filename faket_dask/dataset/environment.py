@@ -117,4 +117,5 @@ def recorded_run(blueprint: Blueprint) -> Iterator[dict[str, Any]]:
         raise
     finally:
         record["ended"] = moment()
-        write()
+        if path.exists():  # else the data set was moved away, and nothing of it is to come back here
+            write()

@@ -11,11 +11,13 @@ from __future__ import annotations
 import time
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from heapq import heappop, heappush
+from queue import Empty, SimpleQueue
 from typing import Any
 
-from distributed import Client, Future, as_completed
+from distributed import Client, Future
 from distributed.scheduler import KilledWorker
 
 from faket_dask.cluster.requirements import GIB
@@ -31,8 +33,8 @@ from faket_dask.errors import InputError
 UNITS_PER_THREAD = 3
 """Submitted ahead per worker thread: none waits for the driver, and a lost worker loses little."""
 
-RECOUNT_S = 5.0
-"""Between two looks at how many worker threads there are: clusters grow and shrink during a run."""
+LOOK_S = 5.0
+"""Between two looks at what may change during a run: the number of workers, and whether it can go on at all."""
 
 DASHBOARD_NAMES = {
     "build": "build-labels",
@@ -46,8 +48,20 @@ DASHBOARD_NAMES = {
 hash of the name: with these second words, no two stages have the same one, nor two neighbours similar ones."""
 
 
-def execute(plan: Plan, ledger: Ledger, client: Client, retries: int, watch: Watcher) -> list[UnitFailed]:
+def execute(
+    plan: Plan,
+    ledger: Ledger,
+    client: Client,
+    retries: int,
+    watch: Watcher,
+    look_around: Callable[[], None] = lambda: None,
+) -> list[UnitFailed]:
     """Compute all units of a plan that the ledger lacks, and note them there.
+
+    Parameters
+    ----------
+    look_around
+        Called every few seconds, whether units end or not, and when one fails; what it raises ends the run.
 
     Returns
     -------
@@ -61,18 +75,17 @@ def execute(plan: Plan, ledger: Ledger, client: Client, retries: int, watch: Wat
         As soon as a worker finds no space left: then nothing else can succeed.
     """
     queue = _Queue(plan, ledger)
-    submission = _Submission(plan, client)
+    submission = _Submission(plan, client, look_around)
     failures: list[UnitFailed] = []
     attempts: dict[Unit, int] = {}
-    running = as_completed()
     try:
         while True:
             units = queue.take(submission.room(), alone=not submission.units)
             ready = [(unit, attempts.get(unit, 0)) for unit in units]
-            running.update(submission.submit(ready))
+            submission.submit(ready)
             if not submission.units:
                 return failures
-            for unit, outcome in submission.outcomes(running.next_batch()):
+            for unit, outcome in submission.outcomes():
                 if not isinstance(outcome, BaseException):
                     _mind_environment(ledger, outcome)
                     ledger.add(unit, outcome)
@@ -80,6 +93,7 @@ def execute(plan: Plan, ledger: Ledger, client: Client, retries: int, watch: Wat
                     watch(UnitDone(unit, outcome))
                     attempts.pop(unit, None)
                 else:
+                    look_around()
                     attempts[unit] = attempts.get(unit, 0) + 1
                     if isinstance(outcome, KilledWorker):
                         final = queue.is_alone(unit)
@@ -189,23 +203,26 @@ class _Queue:
 class _Submission:
     """Futures that are out, and the units that they stand for."""
 
-    def __init__(self, plan: Plan, client: Client) -> None:
+    def __init__(self, plan: Plan, client: Client, look_around: Callable[[], None]) -> None:
         self._client = client
         self._root = str(plan.blueprint.layout.root)
         self._fingerprint = plan.blueprint.fingerprint
+        self._look_around = look_around
         self._threads = 1
-        self._counted = -RECOUNT_S
+        self._looked = -LOOK_S
+        self._ended: SimpleQueue[Future] = SimpleQueue()
         self.units: dict[str, tuple[Unit, Future]] = {}
 
     def room(self) -> int:
         """How many more units may be submitted, once they are enough to be worth a message to the scheduler."""
-        if time.monotonic() - self._counted >= RECOUNT_S:
+        if time.monotonic() - self._looked >= LOOK_S:
+            self._look_around()
             self._threads = max(1, sum(self._client.nthreads().values()))
-            self._counted = time.monotonic()
+            self._looked = time.monotonic()
         room = UNITS_PER_THREAD * self._threads - len(self.units)
         return room if room > self._threads // 8 else 0
 
-    def submit(self, units: Sequence[tuple[Unit, int]]) -> list[Future]:
+    def submit(self, units: Sequence[tuple[Unit, int]]) -> None:
         """Submit units, each with the number of earlier attempts, in one message."""
         keys: list[Any] = [
             (DASHBOARD_NAMES.get(unit.stage, unit.stage), unit.item, unit.index, attempt)
@@ -222,10 +239,14 @@ class _Submission:
         )
         for (unit, _), future in zip(units, futures, strict=True):
             self.units[future.key] = (unit, future)
-        return futures
+            future.add_done_callback(self._ended.put)
 
-    def outcomes(self, ended: Sequence[Future]) -> Iterator[tuple[Unit, Record | BaseException]]:
-        """What came of units that ended: records, which are fetched from all their workers at once, or errors."""
+    def outcomes(self) -> Iterator[tuple[Unit, Record | BaseException]]:
+        """What came of units that have ended since: records, fetched from all their workers at once, or errors.
+
+        Waits for the first, but no longer than until it is time to look around.
+        """
+        ended = self._ended_since()
         well = {future.key: future for future in ended if future.status == "finished"}
         records = self._client.gather(well, errors="skip") if well else {}
         for future in ended:
@@ -233,6 +254,16 @@ class _Submission:
             outcome = records.get(future.key) or _outcome(future)
             future.release()  # now: a frame that an error holds on to would keep the task on the scheduler
             yield unit, outcome
+
+    def _ended_since(self) -> list[Future]:
+        try:
+            ended = [self._ended.get(timeout=LOOK_S)]
+        except Empty:
+            return []
+        with suppress(Empty):
+            while True:
+                ended.append(self._ended.get_nowait())
+        return ended
 
     def cancel(self) -> None:
         outstanding = [future for _, future in self.units.values()]

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,12 +24,46 @@ STALE_S = 600.0
 """A lock from another host that was not renewed for so long is taken for that of a dead driver."""
 
 
+@dataclass(frozen=True)
+class Lock:
+    """The lock file that this process holds, and what it wrote into it."""
+
+    path: Path
+    text: str
+
+    def check(self) -> None:
+        """See that it is still there.
+
+        Raises
+        ------
+        InputError
+            When the data set's folder is gone, or another driver has taken it over: nothing may be written any more.
+        """
+        found = _text(self.path)
+        if found == self.text:
+            return
+        folder = self.path.parent.parent
+        if found is None:
+            raise InputError(
+                f"{folder} was moved or deleted while a run was working on it; what is done is where it went: "
+                "give that folder as dataset.folder (or move it back) and run again"
+            )
+        raise InputError(
+            f"another run has taken {folder} over ({living_holder(self.path) or found}); this one stops"
+        )
+
+
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[Lock]:
     """Hold a lock file while the block runs.
 
     The holder renews the file's time; a lock is stale when its process on this host is gone, or when one
     from another host was not renewed for ten minutes.
+
+    Yields
+    ------
+    lock
+        To see from time to time whether it is still held.
 
     Raises
     ------
@@ -50,7 +85,7 @@ def locked(path: Path) -> Iterator[None]:
 
     threading.Thread(target=renew, name="driver-lock", daemon=True).start()
     try:
-        yield
+        yield Lock(path, mine)
     finally:
         ended.set()
         if _text(path) == mine:

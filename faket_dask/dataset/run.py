@@ -8,7 +8,7 @@ from typing import Any
 
 from distributed import Client
 
-from faket_dask.cluster.open import Cluster, open_cluster, profile_of
+from faket_dask.cluster.open import Cluster, check_cluster, open_cluster, profile_of
 from faket_dask.cluster.pausing import without_pauses
 from faket_dask.cluster.profile import Profile
 from faket_dask.config import RunConfig, load
@@ -19,7 +19,7 @@ from faket_dask.dataset.execute import execute
 from faket_dask.dataset.handle import Dataset
 from faket_dask.dataset.journal import write_event
 from faket_dask.dataset.ledger import Ledger
-from faket_dask.dataset.lock import locked
+from faket_dask.dataset.lock import Lock, locked
 from faket_dask.dataset.manifest import write_manifest
 from faket_dask.dataset.plan import Plan, plan
 from faket_dask.dataset.report.write import write_report
@@ -85,14 +85,22 @@ def execute_plan(
             watch(event)
 
     _check_same_run(blueprint)
-    with room_on(blueprint.layout.root), locked(blueprint.layout.lock), recorded_run(blueprint) as record:
+    with (
+        room_on(blueprint.layout.root),
+        locked(blueprint.layout.lock) as lock,
+        recorded_run(blueprint) as record,
+    ):
         blueprint.write()
         try:
             ledger = Ledger.read(planned)
-            failures = _compute(planned, ledger, client, profile, report, record)
+            failures = _compute(planned, ledger, client, profile, lock, report, record)
             if blueprint.config.outputs.report:
                 write_report(ledger, planned, failures)
             write_manifest(ledger)
+        except OSError as error:
+            report(RunStopped(str(error)))
+            lock.check()
+            raise
         except BaseException as error:
             cause = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
             report(RunStopped(cause))
@@ -108,6 +116,7 @@ def _compute(
     ledger: Ledger,
     client: Client | None,
     profile: Profile | None,
+    lock: Lock,
     report: Watcher,
     record: dict[str, Any],
 ) -> list[UnitFailed]:
@@ -131,7 +140,12 @@ def _compute(
         workers = _count_workers(connected)
         record["workers"] = workers
         report(RunStarted(planned, requirements, before, workers, connected.dashboard_link, time.time()))
-        return execute(planned, ledger, connected, settings.retries, report)
+
+        def look_around() -> None:
+            lock.check()
+            check_cluster(connected)
+
+        return execute(planned, ledger, connected, settings.retries, report, look_around)
 
 
 def _count_workers(client: Client) -> int:

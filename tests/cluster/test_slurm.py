@@ -178,6 +178,15 @@ def test_a_job_that_ends_before_its_worker_comes_is_replaced(slurm: Slurm, tmp_p
     assert once.is_dir()
 
 
+def test_jobs_that_all_end_before_a_worker_comes_end_the_run_with_what_they_said(
+    slurm: Slurm, tmp_path: Path
+) -> None:
+    prologue = [*document()["job_script_prologue"], "echo no such module: torch; exit 1"]
+    with pytest.raises(InputError, match=r"6 worker jobs in a row ended .* said: no such module: torch"):
+        run(tmp_path, profile(job_script_prologue=prologue), Disturbed())
+    slurm.wait_for_no_jobs()
+
+
 def test_jobs_that_slurm_does_not_take_are_an_error_at_once(slurm: Slurm) -> None:
     asked = requirements(units=2, memory_GiB=1.0, seconds=0.1)
     with (

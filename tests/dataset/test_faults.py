@@ -25,6 +25,7 @@ import faket_dask
 from faket_dask.config import parse
 from faket_dask.dataset.events import Event, UnitDone, UnitFailed
 from faket_dask.dataset.validate import validate
+from faket_dask.errors import InputError
 from tests.runs import begun, bytes_of, small_document
 
 PATIENCE_S = 240
@@ -183,6 +184,26 @@ def test_a_cancelled_unit_is_computed_all_the_same(
     assert not dataset.failures
     assert any(isinstance(event, UnitFailed) and "cancelled" in event.cause for event in seen)
     assert bytes_of(copy) == bytes_of(tiny_dataset.folder)
+
+
+def test_a_folder_that_is_moved_away_ends_the_run_and_is_taken_up_where_it_is(
+    tiny_dataset: faket_dask.Dataset, processes: Client, orders: Path, tmp_path: Path
+) -> None:
+    copy = begun(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
+    give(orders, "style specimen-000__b 4", "slow")
+    moved = tmp_path / "elsewhere"
+
+    def move(event: Event) -> None:
+        if isinstance(event, UnitDone) and not moved.exists():
+            copy.rename(moved)
+
+    with pytest.raises(InputError, match=r"data was moved or deleted while a run was working on it"):
+        faket_dask.run(parse(small_document(copy), copy), processes, move)
+    (moved / "progress" / "driver.lock").unlink()  # a driver that has ended would not count as its holder
+    dataset, events = run_on(processes, moved)
+    assert not dataset.failures
+    assert len(computed(events)) < 5
+    assert bytes_of(moved) == bytes_of(tiny_dataset.folder)
 
 
 @pytest.mark.slow

@@ -111,3 +111,14 @@ def test_a_driver_whose_lock_was_taken_over_leaves_the_new_one(lock: Path) -> No
     with locked(lock):
         write_lock(lock, "another-host", age=0)
     assert json.loads(lock.read_text())["host"] == "another-host"
+
+
+def test_a_lock_that_is_lost_is_noticed(lock: Path) -> None:
+    with locked(lock) as held:
+        held.check()
+        write_lock(lock, "another-host", age=0)
+        with pytest.raises(InputError, match=r"another run has taken .* over .*another-host"):
+            held.check()
+        lock.unlink()
+        with pytest.raises(InputError, match="moved or deleted"):
+            held.check()
