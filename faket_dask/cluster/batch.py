@@ -71,7 +71,8 @@ class _Replacing:
                 self.workers.pop(name).status = Status.failed
 
     async def _forget_ended_jobs(self) -> None:
-        before = dict(self.workers)
+        # Only those that were in the queue before it is looked at: what is submitted meanwhile may not be listed.
+        before = {name: job for name, job in self.workers.items() if job.job_id is not None}
         try:
             listed = await self.job_cls._call([*QUEUES[self.job_cls.submit_command], getpass.getuser()])
         except (RuntimeError, OSError) as error:
