@@ -89,10 +89,11 @@ class RunConfig(Section):
         for name in section.of:
             if name != "noiseless" and name not in self.outputs.modalities:
                 raise ValueError(f"reconstruction.of: {name!r} is not kept; add it to outputs.modalities")
-        smallest = min(self.acquisition.detector_px) // section.binning
+        smallest = min(self.acquisition.detector_px) // section.pixels_per_voxel
         if section.of and smallest < SMALLEST_FILTERED:
             raise ValueError(
-                f"reconstruction.binning: {section.binning} leaves {smallest} of the detector's pixels; "
+                f"reconstruction.binning: {section.pixels_per_voxel} pixels per voxel leave {smallest} voxels "
+                "along a side of the detector; "
                 f"at least {SMALLEST_FILTERED} are needed"
             )
         return self

@@ -106,4 +106,4 @@ def tomogram_grid(tomogram: Tomogram) -> Grid:
     pixel = tomogram.acquisition.pixel_size_A
     places = tomogram.coordinates()
     z, y, x = (round(float(places[axis][0]) / pixel) for axis in "zyx")
-    return Grid(tomogram.shape, (z, y, x), tomogram.blueprint.config.reconstruction.binning, pixel)
+    return Grid(tomogram.shape, (z, y, x), tomogram.blueprint.config.reconstruction.pixels_per_voxel, pixel)

@@ -12,11 +12,13 @@ from faket_dask.config import RunConfig
 from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint
 from faket_dask.dataset.calibration import Calibration, calibration
 from faket_dask.dataset.inputs import resolve
+from faket_dask.dataset.parts import SLAB_LAYERS
 from faket_dask.dataset.tables import plan_table
-from faket_dask.dataset.tomograms import SLAB_LAYERS, tomograms_of
+from faket_dask.dataset.tomograms import tomograms_of
 from faket_dask.dataset.units import STAGES
 from faket_dask.dataset.units.realism import measured_modalities, realism_item
 from faket_dask.dataset.units.series import SYNTHESISED
+from faket_dask.kernels.backprojection_binned import FINE_LAYERS
 from faket_dask.kernels.memory import targets_bytes, tiled_work
 from faket_dask.kernels.realism import CROP_PX, GRAM_LAYERS
 from faket_dask.stages.tiling import INTERPRETER_BYTES, task_bytes
@@ -219,11 +221,13 @@ class _Costs:
                 # the tilt binned, its transform, and the filter in double precision with what it is made from
                 return speed.levels_s_per_pixel * tilt_pixels, base + 60 * tilt_pixels, 4 * filtered_pixels
             case "reconstruct":
-                voxels = min(SLAB_LAYERS, layers) * min(BLOCK_ROWS, filtered_rows) * filtered_columns
-                rows_read = filtered_tilts * BLOCK_ROWS * filtered_columns
-                seconds = speed.back_project_s_per_voxel * voxels * filtered_tilts
-                # the rows twice, the part, and the encoder's copy
-                return seconds, base + 8 * rows_read + 8 * voxels, 4 * voxels
+                after = blueprint.config.reconstruction.binning_after
+                block = min(BLOCK_ROWS, filtered_rows) * filtered_columns
+                voxels = min(SLAB_LAYERS, layers) * block // after
+                seconds = speed.back_project_s_per_voxel * after**2 * voxels * filtered_tilts
+                # the rows twice, the part, and the encoder's copy; layers of full resolution, and low-passed
+                memory = base + 8 * filtered_tilts * BLOCK_ROWS * filtered_columns + 8 * voxels
+                return seconds, memory + (8 * FINE_LAYERS * block if after > 1 else 0), 4 * voxels
         raise KeyError(stage)
 
     def gpu_bytes(self, stage: str) -> int:

@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.dataset.acquisition import Acquisition
-from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint
+from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.pairing import Series
-from faket_dask.stages.reconstruction import binned_coordinates, binned_shape, kept_tilts
-
-SLAB_LAYERS = 128
-"""Layers in one file of a tomogram: with the rows of a block 115 MB at 3500 columns, all that a worker holds of it."""
+from faket_dask.dataset.parts import Parts
+from faket_dask.stages.reconstruction import (
+    binned_coordinates,
+    binned_shape,
+    filtered_shape,
+    kept_tilts,
+)
 
 OF_SPECIMEN = {"noiseless": "project", "benchmark": "image"}
 """Modalities that belong to a specimen, with the stage that makes them; all others belong to a series."""
@@ -90,13 +93,14 @@ class Tomogram:
     @property
     def voxel_size_A(self) -> float:
         """Edge of a voxel."""
-        return self.acquisition.pixel_size_A * self.blueprint.config.reconstruction.binning
+        return self.acquisition.pixel_size_A * self.blueprint.config.reconstruction.pixels_per_voxel
 
     @property
     def filtered_shape(self) -> tuple[int, int, int]:
-        """Tilts, rows and columns of the filtered tilts."""
-        rows, columns = binned_shape(self.blueprint.tilt_shape, self.blueprint.config.reconstruction.binning)
-        return self.tilts.size, rows, columns
+        """Tilts, rows and columns of the filtered tilts, whose rows are those of the tomogram."""
+        section = self.blueprint.config.reconstruction
+        shape = filtered_shape(self.blueprint.tilt_shape, section.binning, section.binning_after)
+        return (self.tilts.size, *shape)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -105,13 +109,13 @@ class Tomogram:
         layers = self.blueprint.volume_shape(self.specimen)[0]
         if section.thickness_A is not None:
             layers = round(section.thickness_A / self.acquisition.pixel_size_A)
-        _, rows, columns = self.filtered_shape
-        return max(1, layers // section.binning), rows, columns
+        rows, columns = binned_shape(self.blueprint.tilt_shape, section.pixels_per_voxel)
+        return max(1, layers // section.pixels_per_voxel), rows, columns
 
     def coordinates(self) -> dict[str, NDArray[np.float64]]:
         """Places in Å of the layers, rows and columns by axis, in the frame of the specimen's volume."""
         blueprint = self.blueprint
-        binning, pixel = blueprint.config.reconstruction.binning, self.acquisition.pixel_size_A
+        binning, pixel = blueprint.config.reconstruction.pixels_per_voxel, self.acquisition.pixel_size_A
         specimen_layers, _, specimen_columns = blueprint.volume_shape(self.specimen)
         rows, columns = blueprint.tilt_shape
         layers = self.shape[0]
@@ -123,26 +127,10 @@ class Tomogram:
             "x": binned_coordinates(columns, binning, pixel) + first_column * pixel,
         }
 
-    # A unit makes the layers of one slab in the rows of one block.
-
     @property
-    def slabs(self) -> int:
-        """Number of slabs of layers."""
-        return -(-self.shape[0] // SLAB_LAYERS)
-
-    @property
-    def blocks(self) -> int:
-        """Number of blocks of rows."""
-        return -(-self.shape[1] // BLOCK_ROWS)
-
-    def part(self, index: int) -> tuple[slice, slice]:
-        """Layers and rows that a unit makes."""
-        depth, rows, _ = self.shape
-        block, slab = divmod(index, self.slabs)
-        return (
-            slice(slab * SLAB_LAYERS, min((slab + 1) * SLAB_LAYERS, depth)),
-            slice(block * BLOCK_ROWS, min((block + 1) * BLOCK_ROWS, rows)),
-        )
+    def parts(self) -> Parts:
+        """What the units make."""
+        return Parts(self.shape)
 
 
 def tomograms_of(blueprint: Blueprint, series: Series) -> list[Tomogram]:

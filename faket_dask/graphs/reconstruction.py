@@ -10,9 +10,10 @@ import xarray as xr
 
 from faket_dask.config import FilterKind
 from faket_dask.errors import InputError
-from faket_dask.graphs.tilts import by_tilt
-from faket_dask.kernels.backprojection import back_project
-from faket_dask.stages.reconstruction import filtered_tilt, kept_tilts
+from faket_dask.graphs.tilts import angles_of, by_tilt
+from faket_dask.kernels.backprojection_binned import back_project_binned
+from faket_dask.kernels.binning import bin_axis
+from faket_dask.stages.reconstruction import binned_shape, filtered_tilt, kept_tilts
 
 BLOCK_ROWS = 64
 """Rows of a tomogram in one chunk: what the kernel handles at a time."""
@@ -52,12 +53,12 @@ def filter_tilts(
         When the array is no stack, has no tilt angles, or the thickness is needed and not given.
     """
     tilts = by_tilt(stack)
-    angles = _angles(stack)
+    angles = angles_of(stack)
     if thickness_px is None and kind in ("crowther", "exact"):
         raise InputError(f"the filter {kind!r} needs the specimen's thickness: give thickness_px")
     kept = kept_tilts(angles, every)
     angles = angles[kept]
-    binned = [size // binning for size in stack.shape[1:]]
+    rows, columns = binned_shape(stack.shape[1:], binning)
 
     def tilt_block(block: np.ndarray, block_info: dict[int, Any]) -> np.ndarray:
         index = block_info[0]["chunk-location"][0]
@@ -67,18 +68,14 @@ def filter_tilts(
     filtered = chosen.map_blocks(
         tilt_block,
         dtype=np.float32,
-        chunks=(chosen.chunks[0], (binned[0],), (binned[1],)),
+        chunks=(chosen.chunks[0], (rows,), (columns,)),
         name="filter-" + da.core.tokenize(chosen, kind, angles, thickness_px, binning),
     )
-    coords: dict[str, Any] = {"tilt_angle": ("tilt", angles, {"units": "degrees"})}
-    for axis, size in zip("yx", binned, strict=True):
-        if axis in stack.coords:
-            first = stack.sizes[axis] // 2 - size // 2 * binning
-            coords[axis] = stack[axis][first : first + size * binning : binning]
+    coords = {"tilt_angle": ("tilt", angles, {"units": "degrees"}), **_binned_places(stack, binning)}
     return xr.DataArray(filtered, dims=("tilt", "y", "x"), coords=coords, name="filtered")
 
 
-def reconstruct(filtered: xr.DataArray, depth: int, *, device: str = "cpu") -> xr.DataArray:
+def reconstruct(filtered: xr.DataArray, depth: int, *, binning: int = 1, device: str = "cpu") -> xr.DataArray:
     """The tomogram of filtered tilts, in blocks of y.
 
     Parameters
@@ -86,7 +83,9 @@ def reconstruct(filtered: xr.DataArray, depth: int, *, device: str = "cpu") -> x
     filtered
         ``(tilt, y, x)`` from `filter_tilts`.
     depth
-        Layers of the tomogram; the tilt axis lies in layer ``depth // 2``.
+        Layers of the tomogram, binned if it is; the tilt axis lies in layer ``depth // 2``.
+    binning
+        Pixels of the filtered tilts per voxel: the tomogram is low-passed and thinned, without moving its centre.
     device
         ``"cpu"``, or an accelerator by PyTorch's name.
 
@@ -98,28 +97,40 @@ def reconstruct(filtered: xr.DataArray, depth: int, *, device: str = "cpu") -> x
     Raises
     ------
     InputError
-        When the array is no stack or has no tilt angles, or the depth is not positive.
+        When the array is no stack or has no tilt angles, the depth is not positive, or the tilts are too small to
+        be binned.
     """
+    tilts = by_tilt(filtered)
     if depth < 1:
         raise InputError(f"a tomogram needs at least one layer, depth is {depth}")
-    angles = _angles(filtered)
-    rows, columns = filtered.shape[1:]
-    block_rows = min(BLOCK_ROWS, rows)
-    blocks = by_tilt(filtered).rechunk({0: -1, 1: block_rows})
+    if not 1 <= binning <= min(filtered.shape[1:]):
+        raise InputError(f"tilts of {filtered.shape[1:]} pixels cannot be binned by {binning}")
+    angles = angles_of(filtered)
+    rows, columns = binned_shape(filtered.shape[1:], binning)
+    # Along the tilt axis, binning tilts is binning the tomogram.
+    narrowed = tilts.map_blocks(
+        bin_axis, binning, axis=1, dtype=np.float32, chunks=(tilts.chunks[0], (rows,), tilts.chunks[2])
+    )
+    blocks = narrowed.rechunk({0: -1, 1: min(BLOCK_ROWS, rows)})
     volume = blocks.map_blocks(
-        back_project,
+        back_project_binned,
         angles,
         depth,
+        binning,
         device=device,
         dtype=np.float32,
         chunks=((depth,), blocks.chunks[1], (columns,)),
-        name="reconstruct-" + da.core.tokenize(blocks, angles, depth, device),
+        name="reconstruct-" + da.core.tokenize(blocks, angles, depth, binning, device),
     )
-    coords = {axis: filtered[axis] for axis in "yx" if axis in filtered.coords}
+    coords = _binned_places(filtered, binning)
     return xr.DataArray(volume, dims=("z", "y", "x"), coords=coords, name="reconstruction")
 
 
-def _angles(stack: xr.DataArray) -> np.ndarray:
-    if "tilt_angle" not in stack.coords:
-        raise InputError("the stack has no coordinate tilt_angle, which says how it was tilted (degrees)")
-    return np.asarray(stack["tilt_angle"], dtype=np.float64)
+def _binned_places(stack: xr.DataArray, binning: int) -> dict[str, Any]:
+    """Coordinates ``y`` and ``x`` of binned pixels, where the stack has any."""
+    places = {}
+    for axis, size in zip("yx", binned_shape(stack.shape[1:], binning), strict=True):
+        if axis in stack.coords:
+            first = stack.sizes[axis] // 2 - size // 2 * binning
+            places[axis] = stack[axis][first : first + size * binning : binning]
+    return places

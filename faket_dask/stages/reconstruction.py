@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.config import FilterKind
-from faket_dask.kernels.binning import bin_image
+from faket_dask.kernels.binning import bin_axis, bin_image
 from faket_dask.kernels.filters import (
     crowther_frequency,
     exact_filter,
@@ -39,9 +39,16 @@ def kept_tilts(tilt_angles: NDArray[np.float64], every: int) -> NDArray[np.intp]
     return np.arange(middle % every, tilt_angles.size, every)
 
 
-def binned_shape(shape: tuple[int, ...], binning: int) -> tuple[int, ...]:
-    """Shape of an image or volume whose pixels are `binning` times as large."""
-    return tuple(size // binning for size in shape)
+def binned_shape(shape: tuple[int, ...], binning: int) -> tuple[int, int]:
+    """Rows and columns of an image whose pixels are `binning` times as large."""
+    rows, columns = shape
+    return rows // binning, columns // binning
+
+
+def filtered_shape(shape: tuple[int, ...], binning: int, binning_after: int) -> tuple[int, int]:
+    """Rows and columns that `filtered_tilt` makes of a tilt."""
+    rows, columns = binned_shape(shape, binning)
+    return rows // binning_after, columns
 
 
 def binned_coordinates(size: int, binning: int, pixel_size_A: float) -> NDArray[np.float64]:
@@ -61,6 +68,7 @@ def filtered_tilt(
     index: int,
     thickness_px: float,
     binning: int = 1,
+    binning_after: int = 1,
 ) -> NDArray[np.float32]:
     """A tilt ready for back-projection: binned, without aliasing and about its centre, then filtered.
 
@@ -80,11 +88,13 @@ def filtered_tilt(
         Of the specimen, in binned pixels; for ``"crowther"`` and ``"exact"``.
     binning
         Pixels per binned pixel along either axis.
+    binning_after
+        Of the tomogram, in binned pixels per voxel. Along the tilt axis, that of the filtered tilt is the same.
 
     Returns
     -------
     filtered
-        ``(y // binning, x // binning)`` float32.
+        ``(y // binning // binning_after, x // binning)`` float32.
 
     Raises
     ------
@@ -94,9 +104,8 @@ def filtered_tilt(
     binned = bin_image(tilt, binning)
     rows, columns = binned.shape
     of_one_tilt = index if kind == "exact" else 0
-    return filter_tilt(
-        binned, _weights(kind, rows, columns, tuple(tilt_angles.tolist()), of_one_tilt, thickness_px)
-    )
+    weights = _weights(kind, rows, columns, tuple(tilt_angles.tolist()), of_one_tilt, thickness_px)
+    return bin_axis(filter_tilt(binned, weights), binning_after, axis=0)
 
 
 @lru_cache(maxsize=1)

@@ -43,7 +43,9 @@ class Exported:
 
 
 @pytest.fixture(
-    scope="module", params=[{"binning": 1}, {"binning": 2, "thickness_A": 500}], ids=["full", "binned"]
+    scope="module",
+    params=[{"binning": 1}, {"binning": 2, "thickness_A": 500}, {"binning_after": 2, "thickness_A": 500}],
+    ids=["full", "binned", "binned-after"],
 )
 def exported(
     request: pytest.FixtureRequest, one_worker: Client, tmp_path_factory: pytest.TempPathFactory
@@ -56,7 +58,8 @@ def exported(
     assert not dataset.failures
     list(export(dataset, list(EXPORTERS), folder / "out", ["noiseless"]))
     table = read_table(folder / "out/mrc/specimen-000_particles.csv")
-    return Exported(dataset, folder / "out", table, 10.0 * request.param["binning"])
+    voxel_size_A = 10.0 * dataset.blueprint.config.reconstruction.pixels_per_voxel
+    return Exported(dataset, folder / "out", table, voxel_size_A)
 
 
 def tomogram_of(series: TiltSeries) -> np.ndarray:

@@ -46,9 +46,12 @@ def test_a_tomogram_has_the_places_of_the_labels(dataset: faket_dask.Dataset) ->
     assert tomogram.sizes == series["class_mask"].sizes
 
 
-@pytest.mark.parametrize("binning", [1, 2])
-def test_every_bead_lies_on_its_label(one_worker: Client, tmp_path: Path, binning: int) -> None:
-    made = bead_document(tmp_path / "data", of=["noiseless"], filter="hann", binning=binning)
+@pytest.mark.parametrize(("before", "after"), [(1, 1), (2, 1), (1, 2)])
+def test_every_bead_lies_on_its_label(one_worker: Client, tmp_path: Path, before: int, after: int) -> None:
+    binning = before * after
+    made = bead_document(
+        tmp_path / "data", of=["noiseless"], filter="hann", binning=before, binning_after=after
+    )
     made["outputs"]["modalities"] = ["benchmark"]
     dataset, _ = run(one_worker, made)
     [name] = dataset.series
@@ -57,6 +60,7 @@ def test_every_bead_lies_on_its_label(one_worker: Client, tmp_path: Path, binnin
     origin_A = np.array([float(tomogram[axis][0]) for axis in "xyz"])
     voxel_A = 10.0 * binning
     beads = (table.centre_A[table.class_name == "fiducial"] - origin_A) / voxel_A
+    assert tomogram.shape == (60 // binning, 96 // binning, 80 // binning)
     errors = bead_errors(tomogram.values, beads, voxel_A)
     assert errors.size
     assert errors.max() < 0.1
@@ -76,6 +80,17 @@ def test_other_settings_remake_tomograms_and_nothing_else(
     [name] = again.series
     filtered = filter_tilts(again.open(name)["noisy"], "shrec", every=2)
     assert again.tomogram(name, "noisy").values.tobytes() == reconstruct(filtered, 60).values.tobytes()
+
+
+def test_tomograms_binned_afterwards_are_those_of_the_lazy_graph(
+    dataset: faket_dask.Dataset, one_worker: Client, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(dataset.folder, tmp_path / "data")
+    again, done = run(one_worker, bead_document(copy, of=["noisy"], filter="ramp", binning_after=2))
+    assert len(done) == 25 + 1
+    [name] = again.series
+    lazy = reconstruct(filter_tilts(again.open(name)["noisy"], "ramp"), 30, binning=2)
+    assert again.tomogram(name, "noisy").values.tobytes() == lazy.values.tobytes()
 
 
 def test_a_lost_part_is_made_again(dataset: faket_dask.Dataset, one_worker: Client, tmp_path: Path) -> None:

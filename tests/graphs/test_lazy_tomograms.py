@@ -9,6 +9,7 @@ import xarray as xr
 from faket_dask.errors import InputError
 from faket_dask.graphs import filter_tilts, project, reconstruct
 from faket_dask.kernels.backprojection import back_project
+from faket_dask.kernels.binning import bin_volume
 from faket_dask.stages.reconstruction import filtered_tilt
 
 ANGLES = np.arange(-40.0, 41, 10)
@@ -61,6 +62,19 @@ def test_binning_and_thinning_keep_places() -> None:
     assert reconstruct(filtered, 6)["x"].values.tolist() == filtered["x"].values.tolist()
 
 
+def test_a_tomogram_may_be_binned_instead_of_the_tilts() -> None:
+    series = stack(rows=145, columns=41)
+    filtered = filter_tilts(series, "ramp")
+    binned = reconstruct(filtered, 9, binning=2)
+    assert binned.shape == (9, 72, 20)
+    assert binned.chunks[1] == (64, 8)
+    whole = bin_volume(reconstruct(filtered, 18 + 24).values, 2)[6:15]
+    np.testing.assert_allclose(binned.values, whole, atol=2e-5)
+    tilts_binned = filter_tilts(series, binning=2)
+    for axis in "yx":
+        assert binned[axis].values.tolist() == tilts_binned[axis].values.tolist()
+
+
 def test_a_projected_volume_comes_back() -> None:
     volume = np.zeros((20, 8, 64), dtype=np.float32)
     volume[14, 3, 40] = 1
@@ -76,3 +90,5 @@ def test_what_is_wrong_is_said() -> None:
         filter_tilts(stack().drop_vars("tilt_angle"))
     with pytest.raises(InputError, match="at least one layer"):
         reconstruct(filter_tilts(stack()), 0)
+    with pytest.raises(InputError, match=r"\(131, 40\) pixels cannot be binned by 41"):
+        reconstruct(filter_tilts(stack()), 5, binning=41)

@@ -4,8 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faket_dask.kernels.backprojection import back_project
+from faket_dask.kernels.backprojection_binned import back_project_binned
 from faket_dask.kernels.backprojection_torch import back_project_on
-from faket_dask.kernels.binning import shrec_zoom
+from faket_dask.kernels.binning import bin_axis, bin_volume, shrec_zoom
 from faket_dask.kernels.filters import filter_tilt, ramp_filter, shrec_filter
 from faket_dask.kernels.projection import project
 
@@ -108,6 +109,37 @@ def test_layers_may_be_made_slab_by_slab():
     assert np.concatenate(slabs).tobytes() == whole.tobytes()
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    factor=st.integers(1, 4),
+    height=st.integers(4, 20),
+    width=st.integers(8, 60),
+    depth=st.integers(1, 50),
+    seed=st.integers(0, 99),
+)
+def test_binned_on_the_way_is_binned_afterwards(factor, height, width, depth, seed):
+    stack = np.random.default_rng(seed).standard_normal((5, height, width)).astype(np.float32)
+    angles = [-60, -31.5, 0, 20, 45]
+    beyond = 8  # binned layers at least on either side, where the whole volume is mirrored
+    whole = bin_volume(back_project(stack, angles, factor * (depth + 2 * beyond) + 1), factor)
+    first = whole.shape[0] // 2 - depth // 2
+    expected = whole[first : first + depth]
+    found = back_project_binned(bin_axis(stack, factor, axis=1), angles, depth, factor)
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+def test_binned_slabs_and_blocks_give_the_bytes_of_the_whole():
+    stack = np.random.default_rng(0).standard_normal((6, 70, 31)).astype(np.float32)
+    angles = [-60, -30, -7.3, 0, 31, 45]
+    whole = back_project_binned(stack, angles, 29, 2)
+    slabs = [
+        back_project_binned(stack, angles, layers, 2, z_centre=14 - z) for z, layers in ((0, 17), (17, 12))
+    ]
+    assert np.concatenate(slabs).tobytes() == whole.tobytes()
+    blocks = [back_project_binned(stack[:, y : y + 40], angles, 29, 2) for y in (0, 40)]
+    assert np.concatenate(blocks, axis=1).tobytes() == whole.tobytes()
+
+
 def bead(shape, centre_xyz, sigma=1.5):
     z, y, x = np.indices(shape)
     cx, cy, cz = centre_xyz
@@ -133,6 +165,19 @@ def test_a_reconstructed_bead_lies_where_it_was(shape, place, weights):
     filtered = np.stack([filter_tilt(tilt, weights(*tilt.shape)) for tilt in stack])
     volume = back_project(filtered, angles, shape[0])
     np.testing.assert_allclose(place_of_minimum(volume), place, atol=0.1)
+
+
+@pytest.mark.parametrize("shape", [(72, 40, 192), (71, 41, 193), (73, 42, 191)])
+@pytest.mark.parametrize("factor", [2, 3])
+def test_a_bead_lies_on_its_binned_label(shape, factor):
+    place = np.array([140.6, 23.0, 25.3])
+    stack = project(bead(shape, place, sigma=1.5 * factor), np.arange(-60, 61, 2.0))
+    filtered = np.stack([bin_axis(filter_tilt(t, ramp_filter(*t.shape)), factor, axis=0) for t in stack])
+    volume = back_project_binned(filtered, np.arange(-60, 61, 2.0), shape[0] // factor, factor)
+    assert volume.shape == tuple(size // factor for size in shape)
+    middle, binned_middle = np.array(shape) // 2, np.array(volume.shape) // 2
+    expected = (place - middle[::-1]) / factor + binned_middle[::-1]
+    np.testing.assert_allclose(place_of_minimum(volume), expected, atol=0.1)
 
 
 def test_a_volume_from_a_narrower_field_of_view_keeps_its_centre():

@@ -46,7 +46,7 @@ def export_relion5(source: Source, folder: Path) -> Iterator[Path]:
                     shape=view.shape,
                     defocus_um=source.defocus_um(series, modality),
                     volume=None if volume is None else f"tomograms/{name}.mrc",
-                    binning=source.blueprint.config.reconstruction.binning if volume is not None else 1,
+                    binning=1 if volume is None else source.blueprint.config.reconstruction.pixels_per_voxel,
                 )
             )
             particles[name] = source.particles(series.specimen, view)

@@ -2,19 +2,20 @@
 
 A unit of `filter` writes one file, a whole tilt, in which blocks of rows can be read alone; a unit of
 `reconstruct` reads its rows of every tilt and writes the layers of one slab. The filtered tilts are kept, so that
-a lost part of a tomogram can be made again.
+a lost part of a tomogram can be made again. Of a tomogram that is binned afterwards they have its rows already.
 """
 
 from typing import Any
 
 import numpy as np
 
-from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint
+from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.dataset.parts import filtered_array
 from faket_dask.dataset.stores import ArraySpec, open_array, read_tilt, write_vector
-from faket_dask.dataset.tomograms import SLAB_LAYERS, Tomogram
+from faket_dask.dataset.tomograms import Tomogram
 from faket_dask.dataset.units.attributes import describe_group
 from faket_dask.dataset.units.unit import OwnedArray, Record, Stage
-from faket_dask.kernels.backprojection import back_project
+from faket_dask.kernels.backprojection_binned import back_project_binned
 from faket_dask.stages.reconstruction import filtered_tilt
 
 
@@ -30,15 +31,7 @@ def _prepare(blueprint: Blueprint, item: str) -> None:
 
 
 def _filtered(tomogram: Tomogram) -> ArraySpec:
-    tilts, rows, columns = tomogram.filtered_shape
-    return ArraySpec(
-        f"{tomogram.modality}_filtered",
-        ("tilt", "y", "x"),
-        (tilts, rows, columns),
-        (1, rows, columns),
-        read_shape=(1, BLOCK_ROWS, columns),
-        attributes={"coordinates": "tilt_angle"},
-    )
+    return filtered_array(f"{tomogram.modality}_filtered", tomogram.filtered_shape)
 
 
 def _filtered_array(blueprint: Blueprint, item: str) -> list[OwnedArray]:
@@ -53,44 +46,40 @@ def _filter(blueprint: Blueprint, item: str, index: int) -> Record:
     if section.thickness_A is not None:
         thickness = section.thickness_A
     tilt = read_tilt(tomogram.stack_group, tomogram.modality, int(tomogram.tilts[index]))
+    thickness_px = thickness / (tomogram.acquisition.pixel_size_A * section.binning)
     open_array(tomogram.group, _filtered(tomogram).name)[index] = filtered_tilt(
-        tilt, section.filter, tomogram.tilt_angles, index, thickness / tomogram.voxel_size_A, section.binning
+        tilt,
+        section.filter,
+        tomogram.tilt_angles,
+        index,
+        thickness_px,
+        section.binning,
+        section.binning_after,
     )
     return {}
 
 
 def _volume(blueprint: Blueprint, item: str) -> list[OwnedArray]:
     tomogram = Tomogram.of_item(blueprint, item)
-    spec = ArraySpec(
-        tomogram.modality,
-        ("z", "y", "x"),
-        tomogram.shape,
-        (SLAB_LAYERS, BLOCK_ROWS, tomogram.shape[2]),
-        attributes={"long_name": f"tomogram of {tomogram.modality}, dense dark"},
-    )
-    return [
-        OwnedArray(tomogram.group, spec, lambda index: (index % tomogram.slabs, index // tomogram.slabs, 0))
-    ]
+    parts = tomogram.parts
+    return [OwnedArray(tomogram.group, parts.array(tomogram.modality), parts.position)]
 
 
 def _reconstruct(blueprint: Blueprint, item: str, index: int) -> Record:
     tomogram = Tomogram.of_item(blueprint, item)
-    layers, rows = tomogram.part(index)
+    layers, rows = tomogram.parts.region(index)
     filtered = open_array(tomogram.group, _filtered(tomogram).name, "r")
-    part = back_project(
+    section = blueprint.config.reconstruction
+    part = back_project_binned(
         np.asarray(filtered[:, rows, :]),
         tomogram.tilt_angles,
         layers.stop - layers.start,
+        section.binning_after,
         z_centre=tomogram.shape[0] // 2 - layers.start,
-        device=blueprint.config.reconstruction.device,
+        device=section.device,
     )
     open_array(tomogram.group, tomogram.modality)[layers, rows, :] = part
     return {}
-
-
-def _parts(blueprint: Blueprint, item: str) -> int:
-    tomogram = Tomogram.of_item(blueprint, item)
-    return tomogram.slabs * tomogram.blocks
 
 
 FILTER = Stage(
@@ -101,4 +90,9 @@ FILTER = Stage(
     arrays=_filtered_array,
 )
 
-RECONSTRUCT = Stage("reconstruct", count=_parts, compute=_reconstruct, arrays=_volume)
+RECONSTRUCT = Stage(
+    "reconstruct",
+    count=lambda blueprint, item: len(Tomogram.of_item(blueprint, item).parts),
+    compute=_reconstruct,
+    arrays=_volume,
+)
