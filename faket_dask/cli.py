@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -67,6 +69,21 @@ def explained(command: F) -> F:
     return wrapper  # type: ignore[return-value]
 
 
+@contextmanager
+def resumable(again: str) -> Iterator[None]:
+    """Have the block stop in order when the process is to end, and say how to go on."""
+
+    def stop(signum: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"interrupted; what is done is kept: `{again}` goes on where it was", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
 @app.command()
 @explained
 def run(config: RunFile, cluster: Where = "local") -> None:
@@ -82,19 +99,11 @@ def run(config: RunFile, cluster: Where = "local") -> None:
     from faket_dask.dataset.run import execute_plan
     from faket_dask.progress import ProgressDisplay
 
-    def stop(signum: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
     where = profile_of(cluster) or "local"
     planned = plan(load(config))
     again = f"faket-dask run {config}" + ("" if cluster == "local" else f" --cluster {cluster}")
-    try:
-        with ProgressDisplay(err) as display:
-            dataset = execute_plan(planned, watch=display, cluster=where)
-    except KeyboardInterrupt:
-        say(f"interrupted; what is done is kept: `{again}` goes on where it was", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+    with resumable(again), ProgressDisplay(err) as display:
+        dataset = execute_plan(planned, watch=display, cluster=where)
     if dataset.failures:
         failed = typer.style(f"{len(dataset.failures)} units failed", fg="red", bold=True)
         say(f"{failed}, and what depends on them is missing:", err=True)
@@ -290,7 +299,10 @@ def reconstruct(
         list[str] | None, typer.Option(help="Of a data set; may be repeated.", show_default="faket")
     ] = None,
     filter_: Annotated[str, typer.Option("--filter", help="ramp, crowther, hann, exact or shrec.")] = "hann",
-    binning: Annotated[int, typer.Option(help="Pixels per voxel along each axis.")] = 1,
+    binning: Annotated[int, typer.Option(help="Of the tilts, before: pixels per voxel along each axis.")] = 1,
+    binning_after: Annotated[
+        int, typer.Option(help="Of the tomogram, afterwards; both may be given, and multiply.")
+    ] = 1,
     every: Annotated[int, typer.Option(help="Take every n-th tilt, counted from 0°.")] = 1,
     thickness_a: Annotated[
         float | None, typer.Option("--thickness-A", help="Of the tomogram, in Å.", show_default="specimen")
@@ -312,7 +324,7 @@ def reconstruct(
     ] = False,
     cluster: Where = "local",
 ) -> None:
-    """Reconstruct tomograms by weighted back-projection.
+    """Reconstruct tomograms by weighted back-projection; interrupted, the same command goes on.
 
     Example: `faket-dask reconstruct demo-dataset --modality faket --binning 2`
 
@@ -322,22 +334,24 @@ def reconstruct(
     from faket_dask.dataset.layout import Layout
     from faket_dask.dataset.reconstruct import (
         reconstruct_dataset,
-        reconstruct_series,
         reconstruct_with_imod,
     )
+    from faket_dask.dataset.reconstruct_series import reconstruct_series
     from faket_dask.formats.tilt_series import open_tilt_series
     from faket_dask.progress import ProgressDisplay
 
     section = parse_reconstruction(
         filter=filter_,
         binning=binning,
+        binning_after=binning_after,
         every=every,
         thickness_A=thickness_a,
         device=device,
         of=modality or ["faket"],
     )
+    again = shlex.join(["faket-dask", *sys.argv[1:]])
     if Layout(source).plan.exists():
-        with ProgressDisplay(err) as display:
+        with resumable(again), ProgressDisplay(err) as display:
             dataset = reconstruct_dataset(source, section, watch=display, cluster=cluster)
         if dataset.failures:
             for failure in dataset.failures:
@@ -363,7 +377,8 @@ def reconstruct(
             raise InputError("the thickness of the tomogram is not known; give it in Å (--thickness-A)")
         reconstruct_with_imod(series, target, thickness_a)
     else:
-        with Progress(*Progress.get_default_columns(), console=err, transient=True) as bars:
+        columns = Progress.get_default_columns()
+        with resumable(again), Progress(*columns, console=err, transient=True) as bars:
             bar = bars.add_task(target.name, total=1.0)
             reconstruct_series(series, target, section, threads, lambda share: bars.advance(bar, share))
     say(str(target))

@@ -12,13 +12,15 @@ from typer.testing import CliRunner
 import faket_dask
 from faket_dask.cli import app
 from faket_dask.config import ReconstructionSection, parse
-from faket_dask.dataset.reconstruct import reconstruct_dataset, reconstruct_series
+from faket_dask.dataset.reconstruct import reconstruct_dataset
+from faket_dask.dataset.reconstruct_series import reconstruct_series
 from faket_dask.errors import InputError
 from faket_dask.formats.imod import write_angles
 from faket_dask.formats.mrc import write_stack
 from faket_dask.formats.ome_zarr import open_volume
 from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
 from faket_dask.kernels.backprojection import back_project
+from faket_dask.kernels.backprojection_binned import back_project_binned
 from faket_dask.stages.reconstruction import filtered_tilt
 from tests.formats.conftest import VOXEL_A, make_phantom, registration_error
 from tests.runs import small_document
@@ -84,6 +86,20 @@ def test_from_the_command_line(stack_file: Path, tmp_path: Path) -> None:
         assert float(file.voxel_size.x) == 2 * VOXEL_A
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_tomogram_may_be_binned_afterwards(series: TiltSeries, tmp_path: Path, threads: int) -> None:
+    after = ReconstructionSection(thickness_A=400, filter="exact", binning_after=2)
+    reconstruct_series(series, tmp_path / "a.mrc", after, threads)
+    angles = series.geometry.tilt_angles
+    ready = np.stack(
+        [filtered_tilt(series.tilt(i), "exact", angles, i, 40, 1, 2) for i in range(angles.size)]
+    )
+    with mrcfile.open(tmp_path / "a.mrc") as file:
+        assert file.data.shape == (20, 50, 45)
+        assert float(file.voxel_size.x) == 2 * VOXEL_A
+        assert file.data.tobytes() == back_project_binned(ready, angles, 20, 2).tobytes()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -91,6 +107,10 @@ def test_from_the_command_line(stack_file: Path, tmp_path: Path) -> None:
         (["--thickness-A", "400", "--filter", "rampp"], "filter: input should be 'ramp'"),
         (["--thickness-A", "400", "--binning", "0"], "binning"),
         (["--thickness-A", "400", "--binning", "60"], "cannot be filtered"),
+        (
+            ["--thickness-A", "400", "--binning", "10", "--binning-after", "10"],
+            "100 pixels per voxel are more",
+        ),
         (["--thickness-A", "400", "--align"], "no .xf file beside it"),
         (["--thickness-A", "400", "--to", "a.png"], "neither .mrc, .rec nor .zarr"),
         (["--thickness-A", "400", "--sign", "up"], "sign"),
