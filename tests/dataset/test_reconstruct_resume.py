@@ -74,7 +74,12 @@ def files_done(folder: Path, array: str) -> dict[Path, int]:
 
 
 @pytest.mark.parametrize(
-    ("kill", "array"), [(signal.SIGKILL, "filtered"), (signal.SIGKILL, "volume"), (signal.SIGTERM, "volume")]
+    ("kill", "array"),
+    [
+        (signal.SIGKILL, "volume"),
+        (signal.SIGTERM, "filtered"),
+        pytest.param(signal.SIGKILL, "filtered", marks=pytest.mark.slow),
+    ],
 )
 def test_a_killed_process_loses_nothing_that_was_done(
     large_stack: Path, undisturbed: bytes, tmp_path: Path, kill: signal.Signals, array: str
