@@ -332,13 +332,7 @@ def reconstruct(
     """
     from faket_dask.config import parse_reconstruction
     from faket_dask.dataset.layout import Layout
-    from faket_dask.dataset.reconstruct import (
-        reconstruct_dataset,
-        reconstruct_with_imod,
-    )
-    from faket_dask.dataset.reconstruct_series import reconstruct_series
     from faket_dask.formats.tilt_series import open_tilt_series
-    from faket_dask.progress import ProgressDisplay
 
     section = parse_reconstruction(
         filter=filter_,
@@ -351,6 +345,9 @@ def reconstruct(
     )
     again = shlex.join(["faket-dask", *sys.argv[1:]])
     if Layout(source).plan.exists():
+        from faket_dask.dataset.reconstruct import reconstruct_dataset
+        from faket_dask.progress import ProgressDisplay
+
         with resumable(again), ProgressDisplay(err) as display:
             dataset = reconstruct_dataset(source, section, watch=display, cluster=cluster)
         if dataset.failures:
@@ -373,10 +370,14 @@ def reconstruct(
     if align:
         series = series.aligned()
     if imod:
+        from faket_dask.dataset.reconstruct import reconstruct_with_imod
+
         if thickness_a is None:
             raise InputError("the thickness of the tomogram is not known; give it in Å (--thickness-A)")
         reconstruct_with_imod(series, target, thickness_a)
     else:
+        from faket_dask.dataset.reconstruct_series import reconstruct_series
+
         columns = Progress.get_default_columns()
         with resumable(again), Progress(*columns, console=err, transient=True) as bars:
             bar = bars.add_task(target.name, total=1.0)

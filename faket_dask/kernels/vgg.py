@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from faket_dask.kernels.precision import Precision
+
 Pooling = Literal["max", "average", "l2"]
-Precision = Literal["float32", "mixed", "bfloat16"]
 
 CONVOLUTIONS: dict[int, tuple[int, int]] = {
     0: (3, 64),

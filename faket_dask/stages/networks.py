@@ -4,8 +4,9 @@ from functools import lru_cache
 
 from faket_dask.config import StyleSection
 from faket_dask.kernels.matched import MatchedSettings
+from faket_dask.kernels.precision import Precision
 from faket_dask.kernels.style import StyleSettings
-from faket_dask.kernels.vgg import VGG19, Pooling, Precision
+from faket_dask.kernels.vgg import VGG19, Pooling
 from faket_dask.weights import load
 
 

@@ -1,6 +1,8 @@
 """Tomograms of a data set: durable, registered with the labels, the same bytes as the lazy ones."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +115,19 @@ def test_deep_tomograms_are_made_in_slabs(one_worker: Client, tmp_path: Path) ->
     tomogram = dataset.tomogram(name, "noisy")
     assert tomogram.values.tobytes() == lazy.values.tobytes()
     assert float(tomogram["z"][75]) == float(dataset.open(name)["z"][30])
+
+
+@pytest.mark.parametrize(
+    "loading",
+    [
+        "from faket_dask.dataset.units import STAGES; STAGES['filter'], STAGES['reconstruct']",
+        "from faket_dask.dataset.reconstruct_series import reconstruct_series",
+        "from faket_dask.dataset.units.unit import run_unit_of",
+    ],
+)
+def test_reconstruction_does_without_the_memory_that_pytorch_takes(loading: str) -> None:
+    script = f"import sys; {loading}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
 def test_a_tomogram_that_was_not_made_is_named(dataset: faket_dask.Dataset) -> None:
