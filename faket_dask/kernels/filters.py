@@ -12,6 +12,9 @@ import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 
+_ROWS = 64
+"""Rows that are filtered at a time: their continuation takes little memory beside the tilt."""
+
 
 def shrec_filter(ny: int, nx: int) -> NDArray[np.float64]:
     """The filter that the SHREC 2021 tomograms and FakET's were reconstructed with.
@@ -63,7 +66,7 @@ def ramp_filter(
     Parameters
     ----------
     ny, nx
-        Rows and columns of a tilt.
+        Rows and columns of a tilt; one row stands for all, which have the same.
     crowther
         Frequency in cycles per pixel above which the ramp stays level, since the tilts no longer overlap there
         and each carries its own information: see `crowther_frequency`. Not given: the ramp goes on.
@@ -78,9 +81,9 @@ def ramp_filter(
     Raises
     ------
     ValueError
-        If the tilt is smaller than 4 × 4 pixels or a frequency is not positive.
+        If there are fewer than 4 columns or a frequency is not positive.
     """
-    _check_shape(ny, nx)
+    _check_shape(nx, nx)
     fx = np.abs(_frequencies(ny, nx)[0])
     weights = fx if crowther is None else np.minimum(fx, _positive("crowther", crowther))
     if hann is not None:
@@ -101,7 +104,7 @@ def exact_filter(
     Parameters
     ----------
     ny, nx
-        Rows and columns of a tilt.
+        Rows and columns of a tilt; one row stands for all, which have the same.
     tilt_angles
         ``(tilt,)`` degrees, at least two, all of the series.
     tilt
@@ -117,9 +120,9 @@ def exact_filter(
     Raises
     ------
     ValueError
-        If the tilt is smaller than 4 × 4 pixels, there is one angle only, or the thickness is not positive.
+        If there are fewer than 4 columns, there is one angle only, or the thickness is not positive.
     """
-    _check_shape(ny, nx)
+    _check_shape(nx, nx)
     angles = np.deg2rad(np.asarray(tilt_angles, dtype=np.float64))
     if angles.ndim != 1 or angles.size < 2:
         raise ValueError(f"tilt_angles must be a list of at least two angles, got shape {angles.shape}")
@@ -183,6 +186,54 @@ def filter_tilt(tilt: NDArray[np.generic], weights: NDArray[np.float64]) -> NDAr
     spectrum = scipy.fft.rfft2(np.asarray(tilt, dtype=np.float32))
     spectrum *= symmetric
     return scipy.fft.irfft2(spectrum, s=tilt.shape, overwrite_x=True).astype(np.float32, copy=False)
+
+
+def continued_columns(nx: int) -> int:
+    """Columns of a tilt that is continued on both sides by half of itself at least, fast to transform."""
+    return int(scipy.fft.next_fast_len(2 * nx, real=True))
+
+
+def filter_rows(tilt: NDArray[np.generic], weights: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Filter every row by itself, continued beyond its ends by its mirror image.
+
+    The Fourier transform takes a row for a period: where its ends differ, a ramp makes a bright rim of the step
+    between them. The mirror image leaves no step, and what the specimen does beyond is not known anyway.
+
+    Parameters
+    ----------
+    tilt
+        ``(y, x)`` of any real type.
+    weights
+        ``(columns,)``, even about frequency 0; the number of columns is that of the continued tilt, at least x and at
+        most 3 x: see `continued_columns`.
+
+    Returns
+    -------
+    filtered
+        ``(y, x)`` float32.
+
+    Raises
+    ------
+    ValueError
+        If the tilt is smaller than 4 × 4 pixels, or the number of weights does not do.
+    """
+    if tilt.ndim != 2 or weights.ndim != 1 or not tilt.shape[1] <= weights.size <= 3 * tilt.shape[1]:
+        raise ValueError(
+            f"tilt {tilt.shape} must be an image, with weights for x to 3 x columns, got {weights.shape}"
+        )
+    rows, columns = tilt.shape
+    _check_shape(rows, columns)
+    left = (weights.size - columns) // 2
+    beyond = ((0, 0), (left, weights.size - columns - left))
+    half = weights[: weights.size // 2 + 1].astype(np.float32)
+    filtered = np.empty((rows, columns), dtype=np.float32)
+    for start in range(0, rows, _ROWS):
+        block = np.asarray(tilt[start : start + _ROWS], dtype=np.float32)
+        spectrum = scipy.fft.rfft(np.pad(block, beyond, mode="symmetric"), axis=1)
+        spectrum *= half
+        whole = scipy.fft.irfft(spectrum, n=weights.size, axis=1, overwrite_x=True)
+        filtered[start : start + _ROWS] = whole[:, left : left + columns]
+    return filtered
 
 
 def _frequencies(ny: int, nx: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

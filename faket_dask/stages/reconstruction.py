@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from faket_dask.config import FilterKind
 from faket_dask.kernels.binning import bin_axis, bin_image
 from faket_dask.kernels.filters import (
+    continued_columns,
     crowther_frequency,
     exact_filter,
+    filter_rows,
     filter_tilt,
     ramp_filter,
     shrec_filter,
@@ -79,7 +81,7 @@ def filtered_tilt(
     kind
         ``"ramp"``; ``"crowther"``, the ramp up to the frequency where neighbouring tilts part; ``"hann"``, the
         ramp under a window that ends at the Nyquist frequency; ``"exact"``, by the real overlap of the tilts;
-        ``"shrec"``, as in the SHREC 2021 data set.
+        ``"shrec"``, as in the SHREC 2021 data set. All but this one continue the tilt beyond its sides.
     tilt_angles
         ``(tilt,)`` degrees of the tilts that are reconstructed from.
     index
@@ -102,25 +104,28 @@ def filtered_tilt(
         If the tilt is too small to be binned and filtered, or the weighting needs more than one angle.
     """
     binned = bin_image(tilt, binning)
-    rows, columns = binned.shape
-    of_one_tilt = index if kind == "exact" else 0
-    weights = _weights(kind, rows, columns, tuple(tilt_angles.tolist()), of_one_tilt, thickness_px)
-    return bin_axis(filter_tilt(binned, weights), binning_after, axis=0)
+    if kind == "shrec":  # as published: without continuation
+        filtered = filter_tilt(binned, _published_weights(*binned.shape))
+    else:
+        columns = continued_columns(binned.shape[1])
+        filtered = filter_rows(binned, _row_weights(kind, columns, tilt_angles, index, thickness_px))
+    return bin_axis(filtered, binning_after, axis=0)
 
 
 @lru_cache(maxsize=1)
-def _weights(
-    kind: FilterKind, rows: int, columns: int, angles: tuple[float, ...], tilt: int, thickness_px: float
+def _published_weights(rows: int, columns: int) -> NDArray[np.float64]:
+    """Kept for the next tilt of the series."""
+    return shrec_filter(rows, columns)
+
+
+def _row_weights(
+    kind: FilterKind, columns: int, angles: NDArray[np.float64], tilt: int, thickness_px: float
 ) -> NDArray[np.float64]:
-    """The filter, kept for the next tilt of the series, since most filters are the same for all."""
     match kind:
-        case "ramp":
-            return ramp_filter(rows, columns)
         case "crowther":
-            return ramp_filter(rows, columns, crowther=crowther_frequency(thickness_px, angles))
+            return ramp_filter(1, columns, crowther=crowther_frequency(thickness_px, angles))[0]
         case "hann":
-            return ramp_filter(rows, columns, hann=NYQUIST)
+            return ramp_filter(1, columns, hann=NYQUIST)[0]
         case "exact":
-            return exact_filter(rows, columns, angles, tilt, thickness_px)
-        case "shrec":
-            return shrec_filter(rows, columns)
+            return exact_filter(1, columns, angles, tilt, thickness_px)[0]
+    return ramp_filter(1, columns)[0]

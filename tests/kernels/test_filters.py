@@ -4,8 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faket_dask.kernels.filters import (
+    continued_columns,
     crowther_frequency,
     exact_filter,
+    filter_rows,
     filter_tilt,
     ramp_filter,
     shrec_filter,
@@ -84,6 +86,43 @@ def test_filtering_multiplies_the_spectrum():
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+@settings(max_examples=40, deadline=None)
+@given(ny=st.integers(4, 90), nx=sides, hann=st.sampled_from([None, 0.4]))
+def test_rows_filtered_alone_are_those_of_the_whole(ny, nx, hann):
+    tilt = np.random.default_rng(0).standard_normal((ny, nx))
+    expected = filter_tilt(tilt, ramp_filter(ny, nx, hann=hann))
+    np.testing.assert_allclose(filter_rows(tilt, ramp_filter(1, nx, hann=hann)[0]), expected, atol=1e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(ny=st.integers(4, 8), nx=st.integers(4, 300))
+def test_a_continued_row_is_that_of_its_mirrored_self(ny, nx):
+    columns = continued_columns(nx)
+    assert 2 * nx <= columns <= 3 * nx
+    tilt = np.random.default_rng(0).standard_normal((ny, nx))
+    left = (columns - nx) // 2
+    wide = np.concatenate((tilt[:, ::-1], tilt, tilt[:, ::-1]), axis=1)[:, nx - left : nx - left + columns]
+    expected = filter_tilt(wide, ramp_filter(ny, columns))[:, left : left + nx]
+    np.testing.assert_allclose(filter_rows(tilt, ramp_filter(1, columns)[0]), expected, atol=1e-5)
+
+
+def test_continuation_leaves_what_ends_before_the_sides():
+    """The kernel of a ramp falls off with the square of the distance, so a little of the other period is seen."""
+    x = np.arange(256)
+    tilt = np.tile(np.exp(-(((x - 140) / 12) ** 2) / 2), (4, 1))
+    plain = filter_tilt(tilt, ramp_filter(4, 256))
+    continued = filter_rows(tilt, ramp_filter(1, continued_columns(256))[0])
+    difference = (continued - plain)[:, 64:192]
+    assert np.ptp(difference) < 0.005 * np.ptp(plain)
+
+
+def test_continuation_mends_the_step_between_the_ends():
+    tilt = np.tile(np.linspace(0, 1, 256), (4, 1))
+    plain = filter_tilt(tilt, ramp_filter(4, 256, hann=0.5))
+    continued = filter_rows(tilt, ramp_filter(1, continued_columns(256), hann=0.5)[0])
+    assert np.abs(continued).max() < 0.05 * np.abs(plain).max()
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -93,7 +132,11 @@ def test_filtering_multiplies_the_spectrum():
         (lambda: exact_filter(64, 64, [0], 0, 10), "at least two angles"),
         (lambda: exact_filter(64, 64, [0, 1], 0, -1), "thickness_px must be positive"),
         (lambda: crowther_frequency(10, [0, 0]), "step"),
+        (lambda: ramp_filter(1, 3), "at least 4 x 4"),
         (lambda: filter_tilt(np.zeros((4, 5)), np.zeros((5, 4))), "one shape"),
+        (lambda: filter_rows(np.zeros((4, 5)), np.zeros(4)), "x to 3 x columns"),
+        (lambda: filter_rows(np.zeros((4, 5)), np.zeros(16)), "x to 3 x columns"),
+        (lambda: filter_rows(np.zeros((3, 5)), np.zeros(5)), "at least 4 x 4"),
     ],
 )
 def test_bad_input_says_what_is_wrong(call, message):
