@@ -123,26 +123,30 @@ def measure_style(
     seen = np.ones(np.shape(tilt), dtype=np.bool_) if believed is None else believed
     if np.ndim(tilt) != 2 or np.shape(tilt) != seen.shape:
         raise ValueError(f"tilt must be (y, x), and believed of its shape: {np.shape(tilt)}, {seen.shape}")
+
+    def grams_of(part: tuple[slice, ...]) -> dict[int, NDArray[np.float32]]:
+        return texture_grams(network, texture(np.asarray(tilt)[part], seen[part]), seen[part], wanted, tile)
+
     half = seen.shape[1] // 2
     parts = [(slice(None), slice(0, half)), (slice(None), slice(seen.shape[1] - half, None))]
     if half < 2 * stride(wanted[-1]) or not all(seen[part].mean() > LEAST_BELIEVED for part in parts):
-        return Style(style_grams(network, tilt, seen, wanted, tile), dict.fromkeys(wanted, 0.0))
-    left, right = (style_grams(network, np.asarray(tilt)[part], seen[part], wanted, tile) for part in parts)
+        return Style(grams_of((slice(None),)), dict.fromkeys(wanted, 0.0))
+    left, right = map(grams_of, parts)
     grams = combine_targets([left, right], [0.5, 0.5])
     floor = {layer: _error(left[layer] - right[layer].astype(np.float64), grams[layer]) for layer in wanted}
     return Style(grams, floor)
 
 
-def style_grams(
+@torch.no_grad()
+def texture_grams(
     network: VGG19,
-    image: NDArray[np.generic],
+    standard: NDArray[np.float32],
     believed: NDArray[np.bool_],
     layers: Sequence[int],
     tile: int | None = None,
 ) -> dict[int, NDArray[np.float32]]:
-    """Gram matrices, layer → (C, C), of the texture of a tilt as one whole; parameters as of `measure_style`."""
-    standard = _checked("tilt", texture(image, believed), layers[-1])
-    given = torch.from_numpy(network_input(standard)).to(network.device)
+    """Gram matrices, layer → (C, C), of a `texture` as one whole, at increasing layers; else as of `measure_style`."""
+    given = torch.from_numpy(network_input(_checked("tilt", standard, layers[-1]))).to(network.device)
     sums, totals = gram_sums(network, given, layers, tile, layer_weights(believed, layers))
     return {layer: as_float32(sums[layer] / totals[layer]) for layer in layers}
 

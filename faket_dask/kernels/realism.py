@@ -1,9 +1,10 @@
 """How far a synthetic tilt is from a recorded one: in their spectra, and in the textures that VGG-19 sees.
 
 Two parts of one recorded tilt differ too. What they differ by is the floor: a synthetic tilt cannot be told from
-a recorded one by a distance that is no larger. Images are compared in parts of equal size, with beads and bad
-pixels replaced and the ramp of the ice taken off, so that a distance speaks of signal and noise and not of where
-a bead or the thick side of the ice happens to lie.
+a recorded one by a distance that is no larger. Images are compared in parts of equal size, and seen as the method
+`matched` sees them: shading taken off, noise in place of beads and bad pixels, and these and the border left out of
+the Gram matrices. So a distance speaks of signal and noise, and not of where a bead or the thick side of the ice
+happens to lie.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faket_dask.kernels.contrast import network_contrast, without_background
-from faket_dask.kernels.moments import standardise
+from faket_dask.kernels.artefacts import artefact_mask
+from faket_dask.kernels.contrast import texture
+from faket_dask.kernels.matched import texture_grams
 from faket_dask.kernels.spectra import log_spectrum_distance
-from faket_dask.kernels.style import gram_targets
 from faket_dask.kernels.vgg import VGG19
 
 GRAM_LAYERS = (1, 6, 11, 20, 29)
@@ -34,7 +35,7 @@ class Texture:
     Attributes
     ----------
     image
-        `(y, x)` standardised, without artefacts and background.
+        `(y, x)` standardised, without artefacts and shading.
     grams
         Layer → (C, C) Gram matrices; empty without a network.
     kurtosis
@@ -70,6 +71,7 @@ def textures(
     network: VGG19 | None = None,
     layers: Iterable[int] = GRAM_LAYERS,
     size: int = CROP_PX,
+    believed: NDArray[np.bool_] | None = None,
 ) -> list[Texture]:
     """The left and the right half of the middle of a tilt, ready to be compared.
 
@@ -83,35 +85,37 @@ def textures(
         Whose Gram matrices are compared.
     size
         Side of the middle, in pixels; less where the tilt is smaller.
+    believed
+        `(y, x)`, false for beads and bad pixels; by default they are looked for in the middle.
 
     Raises
     ------
     ValueError
-        If the tilt is not finite, too small, or constant.
+        If the tilt is not finite, too small, or without contrast where it is believed.
     """
     height, width = (min(size, extent) for extent in np.shape(tilt))
     top, left = (np.shape(tilt)[0] - height) // 2, (np.shape(tilt)[1] - width) // 2
-    middle = np.asarray(tilt)[top : top + height, left : left + width]
-    # Less than the whole tilt is flattened: its ramp is taken where it is compared.
-    flat, mask = without_background(middle)
+    inside = (slice(top, top + height), slice(left, left + width))
+    middle = np.asarray(tilt)[inside]
+    seen = ~artefact_mask(middle) if believed is None else believed[inside]
     half = width // 2
     return [
-        _texture(flat[:, columns], mask[:, columns], network, tuple(layers))
+        texture_of(middle[:, columns], seen[:, columns], network, layers)
         for columns in (slice(0, half), slice(width - half, width))
     ]
 
 
-def _texture(
-    flat: NDArray[np.float64], mask: NDArray[np.bool_], network: VGG19 | None, layers: tuple[int, ...]
+def texture_of(
+    part: NDArray[np.generic],
+    believed: NDArray[np.bool_],
+    network: VGG19 | None = None,
+    layers: Iterable[int] = GRAM_LAYERS,
 ) -> Texture:
-    image = standardise(flat)
-    if not image.any():
-        raise ValueError("a constant image has no texture")
-    grams = {} if network is None else gram_targets(network, network_contrast(image), layers)
-    believed = image[~mask].astype(np.float64)
-    believed -= believed.mean()
-    kurtosis = float(np.mean(believed**4) / np.mean(believed**2) ** 2)
-    return Texture(image, grams, kurtosis, float(mask.mean()))
+    """One part of a tilt, `(y, x)`, as a whole; parameters and errors as of `textures`."""
+    image = texture(part, believed)
+    grams = {} if network is None else texture_grams(network, image, believed, sorted(layers))
+    values = image[believed].astype(np.float64)  # of mean 0 and standard deviation 1
+    return Texture(image, grams, float(np.mean(values**4)), 1 - float(believed.mean()))
 
 
 def distances(ours: Sequence[Texture], theirs: Sequence[Texture]) -> Distances:

@@ -1,12 +1,14 @@
 """How real a data set looks, judged by what its making has not seen.
 
     python tests/benchmarks/realism.py distances DATASET [--size 512] [--angles 0 60] [--evaluations 8]
+    python tests/benchmarks/realism.py objects DATASET [--size 512] [--angles 0 60] [--draws 3]
     python tests/benchmarks/realism.py classifier DATASET [--size 512] [--patch 64]
     python tests/benchmarks/realism.py picture DATASET --file docs/matched.png [--size 320] [--angles 0 60]
 
 `distances` takes the statistics of the left half of each reference tilt (spectrum, Gram matrices), makes every modality
 from the data set's noiseless tilt with them, and measures the distance to the right half; the floor is that of the
-left half to the right. `classifier` makes the same, and trains a small network to tell patches of a modality from
+left half to the right. `objects` counts bead- or particle-like objects that no label explains, over several draws of
+noise. `classifier` makes the same, and trains a small network to tell patches of a modality from
 patches of the right half, on every second tilt; it is tested on the others. Patches have mean 0 and standard deviation
 1, none holds a bead. Its floor is the left half against the right. Of the data set, the noiseless tilts and the noise
 statistics are used.
@@ -17,7 +19,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +34,11 @@ from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.references import reference_tilt
 from faket_dask.dataset.stores import read_tilt, read_vector
 from faket_dask.kernels.artefacts import artefact_mask
-from faket_dask.kernels.contrast import network_contrast, texture
+from faket_dask.kernels.contrast import network_contrast
 from faket_dask.kernels.inventions import labelled, unexplained
-from faket_dask.kernels.matched import MatchedSettings, match_style, measure_style, style_grams
+from faket_dask.kernels.matched import MatchedSettings, match_style, measure_style
 from faket_dask.kernels.moments import standardise
-from faket_dask.kernels.realism import GRAM_LAYERS
-from faket_dask.kernels.spectra import log_spectrum_distance
+from faket_dask.kernels.realism import GRAM_LAYERS, distances, texture_of
 from faket_dask.kernels.style import StyleSettings, gram_targets, transfer
 from faket_dask.kernels.unpaired import ring_power
 from faket_dask.kernels.vgg import VGG19
@@ -63,7 +64,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("picture", "distances", "classifier"):
+    for name in ("picture", "distances", "objects", "classifier"):
         command = commands.add_parser(name)
         command.add_argument("dataset", type=Path)
         command.add_argument("--angles", type=float, nargs="+")
@@ -72,13 +73,21 @@ def main() -> None:
         command.add_argument("--weights", default="vgg19-normalised")
         command.add_argument("--recorded", action="store_true", help="also the preset `recorded`")
         command.add_argument("--bare", action="store_true", help="without the specimen: noise alone")
+        if name == "objects":
+            command.add_argument("--draws", type=int, default=3)
         if name == "picture":
             command.add_argument("--file", type=Path, required=True)
     command.add_argument("--patch", type=int, default=64)
     command.add_argument("--epochs", type=int, default=40)
     options = parser.parse_args()
     prepare_process(1)
-    {"picture": _picture, "distances": _distances, "classifier": _classifier}[options.command](options)
+    run = {
+        "picture": _picture,
+        "distances": _distances,
+        "objects": _objects,
+        "classifier": _classifier,
+    }
+    run[options.command](options)
 
 
 # Distances
@@ -96,25 +105,19 @@ def _distances(options: argparse.Namespace) -> None:
 
 def _at(blueprint: Blueprint, net: VGG19, angle: float, options: argparse.Namespace) -> None:
     used, judge = _halves(blueprint, angle)
-    their_grams, their_texture = _judged(net, judge)
+    theirs = texture_of(judge, ~artefact_mask(judge), net)
 
     def show(name: str, image: Tilt, truth: Tilt | None, evaluations: int, seconds: float) -> None:
-        grams, flat = _judged(net, image)
-        apart = [
-            np.linalg.norm(grams[layer] - their_grams[layer]) / np.linalg.norm(their_grams[layer])
-            for layer in GRAM_LAYERS
-        ]
-        spectrum = log_spectrum_distance(flat, their_texture)
-        believed = flat[~artefact_mask(image)].astype(np.float64)
-        kurtosis = np.mean((believed - believed.mean()) ** 4) / believed.var() ** 2
+        ours = texture_of(image, ~artefact_mask(image), net)
+        apart = distances([ours], [theirs])
         signal = "–"
         objects = unexplained(image, np.zeros(image.shape, bool) if truth is None else labelled(truth))
         if truth is not None and truth.any():
             signal = f"{np.corrcoef(image.ravel(), truth.ravel())[0, 1]:.4f}"
-        numbers = " | ".join(f"{value:.3f}" for value in (spectrum, *apart))
+        numbers = " | ".join(f"{value:.3f}" for value in (apart.log_spectrum, *apart.gram.values()))
         print(
-            f"| {angle:g}° | {name} | {numbers} | {kurtosis:.2f} | {signal} | {objects:.0f} | {evaluations or '–'} | "
-            f"{seconds:.0f} |",
+            f"| {angle:g}° | {name} | {numbers} | {ours.kurtosis:.2f} | {signal} | {objects:.0f} | "
+            f"{evaluations or '–'} | {seconds:.0f} |",
             flush=True,
         )
 
@@ -129,11 +132,6 @@ def _angles(blueprint: Blueprint) -> NDArray[np.float64]:
 
 def _nearest(angles: NDArray[np.floating], angle: float) -> int:
     return int(np.argmin(np.abs(angles - angle)))
-
-
-def _judged(net: VGG19, image: Tilt) -> tuple[Mapping[int, NDArray[np.float32]], Tilt]:
-    believed = ~artefact_mask(image)
-    return style_grams(net, image, believed, GRAM_LAYERS), texture(image, believed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +153,7 @@ def _halves(blueprint: Blueprint, angle: float) -> tuple[Tilt, Tilt]:
 
 
 def _made(
-    blueprint: Blueprint, net: VGG19, used: Tilt, angle: float, options: argparse.Namespace
+    blueprint: Blueprint, net: VGG19, used: Tilt, angle: float, options: argparse.Namespace, draw: int = 0
 ) -> Iterator[tuple[str, Made]]:
     """All modalities of the tilt nearest an angle, with the statistics of a part of a recorded tilt."""
     series, tilt = blueprint.series[0], _nearest(_angles(blueprint), angle)
@@ -168,9 +166,8 @@ def _made(
     )
     signal_scale, noise_scale = (float(values[tilt]) for values in curves)
     spectrum, _, _ = recorded_spectrum(used, min(*truth.shape, *used.shape) // 2)
-    white = np.random.default_rng([blueprint.config.dataset.seed, tilt]).standard_normal(
-        truth.shape, np.float32
-    )
+    rng = np.random.default_rng([blueprint.config.dataset.seed, tilt, draw])
+    white = rng.standard_normal(truth.shape, np.float32)
     signal = ring_power(truth, spectrum.power.size)[0]
     shaped = spectral_field(white, spectrum, signal, signal_scale)
     if options.bare:
@@ -198,6 +195,32 @@ def _made(
     begin = time.perf_counter()
     found = match_style(net, spectral, target, MatchedSettings(evaluations=options.evaluations))
     yield "matched", Made(found.image, truth, len(found.losses), time.perf_counter() - begin)
+
+
+# Objects
+
+
+def _objects(options: argparse.Namespace) -> None:
+    """Objects per million pixels away from all labels, and the error that counting has."""
+    blueprint = Blueprint.read(options.dataset)
+    net = network(options.weights, verify(options.weights, 0), 0, "max", "float32", "cpu")
+    print("| tilt | | objects | Mpx | per Mpx |\n|---|---|---|---|---|")
+    for angle in options.angles or _angles(blueprint):
+        used, _ = _halves(blueprint, float(angle))
+        counts: dict[str, list[float]] = {}
+        area = 0.0
+        for draw in range(options.draws):
+            for name, made in _made(blueprint, net, used, float(angle), options, draw):
+                explained = labelled(made.truth)
+                free = float((~explained).sum()) / 1e6
+                counts.setdefault(name, []).append(unexplained(made.image, explained) * free)
+            area += free
+        for name, found in counts.items():
+            error = max(np.sqrt(sum(found)), 1.0) / area
+            print(
+                f"| {angle:g}° | `{name}` | {sum(found):.0f} | {area:.2f} | {sum(found) / area:.0f} ± {error:.0f} |",
+                flush=True,
+            )
 
 
 # Picture

@@ -68,5 +68,5 @@ def test_tilts_of_different_sizes_are_compared_in_their_middle(network):
 
 
 def test_a_constant_tilt_has_no_texture():
-    with pytest.raises(ValueError, match="constant"):
+    with pytest.raises(ValueError, match="contrast"):
         textures(np.ones((64, 64)))
