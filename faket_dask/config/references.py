@@ -40,9 +40,11 @@ class TiltSeriesReference(Section):
         default=False,
         description="align first: by an .xf file, or true for the one beside the stack or the project's own",
     )
-    mask: Literal["artefacts", "none"] = Field(
+    mask: Literal["artefacts", "none"] | Path = Field(
         default="artefacts",
-        description="leave beads, dead pixels and what lies beyond the detector out of statistics and scaling",
+        description="what is left out of statistics, spectra, style and scaling: beads, dead pixels and the like, as "
+        "found on the tilts; nothing; or the pixels that are not 0 in a stack, section by section as in `stack` "
+        "(for single images: as the angles increase). Found or given, what lies beyond the detector is left out, too",
     )
     clean: Path | None = None
     pixel_size_A: float | None = Field(default=None, gt=0, description="overrides the header")
@@ -54,9 +56,9 @@ class TiltSeriesReference(Section):
         lambda path, info: None if path is None else resolve_path(path, info)
     )
 
-    @field_validator("tilt_angles", "align")
+    @field_validator("tilt_angles", "align", "mask")
     @classmethod
-    def _resolve_angles(cls, value: Any, info: ValidationInfo) -> Any:
+    def _resolve_files(cls, value: Any, info: ValidationInfo) -> Any:
         return resolve_path(value, info) if isinstance(value, Path) else value
 
 

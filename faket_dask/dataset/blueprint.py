@@ -41,6 +41,7 @@ class Recording:
     pixel_size_A: float
     checksum: str
     clean_checksum: str | None = None
+    mask_checksum: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Inputs:
                 item["pixel_size_A"],
                 item["checksum"],
                 item["clean_checksum"],
+                item["mask_checksum"],
             )
             for name, item in document["recordings"].items()
         }
@@ -108,6 +110,8 @@ class Blueprint:
         for reference in document["references"]:
             for path in ("stack", "clean", "tilt_angles", "align"):
                 reference.pop(path, None)
+            if reference.get("mask", "none") not in ("artefacts", "none"):
+                reference["mask"] = "file"
         document["style"].pop("memory_per_task_GiB")  # `tile`, settled from it, stands for it
         document["style"].pop("weights")
         document["style"].pop("random_seed")  # the weights' checksum, among the inputs, stands for both

@@ -17,7 +17,7 @@ import numpy as np
 from faket_dask import weights
 from faket_dask.config import BuiltSpecimen, ExistingVolume, RunConfig, StyleSection, TiltSeriesReference
 from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint, ExistingSpecimen, Inputs, Recording
-from faket_dask.dataset.recordings import open_counterpart, open_reference
+from faket_dask.dataset.recordings import believed, open_counterpart, open_mask, open_reference
 from faket_dask.dataset.specimens import open_volume
 from faket_dask.dataset.splits import split_series
 from faket_dask.errors import InputError
@@ -160,9 +160,18 @@ def look_at(reference: TiltSeriesReference, config: RunConfig) -> Recording:
             _check_counterpart(clean, series)
             _check_tilts(clean)
             clean_checksum = clean.checksum()
+    mask_checksum = None
+    if isinstance(reference.mask, Path):
+        with problems.at("mask"):
+            mask = open_mask(reference, series)
+            for tilt in range(mask.shape[0]):
+                believed(reference, series, tilt)
+            mask_checksum = mask.checksum()
     problems.report()
     angles = tuple(float(angle) for angle in series.geometry.tilt_angles)
-    return Recording(series.shape, angles, series.pixel_size_A, series.checksum(), clean_checksum)
+    return Recording(
+        series.shape, angles, series.pixel_size_A, series.checksum(), clean_checksum, mask_checksum
+    )
 
 
 def _images_alone(reference: TiltSeriesReference) -> TiltSeries | None:

@@ -49,6 +49,18 @@ def open_counterpart(section: TiltSeriesReference, series: TiltSeries) -> TiltSe
     return series.counterpart(open_stack(section.clean, pixel_size_A=section.pixel_size_A))
 
 
+def open_mask(section: TiltSeriesReference, series: TiltSeries) -> TiltSeries:
+    """The mask file of a reference that has one, its sections in the order of the reference's tilts.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read or does not fit.
+    """
+    assert isinstance(section.mask, Path)
+    return series.mask(open_stack(section.mask, pixel_size_A=series.pixel_size_A))
+
+
 def believed(section: TiltSeriesReference, series: TiltSeries, tilt: int) -> NDArray[np.bool_]:
     """Pixels ``(y, x)`` of a tilt, as it is read, that statistics may see.
 
@@ -59,10 +71,13 @@ def believed(section: TiltSeriesReference, series: TiltSeries, tilt: int) -> NDA
     """
     if section.mask == "none":
         return np.ones(series.shape[1:], dtype=np.bool_)
-    seen = ~(series.beyond(tilt) | artefact_mask(series.tilt(tilt)))
+    if isinstance(section.mask, Path):
+        left_out, covering = open_mask(section, series).marked(tilt), f"{section.mask} and edges cover"
+        advice = "mark less of it"
+    else:
+        left_out, covering = artefact_mask(series.tilt(tilt)), f"{section.stack}: artefacts and edges cover"
+        advice = "leave that tilt out, or write `mask: none` for the reference"
+    seen = ~(series.beyond(tilt) | left_out)
     if seen.mean() < LEAST_BELIEVED:
-        raise InputError(
-            f"{section.stack}: artefacts and edges cover {1 - seen.mean():.0%} of tilt {tilt}; leave that tilt out, "
-            "or write `mask: none` for the reference"
-        )
+        raise InputError(f"{covering} {1 - seen.mean():.0%} of tilt {tilt}; {advice}")
     return seen

@@ -30,6 +30,8 @@ def reference_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarra
         return read_tilt(path, "benchmark", tilt)
     section, series = recorded(blueprint, reference)
     image = series.tilt(tilt)
+    if _to_our_pixels(blueprint, section, series) != 1:
+        image = _within_range(image, believed(section, series, tilt))
     return _at_our_pixels(blueprint, section, series, image)
 
 
@@ -72,7 +74,10 @@ def clean_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray | 
 
 def style_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:
     """A reference's tilt in the size that its style is taken at."""
-    return _at_style_size(blueprint, reference_tilt(blueprint, reference, tilt))
+    image = reference_tilt(blueprint, reference, tilt)
+    if _to_style_size(blueprint, image) != 1:
+        image = _within_range(image, believed_pixels(blueprint, reference, tilt))
+    return _at_style_size(blueprint, image)
 
 
 def style_pixels(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:
@@ -85,16 +90,29 @@ def _at_our_pixels(
     blueprint: Blueprint, section: TiltSeriesReference, series: TiltSeries, image: np.ndarray
 ) -> np.ndarray:
     """An image of a recorded reference at the acquisition's pixel size, where that is asked for."""
-    factor = series.pixel_size_A / blueprint.nominal_pixel_size_A if section.resample else 1.0
-    return resample(image, factor)
+    return resample(image, _to_our_pixels(blueprint, section, series))
+
+
+def _to_our_pixels(blueprint: Blueprint, section: TiltSeriesReference, series: TiltSeries) -> float:
+    return series.pixel_size_A / blueprint.nominal_pixel_size_A if section.resample else 1.0
 
 
 def _at_style_size(blueprint: Blueprint, image: np.ndarray) -> np.ndarray:
     """An image of a reference no larger than the tilts that are made, where that is asked for."""
-    larger = max(image.shape) / max(blueprint.tilt_shape)
-    return resample(
-        image, 1 / larger if blueprint.config.style.reference_size == "shrink" and larger > 1 else 1.0
-    )
+    return resample(image, _to_style_size(blueprint, image))
+
+
+def _to_style_size(blueprint: Blueprint, image: np.ndarray) -> float:
+    if blueprint.config.style.reference_size != "shrink":
+        return 1.0
+    return min(1.0, max(blueprint.tilt_shape) / max(image.shape))
+
+
+def _within_range(image: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """An image clipped to the range of what is believed of it: resampling would spread a hot pixel further than the
+    mask reaches.
+    """
+    return np.clip(image, image[seen].min(), image[seen].max())
 
 
 def resample(image: np.ndarray, factor: float) -> np.ndarray:
@@ -125,10 +143,11 @@ def spectrum_at(blueprint: Blueprint, shares: Shares) -> RecordedSpectrum:
     return mixed_spectrum(parts)
 
 
-def scaling_of(blueprint: Blueprint, reference: str) -> Scaling | TiltScaling:
-    """The scaling of a reference's tilts to [0, 1]."""
+def scaling_of(blueprint: Blueprint, reference: str, tilt: int) -> Scaling | TiltScaling:
+    """The scaling to [0, 1] of a reference's tilt in the size that its style is taken at."""
     if blueprint.config.style.scaling == "tilt":
-        return TiltScaling(recorded=True)
+        recorded = reference in blueprint.inputs.recordings
+        return TiltScaling(True, style_pixels(blueprint, reference, tilt) if recorded else None)
     lows, highs = statistic(blueprint, reference, "low"), statistic(blueprint, reference, "high")
     return Scaling(float(lows.min()), float(highs.max()))
 

@@ -110,6 +110,14 @@ class TiltSeries:
         recorded = np.ones(self.images[index][0].shape[1:], dtype=np.float32)
         return _moved(recorded, self.placement, index, order=1) < 0.999
 
+    def marked(self, index: int) -> NDArray[np.bool_]:
+        """Pixels ``(y, x)`` of a tilt that hold anything but 0: what a mask marks, whole or in part."""
+        stack, section = self.images[index]
+        marks = stack.tilt(section) != 0
+        if self.placement is None:
+            return marks
+        return _moved(marks.astype(np.float32), self.placement, index, order=1) > 0.001
+
     def aligned(self) -> TiltSeries:
         """The same series, read with its tilt axis along y through the centre.
 
@@ -165,6 +173,28 @@ class TiltSeries:
                 "they must agree"
             )
         return replace(self, images=tuple((stack, section) for _, section in self.images))
+
+    def mask(self, stack: MrcStack) -> TiltSeries:
+        """A mask of this series, with the same alignment.
+
+        Its sections are those of the stack that the tilts are in; of tilts in single images, they are in the order of
+        increasing angle.
+
+        Raises
+        ------
+        InputError
+            If its shape differs from that of the tilts.
+        """
+        first = self.images[0][0]
+        sections = [section for _, section in self.images]
+        expected = first.shape
+        if len({image.path for image, _ in self.images}) > 1:
+            sections, expected = list(range(len(sections))), (len(sections), *first.shape[1:])
+        if stack.shape != expected:
+            raise InputError(
+                f"{stack.path} has the shape {stack.shape}, the tilts that it masks {expected}; they must agree"
+            )
+        return replace(self, images=tuple((stack, section) for section in sections))
 
     def checksum(self) -> str:
         """SHA-256, in hexadecimal digits, of what the tilts are read from: of a stack, that of its file."""

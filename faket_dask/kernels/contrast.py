@@ -18,11 +18,15 @@ SHADING_PX = 16.0
 """Standard deviation of the Gaussian above which an image is shading: waves of 85 pixels are halved."""
 
 
-def without_background(image: NDArray[np.generic]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """A recorded image, `(y, x)`, without its artefacts and its smooth background, and where artefacts were."""
-    mask = artefact_mask(image)
+def without_background(
+    image: NDArray[np.generic], believed: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
+    """A recorded image, `(y, x)`, without its artefacts (as found, or where it is not believed) and its smooth
+    background.
+    """
+    mask = artefact_mask(image) if believed is None else ~believed
     filled = fill(image, mask)
-    return filled - background(filled, mask), mask
+    return filled - background(filled, mask)
 
 
 def network_contrast(image: NDArray[np.generic]) -> NDArray[np.float32]:

@@ -86,13 +86,17 @@ def unpaired_noise_curves(
     return NoiseCurves(*spectral_scales(spectra, angles, shape, signal, projected), *moments)
 
 
-def without_artefacts(tilt: NDArray[np.generic]) -> tuple[NDArray[np.float64], tuple[float, float]]:
+def without_artefacts(
+    tilt: NDArray[np.generic], believed: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.float64], tuple[float, float]]:
     """A recorded tilt as if it had no artefacts.
 
     Parameters
     ----------
     tilt
         `(y, x)` in any unit.
+    believed
+        `(y, x)`, false for its artefacts; by default they are looked for.
 
     Returns
     -------
@@ -104,11 +108,11 @@ def without_artefacts(tilt: NDArray[np.generic]) -> tuple[NDArray[np.float64], t
     ValueError
         If the tilt is not finite, or constant.
     """
-    mask = artefact_mask(tilt)
-    believed = np.asarray(tilt)[~mask].astype(np.float64)
-    if believed.size == 0 or believed.min() == believed.max():
+    mask = artefact_mask(tilt) if believed is None else ~believed
+    values = np.asarray(tilt)[~mask].astype(np.float64)
+    if values.size == 0 or values.min() == values.max():
         raise ValueError("it is constant: it has neither signal nor noise")
-    return fill(tilt, mask), (float(believed.mean()), float(believed.std()))
+    return fill(tilt, mask), (float(values.mean()), float(values.std()))
 
 
 def ring_power(image: NDArray[np.generic], rings: int) -> NDArray[np.float64]:

@@ -57,7 +57,7 @@ def stack_scaling(extrema: Iterable[tuple[float, float]]) -> Scaling:
     return scaling
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TiltScaling:
     """Every tilt by itself to one mean and standard deviation.
 
@@ -66,10 +66,13 @@ class TiltScaling:
     recorded
         Artefacts and the ramp of the ice are taken off first: Gram matrices that hold beads make a transfer draw
         beads, which no label knows of.
+    believed
+        ``(y, x)``, false for the artefacts of the recorded tilt that is scaled; by default they are looked for.
     """
 
     recorded: bool = False
+    believed: NDArray[np.bool_] | None = None
 
     def apply(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scale a tilt, ``(y, x)``, to [0, 1]; what lies more than five standard deviations off is clipped."""
-        return network_contrast(without_background(image)[0] if self.recorded else image)
+        return network_contrast(without_background(image, self.believed) if self.recorded else image)

@@ -61,9 +61,9 @@ class RecordedSpectrum:
 
 
 def recorded_spectrum(
-    tilt: NDArray[np.float32], rings: int
+    tilt: NDArray[np.float32], rings: int, believed: NDArray[np.bool_] | None = None
 ) -> tuple[RecordedSpectrum, NDArray[np.float64], tuple[float, float]]:
-    """Spectrum of a recorded tilt, ``(y, x)``, as if it had no artefacts.
+    """Spectrum of a recorded tilt, ``(y, x)``, as if it had no artefacts: as found, or where it is not believed.
 
     Returns
     -------
@@ -74,9 +74,9 @@ def recorded_spectrum(
     moments
         Mean and standard deviation of the pixels that are no artefacts.
     """
-    believed, moments = without_artefacts(tilt)
-    power = ring_power(believed, rings)
-    return RecordedSpectrum(power[0], anisotropy(believed)), power, moments
+    clean, moments = without_artefacts(tilt, believed)
+    power = ring_power(clean, rings)
+    return RecordedSpectrum(power[0], anisotropy(clean)), power, moments
 
 
 def mixed_spectrum(parts: Sequence[tuple[float, RecordedSpectrum]]) -> RecordedSpectrum:

@@ -10,6 +10,9 @@ from distributed import Client
 
 import faket_dask
 from faket_dask.config import parse
+from faket_dask.dataset.ledger import Ledger
+from faket_dask.dataset.plan import Plan
+from faket_dask.dataset.report.gallery import shots_at
 from faket_dask.errors import InputError
 from faket_dask.formats.imod import write_angles, write_transforms
 from faket_dask.formats.mdoc import write_mdoc
@@ -97,6 +100,155 @@ def test_beads_and_dead_pixels_are_left_out_of_the_statistics(one_worker: Client
     plain = measured(one_worker, tmp_path / "b", tmp_path / "a.st", tilt_angles=ANGLES.tolist(), mask="none")
     assert plain["high"].max() == 60000
     assert not plain["masked"].any()
+
+
+def bad_corner() -> tuple[np.ndarray, np.ndarray]:
+    """Tilts with a corner that no search for artefacts would find, noise of another kind; and where it is."""
+    marked = np.zeros(SHAPE, bool)
+    marked[:, :50, :40] = True
+    marked[3] = False
+    marked[3, 80:] = True
+    return np.where(marked, 500 + 40 * np.cos(np.indices(SHAPE)[2] / 9), tilts()).astype(np.float32), marked
+
+
+def test_a_mask_file_says_what_is_left_out(one_worker: Client, tmp_path: Path) -> None:
+    """It replaces what would be found, section by section of the stack, which is in another order than the angles."""
+    stack, marked = bad_corner()
+    stack[:, 100, 60:64] = 900
+    shuffled = [1.0, 20.0, -20.0, -41.0, 40.0]
+    write_stack(tmp_path / "a.st", iter(stack), SHAPE, 10)
+    write_stack(tmp_path / "mask.mrc", iter((7 * marked).astype(np.int8)), SHAPE, 1)
+    mask = {"tilt_angles": shuffled, "mask": "mask.mrc"}
+    found = measured(one_worker, tmp_path, tmp_path / "a.st", **mask)
+    for place, section in enumerate(np.argsort(shuffled)):
+        seen = stack[section][~marked[section]]
+        assert found["mean"][place] == pytest.approx(seen.mean(), rel=1e-6)
+        assert found["std"][place] == pytest.approx(seen.std(), rel=1e-5)
+        assert found["high"][place] == (900 if section != 3 else seen.max())
+        assert found["masked"][place] == pytest.approx(marked[section].mean())
+
+
+def test_another_mask_makes_another_data_set_and_another_name_for_it_does_not(tmp_path: Path) -> None:
+    write_stack(tmp_path / "a.st", iter(tilts()), SHAPE, 10)
+    marked = bad_corner()[1]
+    for name, change in (("mask", 0), ("same", 0), ("other", 1)):
+        marked[0, 60, 60] = change
+        write_stack(tmp_path / f"{name}.mrc", iter(marked.astype(np.int8)), SHAPE, 1)
+
+    def fingerprint(mask: str) -> str:
+        made = document(tmp_path, tmp_path / "a.st", tilt_angles=ANGLES.tolist(), mask=mask)
+        return faket_dask.plan(parse(made, tmp_path)).blueprint.fingerprint
+
+    assert fingerprint("mask.mrc") == fingerprint("same.mrc")
+    different = {fingerprint(mask) for mask in ("mask.mrc", "other.mrc", "artefacts", "none")}
+    assert len(different) == 4
+
+
+@pytest.mark.parametrize("style", [{"preset": "matched"}, {"preset": "recorded", "iterations": 1}])
+@pytest.mark.parametrize("pixel_size_A", [10.0, 8.0])
+def test_what_lies_under_a_mask_file_changes_nothing(
+    one_worker: Client, tmp_path: Path, style: dict[str, Any], pixel_size_A: float
+) -> None:
+    """Not the statistics, not the spectra, not the Gram matrices, not the scaling."""
+    stack, marked = bad_corner()
+    write_stack(tmp_path / "mask.mrc", iter(marked.astype(np.int8)), SHAPE, 1)
+    stores = []
+    for name in ("one", "two"):
+        write_stack(tmp_path / f"{name}.st", iter(stack), SHAPE, pixel_size_A)
+        stack = np.where(marked, np.clip(900 - stack, 440, 560), stack).astype(np.float32)
+        made = document(
+            tmp_path / name,
+            tmp_path / f"{name}.st",
+            tilt_angles=ANGLES.tolist(),
+            mask=str(tmp_path / "mask.mrc"),
+            resample=True,
+        )
+        made["noise"] = {"statistics": "unpaired"}
+        made["style"] = {"weights": "random", "random_seed": 5, "style_layers": {1: 1, 6: 1}, **style}
+        made["outputs"] = {"modalities": ["faket"], "report": False}
+        dataset = faket_dask.run(parse(made, tmp_path), one_worker)
+        assert not dataset.failures, dataset.failures
+        group = zarr.open_group(dataset.blueprint.layout.reference("real"), mode="r")
+        stores.append({key: np.asarray(values[...]) for key, values in group.arrays()})
+    assert {"power", "directions", "gram_1", "low"} <= stores[0].keys()
+    for key, values in stores[0].items():
+        if pixel_size_A == 10:
+            assert values.tobytes() == stores[1][key].tobytes(), key
+        elif key not in ("power", "directions"):  # a resampled pixel has seen some of its neighbours
+            np.testing.assert_allclose(stores[1][key], values, rtol=0.02, atol=0.1 * np.abs(values).max())
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"),
+    [
+        ("mask.mrc", "of its pixels left out by the mask mask.mrc"),
+        ("artefacts", "left out as artefacts and edges"),
+    ],
+)
+def test_the_report_says_what_was_left_out_and_shows_it(
+    one_worker: Client, tmp_path: Path, mask: str, said: str
+) -> None:
+    stack, marked = bad_corner()
+    stack[:, 60:64, 60:64] = 300
+    write_stack(tmp_path / "a.st", iter(stack), SHAPE, 10)
+    write_stack(tmp_path / "mask.mrc", iter(marked.astype(np.int8)), SHAPE, 1)
+    made = document(tmp_path, tmp_path / "a.st", tilt_angles=ANGLES.tolist(), mask=mask)
+    made["outputs"]["report"] = True
+    dataset = faket_dask.run(parse(made, tmp_path), one_worker)
+    assert not dataset.failures, dataset.failures
+    assert said in dataset.blueprint.layout.report.read_text()
+    [section] = dataset.blueprint.series
+    [shot] = [s for s in shots_at(Ledger.read(Plan(dataset.blueprint)), section, 2) if s.kind == "reference"]
+    assert shot.left_out is not None
+    assert shot.left_out[62, 62] == (mask == "artefacts")
+    assert shot.left_out[10, 10] == (mask == "mask.mrc")
+
+
+def test_a_mask_file_is_aligned_with_its_tilts(one_worker: Client, tmp_path: Path) -> None:
+    stack, marked = bad_corner()
+    stack[marked] = 1000
+    write_stack(tmp_path / "a.st", iter(stack), SHAPE, 10)
+    write_angles(tmp_path / "a.tlt", -ANGLES)
+    write_stack(tmp_path / "mask.mrc", iter(marked.astype(np.float32)), SHAPE, 1)
+    transforms = np.zeros((5, 2, 3)) + np.eye(2, 3)
+    transforms[:, 0, 2] = [-10, -5, 0, 5, 10]
+    write_transforms(tmp_path / "a.xf", transforms)
+    found = measured(one_worker, tmp_path, tmp_path / "a.st", align=True, mask="mask.mrc")
+    np.testing.assert_allclose(found["mean"], 500, atol=2)
+    assert (found["high"] < 700).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "marked", "message"),
+    [
+        (
+            (5, 120, 90),
+            0,
+            r"mask: .*mask\.mrc has the shape \(5, 120, 90\), the tilts that it masks \(5, 120, 100\)",
+        ),
+        ((4, 120, 100), 0, r"the tilts that it masks \(5, 120, 100\); they must agree"),
+        (SHAPE, 1, r"mask\.mrc and edges cover 100% of tilt 0; mark less of it"),
+        (None, 0, r"mask\.mrc cannot be read"),
+    ],
+)
+def test_a_mask_file_that_does_not_fit_is_refused(
+    tmp_path: Path, shape: tuple[int, int, int] | None, marked: int, message: str
+) -> None:
+    write_stack(tmp_path / "a.st", iter(tilts()), SHAPE, 10)
+    if shape is not None:
+        write_stack(tmp_path / "mask.mrc", iter(np.full(shape, marked, np.int8)), shape, 1)
+    with pytest.raises(InputError, match=message):
+        recording(tmp_path, tmp_path / "a.st", tilt_angles=ANGLES.tolist(), mask="mask.mrc")
+
+
+def test_single_images_take_one_mask_in_the_order_of_their_angles(one_worker: Client, tmp_path: Path) -> None:
+    stack, marked = bad_corner()
+    for number, tilt in enumerate(stack):
+        write_stack(tmp_path / f"{number}.mrc", [tilt], (1, *SHAPE[1:]), 10)
+    write_tomostar(tmp_path / "a.tomostar", geometry(), [f"{number}.mrc" for number in range(5)])
+    write_stack(tmp_path / "marks.st", iter(marked.astype(np.int8)), SHAPE, 1)
+    found = measured(one_worker, tmp_path, tmp_path / "a.tomostar", mask="marks.st")
+    np.testing.assert_allclose(found["masked"], marked.mean((1, 2)))
 
 
 def test_an_unaligned_series_is_aligned_before_its_statistics_are_taken(

@@ -48,6 +48,9 @@ CLASS_COLOURS = (
 CLIPPED_PERCENT = 0.5
 """Pixels at either end that are left out when an image's contrast is chosen: hot pixels and beads."""
 
+_TINT = (1.0, 0.6, 0.1)
+"""Red, green and blue of marked pixels, relative to their grey."""
+
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "faket_dask",
@@ -75,10 +78,19 @@ class Curve:
     mark: bool = False
 
 
-def grey_image(image: NDArray[np.floating]) -> str:
-    """An image, ``(y, x)`` of any unit, as a PNG of its grey levels."""
+def grey_image(image: NDArray[np.floating], marked: NDArray[np.bool_] | None = None) -> str:
+    """An image, ``(y, x)`` of any unit, as a PNG of its grey levels; those of marked pixels in orange."""
     stream = io.BytesIO()
-    Image.fromarray(grey_levels(image)).save(stream, "PNG", optimize=True)
+    levels = grey_levels(image)
+    if marked is None or not marked.any():
+        picture = Image.fromarray(levels)
+    else:
+        # A palette of half the greys, plain and tinted: three channels of noise would triple the file.
+        picture = Image.fromarray(levels // 2 + np.uint8(128) * marked)
+        greys = np.arange(1, 256, 2)[:, None]
+        colours = np.concatenate([greys.repeat(3, axis=1), greys * _TINT])
+        picture.putpalette(colours.astype(np.uint8).tobytes())
+    picture.save(stream, "PNG", optimize=True)
     return _data_uri("image/png", stream.getvalue())
 
 

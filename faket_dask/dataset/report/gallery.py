@@ -16,7 +16,7 @@ from faket_dask.dataset.field_of_view import columns_at
 from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.presence import lack
-from faket_dask.dataset.references import reference_tilt
+from faket_dask.dataset.references import believed_pixels, reference_tilt
 from faket_dask.dataset.report.figures import grey_image
 from faket_dask.dataset.stores import read_tilt
 from faket_dask.dataset.units.series import drawn_again
@@ -31,13 +31,17 @@ Image = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Shot:
-    """One tilt of one modality or reference, ``(y, x)`` float32, or why there is none."""
+    """One tilt of one modality or reference, ``(y, x)`` float32, or why there is none.
+
+    `left_out`, of the same shape, says which pixels of a reference have no part in its statistics.
+    """
 
     kind: str
     name: str
     tilt_angle: float
     image: Image | None
     missing: str | None = None
+    left_out: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -113,15 +117,16 @@ def _reference_shot(ledger: Ledger, reference: str, angle: float) -> Shot:
     blueprint = ledger.blueprint
     angles = blueprint.reference_angles(reference)
     [(nearest, _)] = tilt_shares(angles, angle, "nearest")
-    image, missing = None, None
+    image, missing, left_out = None, None, None
     if reference not in blueprint.inputs.recordings:
         missing = lack(ledger, "image", blueprint.reference_specimen(reference), nearest)
     if missing is None:
         try:
             image = reference_tilt(blueprint, reference, nearest)
+            left_out = ~believed_pixels(blueprint, reference, nearest)
         except (OSError, ValueError) as error:  # its file may have been moved since
             missing = f"cannot be read: {error}"
-    return Shot("reference", reference, float(angles[nearest]), image, missing)
+    return Shot("reference", reference, float(angles[nearest]), image, missing, left_out)
 
 
 def whole_pictures(shots: list[Shot], shape: tuple[int, int]) -> list[Picture]:
@@ -142,8 +147,12 @@ def _picture(shot: Shot, shape: tuple[int, int], cut: tuple[int, int], factor: i
     if shot.image is None:
         return Picture(shot, _middle(shape, cut), None, 100.0)
     frame = _middle(shot.image.shape, cut)
-    image = shot.image[frame.top : frame.top + frame.height, frame.left : frame.left + frame.width]
-    return Picture(shot, frame, grey_image(averaged(image, factor)), 100.0 * frame.width / cut[1])
+    shown = (slice(frame.top, frame.top + frame.height), slice(frame.left, frame.left + frame.width))
+    marked = None
+    if shot.left_out is not None:
+        marked = averaged(shot.left_out[shown].astype(np.float32), factor) > 0
+    uri = grey_image(averaged(shot.image[shown], factor), marked)
+    return Picture(shot, frame, uri, 100.0 * frame.width / cut[1])
 
 
 def _middle(shape: tuple[int, ...], cut: tuple[int, int]) -> Frame:

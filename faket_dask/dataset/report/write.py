@@ -14,7 +14,7 @@ from pathlib import Path
 import jinja2
 
 from faket_dask._version import __version__
-from faket_dask.config import BuiltSpecimen, dump
+from faket_dask.config import BuiltSpecimen, TiltSeriesReference, dump
 from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.events import UnitFailed
 from faket_dask.dataset.ledger import Ledger
@@ -83,7 +83,7 @@ def write_report(ledger: Ledger, plan: Plan, failures: Sequence[UnitFailed] = ()
         classes=classes,
         class_colours=dict(zip(classes, _repeated(CLASS_COLOURS, len(classes)), strict=True)),
         colours=COLOURS,
-        references=[_reference_line(blueprint, name) for name in blueprint.references],
+        references=[_reference_line(ledger, name) for name in blueprint.references],
         timings=timings(ledger, ledger.done),
         sections=[report_series(ledger, series) for series in shown],
         config=dump(blueprint.config),
@@ -149,7 +149,8 @@ def _facts(blueprint: Blueprint) -> dict[str, str]:
     return facts
 
 
-def _reference_line(blueprint: Blueprint, name: str) -> ReferenceLine:
+def _reference_line(ledger: Ledger, name: str) -> ReferenceLine:
+    blueprint = ledger.blueprint
     kind = blueprint.references[name].kind.replace("_", "-")
     if kind == "blend":
         parts = ", ".join(f"{weight:.0%} {part}" for part, weight in blueprint.parts(name))
@@ -163,8 +164,20 @@ def _reference_line(blueprint: Blueprint, name: str) -> ReferenceLine:
         name,
         kind,
         f"{angles.size} tilts from {degrees(angles.min())} to {degrees(angles.max())}, "
-        f"{shape[1]} × {shape[0]} pixels of {pixel:g} Å{origin}",
+        f"{shape[1]} × {shape[0]} pixels of {pixel:g} Å{origin}{_left_out(ledger, name)}",
     )
+
+
+def _left_out(ledger: Ledger, reference: str) -> str:
+    """How much of a recorded reference's tilts was left out, and what says so."""
+    section = ledger.blueprint.references[reference]
+    measured = ledger.records.get(("measure", reference), {}).get(0)
+    if not isinstance(section, TiltSeriesReference) or measured is None:
+        return ""
+    if section.mask == "none":
+        return "; no pixels left out, as asked"
+    what = f"by the mask {section.mask.name}" if isinstance(section.mask, Path) else "as artefacts and edges"
+    return f"; {measured['findings']['masked']:.2%} of its pixels left out {what}"
 
 
 def _spectrum_note(blueprint: Blueprint) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from faket_dask.dataset.blueprint import Blueprint, cached_blueprint
 from faket_dask.dataset.pairing import Series
-from faket_dask.dataset.references import reference_tilt
+from faket_dask.dataset.references import believed_pixels, reference_tilt
 from faket_dask.dataset.stores import read_tilt
 from faket_dask.dataset.units.series import drawn_again
 from faket_dask.dataset.units.unit import Record, Stage
@@ -66,7 +66,12 @@ def _reference_textures(root: str, fingerprint: str, reference: str, angle: floa
     """Of a reference's tilt nearest an angle; all modalities of a series are compared with the same ones."""
     blueprint = cached_blueprint(root, fingerprint)
     [(tilt, _)] = tilt_shares(blueprint.reference_angles(reference), angle, "nearest")
-    return textures(reference_tilt(blueprint, reference, tilt), _network(blueprint))
+    recorded = reference in blueprint.inputs.recordings
+    return textures(
+        reference_tilt(blueprint, reference, tilt),
+        _network(blueprint),
+        believed=believed_pixels(blueprint, reference, tilt) if recorded else None,
+    )
 
 
 def _image(blueprint: Blueprint, series: Series, modality: str, tilt: int) -> np.ndarray:

@@ -81,7 +81,10 @@ def _measure(blueprint: Blueprint, reference: str, index: int) -> Record:
         found["high"].append(high)
         mean, std = (float(f(image[seen], dtype=np.float64)) for f in (np.mean, np.std))
         if blueprint.measures_spectra:
-            spectrum, power, moments = recorded_spectrum(image, blueprint.spectrum_rings)
+            recorded = reference in blueprint.inputs.recordings
+            spectrum, power, moments = recorded_spectrum(
+                image, blueprint.spectrum_rings, seen if recorded else None
+            )
             found["power"].append(power)
             found["directions"].append(spectrum.directions)
             if blueprint.config.noise.statistics == "unpaired":
@@ -143,7 +146,7 @@ def _targets(blueprint: Blueprint, reference: str, index: int) -> Record:
         open_array(path, FLOOR)[index] = [style.floor[layer] for layer in section.style_layers]
         targets = style.grams
     else:
-        scaling = scaling_of(blueprint, reference)
+        scaling = scaling_of(blueprint, reference, index)
         targets = style_targets(network, image, scaling, section.style_layers, section.tile_px)
     for layer, gram in targets.items():
         open_array(path, gram_name(layer))[index] = gram
