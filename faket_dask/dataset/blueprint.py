@@ -25,7 +25,7 @@ from faket_dask.errors import InputError
 from faket_dask.formats.files import write_text
 from faket_dask.specimen.phantoms import PHANTOMS
 
-KERNEL_VERSION = 1
+KERNEL_VERSION = 2
 """Raised whenever a change to the code changes results, so that old and new are never mixed in one folder."""
 
 BLOCK_ROWS = 64
@@ -73,7 +73,7 @@ class Inputs:
                 item["pixel_size_A"],
                 item["checksum"],
                 item["clean_checksum"],
-                item["mask_checksum"],
+                item.get("mask_checksum"),
             )
             for name, item in document["recordings"].items()
         }
