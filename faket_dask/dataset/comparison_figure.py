@@ -17,11 +17,12 @@ LABELS = {
     "psnr": "peak signal to noise (dB)",
     "ssim": "structural similarity",
     "log_spectrum": "distance of log spectra",
+    "texture_spectrum": "distance of the textures' log spectra",
 }
 
 
 def draw_comparison(comparison: Comparison, path: Path) -> None:
-    """Draw one panel for each distance, with its 10th to 90th percentile, and one for the spectra.
+    """Draw one panel for each distance, with its 10th to 90th percentile and floor, and one for the spectra.
 
     Parameters
     ----------
@@ -50,7 +51,20 @@ def draw_comparison(comparison: Comparison, path: Path) -> None:
         summary = summaries[name]
         if np.isfinite(summary.p90):
             panel.axhspan(summary.p10, summary.p90, color="#0072b2", alpha=0.12, lw=0)
-        panel.set(xlabel="tilt angle (°)", ylabel=LABELS[name])
+        if name in comparison.floor:
+            panel.plot(
+                comparison.tilt_angles,
+                comparison.floor[name],
+                "--",
+                color="#1b1e23",
+                label=f"halves of {comparison.names[1]}",
+            )
+            panel.set_ylim(bottom=0)
+            panel.legend(frameon=False, fontsize=8)
+        panel.set(
+            xlabel="tilt angle (°)",
+            ylabel=LABELS.get(name, f"distance of Gram matrices, layer {name.removeprefix('gram_')}"),
+        )
     panel = axes[panels - 1]
     for name, spectrum, colour in zip(
         comparison.names, comparison.spectra, ("#1b1e23", "#e69f00"), strict=True

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from typer.testing import CliRunner
 
 import faket_dask
@@ -14,6 +15,7 @@ from faket_dask.dataset.comparison_figure import draw_comparison
 from faket_dask.errors import InputError
 from faket_dask.formats.imod import write_angles
 from faket_dask.formats.mrc import write_stack
+from faket_dask.kernels.vgg import VGG19
 
 
 def write(path: Path, stack: np.ndarray, pixel_size_A: float = 10, angles: list[float] | None = None) -> Path:
@@ -69,6 +71,34 @@ def test_series_of_other_sizes_are_compared_by_their_spectra_at_the_nearest_angl
         compare(open_for_comparison(a), open_for_comparison(b))
 
 
+def test_tilts_are_matched_by_their_angles_where_both_are_known(tmp_path: Path) -> None:
+    stack = noise((3, 40, 50))
+    a = write(tmp_path / "a.mrc", stack, angles=[-10, 0, 10])
+    b = write(tmp_path / "b.mrc", stack, angles=[0, 10, 20])
+    found = compare(open_for_comparison(a), open_for_comparison(b))  # with its tilts 0, 0 and 1
+    assert (found.per_tilt["mae"] > 0).tolist() == [False, True, True]
+    c = write(tmp_path / "c.mrc", np.roll(stack, 1, axis=0), angles=[10, -10, 0])
+    assert compare(open_for_comparison(a), open_for_comparison(c)).per_tilt["mae"].max() < 1e-6
+
+
+def test_noise_of_one_kind_is_at_the_floor_wherever_it_lies(tmp_path: Path) -> None:
+    """Two draws share no pixel; their statistics are the same, those of noise of another spectrum are not."""
+    white, again = noise((2, 96, 128)), noise((2, 110, 128), 1)
+    smooth = gaussian_filter(noise((2, 96, 128), 2), (0, 0.7, 0.7))
+    paths = [
+        write(tmp_path / f"{name}.mrc", stack, angles=[-9, 9])
+        for name, stack in (("white", white), ("again", again), ("smooth", smooth))
+    ]
+    first, alike, other = map(open_for_comparison, paths)
+    near, far = (compare(series, first, VGG19(seed=0)) for series in (alike, other))
+    assert set(near.floor) == {"texture_spectrum", *(f"gram_{layer}" for layer in (1, 6, 11, 20, 29))}
+    for name in ("texture_spectrum", "gram_1", "gram_6"):
+        assert near.per_tilt[name].mean() < 1.5 * near.floor[name].mean()
+        assert far.per_tilt[name].mean() > 3 * near.per_tilt[name].mean()
+    assert "mae" in far.per_tilt
+    assert "mae" not in near.per_tilt
+
+
 def test_from_the_command_line(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
     series = tiny_dataset.blueprint.layout.series("specimen-000__b")
     command = ["compare", str(series / "faket"), str(series / "noisy")]
@@ -81,6 +111,13 @@ def test_from_the_command_line(tiny_dataset: faket_dask.Dataset, tmp_path: Path)
     assert [row["tilt_angle"] for row in rows[:5]] == ["-40", "-20", "0", "20", "40"]
     assert float(rows[5]["mae"]) == pytest.approx(np.mean([float(row["mae"]) for row in rows[:5]]), rel=1e-6)
     assert figure.read_bytes().startswith(b"\x89PNG")
+    statistics = ["--realism", "--weights", "random", "--csv", str(table), "--figure", str(figure)]
+    result = CliRunner().invoke(app, [*command, *statistics])
+    assert result.exit_code == 0, result.output
+    assert "floor" in result.output
+    rows = list(csv.DictReader(table.open()))
+    assert float(rows[0]["gram_29"]) > 0
+    assert float(rows[0]["floor_gram_29"]) > 0
 
 
 def test_figures_of_either_kind_of_comparison(tmp_path: Path) -> None:
