@@ -28,7 +28,7 @@ demo: install
 	$(BIN)/faket-dask run configs/demo.yaml
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-all: install
 	$(BIN)/python -m pytest -m 'not gpu and not pbs and not slurm'
