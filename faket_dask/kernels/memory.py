@@ -83,10 +83,12 @@ def targets_bytes(
 
     Parameters as above.
     """
+    pixels = shape[0] * shape[1]
+    if method == "matched":
+        shape = (shape[0], -(-shape[1] // 2))  # each half by itself
     region = _largest_region(shape, tile, set(style_layers))
     # Input and output of the widest convolution, nothing else, since no activation is kept.
     working = _ITEM[precision] * 2 * _widest(style_layers) * region
-    pixels = shape[0] * shape[1]
     # Before the network runs, `matched` finds artefacts and fills them, in arrays of float64.
     before = _TEXTURE * pixels if method == "matched" else 0
     whole = 5 if method == "matched" else 2

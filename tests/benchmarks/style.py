@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from faket_dask.kernels.matched import MatchedSettings, Style, match_style, measure_style
 from faket_dask.kernels.memory import targets_bytes, transfer_bytes
 from faket_dask.kernels.style import StyleSettings, gram_targets, transfer
 from faket_dask.kernels.vgg import CONVOLUTIONS, VGG19, stride
@@ -28,6 +29,7 @@ from faket_dask.stages.process import prepare_process
 
 GIB = 2**30
 SETTINGS = StyleSettings()
+MATCHED = MatchedSettings(evaluations=3)
 
 
 def images(size: int, count: int = 2) -> list[np.ndarray]:
@@ -93,7 +95,7 @@ def speed(size: int, tile: int | None, precision: str, threads: int, rounds: int
 
 SCENARIOS = [
     (kind, size, tile, precision)
-    for kind in ("transfer", "targets")
+    for kind in ("transfer", "targets", "match", "measure")
     for size, tile in ((512, None), (1024, None), (1024, 512), (3500, 512))
     for precision in ("float32", "bfloat16")
 ]
@@ -108,28 +110,41 @@ def peak_of(kind: str, size: int, tile: int | None, precision: str) -> None:
     transfer(network, small, small, targets, SETTINGS)
     with open("/proc/self/statm") as stream:
         before = int(stream.read().split()[1]) * resource.getpagesize()
-    if kind == "transfer":
-        transfer(network, *images_, targets, SETTINGS, tile)
-    else:
-        gram_targets(network, images_[0], SETTINGS.style_layers, tile)
+    match kind:
+        case "transfer":
+            transfer(network, *images_, targets, SETTINGS, tile)
+        case "targets":
+            gram_targets(network, images_[0], SETTINGS.style_layers, tile)
+        case "match":
+            match_style(network, images_[0], Style(targets, dict.fromkeys(targets, 0.0)), MATCHED, tile)
+        case "measure":
+            measure_style(network, images_[0], MATCHED.style_layers, tile)
     print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
-def memory(only: str | None) -> None:
+def predicted_bytes(kind: str, shape: tuple[int, int], tile: int | None, precision: str) -> int:
+    match kind:
+        case "transfer":
+            return transfer_bytes(shape, tile, SETTINGS.style_layers, SETTINGS.content_layers, precision)
+        case "targets":
+            return targets_bytes(shape, tile, SETTINGS.style_layers, precision)
+        case "match":
+            return transfer_bytes(shape, tile, MATCHED.style_layers, (), precision, method="matched")
+        case _:
+            return targets_bytes(shape, tile, MATCHED.style_layers, precision, "matched")
+
+
+def memory(only: str | None, of: str | None) -> None:
     print("kind      size  tile  precision   before  peak GiB  predicted  predicted/measured")
     for kind, size, tile, precision in SCENARIOS:
-        if only and precision != only:
+        if (only and precision != only) or (of and kind != of):
             continue
         arguments = ["peak", kind, str(size), str(tile or 0), precision]
         done = subprocess.run(
             [sys.executable, __file__, *arguments], check=True, capture_output=True, text=True
         )
         before, peak = map(int, done.stdout.split())
-        predicted = before + (
-            transfer_bytes((size, size), tile, SETTINGS.style_layers, SETTINGS.content_layers, precision)
-            if kind == "transfer"
-            else targets_bytes((size, size), tile, SETTINGS.style_layers, precision)
-        )
+        predicted = before + predicted_bytes(kind, (size, size), tile, precision)
         print(
             f"{kind:8}  {size:4}  {tile!s:>4}  {precision:9}  {before / GIB:6.2f}  {peak / GIB:8.2f}  "
             f"{predicted / GIB:9.2f}  {predicted / peak:.3f}",
@@ -151,6 +166,7 @@ def main() -> None:
     timed.add_argument("--profile", action="store_true")
     compared = commands.add_parser("memory")
     compared.add_argument("--precision", default=None)
+    compared.add_argument("--kind", default=None, help="transfer, targets, match or measure; default: all")
     one = commands.add_parser("peak")
     for name, kind in (("kind", str), ("size", int), ("tile", int), ("precision", str)):
         one.add_argument(name, type=kind)
@@ -166,7 +182,7 @@ def main() -> None:
                 options.profile,
             )
         case "memory":
-            memory(options.precision)
+            memory(options.precision, options.kind)
         case "peak":
             peak_of(options.kind, options.size, options.tile or None, options.precision)
 
