@@ -7,6 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# How long an example takes says something of the machine, not of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so all the drivers that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -214,7 +214,6 @@ class TestCache:
 
     @settings(
         max_examples=12,
-        deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
         database=None,
     )

@@ -72,7 +72,7 @@ def local_client(
         n_workers=count,
         threads_per_worker=1,
         processes=True,
-        memory_limit=memory,
+        memory_limit=max(memory, requirements.bytes_per_worker),
         dashboard_address="127.0.0.1:0",
         silence_logs=logging.ERROR,
     )

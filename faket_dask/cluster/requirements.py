@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 GIB = 2**30
+
+HEADROOM = 1.25
+"""Memory of a worker over that of a task.
+
+Dask ends a worker at 95 % of its limit, and counts the libraries' files that are mapped into it along: these are
+shared between workers and can be dropped, and their part differs by a few hundred MiB between machines.
+"""
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,11 @@ class Requirements:
     def bytes_per_task(self) -> int:
         """Memory that every worker must have, since any unit may run on any worker."""
         return max((stage.bytes_per_task for stage in self.stages if stage.units), default=0)
+
+    @property
+    def bytes_per_worker(self) -> int:
+        """Limit below which no worker is to be ended."""
+        return math.ceil(HEADROOM * self.bytes_per_task)
 
     @property
     def gpu_bytes_per_task(self) -> int:

@@ -14,9 +14,6 @@ from faket_dask.cluster.profile import DEFAULT_WORKERS, Profile
 from faket_dask.cluster.requirements import GIB, Requirements
 from faket_dask.errors import InputError
 
-HEADROOM = 1.25
-"""Memory of a worker over that of a task: Dask ends a worker at 95 % of what it has, a batch system a job at 100 %."""
-
 CLOSE_S = 30.0
 """What a worker takes to close, and its job to end."""
 
@@ -125,7 +122,7 @@ def size_jobs(
 def _worker_bytes(requirements: Requirements, memory_per_worker_GiB: float | None) -> int:
     need = requirements.bytes_per_task
     if memory_per_worker_GiB is None:
-        return max(1, math.ceil(HEADROOM * need))
+        return max(1, requirements.bytes_per_worker)
     given = int(memory_per_worker_GiB * GIB)
     if given < need:
         raise InputError(

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 from distributed import Client, LocalCluster
 
-from faket_dask.cluster import open_cluster
+from faket_dask.cluster import local, open_cluster
 from faket_dask.cluster.pausing import without_pauses
+from faket_dask.cluster.requirements import GIB, HEADROOM
 from tests.cluster.requirements import requirements
 
 LIMIT_GIB = 1.5
@@ -38,6 +39,16 @@ def given() -> Iterator[Client]:
         Client(cluster) as client,
     ):
         yield client
+
+
+def test_a_worker_is_not_ended_by_what_its_share_of_the_memory_leaves_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Libraries' files that are mapped into a worker count as its own; with its share for a limit, it would end."""
+    task = LIMIT_GIB / HEADROOM
+    monkeypatch.setattr(local, "allocated_bytes", lambda: local.DRIVER_BYTES + int(1.01 * task * GIB))
+    with open_cluster(requirements(units=1, memory_GiB=task), workers=1) as client:
+        goes_on(client)
 
 
 def goes_on(client: Client) -> None:

@@ -218,16 +218,24 @@ def environment() -> dict[str, str]:
 def submit(folder: Path, script: str, *arguments: str | Path, options: tuple[str, ...] = ()) -> str:
     """Submit a script of `jobs/`, wait until it has ended, and return what it printed."""
     log = folder / "job.log"
-    done = subprocess.run(
-        ["sbatch", "--wait", f"--output={log}", *options, str(ROOT / "jobs" / script), *map(str, arguments)],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-    )
+    command = [
+        "sbatch",
+        "--wait",
+        f"--output={log}",
+        *options,
+        str(ROOT / "jobs" / script),
+        *map(str, arguments),
+    ]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as waiting:
+        try:
+            said, _ = waiting.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            waiting.kill()
+            said, _ = waiting.communicate()
     output = log.read_text() if log.exists() else ""
-    assert done.returncode == 0, (done.stderr, output)
+    assert waiting.returncode == 0, f"{said}\n{output}"
     return output
 
 

@@ -30,7 +30,7 @@ def blueprint_of(specimens: int, references: int, pairing: str = "cyclic", seed:
     return Blueprint(parse(document, Path("/nowhere")), Inputs({}, (), (), ""))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     specimens=st.integers(4, 30),
     references=st.integers(1, 8),

@@ -158,7 +158,6 @@ def test_undamaged_files_are_read(exported: Path, name: str) -> None:
 @pytest.mark.parametrize("name", READERS)
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(changes=st.lists(damage, min_size=1, max_size=3))

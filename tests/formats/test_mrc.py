@@ -245,7 +245,7 @@ def test_a_file_that_shrinks_under_a_handle_gives_an_error(tmp_path: Path) -> No
         stack.tilt(3)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     changes=st.lists(
         st.tuples(st.integers(0, 255), st.sampled_from([0, 1, -1, 2, 6, 12, 2**31 - 1, -(2**31), 401])),

@@ -15,14 +15,14 @@ def noise(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(SHAPE)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10**6), ramp=st.floats(-20, 20), bend=st.floats(-10, 10))
 def test_noise_on_a_smooth_background_has_next_to_none(seed: int, ramp: float, bend: float) -> None:
     x = COLUMNS / SHAPE[1] - 0.5
     assert artefact_mask(noise(seed) + ramp * x + bend * x**2).mean() < 0.02
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 10**6),
     row=st.integers(20, 180),

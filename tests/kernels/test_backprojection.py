@@ -51,7 +51,7 @@ def test_published_reconstruction_of_binned_tilts(golden):
     assert relative_rms(volume, arrays["shrec_binned2"]) <= 1e-5
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     tilts=st.integers(1, 7),
     height=st.integers(1, 4),
@@ -109,7 +109,7 @@ def test_layers_may_be_made_slab_by_slab():
     assert np.concatenate(slabs).tobytes() == whole.tobytes()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     factor=st.integers(1, 4),
     height=st.integers(4, 20),

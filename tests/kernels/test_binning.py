@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from faket_dask.kernels.binning import bin_image, bin_volume
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ny=st.integers(4, 50), nx=st.integers(4, 50), factor=st.integers(1, 4), level=st.floats(-9, 9))
 def test_a_constant_stays(ny, nx, factor, level):
     binned = bin_image(np.full((ny, nx), level), factor)
@@ -15,7 +15,7 @@ def test_a_constant_stays(ny, nx, factor, level):
     np.testing.assert_allclose(binned, level, rtol=1e-5, atol=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ny=st.integers(60, 75), nx=st.integers(60, 75), factor=st.integers(2, 4))
 def test_the_centre_stays_the_centre(ny, nx, factor):
     y, x = np.indices((ny, nx))

@@ -16,7 +16,7 @@ def valley(seed: int, spread: float) -> tuple[Image, "np.typing.NDArray[np.float
     return rng.standard_normal(shape).astype(np.float32), curvature, rng.standard_normal(shape).astype("f4")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.floats(0, 4), st.floats(1e-6, 1e6))
 def test_a_valley_is_walked_down_whatever_its_scale(seed: int, spread: float, scale: float) -> None:
     start, curvature, minimum = valley(seed, spread)

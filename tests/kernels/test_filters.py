@@ -16,7 +16,7 @@ from faket_dask.kernels.filters import (
 sides = st.integers(4, 40)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ny=sides, nx=sides)
 def test_no_filter_passes_a_constant_along_x(ny, nx):
     for weights in (
@@ -86,7 +86,7 @@ def test_filtering_multiplies_the_spectrum():
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ny=st.integers(4, 90), nx=sides, hann=st.sampled_from([None, 0.4]))
 def test_rows_filtered_alone_are_those_of_the_whole(ny, nx, hann):
     tilt = np.random.default_rng(0).standard_normal((ny, nx))
@@ -94,7 +94,7 @@ def test_rows_filtered_alone_are_those_of_the_whole(ny, nx, hann):
     np.testing.assert_allclose(filter_rows(tilt, ramp_filter(1, nx, hann=hann)[0]), expected, atol=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ny=st.integers(4, 8), nx=st.integers(4, 300))
 def test_a_continued_row_is_that_of_its_mirrored_self(ny, nx):
     columns = continued_columns(nx)

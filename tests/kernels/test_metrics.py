@@ -33,7 +33,7 @@ def test_a_little_noise_is_nearer_than_much():
     assert near.ssim > far.ssim
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(scale=st.floats(0.01, 100), shift=st.floats(-100, 100))
 def test_a_series_is_normalised_whatever_its_scale(scale, shift):
     stack = np.random.default_rng(2).standard_normal((3, 8, 9))

@@ -88,7 +88,7 @@ def test_amplitude_contrast_transfers_the_lowest_frequencies_and_moves_the_zeros
     assert first[0] > first[1] > first[2]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(defocus=st.floats(-5, 8), fraction=st.floats(0, 1), astigmatism=st.floats(-1, 1))
 def test_the_ctf_is_real_bounded_and_centrosymmetric(defocus, fraction, astigmatism):
     optics = Optics(amplitude_contrast=fraction, astigmatism_um=astigmatism, astigmatism_angle=30.0)
@@ -127,7 +127,7 @@ def test_dense_is_dark_at_underfocus_and_bright_beyond(optics):
 # Dose
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(dose=st.floats(0.05, 20), pixel=st.floats(1, 15), angle=st.floats(-70, 70))
 def test_mean_counts_are_dose_times_area_times_what_passes_ice_and_detector(dose, pixel, angle):
     optics = Optics()
@@ -187,7 +187,7 @@ def test_critical_exposures_are_the_published_ones():
     np.testing.assert_allclose(critical_exposure(np.array([1 / 3]), 200.0), 0.8 * at_3A)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(before=st.floats(0, 150), more=st.floats(0.1, 50), dose=st.floats(0, 20))
 def test_damage_only_grows_with_exposure_and_takes_the_finest_detail_first(before, more, dose):
     early, late = (

@@ -8,7 +8,7 @@ from faket_dask.kernels.moments import match_moments, standardise
 shapes = st.tuples(st.integers(2, 40), st.integers(2, 40))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     shape=shapes,
     seed=st.integers(0, 999),
@@ -32,7 +32,7 @@ def test_moments_are_exact_for_large_images_far_from_zero():
     assert result.std(dtype=np.float64) == pytest.approx(2.0, rel=1e-7)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(shape=shapes, seed=st.integers(0, 999), scale=st.floats(0.1, 10), shift=st.floats(-10, 10))
 def test_standardising_forgets_scale_and_shift(shape, seed, scale, shift):
     image = np.random.default_rng(seed).standard_normal(shape)

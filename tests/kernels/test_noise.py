@@ -30,7 +30,7 @@ def test_published_fits(golden, order):
         np.testing.assert_allclose(getattr(fitted, name), arrays[f"{name}_fit{order}"], atol=1e-4)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     signal=st.floats(0.05, 0.99),
     mean=st.floats(-100, 100),
@@ -48,7 +48,7 @@ def test_statistics_of_synthesised_noise_are_recovered(signal, mean, std, seed):
     assert curves.std[0] == pytest.approx(std, rel=1e-4)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 999), r=st.floats(0, 1), sigma=st.floats(0, 1))
 def test_content_is_the_same_draw_with_a_quarter_of_the_noise(seed, r, sigma):
     noiseless, field = series(seed, 2, 16)

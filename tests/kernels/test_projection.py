@@ -22,7 +22,7 @@ def test_published_projections(golden, backend):
     np.testing.assert_allclose(stack, arrays["projections"], rtol=0, atol=1e-5 * largest)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     depth=sizes, rows=st.integers(1, 3), columns=sizes, angle=angles, seed=st.integers(0, 99), data=st.data()
 )
@@ -34,7 +34,7 @@ def test_backends_agree_for_odd_and_even_sizes(depth, rows, columns, angle, seed
     np.testing.assert_allclose(fast, reference, atol=1e-5 * (1 + np.abs(reference).max()))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(depth=st.integers(3, 15), columns=st.integers(3, 31), angle=angles, data=st.data())
 def test_a_voxel_appears_where_the_geometry_says(depth, columns, angle, data):
     z, x = data.draw(st.integers(0, depth - 1)), data.draw(st.integers(0, columns - 1))
@@ -71,7 +71,7 @@ def test_dense_is_dark_and_positive_tilt_moves_upper_points_left():
     assert stack[1, 0].argmin() == 15
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(angle=angles, factor=st.floats(-3, 3), seed=st.integers(0, 99))
 def test_projection_is_linear(angle, factor, seed):
     a, b = random_volume((7, 2, 12), seed), random_volume((7, 2, 12), seed + 100)

@@ -10,7 +10,7 @@ def white(shape: tuple[int, int], seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(shape=st.tuples(st.integers(8, 70), st.integers(8, 70)), window=st.booleans(), seed=st.integers(0, 99))
 def test_power_sums_to_the_variance_for_every_shape(shape, window, seed):
     frequency, power = radial_power_spectrum(white(shape, seed) * 7 + 3, window=window)

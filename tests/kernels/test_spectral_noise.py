@@ -13,7 +13,7 @@ def white(seed: int, shape: tuple[int, int] = (256, 300)) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     fall=st.floats(-3, 3), seed=st.integers(0, 99), rows=st.integers(64, 140), columns=st.integers(64, 140)
 )

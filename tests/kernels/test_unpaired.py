@@ -58,7 +58,7 @@ def test_beads_bad_pixels_and_gradients_do_not_count(golden, spoilt):
         assert (errors(arrays, series, recorded, arrays["clean"][series]) <= [0.06, 0.045]).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(signal=st.floats(0.05, 0.95), seed=st.integers(0, 999), rows=st.integers(160, 200))
 def test_scales_of_synthesised_noise_are_recovered_from_another_specimen(signal, seed, rows):
     shape = (rows, 180)
@@ -69,7 +69,7 @@ def test_scales_of_synthesised_noise_are_recovered_from_another_specimen(signal,
     assert curves.signal_scale[0] ** 2 + curves.noise_scale[0] ** 2 == pytest.approx(1)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(scale=st.floats(1e-3, 1e3), offset=st.floats(-1e3, 1e3), other=st.floats(-50, -0.01))
 def test_units_do_not_matter(scale, offset, other):
     shape = (64, 80)

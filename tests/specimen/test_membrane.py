@@ -36,7 +36,7 @@ def test_coarser_sampling_blurs_the_profile_and_keeps_its_integral():
     assert integrals[1] == pytest.approx(integrals[0], rel=1e-3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(x=st.floats(-600, 600), y=st.floats(-600, 600), z=st.floats(-600, 600))
 def test_the_distance_from_a_sphere_is_exact(x, y, z):
     row = surface(membrane.CLOSED, 3, 0.0)
@@ -44,7 +44,7 @@ def test_the_distance_from_a_sphere_is_exact(x, y, z):
     assert distance == pytest.approx(np.linalg.norm([x, y, z]) - 300, abs=1e-3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(x=st.floats(-600, 600), y=st.floats(-600, 600), z=st.floats(-600, 600))
 def test_the_distance_from_a_flat_disc_is_exact(x, y, z):
     row = membrane.membrane_row(membrane.OPEN, CENTRE_A, np.eye(3), 300.0, 3, 0.0)
@@ -52,7 +52,7 @@ def test_the_distance_from_a_flat_disc_is_exact(x, y, z):
     assert abs(distance) == pytest.approx(np.hypot(z, max(0, np.hypot(x, y) - 300)), abs=1e-3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(kind=kinds, variant=st.integers(0, 9999), amplitude=st.floats(0, 0.2), height=st.floats(-60, 60))
 def test_points_on_a_membrane_have_no_distance_and_those_above_it_their_height(
     kind, variant, amplitude, height
@@ -66,7 +66,7 @@ def test_points_on_a_membrane_have_no_distance_and_those_above_it_their_height(
     assert np.linalg.norm(point - CENTRE_A) + membrane.HALF_THICKNESS_A < membrane.bounding_radius(row) + 1e-6
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(variant=st.integers(0, 9999), amplitude=st.floats(0, 0.2))
 def test_normals_of_a_vesicle_point_outward(variant, amplitude):
     point, normal = membrane.surface_point(

@@ -16,7 +16,7 @@ def turned_by_a_fixed_rotation(rotations: np.ndarray) -> np.ndarray:
     return uniform_rotations(1, np.random.default_rng(5))[0] @ rotations
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32), count=st.integers(0, 20))
 def test_draws_are_proper_rotations(seed, count):
     rotations = uniform_rotations(count, np.random.default_rng(seed))
@@ -41,7 +41,7 @@ def test_rotation_angles_follow_the_haar_measure():
         assert stats.kstest(np.arccos(cosine), lambda t: (t - np.sin(t)) / np.pi).pvalue > 1e-3
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     direction=st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda v: np.linalg.norm(v) > 0.1),
     spin=st.floats(0, 2 * np.pi),

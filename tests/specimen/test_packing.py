@@ -27,7 +27,7 @@ def packed(packing: SpherePacking, offered: list[np.ndarray], seed: int) -> list
     return objects
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     extent=st.tuples(*[st.floats(150, 700)] * 3),
     gap=st.floats(0, 20),
@@ -44,7 +44,7 @@ def test_packed_objects_keep_their_distance_and_stay_inside(extent, gap, offered
             assert (distance >= one[:, None, 3] + other[None, :, 3] + gap - 1e-9).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 999), amplitude=st.floats(0, 0.2), closed=st.booleans())
 def test_packed_objects_keep_clear_of_membranes(seed, amplitude, closed):
     kind = membrane.CLOSED if closed else membrane.OPEN

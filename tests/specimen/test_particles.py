@@ -30,7 +30,7 @@ def table() -> ParticleTable:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(content=st.lists(rows, max_size=6))
 def test_a_table_comes_back_from_its_file_to_the_last_bit(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("table") / "particles.csv"

@@ -63,7 +63,7 @@ def surfaces(recipe: Recipe, table: ParticleTable) -> np.ndarray:
     )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 9999))
 def test_no_object_takes_a_voxel_of_another(seed):
     table = placed(CROWDED, seed)
@@ -211,7 +211,7 @@ def test_more_particles_than_there_is_volume_are_refused_before_placing():
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_balanced_classes_have_the_same_number_within_what_all_allow(seed: int) -> None:
     species = [replace(BOOT, count=(2, 9)), replace(ANVIL, count=(4, 6))]
     crowd = Species("comma", ("comma",), count=(8, 9), labelled=False)

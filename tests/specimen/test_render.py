@@ -45,7 +45,7 @@ def without_ice(**groups) -> Recipe:
     return Recipe((40, 40, 40), 10.0, ice_texture=0.0, **groups)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(cuts=st.sets(st.integers(1, MIXED.shape[1] - 1), max_size=5))
 def test_blocks_put_together_are_the_whole_to_the_byte(cuts):
     edges = [0, *sorted(cuts), MIXED.shape[1]]
@@ -100,7 +100,7 @@ def test_crowding_is_imaged_and_not_labelled():
     assert not block.instance_mask.any()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 9999))
 def test_a_particle_lies_turned_and_placed_as_its_row_says(seed):
     recipe = without_ice(species=(Species("anvil", ("anvil",), count=1),))
@@ -123,7 +123,7 @@ def test_a_particle_lies_turned_and_placed_as_its_row_says(seed):
     assert np.corrcoef(expected, found)[0, 1] < 0.95
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 9999))
 def test_rotation_and_place_keep_a_particles_mass_and_volume(seed):
     recipe = without_ice(species=(Species("anvil", ("anvil",), count=1),))
@@ -136,7 +136,7 @@ def test_rotation_and_place_keep_a_particles_mass_and_volume(seed):
     assert volume == pytest.approx(template.volume_A3, rel=0.1)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(diameter=st.floats(60, 140), x=st.floats(150, 250), y=st.floats(150, 250), z=st.floats(150, 250))
 def test_a_bead_is_a_sphere_of_gold(diameter, x, y, z):
     recipe = without_ice(fiducials=Fiducials(1, diameter))

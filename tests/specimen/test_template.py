@@ -9,7 +9,7 @@ from faket_dask.specimen.phantoms import phantom_template
 from faket_dask.specimen.template import covering_spheres, labelled_points, surface_level
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 9999), count=st.integers(1, 300), padding=st.floats(0.1, 10))
 def test_covering_spheres_hold_every_point_with_its_padding(seed, count, padding):
     points = np.random.default_rng(seed).uniform(-50, 50, (count, 3))
