@@ -7,9 +7,9 @@ replaced: it sleeps as long as its kernels would in proportion (`--style-seconds
 small files in place of chunks. The workers are real Dask workers of one thread each, but share processes of their
 own (`--hosts`), so that what they take from the processor is none of the driver's; choose the sleeps long enough
 that they take little of it. Printed are the time on the clock against the ideal (all sleeps, shared out evenly), the
-processor time of the driver's and of the scheduler's thread for each unit (what the latter takes without any unit,
-for the heartbeats of the workers, is told apart), the driver's memory on the way, and how
-long it takes to see how far the data set is and to take up a half of it again.
+processor time of the driver's and of the scheduler's thread for each unit (what the latter takes while every worker
+sleeps and none ends anything, for their heartbeats, is told apart), the driver's memory on the way, and how long it
+takes to see how far the data set is and to take up a half of it again.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ LENGTHS = {
     "style": 1.0,
 }
 MIB = 2**20
-IDLE_S = 20.0
+BASELINE_S = 20.0
 QUIET = {
     # What hundreds of workers do in one process besides their work would take all of it.
     "distributed.admin.tick.interval": "60s",
@@ -115,7 +115,7 @@ def thread_seconds() -> float:
 
 
 def simulate(options: argparse.Namespace, folder: Path) -> None:
-    from distributed import Client, LocalCluster
+    from distributed import Client, LocalCluster, wait
 
     from faket_dask.cluster.open import SHORT_LOGS
     from faket_dask.config import parse
@@ -167,9 +167,13 @@ def simulate(options: argparse.Namespace, folder: Path) -> None:
                     memory.append(process.memory_info().rss / MIB)
                 first.append(last[0])
 
+        busy = client.map(time.sleep, [BASELINE_S + 20] * options.workers, pure=False)
+        time.sleep(10)  # until all of them sleep
         idle = client.sync(loop_seconds)
-        time.sleep(IDLE_S)
-        idle = (client.sync(loop_seconds) - idle) / IDLE_S
+        time.sleep(BASELINE_S)
+        idle = (client.sync(loop_seconds) - idle) / BASELINE_S
+        wait(busy)
+        del busy
         spent = [thread_seconds(), client.sync(loop_seconds)]
         hosts_spent = sum(sum(psutil.Process(host.pid).cpu_times()[:2]) for host in hosts)
         begin = time.perf_counter()
@@ -186,7 +190,7 @@ def simulate(options: argparse.Namespace, folder: Path) -> None:
     print(
         f"processor time per unit: driver {1000 * spent[0] / units:.2f} ms, scheduler and client "
         f"{1000 * (spent[1] - idle * wall) / units:.2f} ms, and {idle:.1%} of a core for the heartbeats of "
-        f"all workers; workers' processes {hosts_spent / wall:.0%} of a core"
+        f"all workers, which are busy; workers' processes {hosts_spent / wall:.0%} of a core"
     )
     print("driver's memory every 500 units, MiB: " + " ".join(f"{value:.0f}" for value in memory))
     files = [path for path in folder.rglob("*") if path.is_file()]

@@ -4,6 +4,7 @@ Workers take orders, files that name a unit and what is to befall it, one line f
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from distributed import Client, Future, LocalCluster, WorkerPlugin
 import faket_dask
 from faket_dask.config import parse
 from faket_dask.dataset.events import Event, UnitDone, UnitFailed
+from faket_dask.dataset.lock import BEAT_S
 from faket_dask.dataset.validate import validate
 from faket_dask.errors import InputError
 from tests.runs import begun, bytes_of, small_document
@@ -293,5 +295,52 @@ def test_a_disk_that_fills_up_stops_the_run_and_freed_it_goes_on(
         freed = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
         assert freed.returncode == 0, freed.stderr
         assert bytes_of(disk / "data") == bytes_of(tiny_dataset.folder)
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.slow
+def test_a_file_system_that_stalls_holds_a_run_up_and_harms_nothing(
+    tiny_dataset: faket_dask.Dataset, tmp_path: Path
+) -> None:
+    """On a file system of its own that takes no write for a while: driver and workers hang in theirs, until it does."""
+    disk, image = tmp_path / "disk", tmp_path / "disk.img"
+    disk.mkdir()
+    with image.open("wb") as file:
+        file.truncate(64 * 2**20)
+    making = (["mkfs.ext4", "-q", str(image)], ["mount", "-o", "loop", str(image), str(disk)])
+    if os.getuid() or not all(shutil.which(command[0]) for command in (*making, ["fsfreeze"])):
+        pytest.skip("freezing a file system takes root, mkfs.ext4 and fsfreeze")
+    if any(subprocess.run(command, capture_output=True).returncode for command in making):
+        pytest.skip("there is no loop device to be had")
+    try:
+        data = disk / "data"
+        copy = begun(tiny_dataset.folder, tmp_path, "style/specimen-000__b", "style/specimen-001__a")
+        shutil.copytree(copy, data)
+        run_file = tmp_path / "run.yaml"
+        run_file.write_text(yaml.safe_dump(small_document(data, cluster={"workers": 2})))
+        before = len(list(data.rglob("progress/**/*.json")))
+        run = subprocess.Popen(
+            [sys.executable, "-m", "faket_dask.cli", "run", str(run_file)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        until = time.monotonic() + PATIENCE_S
+        while len(list(data.rglob("progress/**/*.json"))) <= before:
+            assert run.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        subprocess.run(["fsfreeze", "--freeze", str(disk)], check=True)
+        try:
+            stalled = len(list(data.rglob("progress/**/*.json")))
+            time.sleep(BEAT_S + 10)  # so that the lock is not renewed in time either
+            assert run.poll() is None, "a stall is no failure"
+            assert len(list(data.rglob("progress/**/*.json"))) == stalled
+        finally:
+            subprocess.run(["fsfreeze", "--unfreeze", str(disk)], check=True)
+        output, _ = run.communicate(timeout=PATIENCE_S)
+        assert run.returncode == 0, output
+        assert bytes_of(data) == bytes_of(tiny_dataset.folder)
     finally:
         subprocess.run(["umount", str(disk)], check=True)
