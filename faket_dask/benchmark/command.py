@@ -20,6 +20,7 @@ from faket_dask.config import StyleSection
 from faket_dask.dataset.calibration import record_style
 from faket_dask.errors import InputError
 from faket_dask.formats.files import write_text
+from faket_dask.stages.tiling import GIB
 
 
 def run_benchmark(
@@ -50,25 +51,27 @@ def run_benchmark(
         raise InputError("--device cuda: PyTorch finds no CUDA device here")
     count = workers or os.cpu_count() or 1
     chosen = [_scenario(name, device, count) for name in names]
-    found = []
-    for scenario in chosen:
-        show(f"{scenario.name} …")
-        found.append(measure(scenario, style, count, sample))
+    found: list[Measurement] = []
+    for number, scenario in enumerate(chosen, 1):
+        show(f"{number} of {len(chosen)}: {scenario.name} …")
+        measurement = measure(scenario, style, count, sample)
+        found.append(measurement)
+        show(f"{measurement.seconds / 60:.2f} min, {measurement.ram_bytes / GIB:.2f} GiB")
+        if json_file is not None:  # after each: a long series of them may be interrupted
+            document = {"machine": _machine(), "measurements": [asdict(m) for m in found]}
+            write_text(json_file, json.dumps(document, indent=1) + "\n")
+        if measurement.tile is None and device == "cpu" and precision == "float32":
+            record_style(
+                style.threads,
+                measurement.targets_seconds / scenario.style_size**2,
+                measurement.transfer_seconds / scenario.size**2,
+            )
     table = Table(*COLUMNS)
     for measurement in found:
         table.add_row(*row(measurement))
     show(table)
+    show("In parentheses: published. s per tilt: Gram matrices of the reference + transfer.")
     show(f"≈: extrapolated from fewer tilts. {_machine()}")
-    if json_file is not None:
-        document = {"machine": _machine(), "measurements": [asdict(m) for m in found]}
-        write_text(json_file, json.dumps(document, indent=1) + "\n")
-    for measurement in found:
-        if measurement.tile is None and device == "cpu" and precision == "float32":
-            record_style(
-                style.threads,
-                measurement.targets_seconds / measurement.scenario.style_size**2,
-                measurement.transfer_seconds / measurement.scenario.size**2,
-            )
     return found
 
 

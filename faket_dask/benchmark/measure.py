@@ -157,7 +157,7 @@ def row(found: Measurement) -> tuple[str, ...]:
     scenario = found.scenario
     about = "≈ " if found.extrapolated else ""
     return (
-        f"{scenario.tilts} x {scenario.size}²",
+        f"{scenario.tilts}x{scenario.size}²",
         f"{scenario.style_size}²",
         f"{found.workers} GPU" if scenario.device == "cuda" else f"{found.workers} CPU",
         "whole" if found.tile is None else str(found.tile),
@@ -168,13 +168,4 @@ def row(found: Measurement) -> tuple[str, ...]:
     )
 
 
-COLUMNS = (
-    "tilts",
-    "style",
-    "device",
-    "tile",
-    "RAM, GiB (published)",
-    "VRAM, GiB (published)",
-    "minutes (published)",
-    "s per tilt: targets + transfer",
-)
+COLUMNS = ("tilts", "style", "device", "tile", "RAM GiB", "VRAM GiB", "minutes", "s per tilt")
