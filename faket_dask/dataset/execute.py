@@ -33,6 +33,10 @@ from faket_dask.errors import InputError
 UNITS_PER_THREAD = 3
 """Submitted ahead per worker thread: none waits for the driver, and a lost worker loses little."""
 
+COLLECT_S = 0.002
+"""Per worker thread, how long what ends is collected before it is seen to: with hundreds of threads half a second or
+so, and in a few messages instead of hundreds. Workers have other units meanwhile; with a few threads it is nothing."""
+
 LOOK_S = 5.0
 """Between two looks at what may change during a run: the number of workers, and whether it can go on at all."""
 
@@ -260,6 +264,7 @@ class _Submission:
             ended = [self._ended.get(timeout=LOOK_S)]
         except Empty:
             return []
+        time.sleep(min(COLLECT_S * self._threads, LOOK_S))
         with suppress(Empty):
             while True:
                 ended.append(self._ended.get_nowait())
