@@ -20,7 +20,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from faket_dask.errors import InputError
+from faket_dask.errors import InputError, damage_means
 from faket_dask.formats.mrc import open_stack
 from faket_dask.formats.tilt_series import STACKS, open_tilt_series
 from faket_dask.kernels.metrics import Distance, Summary, normalise_series, summarise, tilt_distance
@@ -208,18 +208,24 @@ class _Stored:
         return tilts, rows, columns
 
     def tilt(self, index: int) -> NDArray[np.float32]:
-        return np.asarray(self.array[index], dtype=np.float32)
+        with damage_means(f"{self.array.store_path} is damaged; make it again"):
+            return np.asarray(self.array[index], dtype=np.float32)
 
 
 def _open_stored(path: Path) -> OpenedSeries:
-    node = zarr.open(path, mode="r")
-    if not isinstance(node, zarr.Array) or node.ndim != 3:
-        raise InputError(f"{path} is no stack of tilts; name one, such as {path / 'faket'}")
-    group = zarr.open_group(path.parent, mode="r")
-    if "tilt_angle" not in group or "pixel_size_A" not in group.attrs:
-        raise InputError(f"{path} does not belong to a series of a data set")
-    pixel_size_A = float(str(group.attrs["pixel_size_A"]))
-    angles = np.asarray(zarr.open_array(path.parent / "tilt_angle", mode="r")[...], dtype=np.float64)
+    with damage_means(f"{path} is damaged; make it again"):
+        node = zarr.open(path, mode="r")
+        if not isinstance(node, zarr.Array) or node.ndim != 3:
+            raise InputError(f"{path} is no stack of tilts; name one, such as {path / 'faket'}")
+        group = zarr.open_group(path.parent, mode="r")
+        if "tilt_angle" not in group or "pixel_size_A" not in group.attrs:
+            raise InputError(f"{path} does not belong to a series of a data set")
+        pixel_size_A = float(str(group.attrs["pixel_size_A"]))
+        angles = np.asarray(zarr.open_array(path.parent / "tilt_angle", mode="r")[...], dtype=np.float64)
+    if angles.shape != node.shape[:1]:
+        raise InputError(
+            f"{path} has {node.shape[0]} tilts, and {angles.size} angles beside it; make it again"
+        )
     return OpenedSeries(f"{path.parent.stem} {path.name}", _Stored(node, pixel_size_A), angles)
 
 

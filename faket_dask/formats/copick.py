@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from faket_dask.errors import InputError
+from faket_dask.errors import InputError, damage_means
 from faket_dask.formats import ome_zarr
 from faket_dask.formats.files import read_text, write_text
 from faket_dask.formats.mrc_writing import ArrayLike3D
-from faket_dask.formats.particle_list import ParticleList, Particles
+from faket_dask.formats.particle_list import ParticleList, Particles, instance_number, rotation_matrix
 
 USER, SESSION = "faketdask", "0"
 SEGMENTATION = "labels"
@@ -172,20 +172,16 @@ def read_objects(config: Path) -> list[PickableObject]:
         If the file is absent, not JSON, or does not list objects with names and labels.
     """
     document = _read_json(config, "copick configuration")
-    try:
+    with damage_means(f"copick configuration {config}: pickable_objects cannot be read"):
         return [
             PickableObject(
                 name=str(item["name"]),
-                label=int(item["label"]),
+                label=int(np.int64(int(item["label"]))),
                 is_particle=bool(item["is_particle"]),
                 radius_A=float(item.get("radius") or 0),
             )
             for item in document["pickable_objects"]
         ]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"copick configuration {config}: pickable_objects cannot be read ({error!r})"
-        ) from None
 
 
 def read_picks(folder: Path, run: str, objects: list[PickableObject]) -> ParticleList:
@@ -212,7 +208,7 @@ def read_picks(folder: Path, run: str, objects: list[PickableObject]) -> Particl
     names, instances, centres, rotations = [], [], [], []
     for path in sorted((place / "Picks").glob("*.json")):
         document = _read_json(path, "copick picks")
-        try:
+        with damage_means(f"copick picks {path} cannot be read"):
             name = str(document["pickable_object_name"])
             if name not in labels:
                 raise InputError(f"copick picks {path}: no object {name!r} in the project's configuration")
@@ -222,13 +218,9 @@ def read_picks(folder: Path, run: str, objects: list[PickableObject]) -> Particl
                 if matrix.shape != (4, 4) or not (np.isfinite(matrix).all() and np.isfinite(centre).all()):
                     raise ValueError("a point needs a finite location and a 4 x 4 transformation")
                 centres.append(np.array(centre) + matrix[:3, 3])
-                rotations.append(matrix[:3, :3])
+                rotations.append(rotation_matrix(matrix[:3, :3]))
                 names.append(name)
-                instances.append(int(point.get("instance_id") or 0))
-        except InputError:
-            raise
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise InputError(f"copick picks {path} cannot be read ({error!r})") from None
+                instances.append(instance_number(point))
     if len(set(instances)) < len(instances) or 0 in instances:
         instances = list(range(1, len(names) + 1))
     return ParticleList(
@@ -246,12 +238,9 @@ def safe_name(name: str) -> str:
 
 
 def _read_json(path: Path, what: str) -> dict[str, Any]:
-    try:
-        document = json.loads(read_text(path, what))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{what} {path} is not JSON ({error})") from None
+    text = read_text(path, what)
+    with damage_means(f"{what} {path} is not JSON"):
+        document = json.loads(text)
     if not isinstance(document, dict):
         raise InputError(f"{what} {path} does not hold an object")
     return document

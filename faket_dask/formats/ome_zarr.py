@@ -17,7 +17,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from faket_dask.errors import InputError
+from faket_dask.errors import InputError, damage_means
 from faket_dask.formats.mrc_writing import ArrayLike3D
 
 LEVELS = 3
@@ -105,11 +105,8 @@ def open_volume(path: Path) -> OmeZarrVolume:
     InputError
         If there is no such group, its metadata are damaged, or the axes are not z, y, x with one scale.
     """
-    try:
-        with np.errstate(over="raise", invalid="raise"):
-            data, axes, units, scale = _finest_level(path)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OSError, ArithmeticError) as error:
-        raise InputError(f"{path} is not an OME-Zarr volume ({type(error).__name__}: {error})") from None
+    with damage_means(f"{path} is not an OME-Zarr volume"):
+        data, axes, units, scale = _finest_level(path)
     if not isinstance(data, zarr.Array) or axes != list(_AXES) or data.ndim != 3 or scale.shape != (3,):
         raise InputError(f"{path} has the axes {', '.join(map(str, axes))}; a volume has z, y, x")
     factor = {"angstrom": 1.0, "nanometer": 10.0}.get(units.pop()) if len(units) == 1 else None

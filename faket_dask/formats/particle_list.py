@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
+
+_SKEW = 1e-2
+"""Scalar products of rows may be off by this much: files round."""
 
 
 class Particles(Protocol):
@@ -51,6 +55,21 @@ class ParticleList:
 
     def __len__(self) -> int:
         return len(self.instance)
+
+
+def rotation_matrix(values: ArrayLike) -> NDArray[np.float64]:
+    """A rotation ``(3, 3)`` as a JSON file has it; with a `ValueError` where it is none, such as a mirror image."""
+    matrix = np.array(values, dtype=np.float64)
+    if matrix.shape != (3, 3) or not (np.abs(matrix @ matrix.T - np.eye(3)) < _SKEW).all():
+        raise ValueError("an orientation is a rotation matrix, 3 x 3")
+    if np.linalg.det(matrix) < 0:
+        raise ValueError("an orientation is a rotation, and this matrix mirrors as well")
+    return matrix
+
+
+def instance_number(point: Mapping[str, Any]) -> int:
+    """Instance of a point of a JSON file, 0 where it has none; with an `OverflowError` where it is no 64-bit number."""
+    return int(np.int64(int(point.get("instance_id") or 0)))
 
 
 def euler_angles(rotation: NDArray[np.float64], axes: str) -> NDArray[np.float64]:

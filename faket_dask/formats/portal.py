@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from faket_dask.errors import InputError
+from faket_dask.errors import damage_means
 from faket_dask.formats.files import read_text, write_text
-from faket_dask.formats.particle_list import ParticleList, Particles
+from faket_dask.formats.particle_list import ParticleList, Particles, instance_number, rotation_matrix
 
 
 def write_points(path: Path, particles: Particles, class_name: str, voxel_size_A: float) -> None:
@@ -64,20 +64,16 @@ def read_points(path: Path, class_name: str, class_id: int, voxel_size_A: float)
     for line, text in enumerate(read_text(path, "point list").splitlines(), start=1):
         if not text.strip():
             continue
-        try:
+        with damage_means(f"point list {path}, line {line}: not an orientedPoint"):
             point = json.loads(text)
             if point["type"] not in ("orientedPoint", "point"):
                 raise ValueError(f"type {str(point['type'])[:40]!r}")
             centre = [float(point["location"][axis]) for axis in "xyz"]
-            rotation = np.array(point.get("xyz_rotation_matrix", np.eye(3)), dtype=np.float64)
-            if rotation.shape != (3, 3) or not (np.isfinite(rotation).all() and np.isfinite(centre).all()):
-                raise ValueError("a point needs a finite location and a 3 x 3 matrix")
-            instance = int(point.get("instance_id") or 0)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-            raise InputError(f"point list {path}, line {line}: not an orientedPoint ({error!r})") from None
-        centres.append(centre)
-        rotations.append(rotation)
-        instances.append(instance)
+            if not np.isfinite(centre).all():
+                raise ValueError("a point needs a finite location")
+            rotations.append(rotation_matrix(point.get("xyz_rotation_matrix", np.eye(3))))
+            instances.append(instance_number(point))
+            centres.append(centre)
     count = len(centres)
     if len(set(instances)) < count or 0 in instances:
         instances = list(range(1, count + 1))

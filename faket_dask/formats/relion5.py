@@ -98,7 +98,7 @@ def read_tomograms(path: Path) -> list[RelionTomogram]:
         for label in ("rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast")
     }
     pixel_sizes = table.numbers("rlnTomoTiltSeriesPixelSize")
-    sizes = np.stack([table.numbers(f"rlnTomoSize{axis}", 0) for axis in reversed(AXES)], axis=1)
+    sizes = np.stack([table.whole_numbers(f"rlnTomoSize{axis}", 0) for axis in reversed(AXES)], axis=1)
     binnings = table.numbers("rlnTomoTomogramBinning", 1)
     volumes = table.columns.get("rlnTomoReconstructedTomogram", (None,) * len(table))
     tomograms = []
@@ -157,7 +157,7 @@ def read_particles(
     boxes = _matrices(np.stack([table.numbers(f"rlnTomoSubtomogram{a}", 0) for a in ANGLES], axis=1))
     rotations = boxes @ _matrices(np.stack([table.numbers(f"rlnAngle{a}", 0) for a in ANGLES], axis=1))
     centred = centred - np.einsum("nij,nj->ni", boxes, origins)
-    classes = table.numbers("rlnClassNumber", 1).astype(np.int64)
+    classes = table.whole_numbers("rlnClassNumber", 1)
     known = {tomogram.name: tomogram for tomogram in tomograms}
     names = np.array(table.text("rlnTomoName"), dtype=np.str_)
     lists = {}

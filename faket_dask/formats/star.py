@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from faket_dask.errors import InputError
 from faket_dask.formats.files import read_text, write_text
 
+_LARGEST_WHOLE = 2**53
+"""Up to which a float holds every whole number."""
+
 
 @dataclass(frozen=True)
 class StarTable:
@@ -70,6 +73,23 @@ class StarTable:
                 )
             values.append(value)
         return np.array(values, dtype=np.float64)
+
+    def whole_numbers(self, label: str, default: int | None = None) -> NDArray[np.int64]:
+        """Values of a label as ``(row,)`` int64, as `numbers`; ``3.000000`` is a whole number, too.
+
+        Raises
+        ------
+        InputError
+            As `numbers`, and if a value is not a whole number.
+        """
+        values = self.numbers(label, default)
+        wrong = (values != np.rint(values)) | (np.abs(values) > _LARGEST_WHOLE)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise InputError(
+                f"{self.path}, block data_{self.name}, row {row + 1}: _{label} is {values[row]:g}, not a whole number"
+            )
+        return values.astype(np.int64)
 
 
 def read_star(path: Path) -> dict[str, StarTable]:

@@ -12,7 +12,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from faket_dask.errors import InputError
+from faket_dask.errors import InputError, damage_means
 from faket_dask.specimen.mrc_volume import SAME_VOXEL_SIZE, open_mrc
 from faket_dask.specimen.particles import ParticleTable
 from faket_dask.specimen.render import Block
@@ -55,13 +55,16 @@ class ExistingSpecimen:
         Raises
         ------
         InputError
-            If the slices lie outside the volume, the density holds NaN or infinity, or a mask something that
-            is not a label.
+            If the slices lie outside the volume or are damaged, the density holds NaN or infinity, or a mask
+            something that is not a label.
         """
         height = self.shape[1]
         if not 0 <= y_start < y_stop <= height:
             raise InputError(f"slices {y_start} to {y_stop} are not within the volume's {height} slices of y")
-        density = np.array(self.density[:, y_start:y_stop, :], dtype=np.float32)
+        with damage_means(
+            f"slices {y_start} to {y_stop} of the volume cannot be read; copy or make it again"
+        ):
+            density = np.array(self.density[:, y_start:y_stop, :], dtype=np.float32)
         if not np.isfinite(density).all():
             slices = y_start + np.unique(np.nonzero(~np.isfinite(density))[1])
             raise InputError(f"the specimen's volume holds NaN or infinity, first in slice y = {slices[0]}")
@@ -133,12 +136,8 @@ def open_existing(
 def _open(path: Path) -> tuple[Any, float | None]:
     if not any(part.endswith(".zarr") for part in path.parts):
         return open_mrc(path)
-    try:
+    with damage_means(f"{path} cannot be read as a Zarr array; name an array, not a group"):
         array = zarr.open_array(str(path), mode="r")
-    except (ValueError, OSError, KeyError) as error:
-        raise InputError(
-            f"{path} cannot be read as a Zarr array ({error}); name an array, not a group"
-        ) from error
     if array.ndim != 3 or array.dtype.kind not in "iuf":
         raise InputError(
             f"{path} has shape {array.shape} and type {array.dtype}; a volume is (z, y, x) and real"
@@ -162,7 +161,8 @@ def _labels(
     if mask is None:
         return np.zeros(density.shape, dtype)
     y_stop = y_start + density.shape[1]
-    values = np.asarray(mask[:, y_start:y_stop, :])
+    with damage_means(f"slices {y_start} to {y_stop} of the {what} cannot be read; copy or make it again"):
+        values = np.asarray(mask[:, y_start:y_stop, :])
     labels = np.zeros(density.shape, dtype)
     if np.isfinite(values).all():
         labels = np.clip(values, 0, np.iinfo(dtype).max).astype(dtype)

@@ -8,7 +8,7 @@ import mrcfile
 import numpy as np
 from numpy.typing import NDArray
 
-from faket_dask.errors import InputError
+from faket_dask.errors import InputError, damage_means
 
 # Relative difference up to which voxel edges count as the same.
 SAME_VOXEL_SIZE = 0.01
@@ -37,14 +37,10 @@ def open_mrc(path: Path) -> tuple[NDArray[Any], float | None]:
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist")
-    try:
-        with warnings.catch_warnings(record=True) as complaints:
-            warnings.simplefilter("always")
-            file = mrcfile.mmap(path, mode="r", permissive=True)
-    except (ValueError, OSError) as error:
-        raise InputError(
-            f"{path} is truncated or not an MRC file ({error}); copy or export it again"
-        ) from error
+    not_mrc = f"{path} is truncated or not an MRC file; copy or export it again"
+    with damage_means(not_mrc), warnings.catch_warnings(record=True) as complaints:
+        warnings.simplefilter("always")
+        file = mrcfile.mmap(path, mode="r", permissive=True)
     reasons = "; ".join(dict.fromkeys(str(complaint.message) for complaint in complaints))
     if file.data is None:
         raise InputError(f"{path} is truncated or not an MRC file ({reasons}); copy or export it again")
@@ -58,7 +54,8 @@ def open_mrc(path: Path) -> tuple[NDArray[Any], float | None]:
         data = data.transpose([axes.index(axis) for axis in (3, 2, 1)])
     if reasons:
         warnings.warn(f"{path} is read although it breaks the MRC standard: {reasons}", stacklevel=2)
-    edges = np.array([float(file.voxel_size[axis]) for axis in "xyz"])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        edges = np.array([float(file.voxel_size[axis]) for axis in "xyz"])
     if not (np.isfinite(edges).all() and (edges > 0).all()):
         return data, None
     if np.ptp(edges) > SAME_VOXEL_SIZE * edges.min():

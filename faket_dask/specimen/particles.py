@@ -12,6 +12,7 @@ from faket_dask.errors import InputError
 
 _ROTATION = tuple(f"r_{row}{column}" for row in "xyz" for column in "xyz")
 _WHOLE = ("instance", "class_id", "variant")
+_LARGEST_WHOLE = 2**53  # up to which a float holds every whole number
 COLUMNS = ("instance", "class", "class_id", "x_A", "y_A", "z_A", *_ROTATION, "radius_A", "variant")
 
 
@@ -167,7 +168,9 @@ def read_particles(path: Path) -> ParticleTable:
                 raise InputError(
                     f"particle table {path}, line {line}: {column} is {record[column]!r}"
                 ) from None
-            if not np.isfinite(value) or (column in _WHOLE and value != int(value)):
+            if not np.isfinite(value) or (
+                column in _WHOLE and (value != int(value) or abs(value) > _LARGEST_WHOLE)
+            ):
                 raise InputError(f"particle table {path}, line {line}: {column} is {value}")
             values.append(value)
     count = len(records)
@@ -182,5 +185,5 @@ def read_particles(path: Path) -> ParticleTable:
         .T.reshape(count, 3, 3)
         .copy(),
         radius_A=np.array(columns["radius_A"], dtype=np.float64),
-        variant=np.array([int(record["variant"]) for record in records], dtype=np.int64),
+        variant=np.array(columns["variant"], dtype=np.int64),
     )

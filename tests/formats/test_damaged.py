@@ -1,20 +1,24 @@
 """Readers given damaged files: one clear error or a result, never a crash, whatever was damaged."""
 
 import json
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from faket_dask.dataset.compare import open_for_comparison
+from faket_dask.dataset.importing import as_table
 from faket_dask.errors import InputError
 from faket_dask.formats import copick, ome_zarr, portal
 from faket_dask.formats.imod import read_angles, read_transforms, write_angles, write_transforms
 from faket_dask.formats.mdoc import read_mdoc, write_mdoc
-from faket_dask.formats.mrc import write_stack
+from faket_dask.formats.mrc import write_stack, write_volume
 from faket_dask.formats.relion5 import Optics, RelionTomogram, read_particles, read_tomograms
 from faket_dask.formats.relion5_writing import write_project
 from faket_dask.formats.shrec import read_alignment, read_locations, read_model
@@ -23,6 +27,8 @@ from faket_dask.formats.star import read_star
 from faket_dask.formats.tilt_com import read_tilt_com, write_tilt_com
 from faket_dask.formats.tilt_series import open_tilt_series
 from faket_dask.formats.tomostar import read_tomostar, write_tomostar
+from faket_dask.specimen.existing import open_existing
+from faket_dask.specimen.particles import read_particles as read_table
 from tests.formats.conftest import VOXEL_A, make_phantom
 
 Reader = Callable[[Path], object]
@@ -65,6 +71,12 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder, "a", [copick.PickableObject(n, i, True, 50) for n, i in (("1BXN", 4), ("4V94", 1))]
     )
     copick.write_run(folder, "run", VOXEL_A, {"wbp": np.zeros((4, 8, 8), np.float32)}, None, particles)
+    as_table(particles).write_csv(folder / "particles.csv")
+    write_volume(folder / "own.mrc", np.ones((4, 8, 8), dtype=np.float32), VOXEL_A)
+    own = zarr.open_group(str(folder / "own.zarr"), mode="w")
+    own.create_array("noisy", data=tilts).attrs["voxel_size_A"] = VOXEL_A
+    own.create_array("tilt_angle", data=geometry.tilt_angles)
+    own.attrs["pixel_size_A"] = VOXEL_A
     return folder
 
 
@@ -110,6 +122,11 @@ READERS: dict[str, Reader] = {
     "ExperimentRuns/run/VoxelSpacing10.000/wbp.zarr/0/.zarray": lambda path: ome_zarr.open_volume(
         path.parents[1]
     ),
+    "particles.csv": read_table,
+    "own.mrc": lambda path: open_existing(path).read_block(0, 8),
+    "own.zarr/noisy/zarr.json": lambda path: open_existing(path.parent).read_block(0, 8),
+    "own.zarr/zarr.json": lambda path: open_for_comparison(path.parent / "noisy").tilts.tilt(0),
+    "own.zarr/tilt_angle/zarr.json": lambda path: open_for_comparison(path.parents[1] / "noisy"),
 }
 
 OPTIONAL = {
@@ -124,7 +141,20 @@ FRAGMENTS = [
     *(b"\n", b"'", b'"', b"\0", b"\xff", "Å".encode(), b"data_x\n", b"loop_\n", b"_x\n", b"[ZValue = 0]\n"),
 ]
 
+HEADER_BYTES = 256
+"""Of a binary file: where its sizes, modes and flags are."""
+
+# What numbers may be in their place: in text, and as the words of a binary header.
+NUMBERS = [
+    *(b"0", b"-1", b"3.5", b"91", b"1e300", b"-1e400", b"2147483647", b"9" * 30),
+    *(b"nan", b"Infinity", b"null", b"[1]", b'"x"', "\u00c5".encode()),
+]
+WORDS = [0, 1, -1, 2, 3, 4, 6, 12, 401, 2**20, 2**31 - 1, -(2**31)]
+_NUMBER = re.compile(rb"-?\d+(\.\d+)?([eE][-+]?\d+)?")
+
 damage = st.one_of(
+    st.tuples(st.just("number"), st.floats(0, 1), st.sampled_from(NUMBERS)),
+    st.tuples(st.just("word"), st.floats(0, 1), st.sampled_from([np.int32(w).tobytes() for w in WORDS])),
     st.tuples(st.just("cut"), st.floats(0, 1), st.just(b"")),
     st.tuples(
         st.just("insert"),
@@ -143,6 +173,12 @@ def damaged(raw: bytes, kind: str, where: float, what: bytes) -> bytes:
     at = int(where * len(raw))
     if kind == "cut":
         return raw[:at]
+    if kind == "number" and (numbers := list(_NUMBER.finditer(raw))):
+        chosen = numbers[int(where * (len(numbers) - 1))]
+        return raw[: chosen.start()] + what + raw[chosen.end() :]
+    if kind == "word":
+        at = 4 * int(where * min(len(raw), HEADER_BYTES) / 4)
+        return raw[:at] + what + raw[at + 4 :]
     if kind == "insert" or not raw:
         return raw[:at] + what + raw[at:]
     parts = raw.splitlines(keepends=True) if kind == "remove line" else raw.split(b" ")
@@ -189,7 +225,9 @@ def test_a_missing_file_is_named(exported: Path, name: str) -> None:
     hidden = path.with_name("hidden")
     path.rename(hidden)
     try:
-        with pytest.raises(InputError, match=r"a\.|t3\.|\.star|\.txt|\.json|tilt\.com|zarr|\.xf"):
+        with pytest.raises(
+            InputError, match=r"a\.|t3\.|\.star|\.txt|\.json|\.csv|own\.mrc|tilt\.com|zarr|\.xf"
+        ):
             READERS[name](path)
     finally:
         hidden.rename(path)

@@ -54,6 +54,9 @@ def test_one_class_a_file_in_plain_json(tmp_path: Path) -> None:
         '{"type": "point", "location": {"x": 1, "y": 2, "z": NaN}}',
         '{"type": "point", "location": {"x": 1, "y": 2, "z": 3}, "xyz_rotation_matrix": [1]}',
         '{"type": "point", "location": {"x": 1, "y": 2, "z": "3 nm"}}',
+        '{"type": "point", "location": {"x": 1, "y": 2, "z": 3}, "instance_id": 99999999999999999999}',
+        '{"type": "point", "location": {"x": 1, "y": 2, "z": 3}, '
+        '"xyz_rotation_matrix": [[1, 0, 0], [0, 1, 0], [0, 0, -1]]}',
     ],
 )
 def test_a_line_that_is_no_point_is_named(tmp_path: Path, line: str) -> None:
