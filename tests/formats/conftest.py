@@ -14,6 +14,8 @@ from faket_dask.kernels.filters import filter_tilt, ramp_filter
 from faket_dask.kernels.projection import project
 
 VOXEL_A = 10.0
+WITHIN_VOXELS = 0.1
+WITHIN_DEG = 1.0
 # Beads of a particle in its own frame, in Å: three arms of different lengths, which no mirror image matches.
 ARMS_A = np.array([[0.0, 0, 0], [110, 0, 0], [0, 140, 0], [0, 0, 90]])
 
@@ -99,10 +101,32 @@ def nearest_bead(volume: np.ndarray, place: np.ndarray) -> np.ndarray:
     return np.array(found[::-1])
 
 
+def found_beads(volume: np.ndarray, particles: ParticleList) -> np.ndarray:
+    """Places (particle, bead, xyz) in voxels of the reconstructed beads next to where the particle list puts them."""
+    expected = beads(particles) / VOXEL_A
+    return np.array([nearest_bead(volume, place) for place in expected.reshape(-1, 3)]).reshape(
+        expected.shape
+    )
+
+
 def registration_error(volume: np.ndarray, particles: ParticleList) -> float:
     """Largest distance along an axis, in voxels, of a reconstructed bead from where the particle list puts it."""
-    expected = beads(particles).reshape(-1, 3) / VOXEL_A
-    return max(np.abs(nearest_bead(volume, place) - place).max() for place in expected)
+    return float(np.abs(found_beads(volume, particles) - beads(particles) / VOXEL_A).max())
+
+
+def seen_orientation_error(volume: np.ndarray, particles: ParticleList) -> float:
+    """Largest angle, in degrees, from a listed orientation to the one that the reconstructed beads have."""
+    found = found_beads(volume, particles)
+    arms = ARMS_A - ARMS_A.mean(axis=0)
+    seen = [Rotation.align_vectors(places - places.mean(axis=0), arms)[0].as_matrix() for places in found]
+    difference = np.swapaxes(np.array(seen), 1, 2) @ particles.rotation
+    return float(np.rad2deg(Rotation.from_matrix(difference).magnitude()).max())
+
+
+def assert_registered(volume: np.ndarray, particles: ParticleList) -> None:
+    """Every bead lies on its label, every particle is seen turned as it is listed."""
+    assert registration_error(volume, particles) < WITHIN_VOXELS
+    assert seen_orientation_error(volume, particles) < WITHIN_DEG
 
 
 def orientation_error(found: ParticleList, expected: ParticleList) -> float:

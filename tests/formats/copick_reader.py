@@ -1,4 +1,7 @@
-"""Run by an interpreter that has copick: print what copick and ome-zarr find in a project, as JSON."""
+"""Run by an interpreter that has copick: print what copick and ome-zarr find in a project, as JSON.
+
+The arrays that copick reads are kept beside the configuration, in ``<run>_<name>.npy``.
+"""
 
 import json
 import sys
@@ -10,16 +13,13 @@ from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 
 
-def described(volume: np.ndarray) -> dict:
-    return {
-        "shape": list(volume.shape),
-        "dtype": str(volume.dtype),
-        "sum": float(volume.sum(dtype=np.float64)),
-    }
+def described(volume: np.ndarray, path: Path) -> dict:
+    np.save(path, volume)
+    return {"shape": list(volume.shape), "dtype": str(volume.dtype)}
 
 
 def main(config: str) -> None:
-    root = copick.from_file(config)
+    root, folder = copick.from_file(config), Path(config).parent
     found: dict = {
         "objects": [[item.name, item.label, item.is_particle, item.radius] for item in root.pickable_objects],
         "runs": {},
@@ -28,7 +28,9 @@ def main(config: str) -> None:
         volumes = {}
         for spacing in run.voxel_spacings:
             for tomogram in spacing.tomograms:
-                volumes[tomogram.tomo_type] = {"spacing": spacing.voxel_size, **described(tomogram.numpy())}
+                kept = folder / f"{run.name}_{tomogram.tomo_type}.npy"
+                found_there = described(tomogram.numpy(), kept)
+                volumes[tomogram.tomo_type] = {"spacing": spacing.voxel_size, **found_there}
         picks = {}
         for item in run.picks:
             places, matrices = item.numpy()
@@ -37,13 +39,13 @@ def main(config: str) -> None:
             item.name: {
                 "multilabel": item.is_multilabel,
                 "spacing": item.voxel_size,
-                **described(item.numpy()),
+                **described(item.numpy(), folder / f"{run.name}_{item.name}.npy"),
             }
             for item in run.segmentations
         }
         found["runs"][run.name] = {"volumes": volumes, "picks": picks, "segmentations": segmentations}
     levels = {}
-    for store in sorted(Path(config).parent.glob("ExperimentRuns/*/*/*.zarr")):
+    for store in sorted(folder.glob("ExperimentRuns/*/*/*.zarr")):
         [node] = Reader(parse_url(str(store)))()
         scales = [
             transformations[0]["scale"] for transformations in node.metadata["coordinateTransformations"]

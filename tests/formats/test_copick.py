@@ -12,6 +12,7 @@ import pytest
 from faket_dask.errors import InputError
 from faket_dask.formats import copick
 from faket_dask.formats.particle_list import ParticleList
+from tests.formats.conftest import VOXEL_A, assert_registered, make_phantom, reconstruction
 
 OBJECTS = [
     copick.PickableObject("membrane", 1, False, 10),
@@ -92,17 +93,19 @@ def copick_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
-@pytest.mark.slow
-def test_copick_and_ome_zarr_read_what_is_written(project: Path, copick_python: Path) -> None:
+def read_by_copick(python: Path, config: Path) -> dict:
     reader = Path(__file__).with_name("copick_reader.py")
     ended = subprocess.run(
-        [copick_python, reader, project / "copick.json"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": ""},
+        [python, reader, config], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""}
     )
     assert ended.returncode == 0, ended.stderr
-    found = json.loads(ended.stdout.splitlines()[-1])
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)  # an environment is installed
+def test_copick_and_ome_zarr_read_what_is_written(project: Path, copick_python: Path) -> None:
+    found = read_by_copick(copick_python, project / "copick.json")
     assert found["objects"] == [["membrane", 1, False, 10], ["big-ribosome-70S", 2, True, 150]]
     assert set(found["runs"]) == {"a", "b"}
     run = found["runs"]["a"]
@@ -110,7 +113,7 @@ def test_copick_and_ome_zarr_read_what_is_written(project: Path, copick_python: 
     assert run["volumes"]["wbp"]["spacing"] == 9.877
     assert run["volumes"]["wbp"]["shape"] == [12, 70, 66]
     volume = np.random.default_rng(0).standard_normal((12, 70, 66)).astype(np.float32)
-    assert run["volumes"]["wbp"]["sum"] == pytest.approx(volume.sum(dtype=np.float64))
+    np.testing.assert_array_equal(np.load(project / "a_wbp.npy"), volume)
     [picks] = run["picks"].values()
     np.testing.assert_allclose(picks["places"], particles().centre_A)
     np.testing.assert_allclose(np.array(picks["matrices"])[:, :3, :3], particles().rotation)
@@ -122,3 +125,32 @@ def test_copick_and_ome_zarr_read_what_is_written(project: Path, copick_python: 
         np.testing.assert_allclose(levels["scales"], [[9.87654 * 2**level] * 3 for level in range(3)])
         assert levels["units"] == ["angstrom"] * 3
     assert len(found["ome_zarr"]) == 3  # names of both runs
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("shape", [(40, 100, 90), (41, 101, 91)])
+def test_copick_finds_every_bead_and_particle_on_its_label(
+    shape: tuple[int, int, int], tmp_path: Path, copick_python: Path
+) -> None:
+    """In the tomogram, the picks and the segmentation as copick itself reads them."""
+    phantom = make_phantom(shape)
+    table = phantom.particles
+    objects = [copick.PickableObject("4V94", 1, True, 150), copick.PickableObject("1BXN", 4, True, 80)]
+    copick.write_config(tmp_path, "phantom", objects)
+    volume = reconstruction(phantom.stack, phantom.geometry, shape[0])
+    copick.write_run(tmp_path, "p", VOXEL_A, {"wbp": volume}, phantom.class_mask, table)
+    found = read_by_copick(copick_python, tmp_path / "copick.json")["runs"]["p"]["picks"]
+    names = [name for name, picks in found.items() for _ in picks["places"]]
+    labels = {item.name: item.label for item in objects}
+    picks = ParticleList(
+        class_name=np.array(names),
+        class_id=np.array([labels[name] for name in names]),
+        instance=np.arange(1, len(names) + 1),
+        centre_A=np.concatenate([picks["places"] for picks in found.values()]),
+        rotation=np.concatenate([picks["matrices"] for picks in found.values()])[:, :3, :3],
+    )
+    assert len(picks) == len(table)
+    assert_registered(np.load(tmp_path / "p_wbp.npy"), picks)
+    x, y, z = (picks.centre_A / VOXEL_A).round().astype(int).T
+    assert np.load(tmp_path / "p_labels.npy")[z, y, x].tolist() == picks.class_id.tolist()

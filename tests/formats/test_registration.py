@@ -1,34 +1,43 @@
-"""End to end, per format: project, export, read back, reconstruct; every bead lies on its label."""
+"""End to end, per format: project, export, read back, reconstruct; every bead lies on its label.
 
+Where a format has a reader that is not ours (mrcfile, mdocfile, starfile, Zarr, JSON), the phantom is seen through that
+one, too; copick needs an environment of its own and is in `test_copick`.
+"""
+
+import json
 from pathlib import Path
 
+import mdocfile
+import mrcfile
 import numpy as np
 import pytest
+import starfile
+import zarr
+from scipy.spatial.transform import Rotation
 
 from faket_dask.formats import copick, ome_zarr, portal
 from faket_dask.formats.imod import read_angles
 from faket_dask.formats.mdoc import read_mdoc, write_mdoc
 from faket_dask.formats.mrc import open_stack, open_volume, write_stack, write_volume
+from faket_dask.formats.particle_list import ParticleList
 from faket_dask.formats.relion5 import Optics, RelionTomogram, read_particles, read_tomograms
 from faket_dask.formats.relion5_writing import write_project
 from faket_dask.formats.shrec import read_model
 from faket_dask.formats.shrec_writing import write_model
-from faket_dask.formats.star import read_star
 from faket_dask.formats.tilt_com import read_tilt_com, write_tilt_com
 from faket_dask.formats.tomostar import read_tomostar, write_tomostar
 from faket_dask.geometry import TiltGeometry, centre_A
 from tests.formats.conftest import (
     VOXEL_A,
+    WITHIN_DEG,
     Phantom,
+    assert_registered,
     beads,
     make_phantom,
     orientation_error,
     reconstruction,
     registration_error,
 )
-
-WITHIN_VOXELS = 0.1
-WITHIN_DEG = 1.0
 
 
 def all_tilts(path: Path) -> np.ndarray:
@@ -38,7 +47,7 @@ def all_tilts(path: Path) -> np.ndarray:
 
 def test_the_phantom_is_sharp_enough_to_tell(phantom: Phantom) -> None:
     volume = reconstruction(phantom.stack, phantom.geometry, phantom.volume.shape[0])
-    assert registration_error(volume, phantom.particles) < WITHIN_VOXELS
+    assert_registered(volume, phantom.particles)
     for mirrored in (volume[::-1], volume[:, ::-1], volume[:, :, ::-1]):
         assert registration_error(mirrored, phantom.particles) > 1
     wrong_sign = TiltGeometry(-phantom.geometry.tilt_angles[::-1], VOXEL_A)
@@ -50,7 +59,10 @@ def test_mrc(phantom: Phantom, tmp_path: Path) -> None:
     write_stack(tmp_path / "a.mrc", phantom.tilts(), phantom.stack.shape, VOXEL_A)
     write_volume(tmp_path / "labels.mrc", phantom.class_mask, VOXEL_A)
     volume = reconstruction(all_tilts(tmp_path / "a.mrc"), phantom.geometry, phantom.volume.shape[0])
-    assert registration_error(volume, phantom.particles) < WITHIN_VOXELS
+    assert_registered(volume, phantom.particles)
+    assert_registered(
+        reconstruction(mrcfile.read(tmp_path / "a.mrc"), phantom.geometry, volume.shape[0]), phantom.particles
+    )
     labels = open_volume(tmp_path / "labels.mrc")
     np.testing.assert_array_equal(labels.rows(0, labels.shape[1]), phantom.class_mask)
 
@@ -74,7 +86,7 @@ def test_imod(phantom: Phantom, tmp_path: Path) -> None:
         for y in range(rows):
             rec[y] += np.interp(place, np.arange(1, width + 1), tilt[y], left=0, right=0)
     turned = rec.transpose(1, 0, 2)[::-1]
-    assert registration_error(turned, phantom.particles) < WITHIN_VOXELS
+    assert_registered(turned, phantom.particles)
 
 
 def test_shrec(tmp_path: Path) -> None:
@@ -97,14 +109,31 @@ def test_shrec(tmp_path: Path) -> None:
     size = model.volumes["grandmodel"].shape
     assert size == (96, 96, 96)
     volume = reconstruction(all_tilts(model.projections["projections"].path), model.geometry, size[0])
-    assert registration_error(volume, model.particles) < WITHIN_VOXELS
+    assert_registered(volume, model.particles)
     assert orientation_error(model.particles, phantom.particles) < WITHIN_DEG
+    assert_registered(*shrec_by_hand(tmp_path / "model_0"))
     assert model.particles.class_name.tolist() == ["1BXN", "4V94", "1BXN"]
     assert model.particles.class_id.tolist() == [4, 1, 4]
     masks = {name: model.volumes[name].rows(0, 96) for name in ("class_mask", "occupancy_mask")}
     x, y, z = (model.particles.centre_A / VOXEL_A).round().astype(int).T
     assert masks["class_mask"][z, y, x].tolist() == [4, 1, 4]
     assert masks["occupancy_mask"][z, y, x].tolist() == [1, 2, 3]
+
+
+def shrec_by_hand(model: Path) -> tuple[np.ndarray, ParticleList]:
+    """Tomogram and particles as a program that knows nothing of ours takes them from the text files."""
+    angles = np.loadtxt(model / "alignment_simulated.txt", usecols=2)
+    stack = mrcfile.read(model / "projections.mrc")
+    rows = np.genfromtxt(model / "particle_locations.txt", dtype=str)
+    numbers = rows[:, 1:].astype(float)
+    masks = [mrcfile.read(model / f"{name}_mask.mrc") for name in ("class", "occupancy")]
+    x, y, z = numbers[:, :3].astype(int).T
+    theta, phi, psi = numbers[:, 3:].T
+    turns = Rotation.from_euler("ZXZ", np.stack((theta, phi, psi), axis=1), degrees=True)
+    particles = ParticleList(
+        rows[:, 0], masks[0][z, y, x], masks[1][z, y, x], numbers[:, :3] * VOXEL_A, turns.as_matrix()
+    )
+    return reconstruction(stack, TiltGeometry(angles, VOXEL_A), len(masks[0])), particles
 
 
 @pytest.mark.parametrize("tilt_axis", [0.0, 12.0])
@@ -132,22 +161,22 @@ def test_relion(tmp_path: Path, shape: tuple[int, int, int], tilt_axis: float) -
     assert_same_geometry(found.geometry, phantom.geometry)
     if not tilt_axis:
         volume = reconstruction(phantom.stack, found.geometry, found.shape[0])
-        assert registration_error(volume, lists["001"]) < WITHIN_VOXELS
+        assert_registered(volume, lists["001"])
     assert_relion_projects_alike(tmp_path, phantom)
 
 
 def assert_relion_projects_alike(project: Path, phantom: Phantom) -> None:
     """RELION's own projection of the particles in its own columns gives the pixels of our geometry."""
-    particles = read_star(project / "particles.star")["particles"]
-    tilts = read_star(project / "tilt_series/001.star")["001"]
+    particles = starfile.read(project / "particles.star", always_dict=True)["particles"]
+    [tilts] = starfile.read(project / "tilt_series/001.star", always_dict=True).values()
     sizes = np.array(phantom.volume.shape[::-1])
-    centred = np.stack([particles.numbers(f"rlnCenteredCoordinate{a}Angst") for a in "XYZ"], axis=1)
+    centred = particles[[f"rlnCenteredCoordinate{a}Angst" for a in "XYZ"]].to_numpy()
     pixels = centred / VOXEL_A + sizes / 2 - sizes // 2
     expected = phantom.geometry.point_to_detector(
         phantom.particles.centre_A - centre_A(phantom.volume.shape, VOXEL_A)
     )
     for tilt in range(len(tilts)):
-        y_tilt, z_turn = (np.deg2rad(tilts.numbers(f"rlnTomo{n}")[tilt]) for n in ("YTilt", "ZRot"))
+        y_tilt, z_turn = (np.deg2rad(tilts[f"rlnTomo{n}"][tilt]) for n in ("YTilt", "ZRot"))
         cosine, sine = np.cos(y_tilt), np.sin(y_tilt)
         about_y = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
         cosine, sine = np.cos(z_turn), np.sin(z_turn)
@@ -176,10 +205,12 @@ def test_copick(phantom: Phantom, tmp_path: Path) -> None:
     assert tomogram.voxel_size_A == VOXEL_A
     found = np.asarray(tomogram.data[...])
     np.testing.assert_array_equal(found, volume)
-    assert registration_error(found, picks) < WITHIN_VOXELS
+    assert_registered(found, picks)
     order = np.argsort(picks.instance)
     assert picks.class_name[order].tolist() == phantom.particles.class_name.tolist()
     np.testing.assert_allclose(picks.rotation[order], phantom.particles.rotation)
+    plain = zarr.open_group(str(run / "VoxelSpacing10.000/wbp.zarr"), mode="r")["0"]
+    assert_registered(np.asarray(plain[...]), picks)
     labels = ome_zarr.open_volume(run / "Segmentations/10.000_faketdask_0_labels-multilabel.zarr")
     np.testing.assert_array_equal(labels.data[...], phantom.class_mask)
 
@@ -192,8 +223,10 @@ def test_mdoc(tmp_path: Path) -> None:
     assert_same_geometry(found.geometry, phantom.geometry)
     assert found.sections == tuple(range(len(phantom.geometry)))
     np.testing.assert_allclose(found.defocus_um, defocus, rtol=1e-5)
-    text = (tmp_path / "a.mrc.mdoc").read_text()
-    assert "[ZValue = 0]\nTiltAngle = 57.0000\n" in text
+    table = mdocfile.read(tmp_path / "a.mrc.mdoc")
+    assert table["ZValue"].tolist() == list(range(len(phantom.geometry)))
+    theirs = TiltGeometry(-table["TiltAngle"].to_numpy(dtype=float), VOXEL_A)
+    assert_registered(reconstruction(phantom.stack, theirs, 40), phantom.particles)
 
 
 def test_tomostar(tmp_path: Path) -> None:
@@ -204,16 +237,14 @@ def test_tomostar(tmp_path: Path) -> None:
     found = read_tomostar(tmp_path / "a.tomostar", VOXEL_A)
     assert_same_geometry(found.geometry, phantom.geometry)
     assert list(found.movies) == movies
-    table = read_star(tmp_path / "a.tomostar")[""]
-    assert table.text("wrpMovieName")[0] == movies[int(np.argmin(np.abs(phantom.geometry.tilt_angles)))]
+    [table] = starfile.read(tmp_path / "a.tomostar", always_dict=True).values()
+    assert table["wrpMovieName"][0] == movies[int(np.argmin(np.abs(phantom.geometry.tilt_angles)))]
     points = beads(phantom.particles)[0] - centre_A(phantom.volume.shape, VOXEL_A)
-    for row, (angle, axis) in enumerate(
-        zip(table.numbers("wrpAngleTilt"), table.numbers("wrpAxisAngle"), strict=True)
-    ):
+    for row, (angle, axis) in enumerate(zip(table["wrpAngleTilt"], table["wrpAxisAngle"], strict=True)):
         theta, psi = np.deg2rad(angle), np.deg2rad(-axis)
         in_plane = np.array([[np.cos(psi), np.sin(psi)], [-np.sin(psi), np.cos(psi)]])
         s = np.stack((points[:, 0] * np.cos(theta) - points[:, 2] * np.sin(theta), points[:, 1]))
-        tilt = movies.index(table.text("wrpMovieName")[row])
+        tilt = movies.index(table["wrpMovieName"][row])
         expected = phantom.geometry.point_to_detector(points)[tilt]
         np.testing.assert_allclose((in_plane @ s).T, expected, atol=1e-2)
 
@@ -225,5 +256,9 @@ def test_portal(phantom: Phantom, tmp_path: Path) -> None:
     np.testing.assert_allclose(found.centre_A, phantom.particles.centre_A[expected])
     np.testing.assert_allclose(found.rotation, phantom.particles.rotation[expected])
     assert found.instance.tolist() == [1, 3]
+    points = [json.loads(line) for line in (tmp_path / "1BXN.ndjson").read_text().splitlines()]
+    voxels = [[point["location"][axis] for axis in "xyz"] for point in points]
+    np.testing.assert_allclose(np.array(voxels) * VOXEL_A, found.centre_A)
+    np.testing.assert_array_equal([point["xyz_rotation_matrix"] for point in points], found.rotation)
     volume = reconstruction(phantom.stack, phantom.geometry, phantom.volume.shape[0])
-    assert registration_error(volume, found) < WITHIN_VOXELS
+    assert_registered(volume, found)
