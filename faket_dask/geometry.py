@@ -54,7 +54,8 @@ class TiltGeometry:
     pixel_size_A
         Edge of a pixel in Å.
     tilt_axis_angle_deg
-        In-plane angle of the tilt axis, degrees from y, positive from x towards y; 0 in an aligned series.
+        In-plane angle of the tilt axis, degrees from y, positive from x towards y: one, or ``(tilt,)`` of them as
+        an alignment refines it tilt by tilt; 0 in an aligned series.
     shift_A
         ``(tilt, 2)`` displacement ``(x, y)`` of each image in Å; none in an aligned series.
     exposure_e_per_A2
@@ -72,7 +73,7 @@ class TiltGeometry:
 
     tilt_angles: NDArray[np.float64]
     pixel_size_A: float
-    tilt_axis_angle_deg: float = 0.0
+    tilt_axis_angle_deg: float | NDArray[np.float64] = 0.0
     shift_A: NDArray[np.float64] | None = None
     exposure_e_per_A2: NDArray[np.float64] | None = None
     acquisition_order: NDArray[np.int64] | None = None
@@ -86,7 +87,10 @@ class TiltGeometry:
             raise InputError(
                 f"a pixel size of {self.pixel_size_A} Å is impossible; give the size in Å per pixel"
             )
-        if not np.isfinite(self.tilt_axis_angle_deg):
+        if np.ndim(self.tilt_axis_angle_deg):
+            axis = _finite("tilt-axis angles in degrees", self.tilt_axis_angle_deg, (tilts,))
+            _set(self, "tilt_axis_angle_deg", axis)
+        elif not np.isfinite(self.tilt_axis_angle_deg):
             raise InputError(f"the tilt-axis angle is {self.tilt_axis_angle_deg}; give degrees from y")
         if self.shift_A is not None:
             _set(self, "shift_A", _finite("shifts (x, y) in Å", self.shift_A, (tilts, 2)))
@@ -112,6 +116,16 @@ class TiltGeometry:
     def stage_angles(self) -> NDArray[np.float64]:
         """``(tilt,)`` degrees with the sign of SerialEM, IMOD and RELION; decreasing."""
         return -self.tilt_angles
+
+    @property
+    def tilt_axis_angles(self) -> NDArray[np.float64]:
+        """``(tilt,)`` degrees: `tilt_axis_angle_deg` of every tilt."""
+        return np.broadcast_to(np.asarray(self.tilt_axis_angle_deg, dtype=np.float64), self.tilt_angles.shape)
+
+    @property
+    def is_aligned(self) -> bool:
+        """Whether the tilt axis is along y and through the centre in every tilt."""
+        return self.shift_A is None and not self.tilt_axis_angles.any()
 
     @property
     def exposure_before_e_per_A2(self) -> NDArray[np.float64] | None:
@@ -144,7 +158,7 @@ class TiltGeometry:
         x, y, z = points.T
         angles = np.deg2rad(self.tilt_angles)[:, None]
         s = x * np.cos(angles) - z * np.sin(angles)
-        phi = np.deg2rad(self.tilt_axis_angle_deg)
+        phi = np.deg2rad(self.tilt_axis_angles)[:, None]
         positions = np.stack(
             (s * np.cos(phi) - y * np.sin(phi), s * np.sin(phi) + y * np.cos(phi)),
             axis=-1,
@@ -247,6 +261,11 @@ def exposures_of(
     order = np.argsort(np.argsort(before_e_per_A2))
     steps = np.diff(np.sort(before_e_per_A2))
     return np.append(steps, np.median(steps))[order], order
+
+
+def one_or_each(values: NDArray[np.float64]) -> float | NDArray[np.float64]:
+    """The one value that all tilts have, or the values ``(tilt,)`` where they differ."""
+    return float(values[0]) if values.size and not np.ptp(values) else values
 
 
 def _set(geometry: TiltGeometry, name: str, value: NDArray[np.generic]) -> None:

@@ -46,6 +46,16 @@ def test_the_image_is_turned_and_shifted_in_a_raw_series() -> None:
     np.testing.assert_allclose(geometry.point_to_detector([[10, 0, 0]])[:, 0], [[1, 12], [3, 9]], atol=1e-12)
 
 
+def test_every_tilt_may_have_its_own_axis() -> None:
+    each = TiltGeometry(np.array([0.0, 60.0]), 1.0, tilt_axis_angle_deg=np.array([90.0, 0.0]))
+    np.testing.assert_allclose(each.point_to_detector([[0, 10, 0]])[:, 0], [[-10, 0], [0, 10]], atol=1e-12)
+    one = TiltGeometry(np.array([0.0, 60.0]), 1.0, tilt_axis_angle_deg=3)
+    assert one.tilt_axis_angles.tolist() == [3, 3]
+    assert not each.is_aligned
+    assert not one.is_aligned
+    assert TiltGeometry(np.array([0.0, 60.0]), 1.0).is_aligned
+
+
 def test_the_centre_is_half_the_size_rounded_down() -> None:
     assert centre_A((20, 31, 48), 2.0).tolist() == [48, 30, 20]
 
@@ -74,6 +84,8 @@ def test_angles_that_cannot_be_used(angles: list, message: str) -> None:
         ({"pixel_size_A": 0.0}, "pixel size of 0.0 Å is impossible"),
         ({"pixel_size_A": np.nan}, "pixel size"),
         ({"tilt_axis_angle_deg": np.inf}, "tilt-axis angle"),
+        ({"tilt_axis_angle_deg": np.zeros(3)}, r"shape \(2,\)"),
+        ({"tilt_axis_angle_deg": np.array([0.0, np.nan])}, "tilt 1 has none"),
         ({"shift_A": np.zeros((3, 2))}, r"shape \(2, 2\)"),
         ({"exposure_e_per_A2": np.array([1.0, np.nan])}, "tilt 1 has none"),
         ({"exposure_e_per_A2": np.array([1.0, -2.0])}, "tilt 1 has the negative exposure -2.0"),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
 from faket_dask.formats import copick, portal, relion5, shrec
-from faket_dask.formats.imod import write_angles
+from faket_dask.formats.imod import write_angles, write_transforms
 from faket_dask.formats.mdoc import write_mdoc
 from faket_dask.formats.mrc import MrcVolume, write_stack, write_volume
 from faket_dask.formats.particle_list import ParticleList
@@ -77,7 +77,8 @@ def import_series(series: TiltSeries, target: Path) -> Iterator[Path]:
     series
         The series.
     target
-        ``.mrc`` file to write; its angles as IMOD has them (`.rawtlt`) and an `.mdoc` go beside it.
+        ``.mrc`` file to write; its angles as IMOD has them (`.rawtlt`) and an `.mdoc` go beside it, and an `.xf` where
+        it is not aligned and its files say how to.
 
     Yields
     ------
@@ -94,6 +95,11 @@ def import_series(series: TiltSeries, target: Path) -> Iterator[Path]:
     mdoc = target.with_name(target.name + ".mdoc")
     write_mdoc(mdoc, series.geometry, target.name, (rows, columns))
     yield mdoc
+    transforms = series.known_transforms() if series.placement is None else None
+    if transforms is not None:
+        path = target.with_suffix(".xf")
+        write_transforms(path, transforms)
+        yield path
 
 
 def import_particles(

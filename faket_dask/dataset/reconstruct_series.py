@@ -48,7 +48,8 @@ def reconstruct_series(
     Parameters
     ----------
     series
-        Aligned: its tilt axis lies along y.
+        Aligned: its tilt axis lies along y. One whose files have an alignment that is not applied is taken with a
+        warning.
     target
         ``.mrc`` file or ``.zarr`` folder (OME-Zarr) to write, whole or not at all; replaced if it is there. What is
         done lies beside it meanwhile, in ``.<name>.unfinished``.
@@ -74,6 +75,12 @@ def reconstruct_series(
         raise InputError("the thickness of the tomogram is not known; give it in Å (--thickness-A)")
     if target.suffix not in (".mrc", ".rec", ".zarr"):
         raise InputError(f"{target} is neither .mrc, .rec nor .zarr, which a tomogram can be written as")
+    if series.awaits_alignment:
+        warnings.warn(
+            f"{series.images[0][0].path} is reconstructed as if it were aligned, and its files have an alignment "
+            "that is not applied; unless the images are aligned already, align them (--align)",
+            stacklevel=2,
+        )
     folder = target.with_name(f".{target.name}.unfinished")
     with locked(folder / "progress" / "driver.lock"):
         work = _Work(folder, series, section, section.thickness_A)

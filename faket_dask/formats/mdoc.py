@@ -139,7 +139,7 @@ def write_mdoc(
     path
         File to write, by custom the stack's name and ``.mdoc``; replaced whole.
     geometry
-        Of the series.
+        Of the series. An `.mdoc` holds the nominal axis, here the median of the tilts, and no shifts.
     stack
         File name of the stack.
     tilt_shape
@@ -150,7 +150,7 @@ def write_mdoc(
         ``(tilt,)`` defocus in µm, underfocus positive, if known.
     """
     rows, columns = tilt_shape
-    axis = geometry.tilt_axis_angle_deg
+    axis = float(np.median(geometry.tilt_axis_angles))
     lines = [
         f"PixelSpacing = {geometry.pixel_size_A:g}",
         *(() if voltage_kV is None else (f"Voltage = {voltage_kV:g}",)),

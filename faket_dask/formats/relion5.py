@@ -21,7 +21,7 @@ from faket_dask.errors import InputError
 from faket_dask.formats.files import find_upwards
 from faket_dask.formats.particle_list import ParticleList, rotation_matrices
 from faket_dask.formats.star import StarTable, read_star
-from faket_dask.geometry import TiltGeometry, exposures_of
+from faket_dask.geometry import TiltGeometry, exposures_of, one_or_each
 
 AXES = ("X", "Y", "Z")
 ANGLES = ("Rot", "Tilt", "Psi")
@@ -198,7 +198,7 @@ def _geometry(tilts: StarTable, pixel_size_A: float) -> tuple[TiltGeometry, NDAr
     geometry = TiltGeometry(
         angles[order],
         pixel_size_A,
-        tilt_axis_angle_deg=float(np.median(axis)) if len(tilts) else 0.0,
+        tilt_axis_angle_deg=one_or_each(axis[order]),
         shift_A=shift[order] if shift.any() else None,
         exposure_e_per_A2=dose,
         acquisition_order=rank,

@@ -79,7 +79,7 @@ def _tilts(tomogram: RelionTomogram) -> dict[str, Sequence[object]]:
     before = geometry.exposure_before_e_per_A2
     shift = np.zeros((tilts, 2)) if geometry.shift_A is None else geometry.shift_A
     zeros = [0.0] * tilts
-    axis = [float(geometry.tilt_axis_angle_deg)] * tilts
+    axis = list(geometry.tilt_axis_angles)
     columns: dict[str, Sequence[object]] = {
         "rlnMicrographName": [
             f"{section + 1:06d}@{stack}"

@@ -54,7 +54,7 @@ def write_tilt_com(
     InputError
         If the series is not aligned.
     """
-    if geometry.tilt_axis_angle_deg or geometry.shift_A is not None:
+    if not geometry.is_aligned:
         raise InputError(
             f"{name} is not aligned (tilt axis along y, no shifts); IMOD's tilt needs that it is"
         )

@@ -137,11 +137,10 @@ class TiltSeries:
             centre = ((columns - 1) / 2, (rows - 1) / 2)
             matrix = np.linalg.inv(self.transforms[:, :, :2]).astype(np.float64)
             shift = -np.einsum("tij,tj->ti", matrix, self.transforms[:, :, 2])
-        elif geometry.tilt_axis_angle_deg or geometry.shift_A is not None:
+        elif not geometry.is_aligned:
             centre = (columns // 2, rows // 2)
-            phi = np.deg2rad(geometry.tilt_axis_angle_deg)
-            turn = np.array([[np.cos(phi), -np.sin(phi)], [np.sin(phi), np.cos(phi)]])
-            matrix = np.broadcast_to(turn, (tilts, 2, 2))
+            phi = np.deg2rad(geometry.tilt_axis_angles)
+            matrix = np.array([[np.cos(phi), -np.sin(phi)], [np.sin(phi), np.cos(phi)]]).transpose(2, 0, 1)
             shift = np.zeros((tilts, 2))
             if geometry.shift_A is not None:
                 shift = geometry.shift_A / geometry.pixel_size_A
@@ -154,6 +153,23 @@ class TiltSeries:
         shape = (columns, rows) if across else (rows, columns)
         straight = replace(geometry, tilt_axis_angle_deg=0.0, shift_A=None)
         return replace(self, geometry=straight, placement=Placement(matrix, shift, centre, shape))
+
+    @property
+    def awaits_alignment(self) -> bool:
+        """Whether the series is read as it was recorded, although its files say how to align it."""
+        moves = self.transforms is not None and not np.allclose(self.transforms, np.eye(2, 3), atol=1e-4)
+        return self.placement is None and (moves or not self.geometry.is_aligned)
+
+    def known_transforms(self) -> NDArray[np.float64] | None:
+        """The alignment ``(tilt, 2, 3)`` as an `.xf` file has it, from its files; ``None`` where there is none."""
+        if self.transforms is not None or not self.awaits_alignment:
+            return self.transforms
+        own = self.aligned().placement
+        assert own is not None
+        _, rows, columns = self.shape
+        between = np.array(own.centre) - ((columns - 1) / 2, (rows - 1) / 2)
+        matrix = np.linalg.inv(own.matrix)
+        return np.concatenate((matrix, -matrix @ (own.shift + between)[..., None]), axis=2)
 
     def counterpart(self, stack: MrcStack) -> TiltSeries:
         """The same series in another stack, with the same sections and alignment.

@@ -14,7 +14,7 @@ import numpy as np
 
 from faket_dask.errors import InputError
 from faket_dask.formats.star import read_star, write_star
-from faket_dask.geometry import TiltGeometry, exposures_of
+from faket_dask.geometry import TiltGeometry, exposures_of, one_or_each
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ def read_tomostar(path: Path, pixel_size_A: float) -> TomoStar:
     geometry = TiltGeometry(
         angles[order],
         pixel_size_A,
-        tilt_axis_angle_deg=float(np.median(axis)),
+        tilt_axis_angle_deg=one_or_each(axis[order]),
         shift_A=shift[order] if shift.any() else None,
         exposure_e_per_A2=dose,
         acquisition_order=rank,
@@ -90,7 +90,7 @@ def write_tomostar(path: Path, geometry: TiltGeometry, movies: Sequence[str]) ->
     columns: dict[str, Sequence[object]] = {
         "wrpMovieName": [movies[tilt] for tilt in order],
         "wrpAngleTilt": list(geometry.tilt_angles[order]),
-        "wrpAxisAngle": [float(geometry.tilt_axis_angle_deg)] * tilts,
+        "wrpAxisAngle": list(geometry.tilt_axis_angles[order]),
         "wrpDose": list((np.zeros(tilts) if before is None else before)[order]),
         "wrpAxisOffsetX": list(shift[order, 0]),
         "wrpAxisOffsetY": list(shift[order, 1]),

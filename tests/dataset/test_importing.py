@@ -1,5 +1,6 @@
 """What others made, brought in and used."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,27 @@ def test_a_warp_series_becomes_a_sorted_stack(phantom: Phantom, tmp_path: Path) 
         series = open_tilt_series(path)
         np.testing.assert_allclose(series.geometry.tilt_angles, phantom.geometry.tilt_angles)
     np.testing.assert_array_equal(series.geometry.acquisition_order, phantom.geometry.acquisition_order)
+
+
+def test_a_series_that_is_not_aligned_keeps_its_alignment(phantom: Phantom, tmp_path: Path) -> None:
+    tilts, rng = len(phantom.geometry), np.random.default_rng(0)
+    turned = replace(
+        phantom.geometry,
+        tilt_axis_angle_deg=rng.uniform(3, 5, tilts),
+        shift_A=rng.uniform(-50, 50, (tilts, 2)),
+    )
+    write_stack(tmp_path / "a.mrc", phantom.tilts(), phantom.stack.shape, VOXEL_A)
+    images = ("a.mrc",) * tilts
+    tomogram = RelionTomogram("a", turned, Optics(300, 2.7, 0.1), images, tuple(range(tilts)), (40, 96, 96))
+    write_project(tmp_path, [tomogram], {})
+    invoke("import", "series", tmp_path / "tomograms.star", "--to", tmp_path / "own/a.mrc")
+    own, theirs = (
+        open_tilt_series(tmp_path / name).aligned().placement for name in ("own/a.mrc", "tomograms.star")
+    )
+    np.testing.assert_allclose(own.matrix, theirs.matrix, atol=1e-5)
+    np.testing.assert_allclose(own.shift + own.centre, theirs.shift + theirs.centre, atol=2e-3)
+    with pytest.warns(UserWarning, match=r"its files have an alignment that is not applied; .*\(--align\)"):
+        invoke("reconstruct", tmp_path / "own/a.mrc", "--thickness-A", 50, "--to", tmp_path / "rec.mrc")
 
 
 def test_particle_lists_become_tables(phantom: Phantom, tmp_path: Path) -> None:

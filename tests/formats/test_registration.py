@@ -188,7 +188,7 @@ def assert_relion_projects_alike(project: Path, phantom: Phantom) -> None:
 def assert_same_geometry(found: TiltGeometry, expected: TiltGeometry) -> None:
     np.testing.assert_allclose(found.tilt_angles, expected.tilt_angles, atol=1e-4)
     assert found.pixel_size_A == pytest.approx(expected.pixel_size_A)
-    assert found.tilt_axis_angle_deg == pytest.approx(expected.tilt_axis_angle_deg)
+    np.testing.assert_allclose(found.tilt_axis_angles, expected.tilt_axis_angles, atol=1e-4)
     np.testing.assert_array_equal(found.acquisition_order, expected.acquisition_order)
     np.testing.assert_allclose(found.exposure_before_e_per_A2, expected.exposure_before_e_per_A2, atol=1e-3)
 

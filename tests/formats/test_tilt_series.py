@@ -8,7 +8,7 @@ import pytest
 from faket_dask.errors import InputError
 from faket_dask.formats.imod import write_angles, write_transforms
 from faket_dask.formats.mdoc import write_mdoc
-from faket_dask.formats.mrc import write_stack
+from faket_dask.formats.mrc import open_stack, write_stack
 from faket_dask.formats.relion5 import Optics, RelionTomogram
 from faket_dask.formats.relion5_writing import write_project
 from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
@@ -20,14 +20,17 @@ ROWS, COLUMNS = 130, 120
 SIGMA = 1.5
 
 
-def recorded(phantom: Phantom, axis: float, jitter: float = 0.0) -> tuple[TiltGeometry, np.ndarray]:
+def recorded(
+    phantom: Phantom, axis: float, jitter: float = 0.0, wobble: float = 0.0
+) -> tuple[TiltGeometry, np.ndarray]:
     """The phantom's beads as an unaligned detector sees them: drawn where the geometry says, tilt by tilt."""
     angles = phantom.geometry.tilt_angles
     rng = np.random.default_rng(3)
+    wobbling = axis + np.random.default_rng(5).uniform(-wobble, wobble, angles.size).round(4)
     geometry = TiltGeometry(
         angles,
         VOXEL_A,
-        tilt_axis_angle_deg=axis,
+        tilt_axis_angle_deg=wobbling if wobble else axis,
         shift_A=rng.uniform(-jitter, jitter, (angles.size, 2)) if jitter else None,
         exposure_e_per_A2=np.full(angles.size, 2.5),
         acquisition_order=acquisition_order(angles, "dose_symmetric"),
@@ -65,12 +68,10 @@ def write_tilts(folder: Path, stack: np.ndarray) -> list[str]:
 
 def transforms_of(geometry: TiltGeometry) -> np.ndarray:
     """The same alignment as IMOD has it, about a centre in the middle of the image, half a pixel from ours."""
-    phi = np.deg2rad(-geometry.tilt_axis_angle_deg)
-    turn = np.array([[np.cos(phi), -np.sin(phi)], [np.sin(phi), np.cos(phi)]])
+    phi = np.deg2rad(-geometry.tilt_axis_angles)
+    turns = np.array([[np.cos(phi), -np.sin(phi)], [np.sin(phi), np.cos(phi)]]).transpose(2, 0, 1)
     shift = geometry.shift_A / VOXEL_A + [COLUMNS // 2 - (COLUMNS - 1) / 2, ROWS // 2 - (ROWS - 1) / 2]
-    return np.concatenate(
-        (np.broadcast_to(turn, (len(geometry), 2, 2)), -(shift @ turn.T)[..., None]), axis=2
-    )
+    return np.concatenate((turns, -turns @ shift[..., None]), axis=2)
 
 
 def test_a_stack_with_imods_angles(phantom: Phantom, tmp_path: Path) -> None:
@@ -150,7 +151,7 @@ def test_single_tilt_images_with_an_mdoc(phantom: Phantom, tmp_path: Path) -> No
 
 
 def test_a_relion_project(phantom: Phantom, tmp_path: Path) -> None:
-    geometry, stack = recorded(phantom, 84.7, jitter=60.0)
+    geometry, stack = recorded(phantom, 84.7, jitter=60.0, wobble=2.0)
     write_stack(tmp_path / "a.mrc", iter(stack), stack.shape, VOXEL_A)
     tilts = len(geometry)
     tomogram = RelionTomogram(
@@ -170,7 +171,7 @@ def test_a_relion_project(phantom: Phantom, tmp_path: Path) -> None:
 
 
 def test_a_warp_project(phantom: Phantom, tmp_path: Path) -> None:
-    geometry, stack = recorded(phantom, -4.3, jitter=60.0)
+    geometry, stack = recorded(phantom, -4.3, jitter=60.0, wobble=2.0)
     (tmp_path / "frames/average").mkdir(parents=True)
     names = write_tilts(tmp_path / "frames/average", stack)
     (tmp_path / "tomostar").mkdir()
@@ -180,6 +181,19 @@ def test_a_warp_project(phantom: Phantom, tmp_path: Path) -> None:
     assert series.pixel_size_A == pytest.approx(VOXEL_A)
     assert series.geometry.acquisition_order.tolist() == geometry.acquisition_order.tolist()
     assert error_of(series.aligned(), phantom) < 0.1
+
+
+def test_an_alignment_is_known_as_imod_has_it_whatever_it_comes_from(
+    phantom: Phantom, tmp_path: Path
+) -> None:
+    geometry, stack = recorded(phantom, 4.3, jitter=60.0, wobble=2.0)
+    images = tuple((f, 0) for f in map(open_stack, (tmp_path / n for n in write_tilts(tmp_path, stack))))
+    series = TiltSeries(geometry, images)
+    assert series.awaits_alignment
+    np.testing.assert_allclose(series.known_transforms(), transforms_of(geometry), atol=1e-9)
+    aligned = series.aligned()
+    assert not aligned.awaits_alignment
+    assert TiltSeries(aligned.geometry, images).known_transforms() is None
 
 
 def test_the_real_series_is_aligned_by_its_transforms(real_series: Path) -> None:

@@ -36,7 +36,7 @@ def test_a_recorded_file_is_understood(tmp_path: Path) -> None:
     assert found.movies == ("../frames/b.tif", "../frames/c.tif", "../frames/a.tif")
     assert found.geometry.acquisition_order.tolist() == [1, 0, 2]
     assert found.geometry.exposure_before_e_per_A2.tolist() == [2.5, 0, 5]
-    assert found.geometry.tilt_axis_angle_deg == -95.6
+    assert found.geometry.tilt_axis_angles.tolist() == [-95.5, -95.7, -95.6]
     assert found.geometry.shift_A is None
 
 
