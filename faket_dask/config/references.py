@@ -25,12 +25,13 @@ class TiltSeriesReference(Section):
     kind: Literal["tilt_series"] = "tilt_series"
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")
     stack: Path = Field(
-        description="stack, .mdoc, RELION-5 .star, Warp .tomostar, or a folder with one tilt-series"
+        description="stack, .mdoc, RELION-5 .star, Warp .tomostar, or a folder with one tilt-series: one of these, "
+        "single images with an angle file, or a SHREC model"
     )
     tilt_angles: Path | tuple[float, ...] | None = Field(
         default=None,
-        description="a .tlt, .rawtlt or .mdoc file, or a list with this project's sign; default: the file "
-        "beside the stack",
+        description="a .tlt, .rawtlt or .mdoc file, SHREC's alignment_simulated.txt, or a list with this project's "
+        "sign; default: the file beside the stack",
     )
     angle_sign: Literal["imod", "warp"] = Field(
         default="imod", description="of angle files: IMOD's and SerialEM's, or Warp's, which is the opposite"

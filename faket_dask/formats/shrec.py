@@ -36,6 +36,8 @@ VALID_LAYERS = (0.32226, 0.67382)
 VOLUMES = ("grandmodel", "class_mask", "occupancy_mask", "reconstruction")
 """Names of the volumes of a model."""
 
+ALIGNMENT_FILE = "alignment_simulated.txt"
+
 ALIGNMENT = (
     "AlignmentTransX",
     "AlignmentTransY",
@@ -113,7 +115,7 @@ def read_model(folder: Path, *, voxel_size_A: float | None = None) -> ShrecModel
             raise InputError(f"{folder} has no volume that tells the voxel size; give the voxel size in Å")
         voxel_size_A = known[0]
     particles = read_locations(folder / "particle_locations.txt", voxel_size_A)
-    alignment = folder / "alignment_simulated.txt"
+    alignment = folder / ALIGNMENT_FILE
     geometry = TiltGeometry(read_alignment(alignment), voxel_size_A) if alignment.exists() else None
     for path, stack in projections.items():
         if geometry is not None and stack.shape[0] != len(geometry):

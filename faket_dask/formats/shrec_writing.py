@@ -13,7 +13,7 @@ from faket_dask.formats.files import write_text
 from faket_dask.formats.mrc import write_stack, write_volume
 from faket_dask.formats.mrc_writing import ArrayLike3D
 from faket_dask.formats.particle_list import Particles, euler_angles
-from faket_dask.formats.shrec import ALIGNMENT, VOLUMES, class_ids
+from faket_dask.formats.shrec import ALIGNMENT, ALIGNMENT_FILE, VOLUMES, class_ids
 from faket_dask.geometry import TiltGeometry
 
 _UNITS = ("px", "px", "degrees", "degrees", "", "")
@@ -94,7 +94,7 @@ def write_model(
         f"{0:12.5f} {0:12.5f} {angle:12.5f} {0:12.5f} {1:12.5f} projection_{number:03d}.mrc\n"
         for number, angle in enumerate(geometry.tilt_angles)
     )
-    write_text(folder / "alignment_simulated.txt", header + rows)
+    write_text(folder / ALIGNMENT_FILE, header + rows)
 
 
 def as_cube(volume: ArrayLike3D) -> ArrayLike3D:

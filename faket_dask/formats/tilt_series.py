@@ -1,14 +1,16 @@
 """A recorded tilt-series, in whatever way the field keeps one.
 
-What can be named is a stack with its angles beside it (IMOD's `.tlt` or `.rawtlt`, SerialEM's `.mdoc`), an `.mdoc`
-(of a stack or of single images), a RELION-5 table of tomograms or tilt-series, a Warp `.tomostar`, or a folder with
-one of these. Each gives a `TiltSeries`: the geometry in this project's convention, tilts sorted by angle, and,
-where asked for, the alignment that brings the tilt axis onto y and its centre onto pixel ``(N // 2, N // 2)``.
+What can be named is a stack with its angles beside it (IMOD's `.tlt` or `.rawtlt`, SerialEM's `.mdoc`, SHREC's
+``alignment_simulated.txt``), an `.mdoc` (of a stack or of single images), a RELION-5 table of tomograms or tilt-series,
+a Warp `.tomostar`, or a folder with one of these, or with single images and one angle file. Each gives a `TiltSeries`:
+the geometry in this project's convention, tilts sorted by angle, and, where asked for, the alignment that brings the
+tilt axis onto y and its centre onto pixel ``(N // 2, N // 2)``.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +25,9 @@ from faket_dask.formats.files import find_upwards
 from faket_dask.formats.imod import read_angles, read_transforms
 from faket_dask.formats.mdoc import read_mdoc
 from faket_dask.formats.mrc import MrcStack, open_stack
+from faket_dask.formats.mrc_header import read_header
 from faket_dask.formats.relion5 import read_tomograms
+from faket_dask.formats.shrec import ALIGNMENT_FILE, read_alignment
 from faket_dask.formats.tomostar import read_tomostar
 from faket_dask.geometry import TiltGeometry
 
@@ -237,10 +241,12 @@ def open_tilt_series(
     Parameters
     ----------
     path
-        Stack, `.mdoc`, `.star`, `.tomostar`, or a folder that holds one tilt-series.
+        Stack, `.mdoc`, `.star`, `.tomostar`, or a folder that holds one tilt-series. Single images in a folder are
+        taken in the order of their names, in which numbers count as numbers; of a SHREC model, ``projections.mrc`` is.
     tilt_angles
-        Of a stack: an angle file or an `.mdoc`, or ``(tilt,)`` degrees in the order of the stack with this project's
-        sign. By default the file of the stack's name is taken.
+        Of a stack or single images: an angle file, SHREC's alignment file or an `.mdoc`, or ``(tilt,)`` degrees in the
+        order of the stack with this project's sign. By default the file of the stack's name is taken, and the only one
+        in a folder of single images.
     transforms
         An `.xf` file with one line a tilt of the stack; by default that of the stack's name, if there is one.
     pixel_size_A
@@ -259,7 +265,10 @@ def open_tilt_series(
     """
     if sign not in get_args(Sign):
         raise InputError(f"the sign of angle files is 'imod' or 'warp', not {sign!r}")
-    path = _series_file(Path(path))
+    path = Path(path)
+    if images := _single_images(path):
+        return _from_images(path, images, tilt_angles, pixel_size_A, cast(Sign, sign))
+    path = _series_file(path)
     if path.suffix == ".star":
         return _from_relion(path, tomogram, pixel_size_A)
     if path.suffix == ".tomostar":
@@ -273,6 +282,8 @@ def _series_file(path: Path) -> Path:
     """The file that stands for a tilt-series: the path itself, or the one in a folder."""
     if not path.is_dir():
         return path
+    if (path / ALIGNMENT_FILE).is_file() and (path / "projections.mrc").is_file():
+        return path / "projections.mrc"
     entries = sorted(entry for entry in path.iterdir() if entry.is_file())
     for suffixes in ((".tomostar",), (".star",), (".mdoc",), STACKS):
         found = [entry for entry in entries if entry.suffix in suffixes]
@@ -295,23 +306,73 @@ def _from_stack(
 ) -> TiltSeries:
     stack = open_stack(path, pixel_size_A=pixel_size_A)
     if tilt_angles is None:
-        tilt_angles = _beside(path, (".tlt", ".rawtlt", ".mdoc"))
+        shrec = path.with_name(ALIGNMENT_FILE)
+        tilt_angles = _beside(path, (".tlt", ".rawtlt", ".mdoc")) or (shrec if shrec.is_file() else None)
         if tilt_angles is None:
             raise InputError(
                 f"no tilt angles for {path}: write `tilt_angles` (a list or a file), or put "
                 f"{path.stem}.tlt beside it"
             )
-    if isinstance(tilt_angles, Path):
-        if tilt_angles.suffix == ".mdoc":
-            return _from_mdoc(tilt_angles, stack, pixel_size_A)
-        angles, source = read_angles(tilt_angles) * (-1 if sign == "imod" else 1), str(tilt_angles)
-    else:
+    if isinstance(tilt_angles, Path) and tilt_angles.suffix == ".mdoc":
+        return _from_mdoc(tilt_angles, stack, pixel_size_A)
+    images = [(stack, section) for section in range(stack.shape[0])]
+    return _sorted(path, images, tilt_angles, sign)
+
+
+def _single_images(folder: Path) -> list[Path]:
+    """Images of the tilts in a folder that has nothing to say about them but their angles; none if there are stacks."""
+    if not folder.is_dir() or (folder / ALIGNMENT_FILE).is_file():
+        return []
+    entries = [entry for entry in folder.iterdir() if entry.is_file()]
+    images = [entry for entry in entries if entry.suffix in STACKS]
+    if len(images) < 2 or any(entry.suffix in (".tomostar", ".star", ".mdoc") for entry in entries):
+        return []
+    if any(read_header(image).shape[0] > 1 for image in images):
+        return []
+    return sorted(
+        images, key=lambda image: [int(part) if part.isdecimal() else part for part in _parts(image)]
+    )
+
+
+def _parts(path: Path) -> list[str]:
+    return re.split(r"([0-9]+)", path.name)
+
+
+def _from_images(
+    folder: Path,
+    files: list[Path],
+    tilt_angles: Path | ArrayLike | None,
+    pixel_size_A: float | None,
+    sign: Sign,
+) -> TiltSeries:
+    if tilt_angles is None:
+        found = sorted(entry for entry in folder.iterdir() if entry.suffix in (".tlt", ".rawtlt"))
+        if len(found) != 1:
+            names = ", ".join(entry.name for entry in found) or "none"
+            raise InputError(
+                f"{folder} holds single images ({files[0].name}, …) and needs one file of their angles, .tlt or "
+                f".rawtlt, in the order of their names; it has {names}"
+            )
+        [tilt_angles] = found
+    images = [(open_stack(file, pixel_size_A=pixel_size_A), 0) for file in files]
+    return _checked(folder, _sorted(folder, images, tilt_angles, sign))
+
+
+def _sorted(
+    path: Path, images: list[tuple[MrcStack, int]], tilt_angles: Path | ArrayLike, sign: Sign
+) -> TiltSeries:
+    """The series of images whose angles come in the same order."""
+    if not isinstance(tilt_angles, Path):
         angles, source = np.asarray(tilt_angles, dtype=np.float64), "tilt_angles"
-    if angles.shape != (stack.shape[0],):
-        raise InputError(f"{source} has {angles.size} angles, {path} has {stack.shape[0]} tilts")
+    elif tilt_angles.name == ALIGNMENT_FILE:
+        angles, source = read_alignment(tilt_angles), str(tilt_angles)
+    else:
+        angles, source = read_angles(tilt_angles) * (-1 if sign == "imod" else 1), str(tilt_angles)
+    if angles.shape != (len(images),):
+        raise InputError(f"{source} has {angles.size} angles, {path} has {len(images)} tilts")
     order = np.argsort(angles, kind="stable")
-    geometry = TiltGeometry(angles[order], stack.pixel_size_A)
-    return TiltSeries(geometry, tuple((stack, int(section)) for section in order))
+    geometry = TiltGeometry(angles[order], images[0][0].pixel_size_A)
+    return TiltSeries(geometry, tuple(images[tilt] for tilt in order))
 
 
 def _from_mdoc(path: Path, stack: MrcStack | None, pixel_size_A: float | None) -> TiltSeries:

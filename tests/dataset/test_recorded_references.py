@@ -17,8 +17,10 @@ from faket_dask.errors import InputError
 from faket_dask.formats.imod import write_angles, write_transforms
 from faket_dask.formats.mdoc import write_mdoc
 from faket_dask.formats.mrc import write_stack
+from faket_dask.formats.particle_list import ParticleList
 from faket_dask.formats.relion5 import Optics, RelionTomogram
 from faket_dask.formats.relion5_writing import write_project
+from faket_dask.formats.shrec_writing import write_model
 from faket_dask.formats.tomostar import write_tomostar
 from faket_dask.geometry import TiltGeometry, acquisition_order
 from tests.runs import small_document
@@ -75,7 +77,16 @@ def test_a_series_may_be_given_in_any_form(tmp_path: Path) -> None:
     for number, tilt in enumerate(stack):
         write_stack(tmp_path / f"warp/{number}.mrc", [tilt], (1, *SHAPE[1:]), 10)
     write_tomostar(tmp_path / "warp/a.tomostar", geometry(), [f"{number}.mrc" for number in range(5)])
-    found = {form: recording(tmp_path, tmp_path / form) for form in ("imod", "serialem", "relion", "warp")}
+    (tmp_path / "images").mkdir()
+    for number, tilt in enumerate(stack):
+        write_stack(tmp_path / f"images/{number}.mrc", [tilt], (1, *SHAPE[1:]), 10)
+    write_angles(tmp_path / "images/a.tlt", -ANGLES)
+    none = np.empty(0, dtype=np.int64)
+    nobody = ParticleList(np.array([], dtype=str), none, none, np.empty((0, 3)), np.empty((0, 3, 3)))
+    volume = {"grandmodel": np.zeros((4, *SHAPE[1:]), np.float32)}
+    write_model(tmp_path / "shrec", geometry(), nobody, volume, {"": (SHAPE, stack)})
+    forms = ("imod", "serialem", "relion", "warp", "images", "shrec")
+    found = {form: recording(tmp_path, tmp_path / form) for form in forms}
     for form, one in found.items():
         assert one.shape == SHAPE, form
         assert one.tilt_angles == tuple(ANGLES), form

@@ -11,6 +11,7 @@ from faket_dask.formats.mdoc import write_mdoc
 from faket_dask.formats.mrc import open_stack, write_stack
 from faket_dask.formats.relion5 import Optics, RelionTomogram
 from faket_dask.formats.relion5_writing import write_project
+from faket_dask.formats.shrec_writing import write_model
 from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
 from faket_dask.formats.tomostar import write_tomostar
 from faket_dask.geometry import TiltGeometry, acquisition_order, centre_A
@@ -148,6 +149,39 @@ def test_single_tilt_images_with_an_mdoc(phantom: Phantom, tmp_path: Path) -> No
     (tmp_path / "average" / names[3]).unlink()
     with pytest.raises(InputError, match=r"no averaged image t_003\.mrc"):
         open_tilt_series(tmp_path)
+
+
+def test_single_tilt_images_with_an_angle_file(phantom: Phantom, tmp_path: Path) -> None:
+    """In the order of their names, in which 10 follows 9."""
+    geometry, stack = recorded(phantom, 0)
+    order = np.argsort(geometry.acquisition_order)
+    for number, tilt in enumerate(order):
+        write_stack(tmp_path / f"tilt {number}.mrc", [stack[tilt]], (1, ROWS, COLUMNS), VOXEL_A)
+    with pytest.raises(InputError, match=r"needs one file of their angles, .* it has none"):
+        open_tilt_series(tmp_path)
+    write_angles(tmp_path / "any.rawtlt", geometry.stage_angles[order])
+    assert error_of(open_tilt_series(tmp_path), phantom) < 0.1
+    given = open_tilt_series(tmp_path, tilt_angles=geometry.tilt_angles[order])
+    assert given.geometry.tilt_angles.tolist() == geometry.tilt_angles.tolist()
+    (tmp_path / "tilt 3.mrc").unlink()
+    with pytest.raises(InputError, match=r"any.rawtlt has 40 angles, .* has 39 tilts"):
+        open_tilt_series(tmp_path)
+
+
+def test_a_shrec_model(phantom: Phantom, tmp_path: Path) -> None:
+    """Its angles are used as they are written, whatever sign angle files have."""
+    stacks = {name: (phantom.stack.shape, phantom.tilts()) for name in ("", "noiseless")}
+    write_model(tmp_path, phantom.geometry, phantom.particles, {"grandmodel": phantom.volume}, stacks)
+    for path, angles in (
+        (tmp_path, None),
+        (tmp_path / "projections_noiseless.mrc", None),
+        (tmp_path / "projections.mrc", tmp_path / "alignment_simulated.txt"),
+    ):
+        series = open_tilt_series(path, tilt_angles=angles)
+        volume = reconstruction(
+            np.stack([series.tilt(i) for i in range(series.shape[0])]), series.geometry, 40
+        )
+        assert registration_error(volume, phantom.particles) < 0.1
 
 
 def test_a_relion_project(phantom: Phantom, tmp_path: Path) -> None:
