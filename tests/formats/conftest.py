@@ -1,7 +1,12 @@
 """A chiral phantom whose beads and orientations show whatever a format gets wrong."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +21,8 @@ from faket_dask.kernels.projection import project
 VOXEL_A = 10.0
 WITHIN_VOXELS = 0.1
 WITHIN_DEG = 1.0
+INSTALLING_S = 1800
+"""Of tests that install an environment."""
 # Beads of a particle in its own frame, in Å: three arms of different lengths, which no mirror image matches.
 ARMS_A = np.array([[0.0, 0, 0], [110, 0, 0], [0, 140, 0], [0, 0, 90]])
 
@@ -76,6 +83,39 @@ def beads(particles: ParticleList) -> np.ndarray:
 @pytest.fixture(scope="session", params=[(40, 100, 90), (41, 101, 91)], ids=["even", "odd"])
 def phantom(request: pytest.FixtureRequest) -> Phantom:
     return make_phantom(request.param)
+
+
+@dataclass(frozen=True)
+class Others:
+    """An interpreter with software that is not ours, and that needs other versions of what we use."""
+
+    python: Path
+
+    def run(self, script: str, *arguments: object) -> dict:
+        """What a script beside this file prints last, as JSON."""
+        ended = subprocess.run(
+            [self.python, Path(__file__).with_name(script), *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": ""},
+        )
+        assert ended.returncode == 0, ended.stderr
+        return json.loads(ended.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="session")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Others:
+    """In an environment of its own, since copick needs zarr < 3."""
+    folder = tmp_path_factory.mktemp("others")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    python = folder / "bin/python"
+    packages = ["copick>=1.31", "ome-zarr", "cryoet-alignment>=0.2"]
+    installed = subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", *packages], capture_output=True, text=True
+    )
+    if installed.returncode:
+        pytest.skip(f"{', '.join(packages)} cannot be installed here: {installed.stderr.strip()[-200:]}")
+    return Others(python)
 
 
 def reconstruction(stack: np.ndarray, geometry: TiltGeometry, depth: int) -> np.ndarray:

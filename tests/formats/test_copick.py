@@ -1,9 +1,6 @@
 """copick projects beyond what the registration test shows, and what copick itself finds in ours."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +9,14 @@ import pytest
 from faket_dask.errors import InputError
 from faket_dask.formats import copick
 from faket_dask.formats.particle_list import ParticleList
-from tests.formats.conftest import VOXEL_A, assert_registered, make_phantom, reconstruction
+from tests.formats.conftest import (
+    INSTALLING_S,
+    VOXEL_A,
+    Others,
+    assert_registered,
+    make_phantom,
+    reconstruction,
+)
 
 OBJECTS = [
     copick.PickableObject("membrane", 1, False, 10),
@@ -77,35 +81,10 @@ def test_what_is_wrong_is_said(project: Path) -> None:
         copick.read_objects(project / "copick.json")
 
 
-@pytest.fixture(scope="session")
-def copick_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An interpreter with copick, in an environment of its own since copick needs zarr < 3."""
-    folder = tmp_path_factory.mktemp("copick")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    python = folder / "bin/python"
-    installed = subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", "copick>=1.31", "ome-zarr"],
-        capture_output=True,
-        text=True,
-    )
-    if installed.returncode:
-        pytest.skip(f"copick cannot be installed here: {installed.stderr.strip()[-200:]}")
-    return python
-
-
-def read_by_copick(python: Path, config: Path) -> dict:
-    reader = Path(__file__).with_name("copick_reader.py")
-    ended = subprocess.run(
-        [python, reader, config], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""}
-    )
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout.splitlines()[-1])
-
-
 @pytest.mark.slow
-@pytest.mark.timeout(1800)  # an environment is installed
-def test_copick_and_ome_zarr_read_what_is_written(project: Path, copick_python: Path) -> None:
-    found = read_by_copick(copick_python, project / "copick.json")
+@pytest.mark.timeout(INSTALLING_S)
+def test_copick_and_ome_zarr_read_what_is_written(project: Path, others: Others) -> None:
+    found = others.run("copick_reader.py", project / "copick.json")
     assert found["objects"] == [["membrane", 1, False, 10], ["big-ribosome-70S", 2, True, 150]]
     assert set(found["runs"]) == {"a", "b"}
     run = found["runs"]["a"]
@@ -128,10 +107,10 @@ def test_copick_and_ome_zarr_read_what_is_written(project: Path, copick_python: 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(INSTALLING_S)
 @pytest.mark.parametrize("shape", [(40, 100, 90), (41, 101, 91)])
 def test_copick_finds_every_bead_and_particle_on_its_label(
-    shape: tuple[int, int, int], tmp_path: Path, copick_python: Path
+    shape: tuple[int, int, int], tmp_path: Path, others: Others
 ) -> None:
     """In the tomogram, the picks and the segmentation as copick itself reads them."""
     phantom = make_phantom(shape)
@@ -140,7 +119,7 @@ def test_copick_finds_every_bead_and_particle_on_its_label(
     copick.write_config(tmp_path, "phantom", objects)
     volume = reconstruction(phantom.stack, phantom.geometry, shape[0])
     copick.write_run(tmp_path, "p", VOXEL_A, {"wbp": volume}, phantom.class_mask, table)
-    found = read_by_copick(copick_python, tmp_path / "copick.json")["runs"]["p"]["picks"]
+    found = others.run("copick_reader.py", tmp_path / "copick.json")["runs"]["p"]["picks"]
     names = [name for name, picks in found.items() for _ in picks["places"]]
     labels = {item.name: item.label for item in objects}
     picks = ParticleList(

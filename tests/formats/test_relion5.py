@@ -8,10 +8,14 @@ import starfile
 from scipy.spatial.transform import Rotation
 
 from faket_dask.errors import InputError
+from faket_dask.formats.imod import write_angles, write_transforms
+from faket_dask.formats.mrc import write_stack
 from faket_dask.formats.particle_list import ParticleList
 from faket_dask.formats.relion5 import Optics, RelionTomogram, read_particles, read_tomograms
 from faket_dask.formats.relion5_writing import write_project
-from faket_dask.geometry import TiltGeometry
+from faket_dask.formats.tilt_series import open_tilt_series
+from faket_dask.geometry import TiltGeometry, centre_A
+from tests.formats.conftest import INSTALLING_S, Others
 
 OPTICS = Optics(300, 2.7, 0.1)
 TABLES = {
@@ -145,6 +149,94 @@ def test_boxes_that_were_turned_and_shifted(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.centre_A, [[50, 75 + 10, 25]], atol=1e-9)
     np.testing.assert_allclose(found.rotation[0] @ [1, 0, 0], [0, -1, 0], atol=1e-9)
     assert found.class_name.tolist() == ["class1"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(INSTALLING_S)
+@pytest.mark.parametrize("shape", [(40, 100, 90), (41, 101, 91)])
+@pytest.mark.parametrize("image", [(130, 120), (131, 121)])
+def test_another_reading_of_relions_geometry_gives_our_pixels(
+    tmp_path: Path, others: Others, shape: tuple[int, int, int], image: tuple[int, int]
+) -> None:
+    """cryoet-alignment composes RELION's projection matrices; an `.xf` of ours undoes what they do in the plane."""
+    rng, angles = np.random.default_rng(0), np.array([-50.0, -20, 3, 40])
+    geometry = TiltGeometry(
+        angles,
+        5.0,
+        tilt_axis_angle_deg=rng.uniform(80, 90, 4).round(4),
+        shift_A=rng.uniform(-60, 60, (4, 2)).round(4),
+        exposure_e_per_A2=np.full(4, 3.0),
+        acquisition_order=np.array([3, 1, 0, 2]),
+    )
+    write_project(tmp_path, [tomogram("a", 4, geometry=geometry, shape=shape)], {})
+    stack = tmp_path / "a.mrc"
+    write_stack(stack, np.zeros((4, *image), np.float32), (4, *image), 5.0)
+    transforms = open_tilt_series(tmp_path / "tomograms.star").known_transforms()
+    write_transforms(tmp_path / "a.xf", transforms)
+    write_angles(tmp_path / "a.tlt", geometry.stage_angles)
+    points = rng.uniform(0, min(shape), (6, 3))
+    rows, columns = image
+    found = others.run(
+        "alignment_reader.py",
+        *(tmp_path / name for name in ("tomograms.star", "a.xf", "a.tlt")),
+        [columns, rows],
+        points.tolist(),
+    )
+    seen = geometry.point_to_detector(5.0 * points - centre_A(shape, 5.0)) / 5.0
+    pixels = np.array(found["pixels"])
+    np.testing.assert_allclose(pixels, seen + np.array([columns // 2, rows // 2]), atol=1e-3)
+    np.testing.assert_allclose(found["exposure_before"], [9, 3, 0, 6])
+    assert found["hand"] == -1
+    np.testing.assert_allclose(found["angles"], geometry.stage_angles)
+    table = np.array(found["transforms"])
+    middle = np.array([columns - 1, rows - 1]) / 2
+    aligned = np.einsum("tij,tpj->tpi", table[:, :4].reshape(-1, 2, 2), pixels - middle) + table[:, None, 4:]
+    straight = TiltGeometry(angles, 5.0).point_to_detector(5.0 * points - centre_A(shape, 5.0)) / 5.0
+    np.testing.assert_allclose(aligned, straight, atol=2e-3)
+
+
+# As its jobs write it: motion-corrected images, an alignment for every tilt, and columns that we have no use for.
+ALIGNED = """
+# version 50001
+
+data_TS_7
+
+loop_
+_rlnMicrographMovieName #1
+_rlnTomoTiltMovieFrameCount #2
+_rlnTomoNominalStageTiltAngle #3
+_rlnTomoNominalTiltAxisAngle #4
+_rlnMicrographPreExposure #5
+_rlnTomoNominalDefocus #6
+_rlnCtfPowerSpectrum #7
+_rlnMicrographNameEven #8
+_rlnMicrographName #9
+_rlnDefocusU #10
+_rlnDefocusV #11
+_rlnDefocusAngle #12
+_rlnTomoXTilt #13
+_rlnTomoYTilt #14
+_rlnTomoZRot #15
+_rlnTomoXShiftAngst #16
+_rlnTomoYShiftAngst #17
+f/0.eer  8   0.01  85.0  0.0  -4.0 c/0.ctf m/0e.mrc m/0.mrc 41000.5 40000.5 12.5 0.0   0.31 84.9  10.5 -3.25
+f/2.eer  8  -3.00  85.0  6.0  -4.0 c/2.ctf m/2e.mrc m/2.mrc 43000.0 42000.0 12.5 0.0  -2.69 84.6   0.0  5.75
+f/1.eer  8   3.01  85.0  3.0  -4.0 c/1.ctf m/1e.mrc m/1.mrc 42000.0 41000.0 12.5 0.0   3.32 85.2 -20.5  0.0
+"""
+
+
+def test_a_series_that_relion_aligned_is_understood(tmp_path: Path) -> None:
+    (tmp_path / "series.star").write_text(ALIGNED)
+    rows = "TS_7 300 2.7 0.1 1.35 series.star \n"
+    (tmp_path / "tomograms.star").write_text("# version 50001\n\n" + TABLES["tomograms"].format(rows=rows))
+    [found] = read_tomograms(tmp_path / "tomograms.star")
+    assert found.geometry.tilt_angles.tolist() == [-3.32, -0.31, 2.69]
+    assert found.stacks == ("m/1.mrc", "m/0.mrc", "m/2.mrc")
+    assert found.sections == (0, 0, 0)
+    assert found.geometry.tilt_axis_angles.tolist() == [85.2, 84.9, 84.6]
+    assert found.geometry.shift_A.tolist() == [[-20.5, 0], [10.5, -3.25], [0, 5.75]]
+    assert found.geometry.exposure_before_e_per_A2.tolist() == [3, 0, 6]
+    np.testing.assert_allclose(found.defocus_um, [4.15, 4.05005, 4.25])
 
 
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:
