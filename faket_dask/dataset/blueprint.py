@@ -25,7 +25,7 @@ from faket_dask.errors import InputError
 from faket_dask.formats.files import write_text
 from faket_dask.specimen.phantoms import PHANTOMS
 
-KERNEL_VERSION = 2
+KERNEL_VERSION = 3
 """Raised whenever a change to the code changes results, so that old and new are never mixed in one folder."""
 
 BLOCK_ROWS = 64

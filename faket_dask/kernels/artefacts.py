@@ -1,8 +1,10 @@
-"""What in a micrograph is neither specimen nor noise: gold beads, hot and dead pixels, carbon and grid bars, gradients.
+"""What in a micrograph is neither specimen nor noise: gold beads, hot and dead pixels, filled borders, carbon and grid
+bars, gradients.
 
-Statistics and spectra of a real tilt should not see them. They are found on the image alone: compact ones, at all
-sizes, by how far a spot departs from its surroundings in units of the image's own robust spread; wide ones, which
-have no surroundings, because the image then has two levels far apart.
+Statistics and spectra of a real tilt should not see them. They are found on the image alone: borders that a program
+filled, because nothing changes there; compact ones, at all sizes, by how far a spot departs from its surroundings in
+units of the image's own robust spread; wide ones, which have no surroundings, because the image then has two levels far
+apart.
 """
 
 from __future__ import annotations
@@ -21,16 +23,21 @@ _MARGIN = 3.0
 _SMALLEST_SIDE = 48
 # Distance of two levels in units of their spread. Halves of a ramp are 3.5 apart, those of a normal distribution 2.7.
 _PARTED = 6.0
+# Pixels: side of a window that noise never leaves without any contrast; and the share of an image beyond which such
+# windows are not its border, but how the image is.
+_FLAT_SIDE = 7
+_MOSTLY = 0.5
 # Pixels, at the smallest size: smoothing before levels are told apart, and the margin around the edge between them.
 _SMOOTHING = 2.0
 
 
 def artefact_mask(image: NDArray[np.generic]) -> NDArray[np.bool_]:
-    """Where beads, hot or dead pixels, other compact outliers, and carbon or grid bars lie.
+    """Where beads, hot or dead pixels, other compact outliers, filled borders, and carbon or grid bars lie.
 
-    The image is compared with its own surroundings at full size and after each halving; at every size, spots beyond
-    the threshold are taken with a margin for the fringe around them. What is left at the smallest size is parted into
-    two levels; if they are far apart, the one that covers less is taken.
+    Regions without any contrast are taken first, as alignment leaves them at the sides. What is left of the image is
+    compared with its own surroundings at full size and after each halving; at every size, spots beyond the threshold
+    are taken with a margin for the fringe around them. The rest is parted into two levels at the smallest size; if they
+    are far apart, the one that covers less is taken.
 
     Parameters
     ----------
@@ -45,13 +52,14 @@ def artefact_mask(image: NDArray[np.generic]) -> NDArray[np.bool_]:
     if level.ndim != 2 or not np.isfinite(level).all():
         raise ValueError(f"a (y, x) image of finite values is needed, got shape {level.shape}")
     height, width = level.shape
-    mask = np.zeros((height, width), dtype=bool)
+    mask = _flat(level)
+    level, seen = fill(level, mask), ~mask
     step = 1
     while True:
         surroundings = scipy.ndimage.gaussian_filter(level, _REACH)
-        found = _outliers(scipy.ndimage.gaussian_filter(level, 1) - surroundings)
+        found = _outliers(scipy.ndimage.gaussian_filter(level, 1) - surroundings, seen)
         if step == 1:
-            found |= _outliers(level - surroundings)  # single pixels
+            found |= _outliers(level - surroundings, seen)  # single pixels
         if found.any():
             found = scipy.ndimage.distance_transform_edt(~found) <= _MARGIN
             level = fill(level, found)  # so that coarser sizes find only what is larger
@@ -59,16 +67,30 @@ def artefact_mask(image: NDArray[np.generic]) -> NDArray[np.bool_]:
         if min(level.shape) < 2 * _SMALLEST_SIDE:
             return mask | _other_level(level).repeat(step, 0).repeat(step, 1)[:height, :width]
         rows, columns = level.shape
-        level = np.pad(level, ((0, rows % 2), (0, columns % 2)), mode="edge")
+        odd = (0, rows % 2), (0, columns % 2)
+        level, seen = np.pad(level, odd, mode="edge"), np.pad(seen, odd, mode="edge")
         level = (level[::2, ::2] + level[1::2, ::2] + level[::2, 1::2] + level[1::2, 1::2]) / 4
+        seen = seen[::2, ::2] | seen[1::2, ::2] | seen[::2, 1::2] | seen[1::2, 1::2]
         step *= 2
 
 
-def _outliers(departure: NDArray[np.float64]) -> NDArray[np.bool_]:
-    departure = np.abs(departure - np.median(departure))
+def _flat(image: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Regions without any contrast, with a margin for what interpolation has made of their rims."""
+    greatest, least = (
+        extremum(image, _FLAT_SIDE)
+        for extremum in (scipy.ndimage.maximum_filter, scipy.ndimage.minimum_filter)
+    )
+    centres = greatest == least
+    if not 0 < centres.mean() < _MOSTLY:
+        return np.zeros(image.shape, dtype=bool)
+    return np.asarray(scipy.ndimage.binary_dilation(centres, np.ones((2 * _FLAT_SIDE - 1,) * 2)))
+
+
+def _outliers(departure: NDArray[np.float64], seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    departure = np.abs(departure - np.median(departure[seen]))
     # Strong signal has heavier tails than noise. Measured at the median as well as near the tail, but where the few
     # per cent of pixels that artefacts cover do not reach, the spread allows for both.
-    spread = max(np.median(departure) / 0.6745, np.quantile(departure, 0.95) / 1.6449)
+    spread = max(np.median(departure[seen]) / 0.6745, np.quantile(departure[seen], 0.95) / 1.6449)
     return (departure > _THRESHOLD * spread) & (spread > 0)
 
 

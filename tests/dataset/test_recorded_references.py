@@ -100,14 +100,15 @@ def test_beads_and_dead_pixels_are_left_out_of_the_statistics(one_worker: Client
     stack[:, np.hypot(y - 30, x - 40) < 5] -= 250
     stack[:, 70, 20] = 60000
     stack[2, 90:92, 50:52] = 0
+    stack[:, :, 92:] = 500  # where a program that aligned the tilts filled them up
     write_stack(tmp_path / "a.st", iter(stack), SHAPE, 10)
     found = measured(one_worker, tmp_path, tmp_path / "a.st", tilt_angles=ANGLES.tolist())
     np.testing.assert_allclose(found["mean"], 500, atol=1)
     np.testing.assert_allclose(found["std"], 20, rtol=0.05)
     assert (found["low"] > 400).all()
     assert (found["high"] < 600).all()
-    assert (found["masked"] > 0.005).all()
-    assert (found["masked"] < 0.1).all()
+    assert (found["masked"] > 0.085).all()
+    assert (found["masked"] < 0.18).all()
     plain = measured(one_worker, tmp_path / "b", tmp_path / "a.st", tilt_angles=ANGLES.tolist(), mask="none")
     assert plain["high"].max() == 60000
     assert not plain["masked"].any()

@@ -36,6 +36,28 @@ def test_beads_are_found_with_little_around_them(seed: int, row: int, column: in
     assert mask[distance > 4 * radius + 20].mean() < 0.02
 
 
+@pytest.mark.parametrize("level", [0.0, 5.0, 100.0])
+@pytest.mark.parametrize("filling", [0.0, "mean"])
+def test_a_border_that_a_program_filled_is_found(level: float, filling: float | str) -> None:
+    """As alignment leaves it: of one value, turned against the sides, also where nothing else tells it."""
+    border = (ROWS + 0.1 * COLUMNS < 40) | (COLUMNS < 8)
+    image = np.where(border, level if filling == "mean" else filling, level + noise(5))
+    bead = np.hypot(ROWS - 120, COLUMNS - 100) < 5
+    mask = artefact_mask(image - 15 * bead)
+    assert mask[border].mean() > 0.995
+    assert mask[bead].all()
+    assert (
+        mask[(ROWS + 0.1 * COLUMNS > 60) & (COLUMNS > 20) & (np.hypot(ROWS - 120, COLUMNS - 100) > 40)].mean()
+        < 0.02
+    )
+
+
+def test_an_image_that_is_mostly_flat_is_taken_as_it_is() -> None:
+    image = np.zeros(SHAPE)
+    image[60:100, 60:100] = noise(0)[60:100, 60:100]
+    assert not artefact_mask(image)[:50].any()
+
+
 @pytest.mark.parametrize("step", [3.0, -8.0, 30.0])
 @pytest.mark.parametrize("covered", [0.2, 0.45])
 def test_carbon_is_found_and_the_ice_beside_it_kept(step: float, covered: float) -> None:
