@@ -1,8 +1,10 @@
 """Every export read back and reconstructed: beads lie on the particles that the format lists, labels with them."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import mrcfile
 import numpy as np
 import pytest
 from distributed import Client
@@ -160,6 +162,17 @@ def test_portal(exported: Exported) -> None:
     voxel = exported.voxel_size_A
     beads = portal.read_points(exported.folder / f"portal/{SERIES}-fiducial.ndjson", "fiducial", 2, voxel)
     assert_beads(exported.dataset.tomogram(SERIES, "noiseless").values, beads.centre_A, voxel)
+
+
+def test_every_mrc_file_of_every_format_is_valid(exported: Exported) -> None:
+    found: dict[str, int] = {}
+    for path in exported.folder.rglob("*.mrc"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert mrcfile.validate(path), path
+        form = path.relative_to(exported.folder).parts[0]
+        found[form] = found.get(form, 0) + 1
+    assert found == {"mrc": 5, "imod": 1, "shrec": 5, "relion5": 2, "warp": 25}
 
 
 def test_formats_that_show_tomograms_ask_for_them(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
