@@ -346,6 +346,16 @@ def reconstruct(
     again = shlex.join(["faket-dask", *sys.argv[1:]])
     if Layout(source).plan.exists():
         from faket_dask.dataset.reconstruct import reconstruct_dataset
+
+        recorded = {
+            "--to": to,
+            "--align": align,
+            "--angles": angles,
+            "--transforms": transforms,
+            "--imod": imod,
+        }
+        recorded |= {"--pixel-size-A": pixel_size_a, "--tomogram": tomogram}
+        _refuse(recorded, f"for recorded series, and {source} is a data set")
         from faket_dask.progress import ProgressDisplay
 
         with resumable(again), ProgressDisplay(err) as display:
@@ -372,6 +382,9 @@ def reconstruct(
     if imod:
         from faket_dask.dataset.reconstruct import reconstruct_with_imod
 
+        ours = {"--filter": filter_ != "hann", "--binning": binning > 1, "--binning-after": binning_after > 1}
+        _refuse(ours | {"--every": every > 1, "--device": device != "cpu"}, "not for IMOD's tilt")
+
         if thickness_a is None:
             raise InputError("the thickness of the tomogram is not known; give it in Å (--thickness-A)")
         reconstruct_with_imod(series, target, thickness_a)
@@ -383,6 +396,13 @@ def reconstruct(
             bar = bars.add_task(target.name, total=1.0)
             reconstruct_series(series, target, section, threads, lambda share: bars.advance(bar, share))
     say(str(target))
+
+
+def _refuse(options: dict[str, object], why: str) -> None:
+    """Say which options were given that have no meaning here."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise InputError(f"{', '.join(given)}: {why}; leave out")
 
 
 @app.command()

@@ -114,6 +114,7 @@ def test_a_tomogram_may_be_binned_afterwards(series: TiltSeries, tmp_path: Path,
         (["--thickness-A", "400", "--align"], "no .xf file beside it"),
         (["--thickness-A", "400", "--to", "a.png"], "neither .mrc, .rec nor .zarr"),
         (["--thickness-A", "400", "--sign", "up"], "sign"),
+        (["--thickness-A", "400", "--imod", "--binning", "2"], "--binning: not for IMOD's tilt; leave out"),
     ],
 )
 def test_what_is_wrong_is_said(
@@ -138,6 +139,10 @@ def test_a_finished_data_set_gets_tomograms(
     for name in dataset.series:
         for modality in ("faket", "noisy"):
             assert dataset.tomogram(name, modality).shape == (60, 96, 80)
+    command = ["reconstruct", str(copy), "--imod", "--align", "--modality", "faket"]
+    refused = CliRunner().invoke(app, command)
+    assert refused.exit_code == 2
+    assert "--align, --imod: for recorded series" in " ".join(refused.output.split())
     with pytest.raises(InputError, match="is not a data set"):
         reconstruct_dataset(tmp_path, section, one_worker)
 
