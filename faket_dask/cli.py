@@ -346,18 +346,11 @@ def reconstruct(
     again = shlex.join(["faket-dask", *sys.argv[1:]])
     if Layout(source).plan.exists():
         from faket_dask.dataset.reconstruct import reconstruct_dataset
-
-        recorded = {
-            "--to": to,
-            "--align": align,
-            "--angles": angles,
-            "--transforms": transforms,
-            "--imod": imod,
-        }
-        recorded |= {"--pixel-size-A": pixel_size_a, "--tomogram": tomogram}
-        _refuse(recorded, f"for recorded series, and {source} is a data set")
         from faket_dask.progress import ProgressDisplay
 
+        recorded: dict[str, object] = {"--to": to, "--align": align, "--angles": angles, "--imod": imod}
+        recorded |= {"--transforms": transforms, "--pixel-size-A": pixel_size_a, "--tomogram": tomogram}
+        _refuse(recorded, f"for recorded series, and {source} is a data set")
         with resumable(again), ProgressDisplay(err) as display:
             dataset = reconstruct_dataset(source, section, watch=display, cluster=cluster)
         if dataset.failures:
