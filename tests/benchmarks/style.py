@@ -1,7 +1,7 @@
 """Speed and memory of the style transfer, beside the limit that its convolutions set.
 
     python tests/benchmarks/style.py speed --size 1024 [--tile 512] [--precision bfloat16] [--threads 1]
-    python tests/benchmarks/style.py memory
+    python tests/benchmarks/style.py memory [--kind match] [--size 1024] [--precision float32]
 
 `speed` times every convolution of the network alone, forward and backward with respect to its input, in the better
 of two memory layouts, and in turn with the transfer of one tilt, so that both see the same machine; the ratio of
@@ -134,10 +134,10 @@ def predicted_bytes(kind: str, shape: tuple[int, int], tile: int | None, precisi
             return targets_bytes(shape, tile, MATCHED.style_layers, precision, "matched")
 
 
-def memory(only: str | None, of: str | None) -> None:
+def memory(only: str | None, of: str | None, sizes: list[int] | None) -> None:
     print("kind      size  tile  precision   before  peak GiB  predicted  predicted/measured")
     for kind, size, tile, precision in SCENARIOS:
-        if (only and precision != only) or (of and kind != of):
+        if (only and precision != only) or (of and kind != of) or (sizes and size not in sizes):
             continue
         arguments = ["peak", kind, str(size), str(tile or 0), precision]
         done = subprocess.run(
@@ -167,6 +167,7 @@ def main() -> None:
     compared = commands.add_parser("memory")
     compared.add_argument("--precision", default=None)
     compared.add_argument("--kind", default=None, help="transfer, targets, match or measure; default: all")
+    compared.add_argument("--size", type=int, nargs="+", help="default: all")
     one = commands.add_parser("peak")
     for name, kind in (("kind", str), ("size", int), ("tile", int), ("precision", str)):
         one.add_argument(name, type=kind)
@@ -182,7 +183,7 @@ def main() -> None:
                 options.profile,
             )
         case "memory":
-            memory(options.precision, options.kind)
+            memory(options.precision, options.kind, options.size)
         case "peak":
             peak_of(options.kind, options.size, options.tile or None, options.precision)
 
