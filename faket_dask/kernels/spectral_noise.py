@@ -67,7 +67,7 @@ def noise_power(
     Parameters
     ----------
     recorded
-        `(rings,)` power of the standardised recorded tilt between 0 and 0.5 cycles per pixel.
+        `(rings,)` power of the recorded tilt between 0 and 0.5 cycles per pixel, in any unit.
     signal
         `(rings,)` the same of a standardised noiseless tilt.
     signal_scale
@@ -75,14 +75,30 @@ def noise_power(
 
     Returns
     -------
-    `(rings,)`; below the frequencies of particles, where a recorded tilt shows the shape of the ice, the level of
-    the lowest ring above them.
+    `(rings,)` in units of the variance of the tilt; below the frequencies of particles, where a recorded tilt shows the
+    shape of the ice, the level of the lowest ring above them.
     """
+    lowest = int(np.ceil(LOWEST_FREQUENCY * 2 * recorded.size)) - 1
+    recorded = recorded / _variance(recorded, signal, signal_scale, lowest)
     left = np.maximum(recorded - signal_scale**2 * signal, _LEAST_SHARE * recorded)
-    lowest = int(np.ceil(LOWEST_FREQUENCY * 2 * left.size)) - 1
     # A few rings together, since the lowest hold few coefficients.
     left[:lowest] = left[lowest : lowest + 3].mean()
     return left
+
+
+def _variance(
+    recorded: NDArray[np.float64], signal: NDArray[np.float64], signal_scale: float, lowest: int
+) -> float:
+    """Variance of signal and noise in a recorded tilt, which is what the signal's scale is a share of.
+
+    A ramp may have most of the variance that the tilt has. It fills the lowest rings, and what the signal has in them
+    follows from the rest.
+    """
+    number = np.arange(1, recorded.size + 1)
+    share = np.pi / 4 * number / number.sum()
+    share[-1] += 1 - np.pi / 4  # the corners
+    low = signal_scale**2 * float(share[:lowest] @ signal[:lowest])
+    return float(share[lowest:] @ recorded[lowest:]) / max(1 - low, _LEAST_SHARE) or 1.0
 
 
 def shaped_field(
