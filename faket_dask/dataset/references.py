@@ -35,6 +35,13 @@ def reference_tilt(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarra
     return _at_our_pixels(blueprint, section, series, image)
 
 
+def nyquist_frequency(blueprint: Blueprint, reference: str) -> float:
+    """Cycles per pixel that a reference's tilts were recorded up to, at the acquisition's pixel size."""
+    if reference not in blueprint.inputs.recordings:
+        return 0.5
+    return 0.5 / max(1.0, _to_our_pixels(blueprint, *recorded(blueprint, reference)))
+
+
 def believed_pixels(blueprint: Blueprint, reference: str, tilt: int) -> np.ndarray:
     """Pixels of a reference's tilt, (y, x) bool, that are neither artefact nor beyond the detector.
 

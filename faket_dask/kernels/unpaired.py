@@ -27,14 +27,17 @@ from faket_dask.kernels.spectra import power, ring_numbers
 LOWEST_FREQUENCY = 1 / 64
 """Cycles per pixel; below, a recorded tilt shows ice and holes rather than particles."""
 
-# Cycles per pixel: above, a spectrum counts as noise, whose slope is the detector's.
-_NOISE_BAND = (0.4, 0.5)
+# Of the highest frequency that is seen: above, a spectrum counts as noise, whose slope is the detector's.
+_NOISE_BAND = 0.8
+# Of its Nyquist frequency, up to where a spectrum survives a spline to smaller pixels; a tenth of the power is lost.
+_KEPT = 0.6
 # The axes of a spectrum are left out where they hold this many times what the rest of it lets expect. Below, the
 # pixels on them do more good than harm: at low frequencies they are half of a small image's rings.
 _AXIS_EXCESS = 1.5
 # Frequency up to which a gradient can be told from noise.
 _AXIS_REACH = 0.25
 _ROUNDS = 50
+_SLOPE_ROUNDS = 3
 
 
 def unpaired_noise_curves(
@@ -135,6 +138,7 @@ def spectral_scales(
     signal: NDArray[np.float64],
     signal_angles: NDArray[np.float64],
     signal_variance: NDArray[np.float64] | None = None,
+    nyquist: float = 0.5,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Signal and noise scales from ring spectra.
 
@@ -153,6 +157,9 @@ def spectral_scales(
     signal_variance
         `(projection,)` mean power of the projections over all coefficients: 1 (the default) for standardised ones,
         less where beads were taken out of them afterwards, as artefacts are of recorded tilts.
+    nyquist
+        Cycles per pixel that the tilts were recorded up to: less than 0.5 where they were brought to smaller pixels,
+        which have no noise beyond.
 
     Returns
     -------
@@ -164,18 +171,23 @@ def spectral_scales(
     frequency = np.arange(1, rings + 1) * 0.5 / rings
     number = _numbers(shape, rings)
     expected = _at_angles(signal, signal_angles, tilt_angles)
-    # The detector's slope is seen best in all tilts together, once it is known how much signal there is.
-    slope = 0.0
-    for _ in range(2):
+    # The detector's slope is seen best in all tilts together, and better once it is known how much signal there is.
+    # Where it is seen first there is little: taken for white at first, steep noise would be taken for signal.
+    seen = frequency <= (nyquist if nyquist == 0.5 else _KEPT * nyquist)
+    spectra, expected = spectra[:, :, seen], expected[:, :, seen]
+    number, frequency = number[:, seen], frequency[seen]
+    weights = np.zeros((len(spectra), 2))
+    for _ in range(_SLOPE_ROUNDS):
+        slope = _noise_slope(spectra, expected, weights[:, 0], number, frequency)
         noise = np.exp(-slope * frequency**2)
         weights = np.array(
             [_weights(p, s, noise, number, frequency) for p, s in zip(spectra, expected, strict=True)]
         )
-        slope = _noise_slope(spectra, expected, weights[:, 0], number, frequency)
     if signal_variance is None:
         signal_variance = np.ones(len(signal))
-    radius = np.hypot(scipy.fft.fftfreq(shape[0])[:, None], scipy.fft.fftfreq(shape[1])[None, :])
-    weights[:, 1] *= np.exp(-slope * radius**2).mean()
+    y, x = scipy.fft.fftfreq(shape[0])[:, None], scipy.fft.fftfreq(shape[1])[None, :]
+    recorded = (np.abs(y) <= nyquist) & (np.abs(x) <= nyquist)
+    weights[:, 1] *= np.where(recorded, np.exp(-slope * (y**2 + x**2)), 0).mean()
     variance = weights[:, 0] * _at_angles(signal_variance, signal_angles, tilt_angles) + weights[:, 1]
     return np.sqrt(weights[:, 0] / variance), np.sqrt(weights[:, 1] / variance)
 
@@ -234,7 +246,7 @@ def _noise_slope(
     frequency: NDArray[np.float64],
 ) -> float:
     """Slope β, not negative, of the noise `exp(-β k²)` in the highest rings of all tilts."""
-    band = (frequency >= _NOISE_BAND[0]) & (frequency <= _NOISE_BAND[1])
+    band = frequency >= _NOISE_BAND * frequency[-1]
     left = spectra[:, 0, band] - signal[:, None] * expected[:, 0, band]
     if band.sum() < 3 or not (left.sum(axis=1) > 0).all():
         return 0.0

@@ -4,9 +4,11 @@ import pytest
 import scipy.ndimage
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from skimage.transform import resize
 
 from faket_dask.kernels.moments import standardise
 from faket_dask.kernels.noise import add_noise, fit_curves, unpaired_noise_curves
+from faket_dask.kernels.unpaired import ring_power, spectral_scales
 
 
 def blobs(seed: int, shape: tuple[int, int], tilts: int = 1) -> np.ndarray:
@@ -80,17 +82,42 @@ def test_units_do_not_matter(scale, offset, other):
     np.testing.assert_allclose(found.std, scale * expected.std, rtol=1e-3)
 
 
-def test_a_detector_that_blurs_its_noise_is_seen_through():
+@pytest.mark.parametrize("blur", [2, 10])
+def test_a_detector_that_blurs_its_noise_is_seen_through(blur):
     shape = (256, 256)
     radius = np.hypot(np.fft.fftfreq(256)[:, None], np.fft.rfftfreq(256)[None, :])
     rng = np.random.default_rng(0)
     white = np.fft.rfft2(rng.standard_normal((5, *shape)))
-    fields = [standardise(field) for field in np.fft.irfft2(white * np.exp(-2 * radius**2), s=shape)]
+    fields = [standardise(field) for field in np.fft.irfft2(white * np.exp(-blur * radius**2), s=shape)]
     recorded = np.stack(
         [add_noise(clean, 0.3, np.sqrt(0.91), f) for clean, f in zip(blobs(5, shape, 5), fields, strict=True)]
     )
     curves = unpaired_noise_curves(recorded, np.arange(5.0), blobs(9, shape, 3), [0.0, 2.0, 4.0])
     np.testing.assert_allclose(curves.signal_scale, 0.3, atol=0.06)
+
+
+def test_recordings_that_were_brought_to_smaller_pixels_are_seen_as_far_as_they_show_anything():
+    shape = (160, 160)
+    coarse = np.stack(
+        [
+            add_noise(clean, 0.3, np.sqrt(0.91), np.random.default_rng(seed).standard_normal(shape))
+            for seed, clean in enumerate(blobs(5, shape, 3))
+        ]
+    )
+    fine = np.stack([resize(tilt, (240, 240), order=3, preserve_range=True) for tilt in coarse])
+    clean = np.stack([resize(tilt, (240, 240), order=3, preserve_range=True) for tilt in blobs(9, shape, 3)])
+    rings = 120
+    scales = spectral_scales(
+        np.stack([ring_power(tilt, rings) for tilt in fine]),
+        np.arange(3.0),
+        fine.shape[1:],
+        np.stack([ring_power(tilt, rings) for tilt in clean]),
+        np.arange(3.0),
+        nyquist=0.5 * 160 / 240,
+    )
+    # The noise that is left has less variance than all of it had.
+    np.testing.assert_allclose(scales[0], 0.3, atol=0.06)
+    np.testing.assert_allclose(np.hypot(*scales), 1)
 
 
 @pytest.mark.parametrize("covered", [0.25, 0.5])
