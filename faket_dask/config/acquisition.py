@@ -74,17 +74,10 @@ class AngleRange(Section):
         """Whether anything is drawn."""
         return any(isinstance(value, tuple) for value in (self.start_deg, self.stop_deg, self.step_deg))
 
-    @property
-    def fewest(self) -> int:
-        """Tilts that there are at least."""
-        shortest = ends(self.stop_deg)[0] - ends(self.start_deg)[1]
-        step = max(self.steps_deg)
-        return round(shortest / step) + 1 if not self.varies else int(shortest / step)
-
     def angles(self, start_deg: float, stop_deg: float, step_deg: float) -> np.ndarray:
         """(tilt,) degrees, of ends and step that were drawn, or are the given ones."""
         if not self.varies:
-            return start_deg + step_deg * np.arange(self.fewest)
+            return start_deg + step_deg * np.arange(round((stop_deg - start_deg) / step_deg) + 1)
         return step_deg * np.arange(np.ceil(start_deg / step_deg), np.floor(stop_deg / step_deg) + 1)
 
 
@@ -130,11 +123,6 @@ class AcquisitionSection(Section):
         """Whether series differ in anything."""
         angles = self.tilt_angles
         return isinstance(self.pixel_size_A, tuple) or (isinstance(angles, AngleRange) and angles.varies)
-
-    @property
-    def fewest_tilts(self) -> int:
-        """Tilts that a series has at least."""
-        return self.tilt_angles.fewest if isinstance(self.tilt_angles, AngleRange) else len(self.tilt_angles)
 
     @property
     def pixel_sizes_A(self) -> tuple[float, float]:

@@ -37,7 +37,12 @@ class NoiseSection(Section):
         description="by default `paired` where all references have noiseless counterparts, else `unpaired`",
     )
     given: GivenCurves | None = None
-    order: int = Field(default=2, ge=0, le=6, description="of the polynomial over the tilt angle")
+    order: int = Field(
+        default=2,
+        ge=0,
+        le=6,
+        description="of the polynomial over the tilt angle; lower for references with too few tilts for it",
+    )
     average: Literal["all", "own"] = Field(
         default="all", description="fit the statistics over all references, or over the series' own"
     )

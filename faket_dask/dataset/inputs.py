@@ -76,9 +76,6 @@ def resolve(config: RunConfig) -> Blueprint:
         if isinstance(reference, TiltSeriesReference):
             with problems.at(f"references.{reference.name}"):
                 recordings[reference.name] = look_at(reference, config)
-    if any(reference.kind == "simulated" for reference in config.references):
-        with problems.at():
-            _check_order(config, config.acquisition.fewest_tilts, "the acquisition")
     specimens: list[ExistingSpecimen] = []
     structures: list[str] = []
     if isinstance(config.specimen, BuiltSpecimen):
@@ -114,14 +111,6 @@ def _check_folder(folder: Path) -> None:
         raise InputError(f"{nearest} cannot be written to; choose another folder, or change its permissions")
 
 
-def _check_order(config: RunConfig, tilts: int, what: str) -> None:
-    if config.noise.order >= tilts:
-        raise InputError(
-            f"noise.order {config.noise.order} needs more than {tilts} tilts, which is all that {what} has; "
-            "lower the order"
-        )
-
-
 def _check_settings(style: StyleSection) -> None:
     try:
         matched_settings_of(style) if style.method == "matched" else settings_of(style)
@@ -147,8 +136,6 @@ def look_at(reference: TiltSeriesReference, config: RunConfig) -> Recording:
     assert series is not None
     with problems.at():
         _check_size(series, reference, config)
-    with problems.at():
-        _check_order(config, series.shape[0], str(reference.stack))
     with problems.at():
         _check_pixel_size(series, reference, config)
     with problems.at():

@@ -39,7 +39,6 @@ def test_what_is_drawn_lies_within_its_range(specimen: str) -> None:
     assert 0.0 in drawn.tilt_angles
     assert -45 <= drawn.tilt_angles[0] < -35 + step
     assert 35 - step < drawn.tilt_angles[-1] <= 45
-    assert drawn.tilt_angles.size >= config().acquisition.fewest_tilts
     assert 9.95 <= drawn.pixel_size_A <= 10.05
     assert 2 <= drawn.defocus_um <= 5
     assert 1 <= drawn.dose_e_per_A2 <= 3

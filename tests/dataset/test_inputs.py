@@ -199,13 +199,6 @@ def test_a_clean_counterpart_that_does_not_fit(tmp_path: Path, stack: np.ndarray
     assert "nowhere.mrc" in only_complaint(tmp_path, references=missing)
 
 
-def test_a_polynomial_of_higher_order_than_there_are_tilts(tmp_path: Path, stack: np.ndarray) -> None:
-    few = record(tmp_path, stack[:2])
-    sections = recorded(few, tilt_angles=[0, 20])
-    assert "noise.order 2 needs more than 2 tilts" in only_complaint(tmp_path, **sections)
-    assert "noise.order 5 needs more than 5 tilts" in only_complaint(tmp_path, noise={"order": 5})
-
-
 # Specimens
 
 

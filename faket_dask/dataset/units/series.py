@@ -12,7 +12,7 @@ import numpy as np
 
 from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.field_of_view import bead_mask
-from faket_dask.dataset.references import moment_at, shares_at, spectrum_at, statistic
+from faket_dask.dataset.references import moment_at, nyquist_frequency, shares_at, spectrum_at, statistic
 from faket_dask.dataset.stores import ArraySpec, open_array, read_tilt, read_vector
 from faket_dask.dataset.units.attributes import STACK_ATTRIBUTES, describe_group, write_stack_coordinates
 from faket_dask.dataset.units.reference import read_style, read_targets
@@ -69,15 +69,29 @@ def series_curves(blueprint: Blueprint, series: str, order: int, signal: Signal 
         elif section.statistics == "unpaired":
             assert signal is not None
             spectra, shape = statistic(blueprint, name, "power"), blueprint.reference_shape(name)
-            r, sigma = spectral_scales(spectra, angles, shape, signal.power, tilt_angles, signal.variance)
+            nyquist = nyquist_frequency(blueprint, name)
+            r, sigma = spectral_scales(
+                spectra, angles, shape, signal.power, tilt_angles, signal.variance, nyquist
+            )
         else:
             r, sigma = (statistic(blueprint, name, key) for key in ("signal_scale", "noise_scale"))
         measured = NoiseCurves(
             r, sigma, statistic(blueprint, name, "mean"), statistic(blueprint, name, "std")
         )
-        fits.append((weight, fit_curves([measured], angles, order, at=tilt_angles)))
+        fits.append((weight, _fitted(measured, angles, order, tilt_angles)))
     total = sum(weight for weight, _ in fits)
     return NoiseCurves(*(sum(weight / total * getattr(fit, key) for weight, fit in fits) for key in CURVES))
+
+
+def _fitted(measured: NoiseCurves, angles: np.ndarray, order: int, wanted: np.ndarray) -> NoiseCurves:
+    """Curves at angles that are wanted; where there are too few tilts for the order, held beyond the outermost.
+
+    A polynomial of the highest order that they determine goes through all of them, and anywhere beyond.
+    """
+    highest = np.unique(angles).size - 1
+    if order > highest:
+        order, wanted = highest, np.clip(wanted, np.min(angles), np.max(angles))
+    return fit_curves([measured], angles, order, at=wanted)
 
 
 def _prepare(blueprint: Blueprint, series: str) -> None:
