@@ -8,10 +8,10 @@
 `distances` takes the statistics of the left half of each reference tilt (spectrum, Gram matrices), makes every modality
 from the data set's noiseless tilt with them, and measures the distance to the right half; the floor is that of the
 left half to the right. `objects` counts bead- or particle-like objects that no label explains, over several draws of
-noise. `classifier` makes the same, and trains a small network to tell patches of a modality from
-patches of the right half, on every second tilt; it is tested on the others. Patches have mean 0 and standard deviation
-1, none holds a bead. Its floor is the left half against the right. Of the data set, the noiseless tilts and the noise
-statistics are used.
+noise; where the run file of the data set asks for no species, none of them can be one. `classifier` makes the same, and
+trains a small network to tell patches of a modality from patches of the right half, on every second tilt; it is tested
+on the others. Patches have mean 0 and standard deviation 1, none holds a bead. Its floor is the left half against the
+right. Of the data set, the noiseless tilts, their spectra and the noise statistics are used.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ from faket_dask.kernels.matched import MatchedSettings, match_style, measure_sty
 from faket_dask.kernels.moments import standardise
 from faket_dask.kernels.realism import GRAM_LAYERS, distances, texture_of
 from faket_dask.kernels.style import StyleSettings, gram_targets, transfer
-from faket_dask.kernels.unpaired import ring_power
 from faket_dask.kernels.vgg import VGG19
 from faket_dask.stages.networks import network
 from faket_dask.stages.process import prepare_process
@@ -72,7 +71,6 @@ def main() -> None:
         command.add_argument("--evaluations", type=int, default=8)
         command.add_argument("--weights", default="vgg19-normalised")
         command.add_argument("--recorded", action="store_true", help="also the preset `recorded`")
-        command.add_argument("--bare", action="store_true", help="without the specimen: noise alone")
         if name == "objects":
             command.add_argument("--draws", type=int, default=3)
         if name == "picture":
@@ -168,10 +166,11 @@ def _made(
     spectrum, _, _ = recorded_spectrum(used, min(*truth.shape, *used.shape) // 2)
     rng = np.random.default_rng([blueprint.config.dataset.seed, tilt, draw])
     white = rng.standard_normal(truth.shape, np.float32)
-    signal = ring_power(truth, spectrum.power.size)[0]
+    # Without its beads, as the noise statistics are.
+    known = read_vector(blueprint.layout.series(series.name), "signal_power")[tilt, 0]
+    places = (np.arange(1, rings + 1) / rings for rings in (spectrum.power.size, known.size))
+    signal = np.interp(*places, known)
     shaped = spectral_field(white, spectrum, signal, signal_scale)
-    if options.bare:
-        truth = np.zeros_like(truth)
 
     def mixed(field: Tilt, level: float = 1.0) -> Tilt:
         return standardise(signal_scale * truth + level * noise_scale * field)
