@@ -8,7 +8,7 @@ from skimage.transform import resize
 
 from faket_dask.kernels.moments import standardise
 from faket_dask.kernels.noise import add_noise, fit_curves, unpaired_noise_curves
-from faket_dask.kernels.unpaired import ring_power, spectral_scales
+from faket_dask.kernels.unpaired import is_told_from_noise, ring_power, spectral_scales
 
 
 def blobs(seed: int, shape: tuple[int, int], tilts: int = 1) -> np.ndarray:
@@ -169,3 +169,13 @@ def test_curves_of_a_real_series_are_smooth(real_series):
 def test_stacks_that_cannot_be_compared(recorded, angles, clean, clean_angles, message):
     with pytest.raises(ValueError, match=message):
         unpaired_noise_curves(recorded, angles, clean, clean_angles)
+
+
+def test_blobs_are_told_from_noise_and_ice_is_not() -> None:
+    shape = (192, 256)
+    ice = np.random.default_rng(3).standard_normal(shape)
+    spectra = [
+        np.stack([ring_power(image, 96)])
+        for image in (blobs(1, shape)[0], ice, scipy.ndimage.gaussian_filter(ice, 0.3))
+    ]
+    assert [is_told_from_noise(found) for found in spectra] == [True, False, False]

@@ -12,14 +12,16 @@ import numpy as np
 
 from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.field_of_view import bead_mask
+from faket_dask.dataset.inputs import WITHOUT_SIGNAL
 from faket_dask.dataset.references import moment_at, nyquist_frequency, shares_at, spectrum_at, statistic
 from faket_dask.dataset.stores import ArraySpec, open_array, read_tilt, read_vector
 from faket_dask.dataset.units.attributes import STACK_ATTRIBUTES, describe_group, write_stack_coordinates
 from faket_dask.dataset.units.reference import read_style, read_targets
 from faket_dask.dataset.units.unit import OwnedArray, Record, Stage
+from faket_dask.errors import InputError
 from faket_dask.kernels.artefacts import fill
 from faket_dask.kernels.noise import NoiseCurves, fit_curves
-from faket_dask.kernels.unpaired import ring_power, spectral_scales
+from faket_dask.kernels.unpaired import is_told_from_noise, ring_power, spectral_scales
 from faket_dask.specimen.particles import read_particles
 from faket_dask.stages.networks import matched_settings_of, network_of, settings_of
 from faket_dask.stages.process import prepare_process
@@ -68,6 +70,11 @@ def series_curves(blueprint: Blueprint, series: str, order: int, signal: Signal 
             sigma = np.interp(angles, section.given.tilt_angles_deg, section.given.noise_scale)
         elif section.statistics == "unpaired":
             assert signal is not None
+            if not is_told_from_noise(signal.power):
+                raise InputError(
+                    f"{blueprint.series_by_name[series].specimen} shows nothing but beads and ice, the spectrum of "
+                    f"which is that of noise: how strong it is in {name} cannot be found. {WITHOUT_SIGNAL}"
+                )
             spectra, shape = statistic(blueprint, name, "power"), blueprint.reference_shape(name)
             nyquist = nyquist_frequency(blueprint, name)
             r, sigma = spectral_scales(
