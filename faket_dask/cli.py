@@ -6,6 +6,7 @@ import math
 import shlex
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
@@ -55,16 +56,21 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def explained(command: F) -> F:
-    """Print what is wrong with the user's input, without a traceback, and end with status 2."""
+    """Print what is wrong or odd with the user's input, without a traceback; after what is wrong, end with status 2."""
+
+    def warn(message: Warning | str, *_: Any, **__: Any) -> None:
+        say(f"{typer.style('warning:', fg='yellow', bold=True)} {message}", err=True)
 
     @wraps(command)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except InputError as error:
-            for line in str(error).splitlines():
-                say(f"{typer.style('error:', fg='red', bold=True)} {line}", err=True)
-            raise typer.Exit(BAD_INPUT) from None
+        with warnings.catch_warnings():
+            warnings.showwarning = warn
+            try:
+                return command(*args, **kwargs)
+            except InputError as error:
+                for line in str(error).splitlines():
+                    say(f"{typer.style('error:', fg='red', bold=True)} {line}", err=True)
+                raise typer.Exit(BAD_INPUT) from None
 
     return wrapper  # type: ignore[return-value]
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from click.testing import Result
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 import faket_dask
 from faket_dask.cli import BAD_INPUT, app, import_app, weights_app
 from faket_dask.config import parse
+from faket_dask.formats.mrc import write_stack
 from tests.runs import small_document
 
 COMMANDS = [
@@ -280,3 +282,14 @@ def test_random_weights_have_a_checksum() -> None:
     result = call("weights", "verify", "random")
     assert result.exit_code == 0
     assert re.fullmatch(r"[0-9a-f]{64}\n", result.stdout)
+
+
+def test_what_is_odd_about_a_file_is_one_line_without_source_code(tmp_path: Path) -> None:
+    stack = tmp_path / "a.mrc"
+    write_stack(stack, iter(np.random.default_rng(0).random((1, 48, 48), np.float32)), (1, 48, 48), 10.0)
+    with stack.open("ab") as file:
+        file.write(b"more")
+    result = call("compare", stack, stack)
+    assert result.exit_code == 0
+    [line] = set(result.stderr.splitlines())
+    assert line.startswith(f"warning: {stack} breaks the MRC standard")

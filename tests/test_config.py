@@ -158,6 +158,18 @@ def test_noise_statistics_follow_from_the_references() -> None:
     assert statistics(recorded) == statistics(clean, recorded, simulated) == "unpaired"
 
 
+def test_the_strength_of_beads_in_ice_is_not_looked_for_in_a_recording() -> None:
+    """Their spectrum is that of noise."""
+    beads = {"specimen": {"thickness_A": 600, "species": [], "fiducials": {"count": 4}}}
+    recorded = {"references": [{"name": "real", "stack": "a.mrc"}]}
+    [line] = mistakes(**beads, **recorded)
+    assert "noise.statistics" in line
+    assert "add species or membranes, or write `statistics: given`" in line
+    given = {"noise": {"statistics": "given", "given": {"signal_scale": [0.2], "noise_scale": [0.9]}}}
+    for more in ({}, given):
+        assert parse(document(**beads, **(recorded if more else {}), **more), Path("/nowhere"))
+
+
 def test_a_preset_gives_way_to_what_is_written_beside_it() -> None:
     style = parse(document(style={"preset": "recorded", "iterations": 2}), Path("/nowhere")).style
     assert (style.start, style.scaling, style.iterations) == ("spectral", "tilt", 2)

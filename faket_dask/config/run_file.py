@@ -99,6 +99,21 @@ class RunConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _signal_can_be_found(self) -> RunConfig:
+        made = self.specimen
+        if (
+            self.noise.statistics == "unpaired"
+            and made.kind == "built"
+            and not (made.species or made.vesicles or made.sheets)
+        ):
+            raise ValueError(
+                "noise.statistics: `unpaired` looks for the spectrum of the specimens' signal in the references, but "
+                "that of beads in ice alone is the spectrum of noise; add species or membranes, or write "
+                "`statistics: given` with the strengths that specimens with particles have"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _names_agree(self) -> RunConfig:
         names = [reference.name for reference in self.references]
         for name in names:

@@ -96,8 +96,6 @@ def resolve(config: RunConfig) -> Blueprint:
     if "faket" in config.outputs.modalities:
         with problems.at("style.weights"):
             checksum = weights.verify(config.style.weights, config.style.random_seed)
-    with problems.at("noise.statistics"):
-        _check_signal(config)
     problems.report()
     blueprint = Blueprint(config, Inputs(recordings, tuple(specimens), tuple(structures), checksum))
     split_series(blueprint, config.outputs.splits)
@@ -111,24 +109,6 @@ def _check_folder(folder: Path) -> None:
         raise InputError(f"{nearest} is a file; choose another folder")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise InputError(f"{nearest} cannot be written to; choose another folder, or change its permissions")
-
-
-WITHOUT_SIGNAL = (
-    "Write `noise: {statistics: given, given: {signal_scale: …, noise_scale: …}}`, such as a series of a specimen with "
-    "particles has them in its store, or add particles"
-)
-
-
-def _check_signal(config: RunConfig) -> None:
-    """Refuse specimens that never hold anything whose strength a recording could show."""
-    specimen = config.specimen
-    if config.noise.statistics != "unpaired" or not isinstance(specimen, BuiltSpecimen):
-        return
-    if not (specimen.species or specimen.vesicles or specimen.sheets):
-        raise InputError(
-            "unpaired statistics find how strong a specimen's signal is in a recording by its spectrum, and these "
-            f"specimens hold nothing but beads and ice. {WITHOUT_SIGNAL}"
-        )
 
 
 def _check_settings(style: StyleSection) -> None:

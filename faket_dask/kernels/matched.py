@@ -7,8 +7,8 @@ the Gram matrices,
 
 in units of what one half of the reference has against the other, f_l, and no further than half of that: nearer would
 be nearer than recordings are to each other. What is no texture is left out of both Gram matrices: beads, bad pixels,
-the border of the image, where the network sees its own padding, and slow shading, which the result keeps as it was. An
-object that is left out can neither be copied from the reference nor be worn down in the result.
+the border of the image, where the network sees its own padding, and slow shading, which the result keeps as it was, as
+it does the beads. An object that is left out can neither be copied from the reference nor be worn down in the result.
 """
 
 from __future__ import annotations
@@ -209,7 +209,8 @@ def match_style(
     believed = ~artefact_mask(start)
     slow = shading(start, believed)
     mean, std = moments_where(start - slow, believed)
-    standard = _checked("start", ((start - slow - mean) / std).astype(np.float32), layers[-1])
+    # Without its beads, however deep they are: activations next to one that is left out still see some of it.
+    standard = _checked("start", texture(start, believed), layers[-1])
     objective = Objective(
         network,
         style.grams,
@@ -228,7 +229,7 @@ def match_style(
         return float(loss), gradient.sum(dim=0).mul_(NETWORK_STD).cpu().numpy()
 
     found = descend(evaluate, standard, enough, settings.evaluations)
-    image = found.image * std + mean + slow
+    image = np.where(believed, found.image * std + mean + slow, start)
     return Descent(standard_where(image, believed), found.loss, found.losses)
 
 

@@ -25,7 +25,7 @@ _ITEM = {"float32": 4, "mixed": 4, "bfloat16": 2}
 """Bytes of an activation at most: the large ones of `mixed` are float32."""
 
 _TEXTURE = 8 * 14
-"""Bytes per pixel while a tilt is prepared to be measured."""
+"""Bytes per pixel while a tilt is prepared to be measured or matched."""
 
 Method = Literal["published", "matched"]
 
@@ -69,7 +69,9 @@ def transfer_bytes(
         # network's input and the weights of the activations; and one product in float64.
         whole = 4 * (3 + 2 * HISTORY + 8 + 3 + 2)
     working = item * (kept + content) * region
-    return round(OVERHEAD * (working + whole * pixels))
+    # Before the network runs, `matched` finds artefacts and fills them, in arrays of float64.
+    before = _TEXTURE * pixels if method == "matched" else 0
+    return round(OVERHEAD * max(working + whole * pixels, before))
 
 
 def targets_bytes(
@@ -89,8 +91,7 @@ def targets_bytes(
     region = _largest_region(shape, tile, set(style_layers))
     # Input and output of the widest convolution, nothing else, since no activation is kept.
     working = _ITEM[precision] * 2 * _widest(style_layers) * region
-    # Before the network runs, `matched` finds artefacts and fills them, in arrays of float64.
-    before = _TEXTURE * pixels if method == "matched" else 0
+    before = _TEXTURE * pixels if method == "matched" else 0  # as above
     whole = 5 if method == "matched" else 2
     return round(OVERHEAD * max(working + 4 * whole * pixels, before))
 

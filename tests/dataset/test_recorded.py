@@ -10,7 +10,6 @@ from distributed import Client
 
 import faket_dask
 from faket_dask.config import parse
-from faket_dask.errors import InputError
 from faket_dask.kernels.spectra import log_spectrum_distance
 from faket_dask.specimen.particles import read_particles
 from tests.runs import bytes_of, small_document
@@ -111,20 +110,11 @@ def test_neither_order_nor_company_changes_a_series(
     )
 
 
-BEADS = {"count": 1, "thickness_A": 400, "fiducials": {"count": 3}}
-
-
-def test_the_strength_of_beads_alone_is_not_looked_for(source: Path, tmp_path: Path) -> None:
-    document = recorded_document(tmp_path / "data", source, specimen={**BEADS, "species": []})
-    with pytest.raises(InputError, match=r"nothing but beads and ice. Write `noise: \{statistics: given"):
-        faket_dask.plan(parse(document, tmp_path))
-
-
 def test_a_specimen_that_turns_out_empty_is_named_and_the_others_are_made(
     one_worker: Client, source: Path, tmp_path: Path
 ) -> None:
-    rare = {"species": [{"name": "boot", "count": [0, 1]}], "count": 4}
-    document = recorded_document(tmp_path / "data", source, specimen={**BEADS, **rare})
+    rare = {"species": [{"name": "boot", "count": [0, 1]}], "count": 4, "thickness_A": 400}
+    document = recorded_document(tmp_path / "data", source, specimen=rare)
     dataset = faket_dask.run(parse(document, tmp_path), one_worker)
     counts = [
         read_particles(dataset.blueprint.layout.particles(name)).counts()

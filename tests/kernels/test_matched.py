@@ -134,6 +134,19 @@ def test_a_bead_of_the_specimen_is_left_alone() -> None:
     assert contrast == pytest.approx(before, rel=0.1)
 
 
+@pytest.mark.parametrize("contrast", [-20.0, -1000.0])
+def test_nothing_is_drawn_around_a_bead_however_deep_it_is(contrast: float) -> None:
+    """The start is at the floor but for the bead, so there is little to change, near it as elsewhere."""
+    network, reference = golden_network(), noise(1, (160, 192), 2.0)
+    plain = noise(0, (160, 160), 2.0)
+    centre = (80, 80)
+    start = np.where(disc(plain.shape, centre, 5), plain + 7 * contrast, plain).astype(np.float32)
+    found = match_style(network, start, measure_style(network, reference, LAYERS), SETTINGS).image
+    around = disc(plain.shape, centre, 40) & ~disc(plain.shape, centre, 12)
+    standard = (plain - plain[around].mean()) / plain[around].std()
+    assert np.std((found / found[around].std() - standard)[around]) < 0.2
+
+
 def test_mixtures_lie_between_their_parts() -> None:
     network = golden_network()
     one, two = (measure_style(network, noise(seed, (80, 80), seed), (1, 6)) for seed in (1, 2))

@@ -12,7 +12,6 @@ import numpy as np
 
 from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.field_of_view import bead_mask
-from faket_dask.dataset.inputs import WITHOUT_SIGNAL
 from faket_dask.dataset.references import moment_at, nyquist_frequency, shares_at, spectrum_at, statistic
 from faket_dask.dataset.stores import ArraySpec, open_array, read_tilt, read_vector
 from faket_dask.dataset.units.attributes import STACK_ATTRIBUTES, describe_group, write_stack_coordinates
@@ -73,7 +72,9 @@ def series_curves(blueprint: Blueprint, series: str, order: int, signal: Signal 
             if not is_told_from_noise(signal.power):
                 raise InputError(
                     f"{blueprint.series_by_name[series].specimen} shows nothing but beads and ice, the spectrum of "
-                    f"which is that of noise: how strong it is in {name} cannot be found. {WITHOUT_SIGNAL}"
+                    f"which is that of noise: how strong it is in {name} cannot be found; write `noise: "
+                    "{statistics: given, given: …}` with the strengths that series of specimens with particles "
+                    "have in their stores"
                 )
             spectra, shape = statistic(blueprint, name, "power"), blueprint.reference_shape(name)
             nyquist = nyquist_frequency(blueprint, name)
