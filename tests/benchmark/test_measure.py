@@ -22,7 +22,7 @@ def test_what_is_not_computed_is_extrapolated_and_says_so() -> None:
     assert 0.2 * 2**30 < found.ram_bytes < 4 * 2**30
     shown = row(found)
     assert len(shown) == len(COLUMNS)
-    assert shown[:4] == ("3 x 64²", "48²", "1 CPU", "whole")
+    assert shown[:4] == ("3x64²", "48²", "1 CPU", "whole")
     assert shown[4].endswith("(3.9)")
     assert shown[6].startswith("≈")
 
