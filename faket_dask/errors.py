@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import numpy as np
-
 
 class InputError(ValueError):
     """Something the user gave cannot be used.
@@ -39,6 +37,8 @@ def damage_means(what: str) -> Iterator[None]:
     InputError
         In place of what was raised in the block.
     """
+    import numpy as np  # whoever reads files has it; the command line, which needs the class above, starts without
+
     try:
         with np.errstate(over="raise", invalid="raise", divide="raise"):
             yield

@@ -24,8 +24,8 @@ _TWO_PASSES = 1.56
 _ITEM = {"float32": 4, "mixed": 4, "bfloat16": 2}
 """Bytes of an activation at most: the large ones of `mixed` are float32."""
 
-_TEXTURE = 8 * 14
-"""Bytes per pixel while a tilt is prepared to be measured or matched."""
+_PREPARING = {"published": 0, "matched": 8 * 14}
+"""Bytes per pixel before the network runs: `matched` finds artefacts and fills them, in arrays of float64."""
 
 Method = Literal["published", "matched"]
 
@@ -69,9 +69,7 @@ def transfer_bytes(
         # network's input and the weights of the activations; and one product in float64.
         whole = 4 * (3 + 2 * HISTORY + 8 + 3 + 2)
     working = item * (kept + content) * region
-    # Before the network runs, `matched` finds artefacts and fills them, in arrays of float64.
-    before = _TEXTURE * pixels if method == "matched" else 0
-    return round(OVERHEAD * max(working + whole * pixels, before))
+    return round(OVERHEAD * max(working + whole * pixels, _PREPARING[method] * pixels))
 
 
 def targets_bytes(
@@ -91,9 +89,8 @@ def targets_bytes(
     region = _largest_region(shape, tile, set(style_layers))
     # Input and output of the widest convolution, nothing else, since no activation is kept.
     working = _ITEM[precision] * 2 * _widest(style_layers) * region
-    before = _TEXTURE * pixels if method == "matched" else 0  # as above
     whole = 5 if method == "matched" else 2
-    return round(OVERHEAD * max(working + 4 * whole * pixels, before))
+    return round(OVERHEAD * max(working + 4 * whole * pixels, _PREPARING[method] * pixels))
 
 
 def tiles_from_largest(shapes: Iterable[tuple[int, int]]) -> Iterator[int | None]:

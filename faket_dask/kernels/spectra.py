@@ -46,7 +46,12 @@ def radial_power_spectrum(
         raise ValueError(
             f"bins must be between 1 and {min(image.shape) // 2} for shape {image.shape}, got {bins}"
         )
-    return np.arange(1, rings + 1) * 0.5 / rings, ring_means(power(image, window=window), image.shape, rings)
+    return ring_frequencies(rings), ring_means(power(image, window=window), image.shape, rings)
+
+
+def ring_frequencies(rings: int) -> NDArray[np.float64]:
+    """Frequencies `(rings,)` of rings up to the Nyquist frequency, in cycles per pixel; the last is 0.5."""
+    return np.arange(1, rings + 1) * 0.5 / rings
 
 
 def log_spectrum_distance(

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from faket_dask.kernels.artefacts import artefact_mask, fill
 from faket_dask.kernels.curves import NoiseCurves
-from faket_dask.kernels.spectra import power, ring_numbers
+from faket_dask.kernels.spectra import power, ring_frequencies, ring_numbers
 
 LOWEST_FREQUENCY = 1 / 64
 """Cycles per pixel; below, a recorded tilt shows ice and holes rather than particles."""
@@ -143,8 +143,7 @@ def is_told_from_noise(signal: NDArray[np.float64]) -> bool:
     signal
         `(projection, 2, rings)` of noiseless projections, from `ring_power`.
     """
-    rings = signal.shape[2]
-    frequency = np.arange(1, rings + 1) * 0.5 / rings
+    frequency = ring_frequencies(signal.shape[2])
     low = (frequency >= LOWEST_FREQUENCY) & (frequency <= _TOLD_APART[0])
     high = frequency >= _TOLD_APART[1]
     return bool(signal[:, 0, low].mean() > _LEAST_EXCESS * signal[:, 0, high].mean())
@@ -187,7 +186,7 @@ def spectral_scales(
         projections have none either.
     """
     rings = spectra.shape[2]
-    frequency = np.arange(1, rings + 1) * 0.5 / rings
+    frequency = ring_frequencies(rings)
     number = _numbers(shape, rings)
     expected = _at_angles(signal, signal_angles, tilt_angles)
     # The detector's slope is seen best in all tilts together, and better once it is known how much signal there is.
