@@ -14,14 +14,15 @@ from distributed import Client
 from typer.testing import CliRunner
 
 import faket_dask
-from faket_dask.cli import BAD_INPUT, app, import_app, weights_app
+from faket_dask.cli import app, importing, weights
+from faket_dask.cli.console import BAD_INPUT
 from faket_dask.config import parse
 from faket_dask.formats.mrc import write_stack
 from tests.runs import small_document
 
 COMMANDS = [
     [*group, command.name or command.callback.__name__]
-    for group, commands in (([], app), (["weights"], weights_app), (["import"], import_app))
+    for group, commands in (([], app), (["weights"], weights.app), (["import"], importing.app))
     for command in commands.registered_commands
 ]
 

@@ -1,0 +1,28 @@
+"""The command line: parse, call, print. A module for each command, in which heavy imports wait until it is called."""
+
+from __future__ import annotations
+
+import typer
+
+from faket_dask.cli import importing, weights
+from faket_dask.cli.benchmark import benchmark
+from faket_dask.cli.compare import compare
+from faket_dask.cli.export import export
+from faket_dask.cli.plan import show_plan
+from faket_dask.cli.reconstruct import reconstruct
+from faket_dask.cli.run import run
+from faket_dask.cli.status import status
+from faket_dask.cli.validate import validate
+
+app = typer.Typer(
+    help="Realistic, fully labelled synthetic cryo-electron tilt-series, for whole data sets.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+app.command()(run)
+app.command(name="plan")(show_plan)
+for command in (status, validate, reconstruct, export, compare, benchmark):
+    app.command()(command)
+app.add_typer(importing.app, name="import")
+app.add_typer(weights.app, name="weights")

@@ -1,0 +1,38 @@
+"""`faket-dask run`."""
+
+from __future__ import annotations
+
+import typer
+
+from faket_dask.cli.console import FAILED, RunFile, Where, err, explained, resumable, say
+
+
+@explained
+def run(config: RunFile, cluster: Where = "local") -> None:
+    """Make a data set, or finish one that was begun.
+
+    Example: `faket-dask run configs/demo.yaml`
+
+    As jobs of a cluster: `faket-dask run my.yaml --cluster configs/cluster/slurm-cpu.yaml`
+    """
+    from faket_dask.cluster.open import profile_of
+    from faket_dask.config import load
+    from faket_dask.dataset.plan import plan
+    from faket_dask.dataset.run import execute_plan
+    from faket_dask.progress import ProgressDisplay
+
+    where = profile_of(cluster) or "local"
+    planned = plan(load(config))
+    again = f"faket-dask run {config}" + ("" if cluster == "local" else f" --cluster {cluster}")
+    with resumable(again), ProgressDisplay(err) as display:
+        dataset = execute_plan(planned, watch=display, cluster=where)
+    if dataset.failures:
+        failed = typer.style(f"{len(dataset.failures)} units failed", fg="red", bold=True)
+        say(f"{failed}, and what depends on them is missing:", err=True)
+        for failure in dataset.failures:
+            say(f"  {failure.unit}: {failure.cause}", err=True)
+        say(f"mend the cause and run again: `{again}`", err=True)
+        raise typer.Exit(FAILED)
+    say(f"{len(dataset.series)} series in {dataset.folder}")
+    if planned.blueprint.config.outputs.report:
+        say(f"report: {planned.blueprint.layout.report}")

@@ -1,0 +1,64 @@
+"""`faket-dask weights`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+from rich.table import Table
+
+from faket_dask.cli.console import explained, out, say
+
+app = typer.Typer(help="VGG-19 weights: list, fetch, import, verify.", no_args_is_help=True)
+
+
+@app.command(name="list")
+@explained
+def weights_list() -> None:
+    """List the weights that can be used and which of them are here.
+
+    Example: `faket-dask weights list`
+    """
+    from faket_dask import weights
+
+    table = Table("name", "here", "what it is")
+    for entry in weights.list_weights():
+        table.add_row(entry.name, "yes" if entry.present else "no", entry.description)
+    out.print(table)
+    say(f"cache: {weights.cache_folder()}")
+
+
+@app.command(name="fetch")
+@explained
+def weights_fetch(name: str) -> None:
+    """Download weights into the cache; do this where there is a network, for example on a login node.
+
+    Example: `faket-dask weights fetch vgg19-normalised`
+    """
+    from faket_dask import weights
+
+    say(str(weights.fetch(name)))
+
+
+@app.command(name="import")
+@explained
+def weights_import(path: Path, name: str) -> None:
+    """Put a downloaded file into the cache after checking that it is what its name says.
+
+    Example: `faket-dask weights import vgg19-dcbb9e9d.pth vgg19-imagenet1k-v1`
+    """
+    from faket_dask import weights
+
+    say(str(weights.import_file(path, name)))
+
+
+@app.command(name="verify")
+@explained
+def weights_verify(name: str) -> None:
+    """Check the weights in the cache, or a file, and print their checksum.
+
+    Example: `faket-dask weights verify vgg19-normalised`
+    """
+    from faket_dask import weights
+
+    say(weights.verify(name))
