@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 import xarray as xr
@@ -10,10 +11,13 @@ import xarray as xr
 from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.events import UnitFailed
 from faket_dask.dataset.layout import Layout
-from faket_dask.dataset.tables import dataset_table
+from faket_dask.dataset.tables import html_table
 from faket_dask.dataset.tomograms import OF_SPECIMEN, Tomogram
 from faket_dask.errors import InputError
 from faket_dask.specimen.particles import ParticleTable, read_particles
+
+ROWS_SHOWN = 10
+"""Of tables in notebooks."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,7 +69,18 @@ class Dataset:
         return f"Dataset({self.folder.name!r}: {len(self.series)} series{failed})"
 
     def _repr_html_(self) -> str:
-        return dataset_table(self)
+        blueprint = self.blueprint
+        kept = ", ".join(dict.fromkeys(("noiseless", *blueprint.config.outputs.modalities)))
+        shown = [(s.name, s.specimen, s.reference) for s in blueprint.series[:ROWS_SHOWN]]
+        more = len(blueprint.series) - len(shown)
+        table = html_table(
+            f"{self.folder.name}: {len(blueprint.series)} series of {blueprint.stack_text} "
+            f"(tilts x y x x); {kept}",
+            ("series", "specimen", "reference"),
+            [*shown, *([(f"and {more} more", "", "")] if more else [])],
+        )
+        failures = [f"<b>failed</b> {escape(f'{f.unit}: {f.cause}')}" for f in self.failures[:ROWS_SHOWN]]
+        return "<br>".join([table, *failures])
 
 
 def open_dataset(folder: str | Path) -> Dataset:

@@ -13,7 +13,7 @@ from faket_dask.dataset.blueprint import BLOCK_ROWS, Blueprint
 from faket_dask.dataset.calibration import Calibration, calibration
 from faket_dask.dataset.inputs import resolve
 from faket_dask.dataset.parts import SLAB_LAYERS
-from faket_dask.dataset.tables import plan_table
+from faket_dask.dataset.tables import html_table
 from faket_dask.dataset.tomograms import tomograms_of
 from faket_dask.dataset.units import STAGES
 from faket_dask.dataset.units.realism import measured_modalities, realism_item
@@ -86,7 +86,30 @@ class Plan:
         )
 
     def _repr_html_(self) -> str:
-        return plan_table(self)
+        blueprint = self.blueprint
+        requirements = self.requirements()
+        body = [
+            (
+                stage.stage,
+                stage.units,
+                f"{stage.bytes_per_task / GIB:.2f} GiB",
+                f"{stage.seconds_per_task:.2g} s",
+                f"{stage.bytes_written / GIB:.3f} GiB",
+            )
+            for stage in requirements.stages
+        ]
+        total = (
+            "all",
+            requirements.units,
+            f"{requirements.bytes_per_task / GIB:.2f} GiB",
+            f"{requirements.core_seconds:.0f} s on one core",
+            f"{requirements.bytes_written / GIB:.3f} GiB",
+        )
+        return html_table(
+            f"{len(blueprint.series)} series of {blueprint.stack_text} (tilts x y x x)",
+            ("stage", "units", "memory per task", "time per task", "written"),
+            [*body, total],
+        )
 
 
 def plan(config: RunConfig) -> Plan:
