@@ -12,9 +12,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from heapq import heappop, heappush
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from distributed import Client, Future
@@ -34,8 +32,11 @@ UNITS_PER_THREAD = 3
 """Submitted ahead per worker thread: none waits for the driver, and a lost worker loses little."""
 
 COLLECT_S = 0.002
-"""Per worker thread, how long what ends is collected before it is seen to: with hundreds of threads half a second or
-so, and in a few messages instead of hundreds. Workers have other units meanwhile; with a few threads it is nothing."""
+"""Per worker thread, how often is looked for what has ended: with hundreds of threads every half a second or so, and
+that is fetched in a few messages instead of hundreds. Workers have other units meanwhile."""
+
+SHORTEST_S = 0.01
+"""Between two such looks; nothing beside the shortest unit. Being called back for every unit would cost more."""
 
 LOOK_S = 5.0
 """Between two looks at what may change during a run: the number of workers, and whether it can go on at all."""
@@ -214,7 +215,6 @@ class _Submission:
         self._look_around = look_around
         self._threads = 1
         self._looked = -LOOK_S
-        self._ended: SimpleQueue[Future] = SimpleQueue()
         self.units: dict[str, tuple[Unit, Future]] = {}
 
     def room(self) -> int:
@@ -243,14 +243,13 @@ class _Submission:
         )
         for (unit, _), future in zip(units, futures, strict=True):
             self.units[future.key] = (unit, future)
-            future.add_done_callback(self._ended.put)
 
     def outcomes(self) -> Iterator[tuple[Unit, Record | BaseException]]:
         """What came of units that have ended since: records, fetched from all their workers at once, or errors.
 
         Waits for the first, but no longer than until it is time to look around.
         """
-        ended = self._ended_since()
+        ended = self._ended()
         well = {future.key: future for future in ended if future.status == "finished"}
         records = self._client.gather(well, errors="skip") if well else {}
         for future in ended:
@@ -259,16 +258,13 @@ class _Submission:
             future.release()  # now: a frame that an error holds on to would keep the task on the scheduler
             yield unit, outcome
 
-    def _ended_since(self) -> list[Future]:
-        try:
-            ended = [self._ended.get(timeout=LOOK_S)]
-        except Empty:
-            return []
-        time.sleep(min(COLLECT_S * self._threads, LOOK_S))
-        with suppress(Empty):
-            while True:
-                ended.append(self._ended.get_nowait())
-        return ended
+    def _ended(self) -> list[Future]:
+        until = time.monotonic() + LOOK_S
+        while True:
+            time.sleep(min(max(COLLECT_S * self._threads, SHORTEST_S), LOOK_S))
+            ended = [future for _, future in self.units.values() if future.status != "pending"]
+            if ended or time.monotonic() >= until:
+                return ended
 
     def cancel(self) -> None:
         outstanding = [future for _, future in self.units.values()]
