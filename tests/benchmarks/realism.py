@@ -11,7 +11,8 @@ left half to the right. `objects` counts bead- or particle-like objects that no 
 noise; where the run file of the data set asks for no species, none of them can be one. `classifier` makes the same, and
 trains a small network to tell patches of a modality from patches of the right half, on every second tilt; it is tested
 on the others. Patches have mean 0 and standard deviation 1, none holds a bead. Its floor is the left half against the
-right. Of the data set, the noiseless tilts, their spectra and the noise statistics are used.
+right; noise of the left half's spectrum alone tells how much of an accuracy the recording's shapes give. Of the data
+set, the noiseless tilts, their spectra and the noise statistics are used.
 """
 
 from __future__ import annotations
@@ -267,10 +268,19 @@ def _classifier(options: argparse.Namespace) -> None:
         judges.append(_patches(judge, options.patch))
         for name, made in _made(blueprint, net, used, float(angle), options):
             found.setdefault(f"`{name}`", []).append(_patches(made.image, options.patch))
+        alone = _noise_alone(used, options.size, np.random.default_rng(len(judges)))
+        found.setdefault("noise of the left half's spectrum", []).append(_patches(alone, options.patch))
         found.setdefault("floor: the left half", []).append(_patches(used, options.patch))
     print("| | held-out accuracy | 95 % interval | tilts | patches |\n|---|---|---|---|---|")
     for name, ours in sorted(found.items(), key=lambda item: item[0].startswith("floor")):
         _told_apart(name, ours, judges, options.epochs)
+
+
+def _noise_alone(used: Tilt, size: int, rng: np.random.Generator) -> Tilt:
+    """What `spectral` would be without a specimen."""
+    spectrum, _, _ = recorded_spectrum(used, min(size, *used.shape) // 2)
+    white = rng.standard_normal((size, size), np.float32)
+    return standardise(spectral_field(white, spectrum, np.zeros_like(spectrum.power), 0.0))
 
 
 def _patches(tilt: Tilt, size: int) -> Tilt:
