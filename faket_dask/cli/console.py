@@ -26,6 +26,11 @@ Where = Annotated[
     ),
 ]
 
+# Of a recorded tilt-series, wherever one is read.
+Sign = Annotated[str, typer.Option(help="Of angle files: imod, or warp for the opposite.")]
+PixelSize = Annotated[float | None, typer.Option("--pixel-size-A", help="In place of the header's.")]
+TomogramName = Annotated[str | None, typer.Option("--tomogram", help="Which one of a RELION table.")]
+
 say = typer.echo  # whole lines, however long: they are read by scripts, too
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faket_dask.cli.console import explained, say
+from faket_dask.cli.console import PixelSize, Sign, TomogramName, explained, say
 
 app = typer.Typer(
     help="Bring in what other programs made: specimens, tilt-series, particle lists.", no_args_is_help=True
@@ -42,11 +42,9 @@ def import_series(
     align: Annotated[
         bool, typer.Option(help="Align, by the .xf beside the stack or as the project says.")
     ] = False,
-    sign: Annotated[str, typer.Option(help="Of angle files: imod, or warp for the opposite.")] = "imod",
-    pixel_size_a: Annotated[
-        float | None, typer.Option("--pixel-size-A", help="In place of the header's.")
-    ] = None,
-    tomogram: Annotated[str | None, typer.Option(help="Which one of a RELION table.")] = None,
+    sign: Sign = "imod",
+    pixel_size_a: PixelSize = None,
+    tomogram: TomogramName = None,
 ) -> None:
     """Write a recorded tilt-series as one stack, sorted by angle, with `.rawtlt` and `.mdoc`.
 

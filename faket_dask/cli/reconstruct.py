@@ -11,7 +11,17 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from faket_dask.cli.console import FAILED, Where, err, explained, resumable, say
+from faket_dask.cli.console import (
+    FAILED,
+    PixelSize,
+    Sign,
+    TomogramName,
+    Where,
+    err,
+    explained,
+    resumable,
+    say,
+)
 from faket_dask.errors import InputError
 
 
@@ -40,12 +50,10 @@ def reconstruct(
         bool, typer.Option(help="Align first, by the .xf beside the stack or as the project says.")
     ] = False,
     angles: Annotated[Path | None, typer.Option(help="Angle file or .mdoc, if not beside the stack.")] = None,
-    sign: Annotated[str, typer.Option(help="Of angle files: imod, or warp for the opposite.")] = "imod",
+    sign: Sign = "imod",
     transforms: Annotated[Path | None, typer.Option(help=".xf file, if not beside the stack.")] = None,
-    pixel_size_a: Annotated[
-        float | None, typer.Option("--pixel-size-A", help="In place of the header's.")
-    ] = None,
-    tomogram: Annotated[str | None, typer.Option(help="Which one of a RELION table.")] = None,
+    pixel_size_a: PixelSize = None,
+    tomogram: TomogramName = None,
     threads: Annotated[int, typer.Option(help="For a stack; a data set uses its workers.")] = 1,
     imod: Annotated[
         bool, typer.Option("--imod", help="With IMOD's tilt, if it is on the PATH (untested against IMOD).")

@@ -32,11 +32,11 @@ UNITS_PER_THREAD = 3
 """Submitted ahead per worker thread: none waits for the driver, and a lost worker loses little."""
 
 COLLECT_S = 0.002
-"""Per worker thread, how often is looked for what has ended: with hundreds of threads every half a second or so, and
-that is fetched in a few messages instead of hundreds. Workers have other units meanwhile."""
+"""Per worker thread, between two checks of what has ended: with hundreds of threads half a second or so, and what has
+ended since is fetched in a few messages instead of hundreds. Workers have other units meanwhile."""
 
 SHORTEST_S = 0.01
-"""Between two such looks; nothing beside the shortest unit. Being called back for every unit would cost more."""
+"""Between two such checks with a few threads; next to nothing beside a unit."""
 
 LOOK_S = 5.0
 """Between two looks at what may change during a run: the number of workers, and whether it can go on at all."""
