@@ -17,6 +17,10 @@ from faket_dask.errors import InputError
 DRIVER_BYTES = GIB // 2
 """Left to the driver and the scheduler."""
 
+REPLACE_S = 5.0
+"""Seconds between two looks whether a worker is to be replaced. Its nanny starts it anew when it dies, but gives up when
+it dies while it starts, and Dask drops one that is not back within some seconds, as on a busy machine."""
+
 
 def size_workers(
     requirements: Requirements, workers: int | None, memory_per_worker_GiB: float | None
@@ -66,7 +70,10 @@ def size_workers(
 def local_client(
     requirements: Requirements, workers: int | None = None, memory_per_worker_GiB: float | None = None
 ) -> Iterator[Client]:
-    """A client of a fresh cluster on this machine, closed at the end whatever happens."""
+    """A client of a fresh cluster on this machine, closed at the end whatever happens.
+
+    Workers that are lost are replaced, for as long as the block lasts.
+    """
     count, memory = size_workers(requirements, workers, memory_per_worker_GiB)
     cluster = LocalCluster(
         n_workers=count,
@@ -77,6 +84,7 @@ def local_client(
         silence_logs=logging.ERROR,
     )
     try:
+        cluster.adapt(minimum=count, maximum=count, interval=REPLACE_S)
         with Client(cluster) as client:
             client.register_plugin(NeverPause())
             if requirements.gpu_bytes_per_task:

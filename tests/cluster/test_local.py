@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import dask
 import pytest
 from distributed import Client
 
@@ -124,3 +125,15 @@ def test_a_cluster_here_is_there_until_the_block_ends() -> None:
         assert client.submit(sum, [1, 2]).result() == 3
     assert client.status == "closed"
     assert size_workers(requirements(units=1, memory_GiB=0.1), None, None)[1] > GIB / 10
+
+
+def test_a_worker_that_is_lost_with_its_nanny_is_replaced() -> None:
+    """Nannies give up when their workers die while they start."""
+    with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1s"}),
+        open_cluster(requirements(units=1, memory_GiB=0.1)) as client,
+    ):
+        before = client.submit(os.getpid).result()
+        [nanny] = client.cluster.workers.values()
+        client.cluster.sync(nanny.close)
+        assert client.submit(os.getpid, pure=False).result(timeout=120) != before

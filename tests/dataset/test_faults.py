@@ -23,11 +23,13 @@ import yaml
 from distributed import Client, Future, LocalCluster, WorkerPlugin
 
 import faket_dask
+from faket_dask.cluster import open_cluster
 from faket_dask.config import parse
 from faket_dask.dataset.events import Event, UnitDone, UnitFailed
 from faket_dask.dataset.lock import BEAT_S
 from faket_dask.dataset.validate import validate
 from faket_dask.errors import InputError
+from tests.cluster.requirements import requirements
 from tests.runs import begun, bytes_of, small_document
 
 PATIENCE_S = 240
@@ -59,6 +61,7 @@ class TakesOrders(WorkerPlugin):
                 if order == "slow":
                     time.sleep(3)
                 if order == "wait":
+                    (self.orders / "waiting").touch()
                     while not (self.orders / "go on").exists():
                         time.sleep(0.02)
                 if order == "hoard":
@@ -95,19 +98,10 @@ def orders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def processes(orders: Path) -> Iterator[Client]:
-    """Two worker processes that take orders, and whose nannies start them anew."""
-    settings = {"distributed.scheduler.allowed-failures": ALLOWED_DEATHS}
+    """Two worker processes that take orders, and that are started anew when they die."""
     with (
-        dask.config.set(settings),
-        LocalCluster(
-            n_workers=2,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit="3GiB",
-            dashboard_address=":0",
-            silence_logs=50,
-        ) as cluster,
-        Client(cluster) as client,
+        dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED_DEATHS}),
+        open_cluster(requirements(memory_GiB=1), workers=2, memory_per_worker_GiB=3) as client,
     ):
         client.register_plugin(TakesOrders(orders))
         yield client
@@ -175,22 +169,31 @@ def test_a_cancelled_unit_is_computed_all_the_same(
     tiny_dataset: faket_dask.Dataset, processes: Client, orders: Path, tmp_path: Path
 ) -> None:
     copy = begun(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
-    give(orders, "style specimen-000__b 3", "wait")
-    seen: list[Event] = []
+    give(orders, "style specimen-000__b 2", "wait")
 
-    def cancel(event: Event) -> None:
-        if not seen and isinstance(event, UnitDone):
-            with Client(processes.scheduler.address, set_as_default=False) as other:
-                units = [Future(("style", "specimen-000__b", index, 0), other) for index in (3, 4)]
-                other.cancel(units, force=True)
+    def cancel() -> None:
+        """While it computes, at the earliest: what is not submitted, or has ended, cannot be cancelled."""
+        until = time.monotonic() + PATIENCE_S
+        while not (orders / "waiting").exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        with Client(processes.scheduler.address, set_as_default=False) as other:
+            other.cancel([Future(("style", "specimen-000__b", 2, 0), other)], force=True)
+
+    failed: list[UnitFailed] = []
+
+    def watch(event: Event) -> None:
         if isinstance(event, UnitFailed):
-            (orders / "go on").touch()  # not before: a unit that has ended cannot be cancelled
-        if isinstance(event, UnitDone | UnitFailed):
-            seen.append(event)
+            failed.append(event)
+            (orders / "go on").touch()
 
-    dataset = faket_dask.run(parse(small_document(copy), copy), processes, cancel)
+    canceller = threading.Thread(target=cancel)
+    canceller.start()
+    dataset = faket_dask.run(parse(small_document(copy), copy), processes, watch)
+    canceller.join()
     assert not dataset.failures
-    assert any(isinstance(event, UnitFailed) and "cancelled" in event.cause for event in seen)
+    [event] = failed
+    assert str(event.unit) == "style specimen-000__b 2"
+    assert "cancelled" in event.cause
     assert bytes_of(copy) == bytes_of(tiny_dataset.folder)
 
 
