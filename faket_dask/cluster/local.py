@@ -18,8 +18,8 @@ DRIVER_BYTES = GIB // 2
 """Left to the driver and the scheduler."""
 
 REPLACE_S = 5.0
-"""Seconds between two looks whether a worker is to be replaced. Its nanny starts it anew when it dies, but gives up when
-it dies while it starts, and Dask drops one that is not back within some seconds, as on a busy machine."""
+"""Seconds between two looks whether a worker is to be replaced. Its nanny starts it anew when it dies, but gives up
+when it dies while it starts, and Dask drops one that is not back within some seconds, as on a busy machine."""
 
 
 def size_workers(
