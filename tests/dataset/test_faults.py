@@ -26,6 +26,7 @@ import faket_dask
 from faket_dask.cluster import open_cluster
 from faket_dask.config import parse
 from faket_dask.dataset.events import Event, UnitDone, UnitFailed
+from faket_dask.dataset.execute.grouping import Lengths
 from faket_dask.dataset.lock import BEAT_S
 from faket_dask.dataset.validate import validate
 from faket_dask.errors import InputError
@@ -121,15 +122,22 @@ def computed(events: list[Event]) -> list[str]:
     return [str(event.unit) for event in events if isinstance(event, UnitDone)]
 
 
+@pytest.mark.parametrize("group", [1, 2])
 def test_workers_killed_in_the_middle_of_units_lose_nothing(
-    tiny_dataset: faket_dask.Dataset, processes: Client, orders: Path, tmp_path: Path
+    tiny_dataset: faket_dask.Dataset,
+    processes: Client,
+    orders: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    group: int,
 ) -> None:
+    monkeypatch.setattr(Lengths, "group_size", lambda *_: group)
     copy = begun(tiny_dataset.folder, tmp_path, "project/specimen-000", "style/specimen-000__b")
     give(orders, "project specimen-000 0", "die", "die", "die")
-    give(orders, "style specimen-000__b 2", "die")
+    give(orders, "style specimen-000__b 1", "die")
     dataset, events = run_on(processes, copy)
     assert not dataset.failures
-    assert {"project specimen-000 0", "style specimen-000__b 2"} <= set(computed(events))
+    assert {"project specimen-000 0", "style specimen-000__b 1"} <= set(computed(events))
     assert bytes_of(copy) == bytes_of(tiny_dataset.folder)
 
 

@@ -19,6 +19,7 @@ from faket_dask.config import RunConfig, parse
 from faket_dask.dataset import units
 from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.events import Event, RunStarted, UnitDone, UnitFailed
+from faket_dask.dataset.execute.grouping import Lengths
 from faket_dask.dataset.room import DiskFull
 from faket_dask.dataset.status import status
 from faket_dask.dataset.units.unit import Stage
@@ -39,6 +40,12 @@ def client() -> Iterator[Client]:
 def finished(tiny_dataset: faket_dask.Dataset) -> faket_dask.Dataset:
     """An undisturbed run, on one worker."""
     return tiny_dataset
+
+
+@pytest.fixture(params=[1, 3])
+def units_per_task(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Groups of up to so many units, as with short ones and many workers."""
+    monkeypatch.setattr(Lengths, "group_size", lambda *_: request.param)
 
 
 def config_of(document: dict[str, Any]) -> RunConfig:
@@ -195,6 +202,7 @@ def failing(stage: Stage, when: Callable[[str, int], BaseException | None]) -> S
     return Stage(stage.name, stage.count, compute, stage.prepare, stage.arrays, stage.files)
 
 
+@pytest.mark.usefixtures("units_per_task")
 def test_a_passing_failure_is_retried(
     finished: faket_dask.Dataset, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +221,7 @@ def test_a_passing_failure_is_retried(
     assert bytes_of(dataset.folder) == bytes_of(finished.folder)
 
 
+@pytest.mark.usefixtures("units_per_task")
 def test_a_lasting_failure_is_reported_and_the_rest_finishes(
     finished: faket_dask.Dataset, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,6 +241,7 @@ def test_a_lasting_failure_is_reported_and_the_rest_finishes(
     assert bytes_of(mended.folder) == bytes_of(finished.folder)
 
 
+@pytest.mark.usefixtures("units_per_task")
 def test_a_full_disk_stops_the_run_and_loses_nothing(
     finished: faket_dask.Dataset, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,8 +179,23 @@ def describe(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
 
 
-def run_unit_of(unit: Unit, root: str, fingerprint: str) -> Record:
-    """Run a unit on a worker, which knows no more than where the data set is."""
+def run_units_of(units: Sequence[Unit], root: str, fingerprint: str) -> list[Record]:
+    """Run units one after the other on a worker, which knows no more than where the data set is.
+
+    Returns
+    -------
+    records
+        Of the units before the first that fails. Where that is the very first, its error is raised.
+    """
     from faket_dask.dataset.units import STAGES
 
-    return run_unit(STAGES[unit.stage], cached_blueprint(root, fingerprint), unit)
+    blueprint = cached_blueprint(root, fingerprint)
+    records: list[Record] = []
+    for unit in units:
+        try:
+            records.append(run_unit(STAGES[unit.stage], blueprint, unit))
+        except Exception:
+            if not records:
+                raise
+            break
+    return records
