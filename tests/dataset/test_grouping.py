@@ -1,18 +1,24 @@
 """How many units go in one task, and that all of them do go."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from distributed import Client, get_worker
+from distributed.core import Status
 from hypothesis import given
 from hypothesis import strategies as st
 
 import faket_dask
 from faket_dask.config import parse
-from faket_dask.dataset.execute.grouping import TASKS_PER_S, Lengths
+from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.dataset.execute.grouping import LONGEST_S, TASKS_PER_S, Lengths
 from faket_dask.dataset.execute.queue import Queue
 from faket_dask.dataset.ledger import Ledger
-from tests.runs import small_document
+from faket_dask.dataset.units import STAGES
+from faket_dask.dataset.units.unit import Record, Unit, run_units_of
+from tests.runs import begun, small_document
 
 
 def lengths_of(seconds: Sequence[float]) -> Lengths:
@@ -32,13 +38,14 @@ def test_all_workers_together_take_no_more_tasks_than_the_scheduler_gives(
     seconds: float, threads: int
 ) -> None:
     size = lengths_of([seconds] * 3).group_size("style", threads)
-    assert threads / (size * seconds) <= 2 * TASKS_PER_S
+    assert threads / (size * seconds) <= 2 * max(TASKS_PER_S, threads / LONGEST_S)
     assert size == 1 or threads / (size * seconds) >= 0.99 * TASKS_PER_S
+    assert size == 1 or size * seconds <= 1.01 * LONGEST_S
 
 
 def test_a_length_follows_what_is_seen() -> None:
     slow_start = lengths_of([60.0] * 4 + [0.1] * 2000)
-    assert slow_start.group_size("style", 100) == pytest.approx(20, abs=1)
+    assert slow_start.group_size("style", 10) == pytest.approx(20, abs=1)
 
 
 @pytest.mark.parametrize(("size", "shares", "most"), [(1, 3, 5), (4, 1, 3), (4, 6, 100), (100, 2, 1)])
@@ -71,3 +78,21 @@ def test_groups_get_smaller_where_they_would_not_go_round(tmp_path: Path) -> Non
             done.done[batch.key].flags[:] = bytes([1] * batch.count)
     groups = Queue(plan, done).take(100, alone=False, size=lambda stage: 4, shares=4)
     assert [len(group) for group in groups] == [3, 2, 2, 1, 1, 1]
+
+
+def test_a_worker_that_is_to_leave_ends_its_group_after_the_unit_that_it_is_at(
+    tiny_dataset: faket_dask.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    style = STAGES["style"]
+
+    def last(blueprint: Blueprint, item: str, index: int) -> Record:
+        if index == 1:
+            get_worker().status = Status.closing_gracefully
+        return style.compute(blueprint, item, index)
+
+    monkeypatch.setitem(STAGES, "style", replace(style, compute=last))
+    copy = begun(tiny_dataset.folder, tmp_path, "style")
+    group = [Unit("style", "specimen-000__b", index) for index in range(4)]
+    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0") as client:
+        records = client.submit(run_units_of, group, str(copy), tiny_dataset.blueprint.fingerprint).result()
+    assert len(records) == 2

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-TASKS_PER_S = 50
-"""That all workers together should take. A task costs the scheduler some milliseconds whatever its length, so these
-take a quarter of its time; units of a second, one by one on hundreds of workers, would all wait for it."""
+TASKS_PER_S = 5
+"""That all workers together should take. A task costs the scheduler some milliseconds whatever its length: these cost it
+little, where short units, one by one on hundreds of workers, would all wait for it."""
+
+LONGEST_S = 60.0
+"""For a task of several units: their ends and failures are told when it ends."""
 
 REMEMBERED = 100
 """Units after which the length of one has no more weight: the first ones of a worker also compile and open."""
@@ -25,10 +28,11 @@ class Lengths:
         self._seconds[stage] = before + (seconds - before) / count
 
     def group_size(self, stage: str, threads: int) -> int:
-        """Units of a stage that together take each of so many threads as long as is between two of its tasks.
+        """Units of a stage for one task, when so many threads take tasks.
 
         One, as long as none has ended: it may be long.
         """
         if stage not in self._seconds:
             return 1
-        return max(1, int(threads / TASKS_PER_S / max(self._seconds[stage], SHORTEST_S)))
+        task_s = min(threads / TASKS_PER_S, LONGEST_S)
+        return max(1, int(task_s / max(self._seconds[stage], SHORTEST_S)))

@@ -19,7 +19,7 @@ from faket_dask.dataset.environment import environment_change
 from faket_dask.dataset.events import UnitDone, UnitFailed, Watcher
 from faket_dask.dataset.execute.grouping import Lengths
 from faket_dask.dataset.execute.queue import Queue
-from faket_dask.dataset.execute.submission import TASKS_PER_THREAD, Submission
+from faket_dask.dataset.execute.submission import Submission
 from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.plan import Plan
 from faket_dask.dataset.room import is_disk_full
@@ -64,7 +64,7 @@ def execute(
                 submission.room(),
                 alone=not submission.tasks,
                 size=lambda stage: lengths.group_size(stage, submission.threads),
-                shares=TASKS_PER_THREAD * submission.threads,
+                shares=submission.threads,
             )
             submission.submit(groups, [attempts.get(group[0], 0) for group in groups])
             if not submission.tasks:

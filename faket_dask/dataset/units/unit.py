@@ -19,6 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distributed import get_worker
+from distributed.core import Status
+
 from faket_dask.dataset.blueprint import Blueprint, cached_blueprint
 from faket_dask.dataset.clock import moment
 from faket_dask.dataset.environment import note_environment
@@ -185,13 +188,17 @@ def run_units_of(units: Sequence[Unit], root: str, fingerprint: str) -> list[Rec
     Returns
     -------
     records
-        Of the units before the first that fails. Where that is the very first, its error is raised.
+        Of the units before the first that fails. Where that is the very first, its error is raised. Also no more of
+        them where the worker is about to leave.
     """
     from faket_dask.dataset.units import STAGES
 
     blueprint = cached_blueprint(root, fingerprint)
     records: list[Record] = []
+    worker = get_worker()
     for unit in units:
+        if records and worker.status == Status.closing_gracefully:
+            break
         try:
             records.append(run_unit(STAGES[unit.stage], blueprint, unit))
         except Exception:
