@@ -13,6 +13,7 @@ import json
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -328,7 +329,11 @@ def cached_blueprint(root: str, fingerprint: str) -> Blueprint:
         When the folder's blueprint is not the one that the task was made for.
     """
     written = Layout(Path(root)).config.stat().st_mtime_ns
-    return _blueprint(root, fingerprint, written)
+    with _READING:  # threads that begin together need not all read it
+        return _blueprint(root, fingerprint, written)
+
+
+_READING = Lock()
 
 
 @lru_cache(maxsize=4)

@@ -95,4 +95,5 @@ def test_a_worker_that_is_to_leave_ends_its_group_after_the_unit_that_it_is_at(
     group = [Unit("style", "specimen-000__b", index) for index in range(4)]
     with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0") as client:
         records = client.submit(run_units_of, group, str(copy), tiny_dataset.blueprint.fingerprint).result()
+        client.run(lambda dask_worker: setattr(dask_worker, "status", Status.running))
     assert len(records) == 2

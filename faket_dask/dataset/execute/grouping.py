@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 TASKS_PER_S = 5
-"""That all workers together should take. A task costs the scheduler some milliseconds whatever its length: these cost it
-little, where short units, one by one on hundreds of workers, would all wait for it."""
+"""That all workers together should take. A task costs the scheduler some milliseconds whatever its length: these
+cost it little, where short units, one by one on hundreds of workers, would all wait for it."""
 
 LONGEST_S = 60.0
 """For a task of several units: their ends and failures are told when it ends."""
