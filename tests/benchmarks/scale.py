@@ -103,7 +103,10 @@ def replace_kernels(style_seconds: float) -> None:
 async def host_workers(scheduler: str, count: int, style_seconds: float) -> None:
     from distributed import Worker
 
+    from faket_dask.dataset.environment import environment
+
     replace_kernels(style_seconds)
+    environment("cpu")  # not by all of them at once
     workers = [
         Worker(scheduler, nthreads=1, memory_limit=0, dashboard=False, name=f"{os.getpid()}-{number}")
         for number in range(count)
