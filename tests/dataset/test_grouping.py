@@ -17,7 +17,8 @@ from faket_dask.dataset.execute.grouping import LONGEST_S, TASKS_PER_S, Lengths
 from faket_dask.dataset.execute.queue import Queue
 from faket_dask.dataset.ledger import Ledger
 from faket_dask.dataset.units import STAGES
-from faket_dask.dataset.units.unit import Record, Unit, run_units_of
+from faket_dask.dataset.units.task import run_units
+from faket_dask.dataset.units.unit import Record, Unit
 from tests.runs import begun, small_document
 
 
@@ -94,6 +95,6 @@ def test_a_worker_that_is_to_leave_ends_its_group_after_the_unit_that_it_is_at(
     copy = begun(tiny_dataset.folder, tmp_path, "style")
     group = [Unit("style", "specimen-000__b", index) for index in range(4)]
     with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0") as client:
-        records = client.submit(run_units_of, group, str(copy), tiny_dataset.blueprint.fingerprint).result()
+        records = client.submit(run_units, group, str(copy), tiny_dataset.blueprint.fingerprint).result()
         client.run(lambda dask_worker: setattr(dask_worker, "status", Status.running))
     assert len(records) == 2

@@ -122,7 +122,7 @@ def test_deep_tomograms_are_made_in_slabs(one_worker: Client, tmp_path: Path) ->
     [
         "from faket_dask.dataset.units import STAGES; STAGES['filter'], STAGES['reconstruct']",
         "from faket_dask.dataset.reconstruct_series import reconstruct_series",
-        "from faket_dask.dataset.units.unit import run_units_of",
+        "from faket_dask.dataset.units.task import run_units",
     ],
 )
 def test_reconstruction_does_without_the_memory_that_pytorch_takes(loading: str) -> None:

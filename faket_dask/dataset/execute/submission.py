@@ -11,7 +11,8 @@ from distributed import Client, Future
 
 from faket_dask.dataset.execute.queue import Group
 from faket_dask.dataset.plan import Plan
-from faket_dask.dataset.units.unit import Record, Unit, run_units_of
+from faket_dask.dataset.units.task import run_units
+from faket_dask.dataset.units.unit import Record, Unit
 
 TASKS_PER_THREAD = 3
 """Submitted ahead per worker thread: none waits for the driver, and a lost worker loses little."""
@@ -69,7 +70,7 @@ class Submission:
             for (unit, *_), attempt in zip(groups, attempts, strict=True)
         ]
         futures = self._client.map(
-            run_units_of,
+            run_units,
             groups,
             root=self._root,
             fingerprint=self._fingerprint,

@@ -14,15 +14,12 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distributed import get_worker
-from distributed.core import Status
-
-from faket_dask.dataset.blueprint import Blueprint, cached_blueprint
+from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.clock import moment
 from faket_dask.dataset.environment import note_environment
 from faket_dask.dataset.stores import ArraySpec, create_array, leftovers
@@ -180,29 +177,3 @@ def describe(path: Path) -> dict[str, Any]:
     with open(path, "rb") as stream:
         digest = hashlib.file_digest(stream, "sha256")
     return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
-
-
-def run_units_of(units: Sequence[Unit], root: str, fingerprint: str) -> list[Record]:
-    """Run units one after the other on a worker, which knows no more than where the data set is.
-
-    Returns
-    -------
-    records
-        Of the units before the first that fails. Where that is the very first, its error is raised. Also no more of
-        them where the worker is about to leave.
-    """
-    from faket_dask.dataset.units import STAGES
-
-    blueprint = cached_blueprint(root, fingerprint)
-    records: list[Record] = []
-    worker = get_worker()
-    for unit in units:
-        if records and worker.status == Status.closing_gracefully:
-            break
-        try:
-            records.append(run_unit(STAGES[unit.stage], blueprint, unit))
-        except Exception:
-            if not records:
-                raise
-            break
-    return records
