@@ -81,7 +81,7 @@ def local_client(
         processes=True,
         memory_limit=max(memory, requirements.bytes_per_worker),
         dashboard_address="127.0.0.1:0",
-        silence_logs=logging.ERROR,
+        silence_logs=logging.CRITICAL,  # a worker whose scheduler ends in the middle of a heartbeat is no error
     )
     try:
         cluster.adapt(minimum=count, maximum=count, interval=REPLACE_S)
