@@ -28,10 +28,11 @@ LAST = 12
 """Units that are left alone, where a run is stopped at any moment: so many may end before it is."""
 
 
-def write_run(folder: Path, workers: int = 1) -> Path:
-    """The run of `tiny_dataset`, in a folder of its own."""
+def write_run(folder: Path, workers: int = 1, specimens: int = 2) -> Path:
+    """The run of `tiny_dataset`, or of more specimens, in a folder of its own."""
     file = folder / "run.yaml"
-    file.write_text(yaml.safe_dump(small_document(folder / "data", cluster={"workers": workers})))
+    document = small_document(folder / "data", cluster={"workers": workers}, specimen={"count": specimens})
+    file.write_text(yaml.safe_dump(document))
     return file
 
 
@@ -150,18 +151,18 @@ def test_neither_a_second_driver_nor_killed_workers_harm_a_run(
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_run_that_is_disturbed_again_and_again_ends_with_the_same_bytes(
-    tiny_dataset: faket_dask.Dataset,
-    undisturbed: dict[str, str],
-    one_worker: Client,
-    tmp_path: Path,
-    seed: int,
+    one_worker: Client, tmp_path: Path, seed: int
 ) -> None:
     """Workers killed and frozen, drivers killed, interrupted and terminated, at moments drawn from a seed."""
     rng = np.random.default_rng(seed)
-    file = write_run(tmp_path, workers=2)
-    data = tmp_path / "data"
+    calm, disturbed = tmp_path / "calm", tmp_path / "disturbed"
+    calm.mkdir()
+    disturbed.mkdir()
+    assert not faket_dask.run(write_run(calm, specimens=6), one_worker).failures
+    units = len(markers(calm / "data"))
+    file = write_run(disturbed, workers=2, specimens=6)
+    data = disturbed / "data"
     done: list[str] = []
-    units = sum("realism" not in marker.parts for marker in markers(tiny_dataset.folder))
     for _ in range(12):
         if len(markers(data)) > units - LAST:
             break  # the run could end before it is disturbed
@@ -182,8 +183,10 @@ def test_a_run_that_is_disturbed_again_and_again_ends_with_the_same_bytes(
         if run.poll() is None:
             done.append(stop.__name__)
             stop(run)
+        if run.returncode == 0:
+            break
     print(dict(Counter(done)))
-    assert len(done) > 3  # how many depends on how far each start gets before it is stopped
+    assert len(done) > 6
     assert not faket_dask.run(file, one_worker).failures
-    assert bytes_of(data) == undisturbed
+    assert bytes_of(data) == bytes_of(calm / "data")
     assert not validate(Blueprint.read(data))

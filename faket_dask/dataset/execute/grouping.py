@@ -13,6 +13,7 @@ REMEMBERED = 100
 """Units after which the length of one has no more weight: the first ones of a worker also compile and open."""
 
 SHORTEST_S = 1e-3
+"""That a unit is taken to last: one that took no time to speak of still costs its worker this much."""
 
 
 class Lengths:

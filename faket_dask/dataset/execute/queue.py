@@ -53,7 +53,6 @@ class Queue:
         self._again: deque[Unit] = deque()
         self._suspects: deque[Unit] = deque()
         self._alone: Unit | None = None
-        self._stage = ""
         self._units: Iterator[Unit] = iter(())
 
     def take(self, most: int, alone: bool, size: Callable[[str], int], shares: int) -> list[Group]:
