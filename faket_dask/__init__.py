@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 from faket_dask._version import __version__
 
 if TYPE_CHECKING:
-    from faket_dask.dataset.handle import Dataset, open_dataset, open_series
-    from faket_dask.dataset.plan import Plan, plan
+    from faket_dask.dataset.dataset import Dataset, open_dataset, open_series
+    from faket_dask.pipeline.plan import Plan, plan
     from faket_dask.progress.showing import run, watch
 
 __all__ = ["Dataset", "Plan", "__version__", "open_dataset", "open_series", "plan", "run", "watch"]
 
 _HOMES = {
-    "Dataset": "faket_dask.dataset.handle",
-    "Plan": "faket_dask.dataset.plan",
-    "open_dataset": "faket_dask.dataset.handle",
-    "open_series": "faket_dask.dataset.handle",
-    "plan": "faket_dask.dataset.plan",
+    "Dataset": "faket_dask.dataset.dataset",
+    "Plan": "faket_dask.pipeline.plan",
+    "open_dataset": "faket_dask.dataset.dataset",
+    "open_series": "faket_dask.dataset.dataset",
+    "plan": "faket_dask.pipeline.plan",
     "run": "faket_dask.progress.showing",
     "watch": "faket_dask.progress.showing",
 }

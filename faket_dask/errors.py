@@ -21,7 +21,7 @@ _DAMAGE = (
 
 
 @contextmanager
-def damage_means(what: str) -> Iterator[None]:
+def wrap_as_input_error(what: str) -> Iterator[None]:
     """Turn what libraries raise at damaged files into an `InputError`.
 
     Of damaged metadata, libraries say whatever happens to go wrong first, as an exception of any kind, and NumPy warns

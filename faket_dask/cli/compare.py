@@ -35,9 +35,9 @@ def compare(
 
     Example: `faket-dask compare a/series/x__y.zarr/faket recorded.mrc --realism --csv distances.csv`
     """
-    from faket_dask.dataset.compare import compare as measure
-    from faket_dask.dataset.compare import open_for_comparison
-    from faket_dask.dataset.comparison_figure import draw_comparison
+    from faket_dask.comparison.compare import compare as measure
+    from faket_dask.comparison.compare import open_for_comparison
+    from faket_dask.comparison.figure import draw_comparison
 
     both = open_for_comparison(first), open_for_comparison(second)
     if realism:

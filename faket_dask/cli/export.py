@@ -26,8 +26,8 @@ def export(
 
     Example: `faket-dask export demo-dataset --to mrc,relion5,copick --modality faket`
     """
-    from faket_dask.dataset.export import export as write
-    from faket_dask.dataset.handle import open_dataset
+    from faket_dask.dataset.dataset import open_dataset
+    from faket_dask.interchange.export import export as write
 
     formats = [name.strip() for name in to.split(",") if name.strip()]
     for path in write(open_dataset(folder), formats, target or folder / "export", modality):

@@ -27,7 +27,7 @@ def import_specimen(
 
     Example: `faket-dask import specimen model_0 --to specimens/shrec-0`
     """
-    from faket_dask.dataset.importing import import_specimen as bring
+    from faket_dask.interchange.importers import import_specimen as bring
 
     say("specimen:\n  kind: volume\n  volumes:")
     for number, path in enumerate(bring(model, to, voxel_size_a)):
@@ -50,8 +50,8 @@ def import_series(
 
     Example: `faket-dask import series relion-project --tomogram TS_01 --align --to TS_01.mrc`
     """
-    from faket_dask.dataset.importing import import_series as bring
     from faket_dask.formats.tilt_series import open_tilt_series
+    from faket_dask.interchange.importers import import_series as bring
 
     series = open_tilt_series(source, pixel_size_A=pixel_size_a, tomogram=tomogram, sign=sign)
     for path in bring(series.aligned() if align else series, to):
@@ -74,7 +74,7 @@ def import_particles(
 
     Example: `faket-dask import particles copick.json --name run_0 --to particles.csv`
     """
-    from faket_dask.dataset.importing import import_particles as bring
+    from faket_dask.interchange.importers import import_particles as bring
 
     table = bring(source, name=name, voxel_size_A=voxel_size_a)
     table.write_csv(to)

@@ -22,18 +22,18 @@ def show_plan(config: RunFile, cluster: Where = "local") -> None:
     from faket_dask.cluster.requirements import GIB
     from faket_dask.cluster.sizing import size_jobs
     from faket_dask.config import load
-    from faket_dask.dataset.ledger import Ledger
-    from faket_dask.dataset.plan import plan
+    from faket_dask.engine.completed import CompletedUnits
+    from faket_dask.pipeline.plan import plan
     from faket_dask.progress import duration
 
     profile = profile_of(cluster)
     planned = plan(load(config))
-    blueprint = planned.blueprint
-    done = Ledger.read(planned).counts()
+    spec = planned.spec
+    done = CompletedUnits.read(planned).counts()
     requirements = planned.requirements(done)
     say(
-        f"{len(blueprint.specimens)} specimens, {len(blueprint.series)} series of "
-        f"{blueprint.stack_text} (tilts x y x x), fingerprint {blueprint.fingerprint}"
+        f"{len(spec.specimens)} specimens, {len(spec.series)} series of "
+        f"{spec.stack_text} (tilts x y x x), fingerprint {spec.fingerprint}"
     )
     table = Table("stage", "units left", "memory per task", "time per task", "written")
     for stage in requirements.stages:
@@ -45,7 +45,7 @@ def show_plan(config: RunFile, cluster: Where = "local") -> None:
             f"{stage.bytes_written / GIB:.2f} GiB",
         )
     out.print(table)
-    settings = blueprint.config.cluster
+    settings = spec.config.cluster
     left = (
         f"{sum(done.values())} units are done, {requirements.units} left: about {{time}} on {{where}}, "
         f"at most {requirements.bytes_written / GIB:.2f} GiB of disk"
@@ -74,4 +74,4 @@ def show_plan(config: RunFile, cluster: Where = "local") -> None:
     out.print(table)
     say("times are those of this machine's cores, without waiting in the queue; a job counts as a node")
     say("each job is submitted as:\n")
-    say(job_script(profile, sizing, blueprint.layout.job_logs))
+    say(job_script(profile, sizing, spec.layout.job_logs))

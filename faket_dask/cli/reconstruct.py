@@ -81,8 +81,8 @@ def reconstruct(
     )
     again = shlex.join(["faket-dask", *sys.argv[1:]])
     if Layout(source).plan.exists():
-        from faket_dask.dataset.reconstruct import reconstruct_dataset
         from faket_dask.progress import ProgressDisplay
+        from faket_dask.workflow.reconstruct import reconstruct_dataset
 
         recorded: dict[str, object] = {"--to": to, "--align": align, "--angles": angles, "--imod": imod}
         recorded |= {"--transforms": transforms, "--pixel-size-A": pixel_size_a, "--tomogram": tomogram}
@@ -109,7 +109,7 @@ def reconstruct(
     if align:
         series = series.aligned()
     if imod:
-        from faket_dask.dataset.reconstruct import reconstruct_with_imod
+        from faket_dask.workflow.reconstruct import reconstruct_with_imod
 
         ours = {"--filter": filter_ != "hann", "--binning": binning > 1, "--binning-after": binning_after > 1}
         _refuse(ours | {"--every": every > 1, "--device": device != "cpu"}, "not for IMOD's tilt")
@@ -118,7 +118,7 @@ def reconstruct(
             raise InputError("the thickness of the tomogram is not known; give it in Å (--thickness-A)")
         reconstruct_with_imod(series, target, thickness_a)
     else:
-        from faket_dask.dataset.reconstruct_series import reconstruct_series
+        from faket_dask.workflow.external_stack import reconstruct_series
 
         columns = Progress.get_default_columns()
         with resumable(again), Progress(*columns, console=err, transient=True) as bars:

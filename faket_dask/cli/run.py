@@ -17,9 +17,9 @@ def run(config: RunFile, cluster: Where = "local") -> None:
     """
     from faket_dask.cluster.open import profile_of
     from faket_dask.config import load
-    from faket_dask.dataset.plan import plan
-    from faket_dask.dataset.run import execute_plan
+    from faket_dask.pipeline.plan import plan
     from faket_dask.progress import ProgressDisplay
+    from faket_dask.workflow.run import execute_plan
 
     where = profile_of(cluster) or "local"
     planned = plan(load(config))
@@ -34,5 +34,5 @@ def run(config: RunFile, cluster: Where = "local") -> None:
         say(f"mend the cause and run again: `{again}`", err=True)
         raise typer.Exit(FAILED)
     say(f"{len(dataset.series)} series in {dataset.folder}")
-    if planned.blueprint.config.outputs.report:
-        say(f"report: {planned.blueprint.layout.report}")
+    if planned.spec.config.outputs.report:
+        say(f"report: {planned.spec.layout.report}")

@@ -22,12 +22,12 @@ def status(
 
     Example: `faket-dask status demo-dataset --watch`
     """
-    from faket_dask.dataset.blueprint import Blueprint
-    from faket_dask.dataset.status import status as read_status
+    from faket_dask.dataset.spec import DatasetSpec
+    from faket_dask.engine.status import status as read_status
 
     if watch:
         _watch(folder)
-    found = read_status(Blueprint.read(folder))
+    found = read_status(DatasetSpec.read(folder))
     table = Table("stage", "done", "of", "mean time")
     for stage in found.stages:
         mean = "" if stage.mean_seconds is None else f"{stage.mean_seconds:.2f} s"
@@ -44,8 +44,8 @@ def status(
 
 def _watch(folder: Path) -> None:
     """Show a run that another process drives; ends with status 1 unless it ended and nothing had failed."""
-    from faket_dask.dataset.events import RunEnded
-    from faket_dask.dataset.following import follow
+    from faket_dask.engine.events import RunEnded
+    from faket_dask.engine.follow import follow
     from faket_dask.progress import ProgressDisplay
 
     last = None

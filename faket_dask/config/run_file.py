@@ -3,7 +3,7 @@
 Each section is a model below; a key that no model knows is an error, and every length, angle, dose and
 memory carries its unit in its name. Paths are relative to the file they are written in. `load` reads and
 checks a file and reports all its mistakes at once, one line each. What the file says can be checked here;
-whether the files it names are usable is checked by `faket_dask.dataset.inputs`.
+whether the files it names are usable is checked by `faket_dask.pipeline.input_checks`.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faket_dask.dataset.blueprint import BLOCK_ROWS
-from faket_dask.dataset.stores import ArraySpec
+from faket_dask.dataset.spec import BLOCK_ROWS
+from faket_dask.engine.arrays import ArraySpec
 
 SLAB_LAYERS = 128
 """Layers in one file of a tomogram: with the rows of a block 115 MB at 3500 columns, all that a worker holds of it."""

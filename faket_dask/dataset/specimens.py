@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faket_dask.config import BuiltSpecimen, ExistingVolume
-from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.specimen.existing import ExistingSpecimen, open_existing
 from faket_dask.specimen.particles import read_particles
 from faket_dask.specimen.recipe import Recipe
@@ -26,9 +26,9 @@ def open_volume(section: ExistingVolume) -> ExistingSpecimen:
     )
 
 
-def specimen_source(blueprint: Blueprint, specimen: str) -> Recipe | ExistingSpecimen:
+def specimen_source(spec: DatasetSpec, specimen: str) -> Recipe | ExistingSpecimen:
     """What a specimen is built from, or the existing one that it is."""
-    section = blueprint.config.specimen
+    section = spec.config.specimen
     if isinstance(section, BuiltSpecimen):
-        return section.recipe(blueprint.volume_shape(specimen), blueprint.acquisition(specimen).pixel_size_A)
-    return open_volume(section.volumes[blueprint.specimens.index(specimen)])
+        return section.recipe(spec.volume_shape(specimen), spec.acquisition(specimen).pixel_size_A)
+    return open_volume(section.volumes[spec.specimens.index(specimen)])

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from faket_dask.dataset.blueprint import Blueprint
+from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.errors import InputError
 from faket_dask.stages.seeds import generator
 
 
-def connected_series(blueprint: Blueprint) -> list[list[str]]:
+def connected_series(spec: DatasetSpec) -> list[list[str]]:
     """Names of series in groups that share neither a specimen nor a recording or simulation with one another."""
     groups: list[tuple[set[str], list[str]]] = []
-    for series in blueprint.series:
+    for series in spec.series:
         shared = {f"specimen {series.specimen}"}
-        shared |= {f"reference {name}" for name, _ in blueprint.parts(series.reference)}
+        shared |= {f"reference {name}" for name, _ in spec.parts(series.reference)}
         touching = [group for group in groups if group[0] & shared]
         groups = [group for group in groups if not group[0] & shared]
         names = [name for group in touching for name in group[1]]
@@ -27,7 +27,7 @@ def connected_series(blueprint: Blueprint) -> list[list[str]]:
     return [names for _, names in groups]
 
 
-def split_series(blueprint: Blueprint, shares: Mapping[str, float]) -> dict[str, str]:
+def split_series(spec: DatasetSpec, shares: Mapping[str, float]) -> dict[str, str]:
     """The split of each series.
 
     Parameters
@@ -48,15 +48,15 @@ def split_series(blueprint: Blueprint, shares: Mapping[str, float]) -> dict[str,
     """
     if not shares:
         return {}
-    groups = connected_series(blueprint)
+    groups = connected_series(spec)
     if len(groups) < len(shares):
         raise InputError(
-            f"outputs.splits: {len(blueprint.series)} series fall into {len(groups)} groups that share neither "
+            f"outputs.splits: {len(spec.series)} series fall into {len(groups)} groups that share neither "
             f"specimen nor reference, too few for {len(shares)} splits; give more references, or pair `cyclic`"
         )
-    seed = blueprint.config.dataset.seed
+    seed = spec.config.dataset.seed
     order = sorted(groups, key=lambda names: (-len(names), generator(seed, min(names), "split").random()))
-    wanted = {split: share / sum(shares.values()) * len(blueprint.series) for split, share in shares.items()}
+    wanted = {split: share / sum(shares.values()) * len(spec.series) for split, share in shares.items()}
     dealt = {split: 0 for split in shares}
     found: dict[str, str] = {}
     for left, names in zip(range(len(order), 0, -1), order, strict=True):

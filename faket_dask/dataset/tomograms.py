@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.dataset.acquisition import Acquisition
-from faket_dask.dataset.blueprint import Blueprint
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.parts import Parts
+from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.stages.reconstruction import (
     binned_coordinates,
     binned_shape,
@@ -29,7 +29,7 @@ class Tomogram:
 
     Parameters
     ----------
-    blueprint
+    spec
         Of its data set.
     owner
         Name of the series or specimen.
@@ -37,15 +37,15 @@ class Tomogram:
         Of the tilt-series that it is reconstructed from.
     """
 
-    blueprint: Blueprint
+    spec: DatasetSpec
     owner: str
     modality: str
 
     @classmethod
-    def of_item(cls, blueprint: Blueprint, item: str) -> Tomogram:
+    def of_item(cls, spec: DatasetSpec, item: str) -> Tomogram:
         """The tomogram that the units of an item make."""
         owner, _, modality = item.rpartition(".")
-        return cls(blueprint, owner, modality)
+        return cls(spec, owner, modality)
 
     @property
     def item(self) -> str:
@@ -62,17 +62,17 @@ class Tomogram:
         """What was imaged."""
         if self.modality in OF_SPECIMEN:
             return self.owner
-        return self.blueprint.series_by_name[self.owner].specimen
+        return self.spec.series_by_name[self.owner].specimen
 
     @property
     def acquisition(self) -> Acquisition:
         """How the tilt-series is recorded."""
-        return self.blueprint.acquisition(self.owner)
+        return self.spec.acquisition(self.owner)
 
     @property
     def stack_group(self) -> Path:
         """Store of the tilt-series."""
-        layout = self.blueprint.layout
+        layout = self.spec.layout
         return layout.specimen(self.owner) if self.modality in OF_SPECIMEN else layout.series(self.owner)
 
     @property
@@ -83,7 +83,7 @@ class Tomogram:
     @property
     def tilts(self) -> NDArray[np.intp]:
         """Indices of the tilts that it is reconstructed from."""
-        return kept_tilts(self.acquisition.tilt_angles, self.blueprint.config.reconstruction.every)
+        return kept_tilts(self.acquisition.tilt_angles, self.spec.config.reconstruction.every)
 
     @property
     def tilt_angles(self) -> NDArray[np.float64]:
@@ -93,31 +93,31 @@ class Tomogram:
     @property
     def voxel_size_A(self) -> float:
         """Edge of a voxel."""
-        return self.acquisition.pixel_size_A * self.blueprint.config.reconstruction.pixels_per_voxel
+        return self.acquisition.pixel_size_A * self.spec.config.reconstruction.pixels_per_voxel
 
     @property
     def filtered_shape(self) -> tuple[int, int, int]:
         """Tilts, rows and columns of the filtered tilts, whose rows are those of the tomogram."""
-        section = self.blueprint.config.reconstruction
-        shape = filtered_shape(self.blueprint.tilt_shape, section.binning, section.binning_after)
+        section = self.spec.config.reconstruction
+        shape = filtered_shape(self.spec.tilt_shape, section.binning, section.binning_after)
         return (self.tilts.size, *shape)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Voxels ``(z, y, x)``."""
-        section = self.blueprint.config.reconstruction
-        layers = self.blueprint.volume_shape(self.specimen)[0]
+        section = self.spec.config.reconstruction
+        layers = self.spec.volume_shape(self.specimen)[0]
         if section.thickness_A is not None:
             layers = round(section.thickness_A / self.acquisition.pixel_size_A)
-        rows, columns = binned_shape(self.blueprint.tilt_shape, section.pixels_per_voxel)
+        rows, columns = binned_shape(self.spec.tilt_shape, section.pixels_per_voxel)
         return max(1, layers // section.pixels_per_voxel), rows, columns
 
     def coordinates(self) -> dict[str, NDArray[np.float64]]:
         """Places in Å of the layers, rows and columns by axis, in the frame of the specimen's volume."""
-        blueprint = self.blueprint
-        binning, pixel = blueprint.config.reconstruction.pixels_per_voxel, self.acquisition.pixel_size_A
-        specimen_layers, _, specimen_columns = blueprint.volume_shape(self.specimen)
-        rows, columns = blueprint.tilt_shape
+        spec = self.spec
+        binning, pixel = spec.config.reconstruction.pixels_per_voxel, self.acquisition.pixel_size_A
+        specimen_layers, _, specimen_columns = spec.volume_shape(self.specimen)
+        rows, columns = spec.tilt_shape
         layers = self.shape[0]
         steps = np.arange(layers, dtype=np.float64) - layers // 2
         first_column = specimen_columns // 2 - columns // 2
@@ -133,9 +133,9 @@ class Tomogram:
         return Parts(self.shape)
 
 
-def tomograms_of(blueprint: Blueprint, series: Series) -> list[Tomogram]:
+def tomograms_of(spec: DatasetSpec, series: Series) -> list[Tomogram]:
     """The tomograms of a series that the configuration asks for, those of its specimen among them."""
     return [
-        Tomogram(blueprint, series.specimen if modality in OF_SPECIMEN else series.name, modality)
-        for modality in blueprint.config.reconstruction.of
+        Tomogram(spec, series.specimen if modality in OF_SPECIMEN else series.name, modality)
+        for modality in spec.config.reconstruction.of
     ]

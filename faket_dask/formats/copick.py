@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from faket_dask.errors import InputError, damage_means
+from faket_dask.errors import InputError, wrap_as_input_error
 from faket_dask.formats import ome_zarr
 from faket_dask.formats.files import read_text, write_text
 from faket_dask.formats.mrc_writing import ArrayLike3D
@@ -172,7 +172,7 @@ def read_objects(config: Path) -> list[PickableObject]:
         If the file is absent, not JSON, or does not list objects with names and labels.
     """
     document = _read_json(config, "copick configuration")
-    with damage_means(f"copick configuration {config}: pickable_objects cannot be read"):
+    with wrap_as_input_error(f"copick configuration {config}: pickable_objects cannot be read"):
         return [
             PickableObject(
                 name=str(item["name"]),
@@ -208,7 +208,7 @@ def read_picks(folder: Path, run: str, objects: list[PickableObject]) -> Particl
     names, instances, centres, rotations = [], [], [], []
     for path in sorted((place / "Picks").glob("*.json")):
         document = _read_json(path, "copick picks")
-        with damage_means(f"copick picks {path} cannot be read"):
+        with wrap_as_input_error(f"copick picks {path} cannot be read"):
             name = str(document["pickable_object_name"])
             if name not in labels:
                 raise InputError(f"copick picks {path}: no object {name!r} in the project's configuration")
@@ -239,7 +239,7 @@ def safe_name(name: str) -> str:
 
 def _read_json(path: Path, what: str) -> dict[str, Any]:
     text = read_text(path, what)
-    with damage_means(f"{what} {path} is not JSON"):
+    with wrap_as_input_error(f"{what} {path} is not JSON"):
         document = json.loads(text)
     if not isinstance(document, dict):
         raise InputError(f"{what} {path} does not hold an object")

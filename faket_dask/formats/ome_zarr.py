@@ -17,7 +17,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from faket_dask.errors import InputError, damage_means
+from faket_dask.errors import InputError, wrap_as_input_error
 from faket_dask.formats.mrc_writing import ArrayLike3D
 
 LEVELS = 3
@@ -105,7 +105,7 @@ def open_volume(path: Path) -> OmeZarrVolume:
     InputError
         If there is no such group, its metadata are damaged, or the axes are not z, y, x with one scale.
     """
-    with damage_means(f"{path} is not an OME-Zarr volume"):
+    with wrap_as_input_error(f"{path} is not an OME-Zarr volume"):
         data, axes, units, scale = _finest_level(path)
     if not isinstance(data, zarr.Array) or axes != list(_AXES) or data.ndim != 3 or scale.shape != (3,):
         raise InputError(f"{path} has the axes {', '.join(map(str, axes))}; a volume has z, y, x")

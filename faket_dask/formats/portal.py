@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from faket_dask.errors import damage_means
+from faket_dask.errors import wrap_as_input_error
 from faket_dask.formats.files import read_text, write_text
 from faket_dask.formats.particle_list import ParticleList, Particles, instance_number, rotation_matrix
 
@@ -64,7 +64,7 @@ def read_points(path: Path, class_name: str, class_id: int, voxel_size_A: float)
     for line, text in enumerate(read_text(path, "point list").splitlines(), start=1):
         if not text.strip():
             continue
-        with damage_means(f"point list {path}, line {line}: not an orientedPoint"):
+        with wrap_as_input_error(f"point list {path}, line {line}: not an orientedPoint"):
             point = json.loads(text)
             if point["type"] not in ("orientedPoint", "point"):
                 raise ValueError(f"type {str(point['type'])[:40]!r}")

@@ -8,8 +8,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from faket_dask.dataset.plan import BatchKey, Plan
-from faket_dask.dataset.units.unit import Unit
+from faket_dask.engine.unit import Unit
+from faket_dask.pipeline.plan import BatchKey, Plan
 
 
 class State(IntEnum):
@@ -48,9 +48,9 @@ class Grid:
     """
 
     def __init__(self, plan: Plan) -> None:
-        blueprint = plan.blueprint
-        self.series = [series.name for series in blueprint.series]
-        self.tilt_angles = [blueprint.acquisition(name).tilt_angles for name in self.series]
+        spec = plan.spec
+        self.series = [series.name for series in spec.series]
+        self.tilt_angles = [spec.acquisition(name).tilt_angles for name in self.series]
         self._tilts = np.array([angles.size for angles in self.tilt_angles])
         self.states: NDArray[np.uint8] = np.full(
             (len(self.series), self._tilts.max()), State.WAITING, np.uint8
@@ -60,7 +60,7 @@ class Grid:
         self._last = next(stage for stage in ("style", "image", "project") if stage in stages)
         self._by_tilt = self._last != "project"
         self._rows: dict[str, list[int]] = defaultdict(list)
-        for row, series in enumerate(blueprint.series):
+        for row, series in enumerate(spec.series):
             self._rows[series.name].append(row)
             self._rows[series.specimen].append(row)
         self._left = {batch.key: batch.count for batch in plan.batches}

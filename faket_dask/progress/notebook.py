@@ -12,8 +12,8 @@ from html import escape
 from importlib.util import find_spec
 from typing import Any
 
-from faket_dask.dataset.events import Event, RunEnded, RunStopped
-from faket_dask.dataset.units.unit import Unit
+from faket_dask.engine.events import Event, RunEnded, RunStopped
+from faket_dask.engine.unit import Unit
 from faket_dask.progress.picture import Preview, draw, preview_of
 from faket_dask.progress.tally import Tally
 
@@ -86,7 +86,7 @@ class NotebookDisplay:
         latest = self._tally.latest
         if latest is not None and latest != self._preview[0]:
             assert self._tally.started is not None
-            found = preview_of(self._tally.started.plan.blueprint, latest)
+            found = preview_of(self._tally.started.plan.spec, latest)
             self._preview = (latest, found or self._preview[1])
         return self._preview[1]
 

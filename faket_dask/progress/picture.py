@@ -15,14 +15,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from faket_dask.dataset.blueprint import Blueprint
-from faket_dask.dataset.report.figures import grey_levels
-from faket_dask.dataset.report.gallery import averaged
-from faket_dask.dataset.report.series import degrees
-from faket_dask.dataset.stores import read_tilt
-from faket_dask.dataset.units.unit import Unit
+from faket_dask.dataset.spec import DatasetSpec
+from faket_dask.engine.arrays import read_tilt
+from faket_dask.engine.unit import Unit
 from faket_dask.progress.grid import Grid, State
 from faket_dask.progress.tally import Tally
+from faket_dask.report.figures import grey_levels
+from faket_dask.report.gallery import averaged
+from faket_dask.report.series import degrees
 
 COLOURS = {
     State.WAITING: "#eceef1",
@@ -54,18 +54,18 @@ class Preview:
     title: str
 
 
-def preview_of(blueprint: Blueprint, unit: Unit) -> Preview | None:
+def preview_of(spec: DatasetSpec, unit: Unit) -> Preview | None:
     """The tilt that a unit of style transfer made, or nothing if it cannot be read now."""
-    kept = blueprint.config.outputs.modalities
+    kept = spec.config.outputs.modalities
     modality = next((name for name in ("faket", "spectral", "noisy", "content") if name in kept), None)
     if modality is None:
         return None
     try:
-        tilt = read_tilt(blueprint.layout.series(unit.item), modality, unit.index)
+        tilt = read_tilt(spec.layout.series(unit.item), modality, unit.index)
     except (OSError, ValueError):
         return None
     factor = max(1, round(max(tilt.shape) / PREVIEW_PX))
-    angle = degrees(float(blueprint.acquisition(unit.item).tilt_angles[unit.index]))
+    angle = degrees(float(spec.acquisition(unit.item).tilt_angles[unit.index]))
     return Preview(grey_levels(averaged(tilt, factor)), f"{modality} of {unit.item}, {angle}")
 
 

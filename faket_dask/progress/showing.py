@@ -12,12 +12,12 @@ from rich.console import Console
 
 from faket_dask.cluster.open import Cluster
 from faket_dask.config import RunConfig
-from faket_dask.dataset.events import RunStopped, Watcher
-from faket_dask.dataset.following import follow
-from faket_dask.dataset.handle import Dataset, open_dataset
-from faket_dask.dataset.run import run as run_unseen
+from faket_dask.dataset.dataset import Dataset, open_dataset
+from faket_dask.engine.events import RunStopped, Watcher
+from faket_dask.engine.follow import follow
 from faket_dask.progress.notebook import NotebookDisplay, has_widgets, in_notebook
 from faket_dask.progress.terminal import ProgressDisplay
+from faket_dask.workflow.run import run as run_unseen
 
 
 def run(

@@ -6,10 +6,10 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from faket_dask.dataset.clock import seconds_of
-from faket_dask.dataset.events import Event, RunEnded, RunStarted, RunStopped, UnitDone, UnitFailed
-from faket_dask.dataset.units import STAGES
-from faket_dask.dataset.units.unit import Unit
+from faket_dask.engine.clock import seconds_of
+from faket_dask.engine.events import Event, RunEnded, RunStarted, RunStopped, UnitDone, UnitFailed
+from faket_dask.engine.unit import Unit
+from faket_dask.pipeline import STAGES
 from faket_dask.progress.grid import Grid
 
 PRIOR_UNITS = 1.0

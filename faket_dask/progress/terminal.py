@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from faket_dask.dataset.events import Event, RunEnded, RunStarted, RunStopped, UnitFailed
+from faket_dask.engine.events import Event, RunEnded, RunStarted, RunStopped, UnitFailed
 from faket_dask.progress.tally import Tally, duration
 
 PLAIN_INTERVAL_S = 15.0
@@ -55,7 +55,7 @@ class ProgressDisplay:
             self._line(force=isinstance(event, RunEnded | RunStopped))
 
     def _start(self, event: RunStarted) -> None:
-        series, tilts = len(self._tally.grid.series), event.plan.blueprint.stack_text
+        series, tilts = len(self._tally.grid.series), event.plan.spec.stack_text
         workers = f" on {event.workers} workers" if event.workers else ""
         before = f", {event.done} of them done before" if event.done else ""
         self._console.print(

@@ -12,7 +12,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from faket_dask.errors import InputError, damage_means
+from faket_dask.errors import InputError, wrap_as_input_error
 from faket_dask.specimen.mrc_volume import SAME_VOXEL_SIZE, open_mrc
 from faket_dask.specimen.particles import ParticleTable
 from faket_dask.specimen.render import Block
@@ -61,7 +61,7 @@ class ExistingSpecimen:
         height = self.shape[1]
         if not 0 <= y_start < y_stop <= height:
             raise InputError(f"slices {y_start} to {y_stop} are not within the volume's {height} slices of y")
-        with damage_means(
+        with wrap_as_input_error(
             f"slices {y_start} to {y_stop} of the volume cannot be read; copy or make it again"
         ):
             density = np.array(self.density[:, y_start:y_stop, :], dtype=np.float32)
@@ -136,7 +136,7 @@ def open_existing(
 def _open(path: Path) -> tuple[Any, float | None]:
     if not any(part.endswith(".zarr") for part in path.parts):
         return open_mrc(path)
-    with damage_means(f"{path} cannot be read as a Zarr array; name an array, not a group"):
+    with wrap_as_input_error(f"{path} cannot be read as a Zarr array; name an array, not a group"):
         array = zarr.open_array(str(path), mode="r")
     if array.ndim != 3 or array.dtype.kind not in "iuf":
         raise InputError(
@@ -161,7 +161,9 @@ def _labels(
     if mask is None:
         return np.zeros(density.shape, dtype)
     y_stop = y_start + density.shape[1]
-    with damage_means(f"slices {y_start} to {y_stop} of the {what} cannot be read; copy or make it again"):
+    with wrap_as_input_error(
+        f"slices {y_start} to {y_stop} of the {what} cannot be read; copy or make it again"
+    ):
         values = np.asarray(mask[:, y_start:y_stop, :])
     labels = np.zeros(density.shape, dtype)
     if np.isfinite(values).all():

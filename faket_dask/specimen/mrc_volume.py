@@ -8,7 +8,7 @@ import mrcfile
 import numpy as np
 from numpy.typing import NDArray
 
-from faket_dask.errors import InputError, damage_means
+from faket_dask.errors import InputError, wrap_as_input_error
 
 # Relative difference up to which voxel edges count as the same.
 SAME_VOXEL_SIZE = 0.01
@@ -38,7 +38,7 @@ def open_mrc(path: Path) -> tuple[NDArray[Any], float | None]:
     if not path.is_file():
         raise InputError(f"{path} does not exist")
     not_mrc = f"{path} is truncated or not an MRC file; copy or export it again"
-    with damage_means(not_mrc), warnings.catch_warnings(record=True) as complaints:
+    with wrap_as_input_error(not_mrc), warnings.catch_warnings(record=True) as complaints:
         warnings.simplefilter("always")
         file = mrcfile.mmap(path, mode="r", permissive=True)
     reasons = "; ".join(dict.fromkeys(str(complaint.message) for complaint in complaints))

@@ -17,7 +17,7 @@ from distributed import Client
 import faket_dask
 from faket_dask.cluster import Profile, batch, open_cluster
 from faket_dask.config import parse
-from faket_dask.dataset.events import Event, RunStarted, UnitDone, UnitFailed
+from faket_dask.engine.events import Event, RunStarted, UnitDone, UnitFailed
 from faket_dask.errors import InputError
 from tests.cluster.requirements import requirements
 from tests.cluster.slurm import Slurm

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 import faket_dask
 from faket_dask.config import RunConfig, parse
 from faket_dask.dataset.acquisition import draw_acquisition
-from faket_dask.dataset.export import export
-from faket_dask.dataset.stores import open_array
+from faket_dask.engine.arrays import open_array
 from faket_dask.errors import InputError
 from faket_dask.formats.tilt_series import open_tilt_series
+from faket_dask.interchange.export import export
 from faket_dask.kernels.projection import project
 from tests.runs import small_document
 
@@ -72,19 +72,19 @@ def test_impossible_ranges_are_explained(changes: dict[str, Any], message: str) 
 def test_a_data_set_of_differing_series_is_whole_and_true_to_each(one_worker: Client, tmp_path: Path) -> None:
     dataset = faket_dask.run(config(tmp_path / "data"), one_worker)
     assert not dataset.failures
-    blueprint = dataset.blueprint
-    with open(blueprint.layout.manifest) as stream:
+    spec = dataset.spec
+    with open(spec.layout.manifest) as stream:
         rows = {row["series"]: row for row in csv.DictReader(stream)}
     seen = set()
     for name in dataset.series:
-        drawn = blueprint.acquisition(name)
+        drawn = spec.acquisition(name)
         series = dataset.open(name)
         seen.add(drawn.tilt_angles.tobytes())
         np.testing.assert_array_equal(series["tilt_angle"], drawn.tilt_angles)
         assert series.attrs["pixel_size_A"] == drawn.pixel_size_A
         np.testing.assert_allclose(np.diff(series["x"]), drawn.pixel_size_A)
         np.testing.assert_allclose(np.diff(series["exposure"].sortby("exposure")), drawn.dose_e_per_A2)
-        volume = blueprint.layout.volume(series.attrs["specimen"])
+        volume = spec.layout.volume(series.attrs["specimen"])
         density = open_array(volume, "density", "r")[...]
         width = series.sizes["x"]
         np.testing.assert_allclose(series["noiseless"], project(density, drawn.tilt_angles, width), rtol=1e-5)
@@ -95,4 +95,4 @@ def test_a_data_set_of_differing_series_is_whole_and_true_to_each(one_worker: Cl
     stacks = {path.name: path for path in written if path.parent.name != "stacks"}
     for name in dataset.series:
         found = open_tilt_series(stacks[f"{name}_faket.mrc"]).geometry
-        np.testing.assert_allclose(found.tilt_angles, blueprint.acquisition(name).tilt_angles, atol=1e-2)
+        np.testing.assert_allclose(found.tilt_angles, spec.acquisition(name).tilt_angles, atol=1e-2)

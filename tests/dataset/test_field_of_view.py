@@ -9,16 +9,16 @@ from faket_dask.kernels.projection import project
 
 
 def test_beads_are_masked_where_they_are_seen(tiny_dataset: faket_dask.Dataset) -> None:
-    blueprint = tiny_dataset.blueprint
+    spec = tiny_dataset.spec
     seen = 0
     for name in tiny_dataset.series:
-        specimen = blueprint.series_by_name[name].specimen
-        volume = zarr.open_group(blueprint.layout.volume(specimen), mode="r")
+        specimen = spec.series_by_name[name].specimen
+        volume = zarr.open_group(spec.layout.volume(specimen), mode="r")
         beads = (volume["class_mask"][...] == volume.attrs["class_ids"]["fiducial"]).astype(np.float32)
-        shadows = -project(beads, blueprint.acquisition(specimen).tilt_angles, width=blueprint.tilt_shape[1])
+        shadows = -project(beads, spec.acquisition(specimen).tilt_angles, width=spec.tilt_shape[1])
         table = tiny_dataset.particles(name)
-        for shadow, angle in zip(shadows, blueprint.acquisition(specimen).tilt_angles, strict=True):
-            mask = bead_mask(blueprint, specimen, table, float(angle))
+        for shadow, angle in zip(shadows, spec.acquisition(specimen).tilt_angles, strict=True):
+            mask = bead_mask(spec, specimen, table, float(angle))
             assert (shadow[~mask] < 0.5).all()
             assert mask.sum() <= 2 * 15**2
             seen += bool((shadow > 1).any())

@@ -11,23 +11,23 @@ from hypothesis import strategies as st
 
 import faket_dask
 from faket_dask.config import parse
-from faket_dask.dataset.blueprint import Blueprint, Inputs
-from faket_dask.dataset.ledger import Ledger
-from faket_dask.dataset.manifest import write_manifest
-from faket_dask.dataset.plan import Plan
+from faket_dask.dataset.spec import DatasetSpec, Inputs
 from faket_dask.dataset.splits import split_series
+from faket_dask.engine.completed import CompletedUnits
 from faket_dask.errors import InputError
+from faket_dask.pipeline.plan import Plan
+from faket_dask.report.manifest import write_manifest
 from tests.runs import small_document
 
 
-def blueprint_of(specimens: int, references: int, pairing: str = "cyclic", seed: int = 1) -> Blueprint:
+def blueprint_of(specimens: int, references: int, pairing: str = "cyclic", seed: int = 1) -> DatasetSpec:
     document: dict[str, Any] = small_document(
         Path("/nowhere"),
         specimen={"count": specimens},
         references=[{"kind": "simulated", "name": f"r{index}"} for index in range(references)],
     )
     document["pairing"], document["dataset"]["seed"] = pairing, seed
-    return Blueprint(parse(document, Path("/nowhere")), Inputs({}, (), (), ""))
+    return DatasetSpec(parse(document, Path("/nowhere")), Inputs({}, (), (), ""))
 
 
 @settings(max_examples=40)
@@ -38,14 +38,14 @@ def blueprint_of(specimens: int, references: int, pairing: str = "cyclic", seed:
     seed=st.integers(0, 99),
 )
 def test_splits_share_neither_specimens_nor_references(specimens, references, pairing, seed):
-    blueprint = blueprint_of(specimens, references, pairing, seed)
+    spec = blueprint_of(specimens, references, pairing, seed)
     try:
-        splits = split_series(blueprint, {"train": 3, "test": 1})
+        splits = split_series(spec, {"train": 3, "test": 1})
     except InputError:
         return
-    assert splits.keys() == set(blueprint.series_by_name)
+    assert splits.keys() == set(spec.series_by_name)
     parts = [
-        {(getattr(blueprint.series_by_name[name], kind)) for name, split in splits.items() if split == wanted}
+        {(getattr(spec.series_by_name[name], kind)) for name, split in splits.items() if split == wanted}
         for wanted in ("train", "test")
         for kind in ("specimen", "reference")
     ]
@@ -68,11 +68,11 @@ def test_series_that_hang_together_cannot_be_split():
 def test_the_manifest_has_a_row_per_series(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
     copy = tmp_path / "data"
     shutil.copytree(tiny_dataset.folder, copy)
-    moved = Blueprint.read(copy)
+    moved = DatasetSpec.read(copy)
     outputs = moved.config.outputs.model_copy(update={"splits": {"train": 1, "test": 1}})
-    blueprint = Blueprint(moved.config.model_copy(update={"outputs": outputs}), moved.inputs)
-    assert blueprint.fingerprint == tiny_dataset.blueprint.fingerprint
-    with open(write_manifest(Ledger.read(Plan(blueprint))), newline="") as file:
+    spec = DatasetSpec(moved.config.model_copy(update={"outputs": outputs}), moved.inputs)
+    assert spec.fingerprint == tiny_dataset.spec.fingerprint
+    with open(write_manifest(CompletedUnits.read(Plan(spec))), newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["series"] for row in rows] == tiny_dataset.series
     assert {row["split"] for row in rows} == {"train", "test"}

@@ -12,7 +12,7 @@ from distributed import Client
 
 import faket_dask
 from faket_dask.config import parse
-from faket_dask.dataset.events import Event, UnitDone
+from faket_dask.engine.events import Event, UnitDone
 from faket_dask.errors import InputError
 from faket_dask.graphs import filter_tilts, reconstruct
 from tests.beads import bead_document, bead_errors
@@ -120,9 +120,9 @@ def test_deep_tomograms_are_made_in_slabs(one_worker: Client, tmp_path: Path) ->
 @pytest.mark.parametrize(
     "loading",
     [
-        "from faket_dask.dataset.units import STAGES; STAGES['filter'], STAGES['reconstruct']",
-        "from faket_dask.dataset.reconstruct_series import reconstruct_series",
-        "from faket_dask.dataset.units.task import run_units",
+        "from faket_dask.pipeline import STAGES; STAGES['filter'], STAGES['reconstruct']",
+        "from faket_dask.workflow.external_stack import reconstruct_series",
+        "from faket_dask.engine.worker import run_units",
     ],
 )
 def test_reconstruction_does_without_the_memory_that_pytorch_takes(loading: str) -> None:

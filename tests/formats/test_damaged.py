@@ -12,8 +12,7 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from faket_dask.dataset.compare import open_for_comparison
-from faket_dask.dataset.importing import as_table
+from faket_dask.comparison.compare import open_for_comparison
 from faket_dask.errors import InputError
 from faket_dask.formats import copick, ome_zarr, portal
 from faket_dask.formats.imod import read_angles, read_transforms, write_angles, write_transforms
@@ -27,6 +26,7 @@ from faket_dask.formats.star import read_star
 from faket_dask.formats.tilt_com import read_tilt_com, write_tilt_com
 from faket_dask.formats.tilt_series import open_tilt_series
 from faket_dask.formats.tomostar import read_tomostar, write_tomostar
+from faket_dask.interchange.importers import as_table
 from faket_dask.specimen.existing import open_existing
 from faket_dask.specimen.particles import read_particles as read_table
 from tests.formats.conftest import VOXEL_A, make_phantom

@@ -22,7 +22,7 @@ def series(dataset: faket_dask.Dataset) -> xr.Dataset:
 @pytest.fixture
 def noisy_and_content(dataset: faket_dask.Dataset, series: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
     """The two stacks made lazily from the run's noiseless projections and noise statistics."""
-    section = dataset.blueprint.config
+    section = dataset.spec.config
     curves = NoiseCurves(*(series[name].values for name in ("signal_scale", "noise_scale", "mean", "std")))
     noiseless = series["noiseless"]
     seed, [name] = section.dataset.seed, dataset.series
@@ -35,13 +35,13 @@ def noisy_and_content(dataset: faket_dask.Dataset, series: xr.Dataset) -> tuple[
 
 def reference_stack(dataset: faket_dask.Dataset) -> xr.DataArray:
     """The run's reference, lazily: simulated and in a store, or recorded and in an MRC file."""
-    blueprint = dataset.blueprint
-    if not blueprint.inputs.recordings:
-        store = blueprint.layout.specimen(blueprint.reference_specimen("ref"))
+    spec = dataset.spec
+    if not spec.inputs.recordings:
+        store = spec.layout.specimen(spec.reference_specimen("ref"))
         return xr.open_zarr(store, consolidated=False)["benchmark"]
-    stack = open_stack(blueprint.references["ref"].stack)
+    stack = open_stack(spec.references["ref"].stack)
     tilts = np.stack([stack.tilt(index) for index in range(stack.shape[0])])
-    angles = blueprint.reference_angles("ref")
+    angles = spec.reference_angles("ref")
     return xr.DataArray(tilts, dims=("tilt", "y", "x"), coords={"tilt_angle": ("tilt", angles)}).chunk(tilt=2)
 
 
@@ -52,11 +52,11 @@ def assert_same_bytes(found: xr.DataArray, expected: xr.DataArray) -> None:
 
 
 def test_projection(dataset: faket_dask.Dataset, series: xr.Dataset) -> None:
-    [specimen] = dataset.blueprint.specimens
-    store = dataset.blueprint.layout.specimen(specimen)
+    [specimen] = dataset.spec.specimens
+    store = dataset.spec.layout.specimen(specimen)
     volume = xr.open_zarr(store, group="volume", consolidated=False)["density"]
     projected = graphs.project(
-        volume, dataset.blueprint.acquisition(dataset.series[0]).tilt_angles, width=series.sizes["x"]
+        volume, dataset.spec.acquisition(dataset.series[0]).tilt_angles, width=series.sizes["x"]
     )
     assert len(projected.chunksizes["y"]) > 1
     assert_same_bytes(projected, series["noiseless"])
@@ -75,7 +75,7 @@ def test_style_transfer(
     series: xr.Dataset,
     noisy_and_content: tuple[xr.DataArray, xr.DataArray],
 ) -> None:
-    style = dataset.blueprint.config.style
+    style = dataset.spec.config.style
     reference = graphs.reference_style(reference_stack(dataset), style)
     transferred = graphs.transfer_style(*noisy_and_content, reference, style)
     assert_same_bytes(transferred, series["faket"])
@@ -86,7 +86,7 @@ def test_a_reference_computed_beforehand_serves_as_well(
     series: xr.Dataset,
     noisy_and_content: tuple[xr.DataArray, xr.DataArray],
 ) -> None:
-    style = dataset.blueprint.config.style
+    style = dataset.spec.config.style
     [reference] = dask.compute(graphs.reference_style(reference_stack(dataset), style))
     [first, *_] = reference.targets
     assert isinstance((first.grams if isinstance(first, Style) else first)[1], np.ndarray)

@@ -33,10 +33,10 @@ def test_lazy_and_batch_noise_are_the_same_bytes(tmp_path: Path) -> None:
     name = "specimen-000__b"
     series = finished.open(name)
     measured = NoiseCurves(*(series[key].values for key in ("signal_scale", "noise_scale", "mean", "std")))
-    layout = finished.blueprint.layout
+    layout = finished.spec.layout
     reference = faket_dask.open_series(layout.specimen("reference-b"))["benchmark"]
-    spectra = reference_spectra(reference, finished.blueprint.spectrum_rings)
-    seed = finished.blueprint.config.dataset.seed
+    spectra = reference_spectra(reference, finished.spec.spectrum_rings)
+    seed = finished.spec.config.dataset.seed
     for modality, shape_to in (("noisy", None), ("spectral", spectra)):
         lazy = add_noise(series["noiseless"], measured, seed, name, spectra=shape_to)
         np.testing.assert_array_equal(lazy.compute(scheduler="sync").values, series[modality].values)

@@ -12,11 +12,11 @@ import yaml
 from PIL import Image
 
 import faket_dask
-from faket_dask.dataset.events import Event
-from faket_dask.dataset.run import run as run_unseen
+from faket_dask.engine.events import Event
 from faket_dask.progress.grid import State
 from faket_dask.progress.picture import COLOURS, draw
 from faket_dask.progress.tally import Tally
+from faket_dask.workflow.run import run as run_unseen
 
 nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")

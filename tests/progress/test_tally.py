@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import faket_dask
-from faket_dask.dataset.events import Event, RunEnded, RunStarted, RunStopped, UnitDone, UnitFailed
-from faket_dask.dataset.units.unit import Unit
+from faket_dask.engine.events import Event, RunEnded, RunStarted, RunStopped, UnitDone, UnitFailed
+from faket_dask.engine.unit import Unit
 from faket_dask.progress import Tally
 from faket_dask.progress.grid import Grid, State
 
@@ -96,13 +96,11 @@ def test_what_a_failure_left_alone_stays_done(events: list[Event]) -> None:
 
 
 def test_series_without_style_are_done_with_their_projections(quick_dataset: faket_dask.Dataset) -> None:
-    config = quick_dataset.blueprint.config
+    config = quick_dataset.spec.config
     outputs = config.outputs.model_copy(update={"modalities": ("benchmark",)})
-    blueprint = dataclasses.replace(
-        quick_dataset.blueprint, config=config.model_copy(update={"outputs": outputs})
-    )
-    grid = Grid(faket_dask.Plan(blueprint))
-    for batch in faket_dask.Plan(blueprint).batches:
+    spec = dataclasses.replace(quick_dataset.spec, config=config.model_copy(update={"outputs": outputs}))
+    grid = Grid(faket_dask.Plan(spec))
+    for batch in faket_dask.Plan(spec).batches:
         for index in range(batch.count):
             grid.done(Unit(batch.stage, batch.item, index))
     assert grid.series_done == 2

@@ -4,8 +4,8 @@ import io
 
 from rich.console import Console
 
-from faket_dask.dataset.events import Event, UnitDone, UnitFailed
-from faket_dask.dataset.units.unit import Unit
+from faket_dask.engine.events import Event, UnitDone, UnitFailed
+from faket_dask.engine.unit import Unit
 from faket_dask.progress import ProgressDisplay
 
 

@@ -1,0 +1,240 @@
+"""What the driver and the scheduler cost with hundreds of workers, which no one machine can hold.
+
+    python benchmarks/scale.py [--series 150] [--tilts 61] [--workers 256] [--style-seconds 23]
+
+A whole data set goes through the real plan, driver, scheduler, markers and stores. Only what a unit computes is
+replaced: it sleeps as long as its kernels would in proportion (`--style-seconds` for one tilt's transfer) and writes
+small files in place of chunks. The workers are real Dask workers of one thread each, but share processes of their
+own (`--hosts`), so that what they take from the processor is none of the driver's; choose the sleeps long enough
+that they take little of it. Printed are the time on the clock against the ideal (all sleeps, shared out evenly), the
+processor time of the driver's and of the scheduler's thread for each unit (what the latter takes while every worker
+sleeps and none ends anything, for their heartbeats, is told apart), the driver's memory on the way, and how long it
+takes to see how far the data set is and to take up a half of it again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dask
+import psutil
+
+# Of the length of a style transfer, as a plan on one core estimates them at 1024², where that takes 23 s.
+LENGTHS = {
+    "place": 0.05,
+    "build": 0.13,
+    "project": 0.3,
+    "image": 0.04,
+    "measure": 0.11,
+    "targets": 0.42,
+    "levels": 0.11,
+    "style": 1.0,
+}
+MIB = 2**20
+BASELINE_S = 20.0
+QUIET = {
+    # What hundreds of workers do in one process besides their work would take all of it.
+    "distributed.admin.tick.interval": "60s",
+    "distributed.admin.system-monitor.interval": "60s",
+    "logging.distributed": "error",
+    "distributed.worker.profile.enabled": False,
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": False,
+}
+
+
+def document(folder: Path, series: int, tilts: int) -> dict[str, Any]:
+    """16 blocks of rows, as at 1024², and few columns."""
+    return {
+        "dataset": {"folder": str(folder), "seed": 1},
+        "specimen": {"count": series, "thickness_A": 2000, "species": [{"name": "lantern", "count": 2}]},
+        "acquisition": {
+            "tilt_angles": {"start_deg": -60, "stop_deg": 60, "step_deg": 120 / (tilts - 1)},
+            "pixel_size_A": 10,
+            "detector_px": [1024, 32],
+        },
+        "references": [{"kind": "simulated", "name": name} for name in "abcde"],
+        "style": {"weights": "random"},
+        "outputs": {"report": False},
+    }
+
+
+def sleep_seconds(stage: str, item: str, index: int, style_seconds: float) -> float:
+    jitter = random.Random(f"{stage} {item} {index}").uniform(0.85, 1.15)
+    return LENGTHS[stage] * style_seconds * jitter
+
+
+def replace_kernels(style_seconds: float) -> None:
+    """Let every stage sleep, and write something into every file that it owns."""
+    from faket_dask.pipeline import STAGES
+    from faket_dask.specimen.particles import particle_table
+
+    def sleeping(name: str) -> Any:
+        stage = STAGES[name]
+
+        def compute(spec: Any, item: str, index: int) -> dict[str, Any]:
+            time.sleep(sleep_seconds(name, item, index, style_seconds))
+            for path in stage.ownership(spec, item)(index):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(b"kernel")
+            if name == "place":  # the driver reads it
+                particle_table([]).write_csv(spec.layout.particles(item))
+                return {"particles": {}}
+            return {}
+
+        return replace(stage, compute=compute)
+
+    for name in LENGTHS:
+        STAGES[name] = sleeping(name)
+
+
+async def host_workers(scheduler: str, count: int, style_seconds: float) -> None:
+    from distributed import Worker
+
+    from faket_dask.engine.environment import environment
+
+    replace_kernels(style_seconds)
+    environment("cpu")  # not by all of them at once
+    workers = [
+        Worker(scheduler, nthreads=1, memory_limit=0, dashboard=False, name=f"{os.getpid()}-{number}")
+        for number in range(count)
+    ]
+    for start in range(0, count, 16):
+        await asyncio.gather(*workers[start : start + 16])
+    await asyncio.gather(*(worker.finished() for worker in workers))
+
+
+def thread_seconds() -> float:
+    """Processor time of the thread that this runs in."""
+    return time.thread_time()
+
+
+def simulate(options: argparse.Namespace, folder: Path) -> None:
+    from distributed import Client, LocalCluster, wait
+
+    from faket_dask.cluster.open import SHORT_LOGS
+    from faket_dask.config import parse
+    from faket_dask.engine.completed import CompletedUnits
+    from faket_dask.engine.events import RunStarted, UnitDone
+    from faket_dask.engine.status import status
+    from faket_dask.pipeline.input_checks import resolve
+    from faket_dask.pipeline.plan import Plan
+    from faket_dask.workflow.run import execute_plan
+
+    config = parse(document(folder, options.series, options.tilts), folder.parent)
+    plan = Plan(resolve(config))
+    units = sum(batch.count for batch in plan.batches)
+    total = sum(
+        sleep_seconds(batch.stage, batch.item, index, options.style_seconds)
+        for batch in plan.batches
+        for index in range(batch.count)
+    )
+    print(
+        f"{options.series} series x {options.tilts} tilts: {units} units, {total / units:.2f} s each on average"
+    )
+
+    async def loop_seconds() -> float:
+        return thread_seconds()
+
+    with (
+        dask.config.set(SHORT_LOGS),
+        LocalCluster(n_workers=0, protocol="tcp://", dashboard_address="127.0.0.1:0") as cluster,
+        Client(cluster) as client,
+    ):
+        shares = [
+            options.workers // options.hosts + (number < options.workers % options.hosts)
+            for number in range(options.hosts)
+        ]
+        command = [sys.executable, __file__, "--style-seconds", str(options.style_seconds), "--host"]
+        hosts = [subprocess.Popen([*command, cluster.scheduler_address, str(share)]) for share in shares]
+        client.wait_for_workers(options.workers, timeout=120)
+        process = psutil.Process()
+        memory: list[float] = []
+        first: list[float] = []
+        last = [0.0, 0.0]
+
+        def watch(event: Any) -> None:
+            if isinstance(event, RunStarted):
+                first.append(time.perf_counter())
+            if isinstance(event, UnitDone):
+                last[:] = time.perf_counter(), thread_seconds()
+                if len(first) % 500 == 1:
+                    memory.append(process.memory_info().rss / MIB)
+                first.append(last[0])
+
+        busy = client.map(time.sleep, [BASELINE_S + 20] * options.workers, pure=False)
+        time.sleep(10)  # until all of them sleep
+        idle = client.sync(loop_seconds)
+        time.sleep(BASELINE_S)
+        idle = (client.sync(loop_seconds) - idle) / BASELINE_S
+        wait(busy)
+        del busy
+        spent = [thread_seconds(), client.sync(loop_seconds)]
+        hosts_spent = sum(sum(psutil.Process(host.pid).cpu_times()[:2]) for host in hosts)
+        begin = time.perf_counter()
+        execute_plan(plan, client, watch)
+        end = time.perf_counter()
+        spent = [last[1] - spent[0], client.sync(loop_seconds) - spent[1]]
+        hosts_spent = sum(sum(psutil.Process(host.pid).cpu_times()[:2]) for host in hosts) - hosts_spent
+        for host in hosts:
+            host.terminate()
+            host.wait()
+    wall, ideal = last[0] - first[0], total / options.workers
+    print(f"{options.workers} workers: {wall:.1f} s, ideal {ideal:.1f} s: efficiency {ideal / wall:.1%}")
+    print(f"before the first unit {first[0] - begin:.2f} s, after the last (manifest) {end - last[0]:.2f} s")
+    print(
+        f"processor time per unit: driver {1000 * spent[0] / units:.2f} ms, scheduler and client "
+        f"{1000 * (spent[1] - idle * wall) / units:.2f} ms, and {idle:.1%} of a core for the heartbeats of "
+        f"all workers, which are busy; workers' processes {hosts_spent / wall:.0%} of a core"
+    )
+    print("driver's memory every 500 units, MiB: " + " ".join(f"{value:.0f}" for value in memory))
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    folders = sum(path.is_dir() for path in folder.rglob("*"))
+    markers = sum("progress" in path.parts for path in files)
+    print(f"{len(files)} files ({markers} in progress/), {folders} folders")
+    begin = time.perf_counter()
+    found = status(plan.spec)
+    print(f"status of {found.total} units: {time.perf_counter() - begin:.2f} s")
+    for batch in plan.batches[len(plan.batches) // 2 :]:
+        for index in range(batch.count):
+            plan.spec.layout.marker(batch.stage, batch.item, index).unlink(missing_ok=True)
+    begin = time.perf_counter()
+    again = Plan(resolve(config))
+    left = again.requirements(CompletedUnits.read(again).counts()).units
+    print(f"taking it up with {left} units left: {time.perf_counter() - begin:.2f} s before the first runs")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--series", type=int, default=150)
+    parser.add_argument("--tilts", type=int, default=61)
+    parser.add_argument("--workers", type=int, default=256)
+    parser.add_argument("--hosts", type=int, default=1, help="processes that the workers share")
+    parser.add_argument("--style-seconds", type=float, default=23.0)
+    parser.add_argument("--folder", type=Path, help="default: a temporary one")
+    parser.add_argument("--host", nargs=2, metavar=("SCHEDULER", "WORKERS"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.host:
+        dask.config.set(QUIET)
+        asyncio.run(host_workers(options.host[0], int(options.host[1]), options.style_seconds))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        simulate(options, (options.folder or Path(temporary)) / "data")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Grids that labels are given on: that of a specimen in view, and coarser or thicker ones of tomograms.
+
+A grid's voxels lie on voxels of the specimen, every `step`-th one; since binning keeps the centre and not the
+corner, its first voxel need not be the specimen's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faket_dask.dataset.field_of_view import columns_in_view
+from faket_dask.dataset.spec import DatasetSpec
+from faket_dask.dataset.tomograms import Tomogram
+from faket_dask.formats.mrc_writing import ArrayLike3D
+from faket_dask.specimen.particles import ParticleTable
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Voxels ``(z, y, x)`` at ``origin + step * index`` of the specimen's.
+
+    Parameters
+    ----------
+    shape
+        Number of voxels along each axis.
+    origin
+        Voxel of the specimen where voxel (0, 0, 0) lies; it may lie outside.
+    step
+        Voxels of the specimen per voxel.
+    specimen_voxel_size_A
+        Edge of a voxel of the specimen in Å.
+    """
+
+    shape: tuple[int, int, int]
+    origin: tuple[int, int, int]
+    step: int
+    specimen_voxel_size_A: float
+
+    @property
+    def voxel_size_A(self) -> float:
+        """Edge of a voxel in Å."""
+        return self.step * self.specimen_voxel_size_A
+
+    def sample(self, volume: ArrayLike3D) -> ArrayLike3D:
+        """A volume of the specimen on this grid, read where it is sliced: nearest voxels, 0 outside."""
+        return _Sampled(volume, self)
+
+    def particles(self, table: ParticleTable) -> ParticleTable:
+        """The labelled particles centred on the grid, in Å from the centre of its first voxel."""
+        labelled = table.labelled()
+        origin_A = np.array(self.origin[::-1]) * self.specimen_voxel_size_A
+        centre_A = labelled.centre_A - origin_A
+        place = centre_A / self.voxel_size_A
+        ends = np.array(self.shape[::-1]) - 0.5
+        inside = np.logical_and.reduce((place >= -0.5) & (place < ends), axis=1)
+        return replace(labelled, centre_A=centre_A).select(inside)
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    volume: ArrayLike3D
+    grid: Grid
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.grid.shape
+
+    @property
+    def dtype(self) -> Any:
+        return self.volume.dtype
+
+    def __getitem__(self, key: Sequence[slice]) -> NDArray[Any]:
+        wanted, read = [], []
+        for part, size, origin, length in zip(
+            key, self.shape, self.grid.origin, self.volume.shape, strict=True
+        ):
+            first, last, _ = part.indices(size)
+            index = origin + self.grid.step * np.arange(first, last)
+            inside = (index >= 0) & (index < length)
+            wanted.append(inside)
+            present = index[inside]
+            stop = int(present[-1]) + 1 if present.size else 0
+            read.append(slice(int(present[0]) if present.size else 0, stop, self.grid.step))
+        block = np.zeros(tuple(inside.size for inside in wanted), dtype=self.dtype)
+        # Plain slices are read and thinned here: stores take no steps.
+        whole = np.asarray(self.volume[tuple(slice(part.start, part.stop) for part in read)])
+        block[np.ix_(*wanted)] = whole[:: self.grid.step, :: self.grid.step, :: self.grid.step]
+        return block
+
+
+def view_grid(spec: DatasetSpec, specimen: str) -> Grid:
+    """The specimen's own voxels, in the field of view."""
+    depth, rows, _ = spec.volume_shape(specimen)
+    columns = columns_in_view(spec, specimen)
+    shape = (depth, rows, columns.stop - columns.start)
+    return Grid(shape, (0, 0, columns.start), 1, spec.acquisition(specimen).pixel_size_A)
+
+
+def tomogram_grid(tomogram: Tomogram) -> Grid:
+    """The voxels of a tomogram."""
+    pixel = tomogram.acquisition.pixel_size_A
+    places = tomogram.coordinates()
+    z, y, x = (round(float(places[axis][0]) / pixel) for axis in "zyx")
+    return Grid(tomogram.shape, (z, y, x), tomogram.spec.config.reconstruction.pixels_per_voxel, pixel)

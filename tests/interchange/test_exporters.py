@@ -1,0 +1,190 @@
+"""Every export read back and reconstructed: beads lie on the particles that the format lists, labels with them."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+import pytest
+from distributed import Client
+from scipy.spatial.transform import Rotation
+from typer.testing import CliRunner
+
+import faket_dask
+from faket_dask.cli import app
+from faket_dask.config import parse
+from faket_dask.errors import InputError
+from faket_dask.formats import copick, ome_zarr, portal
+from faket_dask.formats.mrc import open_volume
+from faket_dask.formats.relion5 import read_particles, read_tomograms
+from faket_dask.formats.shrec import read_model
+from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
+from faket_dask.interchange.export import export
+from faket_dask.interchange.exporters import EXPORTERS
+from faket_dask.kernels.backprojection import back_project
+from faket_dask.specimen.particles import ParticleTable
+from faket_dask.specimen.particles import read_particles as read_table
+from faket_dask.stages.reconstruction import filtered_tilt
+from tests.beads import bead_document, bead_errors
+
+SERIES = "specimen-000__a"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """All formats of one data set, and what they ought to hold."""
+
+    dataset: faket_dask.Dataset
+    folder: Path
+    particles: ParticleTable
+    voxel_size_A: float
+
+    def beads(self) -> np.ndarray:
+        return self.particles.class_name == "fiducial"
+
+
+@pytest.fixture(
+    scope="module",
+    params=[{"binning": 1}, {"binning": 2, "thickness_A": 500}, {"binning_after": 2, "thickness_A": 500}],
+    ids=["full", "binned", "binned-after"],
+)
+def exported(
+    request: pytest.FixtureRequest, one_worker: Client, tmp_path_factory: pytest.TempPathFactory
+) -> Exported:
+    folder = tmp_path_factory.mktemp("exported")
+    document = bead_document(folder / "data", of=["noiseless"], **request.param)
+    document["specimen"]["species"] = [{"name": "boot", "count": 3}]
+    document["specimen"]["thickness_A"] = 590  # odd
+    dataset = faket_dask.run(parse(document, folder), one_worker)
+    assert not dataset.failures
+    list(export(dataset, list(EXPORTERS), folder / "out", ["noiseless"]))
+    table = read_table(folder / "out/mrc/specimen-000_particles.csv")
+    voxel_size_A = 10.0 * dataset.spec.config.reconstruction.pixels_per_voxel
+    return Exported(dataset, folder / "out", table, voxel_size_A)
+
+
+def tomogram_of(series: TiltSeries) -> np.ndarray:
+    angles = series.geometry.tilt_angles
+    ready = np.stack([filtered_tilt(series.tilt(i), "hann", angles, i, 59) for i in range(angles.size)])
+    return back_project(ready, angles, 59)
+
+
+def assert_beads(
+    tomogram: np.ndarray, centre_A: np.ndarray, voxel_size_A: float, within: float = 0.1
+) -> None:
+    errors = bead_errors(tomogram, centre_A / voxel_size_A, voxel_size_A)
+    assert errors.size
+    assert errors.max() < within
+
+
+def assert_orientations(found: np.ndarray, expected: np.ndarray, within_deg: float = 1.0) -> None:
+    assert found.shape == expected.shape
+    angles = Rotation.from_matrix(np.swapaxes(expected, 1, 2) @ found).magnitude()
+    assert np.rad2deg(angles).max() < within_deg
+
+
+def test_mrc(exported: Exported) -> None:
+    series = open_tilt_series(exported.folder / f"mrc/{SERIES}_noiseless.mrc")
+    table = exported.particles
+    assert len(table) >= 4
+    assert_beads(tomogram_of(series), table.centre_A[exported.beads()], 10)
+    opened = open_volume(exported.folder / f"mrc/{SERIES}_noiseless_rec.mrc")
+    assert opened.voxel_size_A == pytest.approx(exported.voxel_size_A)
+    made = exported.dataset.tomogram(SERIES, "noiseless").values
+    np.testing.assert_array_equal(opened.rows(0, opened.shape[1]), made)
+
+
+def test_imod(exported: Exported) -> None:
+    series = open_tilt_series(exported.folder / f"imod/{SERIES}_noiseless")
+    table = exported.particles
+    assert_beads(tomogram_of(series), table.centre_A[exported.beads()], 10)
+    np.testing.assert_array_equal(series.transforms[0], np.eye(2, 3))
+
+
+def test_shrec(exported: Exported) -> None:
+    model = read_model(exported.folder / "shrec/model_0")
+    projections = model.projections["projections"]
+    series = open_tilt_series(projections.path, tilt_angles=model.geometry.tilt_angles)
+    tomogram = tomogram_of(series)
+    below = 80 // 2 - 59 // 2
+    beads = model.particles.class_name == "fiducial"
+    # Whole voxels are all that the format holds.
+    assert_beads(tomogram, model.particles.centre_A[beads] - [0, 0, 10 * below], 10, within=0.6)
+    assert_orientations(model.particles.rotation, exported.particles.rotation)
+    x, y, z = (model.particles.centre_A[beads] / 10).round().astype(int).T
+    instances = model.volumes["occupancy_mask"].rows(0, 96)
+    assert instances[z, y, x].tolist() == model.particles.instance[beads].tolist()
+    assert (model.volumes["class_mask"].rows(0, 96)[z, y, x] == 15).all()
+    assert model.volumes["reconstruction"].voxel_size_A == pytest.approx(exported.voxel_size_A)
+
+
+def test_relion5(exported: Exported) -> None:
+    [tomogram] = read_tomograms(exported.folder / "relion5/tomograms.star")
+    lists = read_particles(exported.folder / "relion5/particles.star", [tomogram])
+    series = open_tilt_series(exported.folder / "relion5/tomograms.star")
+    found = lists[f"{SERIES}_noiseless"]
+    assert_beads(tomogram_of(series), found.centre_A[exported.beads()], 10)
+    assert_orientations(found.rotation, exported.particles.rotation)
+    assert tomogram.binning == exported.voxel_size_A / 10
+    volume = open_volume(exported.folder / "relion5" / tomogram.volume)
+    assert volume.voxel_size_A == pytest.approx(exported.voxel_size_A)
+
+
+def test_copick(exported: Exported) -> None:
+    folder = exported.folder / "copick"
+    objects = copick.read_objects(folder / "copick.json")
+    picks = copick.read_picks(folder, SERIES, objects)
+    voxel = exported.voxel_size_A
+    run = folder / f"ExperimentRuns/{SERIES}"
+    tomogram = ome_zarr.open_volume(run / f"VoxelSpacing{voxel:.3f}/noiseless.zarr")
+    assert tomogram.voxel_size_A == voxel
+    beads = picks.class_name == "fiducial"
+    assert_beads(np.asarray(tomogram.data[...]), picks.centre_A[beads], voxel)
+    labels = ome_zarr.open_volume(run / f"Segmentations/{voxel:.3f}_faketdask_0_labels-multilabel.zarr")
+    assert labels.data.shape == tomogram.data.shape
+    x, y, z = (picks.centre_A[beads] / voxel).round().astype(int).T
+    assert np.asarray(labels.data[...])[z, y, x].tolist() == picks.class_id[beads].tolist()
+    boots = picks.class_name == "boot"
+    inside = np.isin(exported.particles.instance, picks.instance[boots])
+    order = np.argsort(picks.instance[boots])
+    assert_orientations(picks.rotation[boots][order], exported.particles.rotation[inside])
+    assert {item.name for item in objects} == {"boot", "fiducial"}
+
+
+def test_warp(exported: Exported) -> None:
+    series = open_tilt_series(exported.folder / f"warp/tomostar/{SERIES}_noiseless.tomostar")
+    table = exported.particles
+    assert_beads(tomogram_of(series), table.centre_A[exported.beads()], 10)
+
+
+def test_portal(exported: Exported) -> None:
+    voxel = exported.voxel_size_A
+    beads = portal.read_points(exported.folder / f"portal/{SERIES}-fiducial.ndjson", "fiducial", 2, voxel)
+    assert_beads(exported.dataset.tomogram(SERIES, "noiseless").values, beads.centre_A, voxel)
+
+
+def test_every_mrc_file_of_every_format_is_valid(exported: Exported) -> None:
+    found: dict[str, int] = {}
+    for path in exported.folder.rglob("*.mrc"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert mrcfile.validate(path), path
+        form = path.relative_to(exported.folder).parts[0]
+        found[form] = found.get(form, 0) + 1
+    assert found == {"mrc": 5, "imod": 1, "shrec": 5, "relion5": 2, "warp": 25}
+
+
+def test_formats_that_show_tomograms_ask_for_them(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"make them first: `faket-dask reconstruct .* --modality faket`"):
+        list(export(tiny_dataset, ["copick"], tmp_path))
+    with pytest.raises(InputError, match="no format 'cryosparc'; there are mrc, imod, shrec"):
+        export(tiny_dataset, ["mrc", "cryosparc"], tmp_path)
+
+
+def test_from_the_command_line(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
+    command = ["export", str(tiny_dataset.folder), "--to", "warp, portal", "--folder", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"warp", "portal"}
+    assert CliRunner().invoke(app, [*command[:3], "x"]).exit_code == 2

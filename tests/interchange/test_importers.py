@@ -1,0 +1,144 @@
+"""What others made, brought in and used."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from faket_dask.cli import app
+from faket_dask.errors import InputError
+from faket_dask.formats import copick, portal
+from faket_dask.formats.mrc import open_stack, open_volume, write_stack
+from faket_dask.formats.relion5 import Optics, RelionTomogram
+from faket_dask.formats.relion5_writing import write_project
+from faket_dask.formats.shrec_writing import write_model
+from faket_dask.formats.tilt_series import open_tilt_series
+from faket_dask.formats.tomostar import write_tomostar
+from faket_dask.interchange.importers import import_particles
+from faket_dask.kernels.projection import project
+from faket_dask.specimen.particles import read_particles
+from tests.formats.conftest import VOXEL_A, Phantom, make_phantom
+
+
+@pytest.fixture(scope="module")
+def phantom() -> Phantom:
+    return make_phantom((40, 96, 96))
+
+
+def invoke(*words: object) -> str:
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_shrec_model_becomes_a_specimen_that_projects_alike(phantom: Phantom, tmp_path: Path) -> None:
+    volumes = {
+        "grandmodel": np.where(phantom.volume > 1e-3, phantom.volume, 0),
+        "class_mask": phantom.class_mask,
+        "occupancy_mask": phantom.instance_mask,
+    }
+    write_model(tmp_path / "model_0", phantom.geometry, phantom.particles, volumes, {})
+    section = yaml.safe_load(invoke("import", "specimen", tmp_path / "model_0", "--to", tmp_path / "own"))
+    [named] = section["specimen"]["volumes"]
+    assert set(named) == {"density", "class_mask", "instance_mask", "particles"}
+    density = open_volume(Path(named["density"]))
+    assert density.shape[0] < 40
+    angles = [-40, 0, 30]
+    found = project(density.rows(0, 96), angles)
+    np.testing.assert_allclose(found, project(volumes["grandmodel"], angles), atol=1e-5)
+    table = read_particles(Path(named["particles"]))
+    x, y, z = (table.centre_A / VOXEL_A).round().astype(int).T
+    classes = open_volume(Path(named["class_mask"])).rows(0, 96)
+    instances = open_volume(Path(named["instance_mask"])).rows(0, 96)
+    assert classes[z, y, x].tolist() == table.class_id.tolist()
+    assert instances[z, y, x].tolist() == table.instance.tolist()
+
+
+def test_a_warp_series_becomes_a_sorted_stack(phantom: Phantom, tmp_path: Path) -> None:
+    for number, tilt in enumerate(phantom.stack):
+        write_stack(tmp_path / f"{number}.mrc", [tilt], (1, *tilt.shape), VOXEL_A)
+    images = [f"{number}.mrc" for number in range(len(phantom.stack))]
+    write_tomostar(tmp_path / "a.tomostar", phantom.geometry, images)
+    invoke("import", "series", tmp_path / "a.tomostar", "--to", tmp_path / "own/a.mrc")
+    stack = open_stack(tmp_path / "own/a.mrc")
+    np.testing.assert_array_equal(stack.tilt(3), phantom.stack[3])
+    for path in (tmp_path / "own/a.mrc", tmp_path / "own/a.mrc.mdoc"):
+        series = open_tilt_series(path)
+        np.testing.assert_allclose(series.geometry.tilt_angles, phantom.geometry.tilt_angles)
+    np.testing.assert_array_equal(series.geometry.acquisition_order, phantom.geometry.acquisition_order)
+
+
+def test_a_series_that_is_not_aligned_keeps_its_alignment(phantom: Phantom, tmp_path: Path) -> None:
+    tilts, rng = len(phantom.geometry), np.random.default_rng(0)
+    turned = replace(
+        phantom.geometry,
+        tilt_axis_angle_deg=rng.uniform(3, 5, tilts),
+        shift_A=rng.uniform(-50, 50, (tilts, 2)),
+    )
+    write_stack(tmp_path / "a.mrc", phantom.tilts(), phantom.stack.shape, VOXEL_A)
+    images = ("a.mrc",) * tilts
+    tomogram = RelionTomogram("a", turned, Optics(300, 2.7, 0.1), images, tuple(range(tilts)), (40, 96, 96))
+    write_project(tmp_path, [tomogram], {})
+    invoke("import", "series", tmp_path / "tomograms.star", "--to", tmp_path / "own/a.mrc")
+    own, theirs = (
+        open_tilt_series(tmp_path / name).aligned().placement for name in ("own/a.mrc", "tomograms.star")
+    )
+    np.testing.assert_allclose(own.matrix, theirs.matrix, atol=1e-5)
+    np.testing.assert_allclose(own.shift + own.centre, theirs.shift + theirs.centre, atol=2e-3)
+    command = ("reconstruct", tmp_path / "own/a.mrc", "--thickness-A", 50, "--to", tmp_path / "rec.mrc")
+    result = CliRunner().invoke(app, [str(part) for part in command])
+    assert re.search(
+        r"warning: .*its files have an alignment that is not applied; .*\(--align\)", result.stderr
+    )
+
+
+def test_particle_lists_become_tables(phantom: Phantom, tmp_path: Path) -> None:
+    tilts = len(phantom.geometry)
+    tomogram = RelionTomogram(
+        "a", phantom.geometry, Optics(300, 2.7, 0.1), ("a.mrc",) * tilts, tuple(range(tilts)), (40, 96, 96)
+    )
+    write_project(tmp_path, [tomogram], {"a": phantom.particles})
+    names = (("1BXN", 4), ("4V94", 1))
+    copick.write_config(tmp_path, "p", [copick.PickableObject(n, i, True, 50) for n, i in names])
+    for run in ("one", "two"):
+        copick.write_run(tmp_path, run, VOXEL_A, {}, None, phantom.particles)
+    portal.write_points(tmp_path / "1BXN.ndjson", phantom.particles, "1BXN", VOXEL_A)
+    write_model(tmp_path / "m", phantom.geometry, phantom.particles, {"grandmodel": phantom.volume}, {})
+    sources = {
+        "particles.star": [],
+        "copick.json": ["--name", "two"],
+        "1BXN.ndjson": ["--voxel-size-A", 10],
+        "m/particle_locations.txt": ["--voxel-size-A", 10],
+    }
+    for source, options in sources.items():
+        invoke("import", "particles", tmp_path / source, "--to", tmp_path / "p.csv", *options)
+        table = read_particles(tmp_path / "p.csv")
+        expected = phantom.particles.centre_A[np.isin(phantom.particles.instance, table.instance)]
+        found = table.centre_A[np.argsort(table.instance)]
+        if source.startswith("m/"):
+            found = found - [0, 0, VOXEL_A * (48 - 20)]
+        np.testing.assert_allclose(found, expected, atol=1e-4, err_msg=source)
+
+
+def test_what_is_wrong_is_said(phantom: Phantom, tmp_path: Path) -> None:
+    copick.write_config(tmp_path, "p", [])
+    for run in ("one", "two"):
+        (tmp_path / "ExperimentRuns" / run).mkdir(parents=True)
+    with pytest.raises(InputError, match="lists particles of one, two; say which"):
+        import_particles(tmp_path / "copick.json")
+    with pytest.raises(InputError, match="one, two; there is no 'three'"):
+        import_particles(tmp_path / "copick.json", name="three")
+    with pytest.raises(InputError, match="counts in voxels; give the voxel size"):
+        import_particles(tmp_path / "particle_locations.txt")
+    with pytest.raises(InputError, match="no particle list that is known"):
+        import_particles(tmp_path / "a.tbl")
+    write_model(tmp_path / "m", phantom.geometry, phantom.particles, {"class_mask": phantom.class_mask}, {})
+    result = CliRunner().invoke(
+        app, ["import", "specimen", str(tmp_path / "m"), "--to", str(tmp_path / "own")]
+    )
+    assert result.exit_code == 2
+    assert "has no grandmodel.mrc" in result.output

@@ -1,0 +1,310 @@
+"""References as microscopes leave them: in any form, unaligned, with beads and dead pixels."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from distributed import Client
+
+import faket_dask
+from faket_dask.config import parse
+from faket_dask.engine.completed import CompletedUnits
+from faket_dask.errors import InputError
+from faket_dask.formats.imod import write_angles, write_transforms
+from faket_dask.formats.mdoc import write_mdoc
+from faket_dask.formats.mrc import write_stack
+from faket_dask.formats.particle_list import ParticleList
+from faket_dask.formats.relion5 import Optics, RelionTomogram
+from faket_dask.formats.relion5_writing import write_project
+from faket_dask.formats.shrec_writing import write_model
+from faket_dask.formats.tomostar import write_tomostar
+from faket_dask.geometry import TiltGeometry, acquisition_order
+from faket_dask.pipeline.plan import Plan
+from faket_dask.report.gallery import shots_at
+from tests.runs import small_document
+
+ANGLES = np.array([-41.0, -20, 1, 20, 40])
+SHAPE = (5, 120, 100)
+
+
+def geometry(**changes: Any) -> TiltGeometry:
+    order = acquisition_order(ANGLES, "dose_symmetric")
+    return TiltGeometry(ANGLES, 10.0, exposure_e_per_A2=np.full(5, 3.0), acquisition_order=order, **changes)
+
+
+def tilts() -> np.ndarray:
+    return 500 + 20 * np.random.default_rng(0).standard_normal(SHAPE).astype(np.float32)
+
+
+def document(folder: Path, stack: Path, **reference: Any) -> dict[str, Any]:
+    return small_document(
+        folder / "data",
+        specimen={"count": 1},
+        references=[{"name": "real", "stack": str(stack), **reference}],
+        noise={"statistics": "given", "given": {"signal_scale": [0.4], "noise_scale": [0.9]}},
+        outputs={"modalities": ["noisy"]},
+    )
+
+
+def recording(folder: Path, stack: Path, **reference: Any) -> Any:
+    planned = faket_dask.plan(parse(document(folder, stack, **reference), folder))
+    return planned.spec.inputs.recordings["real"]
+
+
+def measured(client: Client, folder: Path, stack: Path, **reference: Any) -> dict[str, np.ndarray]:
+    dataset = faket_dask.run(parse(document(folder, stack, **reference), folder), client)
+    assert not dataset.failures, dataset.failures
+    group = zarr.open_group(dataset.spec.layout.reference("real"), mode="r")
+    return {name: np.asarray(group[name][...]) for name in ("mean", "std", "low", "high", "masked")}
+
+
+def test_a_series_may_be_given_in_any_form(tmp_path: Path) -> None:
+    stack = tilts()
+    (tmp_path / "imod").mkdir()
+    write_stack(tmp_path / "imod/a.st", iter(stack), SHAPE, 10)
+    write_angles(tmp_path / "imod/a.tlt", -ANGLES)
+    (tmp_path / "serialem").mkdir()
+    write_stack(tmp_path / "serialem/a.mrc", iter(stack), SHAPE, 10)
+    write_mdoc(tmp_path / "serialem/a.mrc.mdoc", geometry(), "a.mrc", SHAPE[1:], 300)
+    (tmp_path / "relion/stacks").mkdir(parents=True)
+    write_stack(tmp_path / "relion/stacks/a.mrc", iter(stack), SHAPE, 10)
+    images = ("stacks/a.mrc",) * 5
+    tomogram = RelionTomogram("a", geometry(), Optics(300, 2.7, 0.1), images, tuple(range(5)), (9, 9, 9))
+    write_project(tmp_path / "relion", [tomogram], {})
+    (tmp_path / "warp").mkdir()
+    for number, tilt in enumerate(stack):
+        write_stack(tmp_path / f"warp/{number}.mrc", [tilt], (1, *SHAPE[1:]), 10)
+    write_tomostar(tmp_path / "warp/a.tomostar", geometry(), [f"{number}.mrc" for number in range(5)])
+    (tmp_path / "images").mkdir()
+    for number, tilt in enumerate(stack):
+        write_stack(tmp_path / f"images/{number}.mrc", [tilt], (1, *SHAPE[1:]), 10)
+    write_angles(tmp_path / "images/a.tlt", -ANGLES)
+    none = np.empty(0, dtype=np.int64)
+    nobody = ParticleList(np.array([], dtype=str), none, none, np.empty((0, 3)), np.empty((0, 3, 3)))
+    volume = {"grandmodel": np.zeros((4, *SHAPE[1:]), np.float32)}
+    write_model(tmp_path / "shrec", geometry(), nobody, volume, {"": (SHAPE, stack)})
+    forms = ("imod", "serialem", "relion", "warp", "images", "shrec")
+    found = {form: recording(tmp_path, tmp_path / form) for form in forms}
+    for form, one in found.items():
+        assert one.shape == SHAPE, form
+        assert one.tilt_angles == tuple(ANGLES), form
+        assert one.pixel_size_A == pytest.approx(10), form
+    assert recording(tmp_path, tmp_path / "imod/a.st", angle_sign="warp").tilt_angles == tuple(-ANGLES[::-1])
+
+
+def test_beads_and_dead_pixels_are_left_out_of_the_statistics(one_worker: Client, tmp_path: Path) -> None:
+    stack = tilts()
+    y, x = np.indices(SHAPE[1:])
+    stack[:, np.hypot(y - 30, x - 40) < 5] -= 250
+    stack[:, 70, 20] = 60000
+    stack[2, 90:92, 50:52] = 0
+    stack[:, :, 92:] = 500  # where a program that aligned the tilts filled them up
+    write_stack(tmp_path / "a.st", iter(stack), SHAPE, 10)
+    found = measured(one_worker, tmp_path, tmp_path / "a.st", tilt_angles=ANGLES.tolist())
+    np.testing.assert_allclose(found["mean"], 500, atol=1)
+    np.testing.assert_allclose(found["std"], 20, rtol=0.05)
+    assert (found["low"] > 400).all()
+    assert (found["high"] < 600).all()
+    assert (found["masked"] > 0.085).all()
+    assert (found["masked"] < 0.18).all()
+    plain = measured(one_worker, tmp_path / "b", tmp_path / "a.st", tilt_angles=ANGLES.tolist(), mask="none")
+    assert plain["high"].max() == 60000
+    assert not plain["masked"].any()
+
+
+def bad_corner() -> tuple[np.ndarray, np.ndarray]:
+    """Tilts with a corner that no search for artefacts would find, noise of another kind; and where it is."""
+    marked = np.zeros(SHAPE, bool)
+    marked[:, :50, :40] = True
+    marked[3] = False
+    marked[3, 80:] = True
+    return np.where(marked, 500 + 40 * np.cos(np.indices(SHAPE)[2] / 9), tilts()).astype(np.float32), marked
+
+
+def test_a_mask_file_says_what_is_left_out(one_worker: Client, tmp_path: Path) -> None:
+    """It replaces what would be found, section by section of the stack, which is in another order than the angles."""
+    stack, marked = bad_corner()
+    stack[:, 100, 60:64] = 900
+    shuffled = [1.0, 20.0, -20.0, -41.0, 40.0]
+    write_stack(tmp_path / "a.st", iter(stack), SHAPE, 10)
+    write_stack(tmp_path / "mask.mrc", iter((7 * marked).astype(np.int8)), SHAPE, 1)
+    mask = {"tilt_angles": shuffled, "mask": "mask.mrc"}
+    found = measured(one_worker, tmp_path, tmp_path / "a.st", **mask)
+    for place, section in enumerate(np.argsort(shuffled)):
+        seen = stack[section][~marked[section]]
+        assert found["mean"][place] == pytest.approx(seen.mean(), rel=1e-6)
+        assert found["std"][place] == pytest.approx(seen.std(), rel=1e-5)
+        assert found["high"][place] == (900 if section != 3 else seen.max())
+        assert found["masked"][place] == pytest.approx(marked[section].mean())
+
+
+def test_another_mask_makes_another_data_set_and_another_name_for_it_does_not(tmp_path: Path) -> None:
+    write_stack(tmp_path / "a.st", iter(tilts()), SHAPE, 10)
+    marked = bad_corner()[1]
+    for name, change in (("mask", 0), ("same", 0), ("other", 1)):
+        marked[0, 60, 60] = change
+        write_stack(tmp_path / f"{name}.mrc", iter(marked.astype(np.int8)), SHAPE, 1)
+
+    def fingerprint(mask: str) -> str:
+        made = document(tmp_path, tmp_path / "a.st", tilt_angles=ANGLES.tolist(), mask=mask)
+        return faket_dask.plan(parse(made, tmp_path)).spec.fingerprint
+
+    assert fingerprint("mask.mrc") == fingerprint("same.mrc")
+    different = {fingerprint(mask) for mask in ("mask.mrc", "other.mrc", "artefacts", "none")}
+    assert len(different) == 4
+
+
+@pytest.mark.parametrize("style", [{"preset": "matched"}, {"preset": "recorded", "iterations": 1}])
+@pytest.mark.parametrize("pixel_size_A", [10.0, 8.0])
+def test_what_lies_under_a_mask_file_changes_nothing(
+    one_worker: Client, tmp_path: Path, style: dict[str, Any], pixel_size_A: float
+) -> None:
+    """Not the statistics, not the spectra, not the Gram matrices, not the scaling."""
+    stack, marked = bad_corner()
+    write_stack(tmp_path / "mask.mrc", iter(marked.astype(np.int8)), SHAPE, 1)
+    stores = []
+    for name in ("one", "two"):
+        write_stack(tmp_path / f"{name}.st", iter(stack), SHAPE, pixel_size_A)
+        stack = np.where(marked, np.clip(900 - stack, 440, 560), stack).astype(np.float32)
+        made = document(
+            tmp_path / name,
+            tmp_path / f"{name}.st",
+            tilt_angles=ANGLES.tolist(),
+            mask=str(tmp_path / "mask.mrc"),
+            resample=True,
+        )
+        made["noise"] = {"statistics": "unpaired"}
+        made["style"] = {"weights": "random", "random_seed": 5, "style_layers": {1: 1, 6: 1}, **style}
+        made["outputs"] = {"modalities": ["faket"], "report": False}
+        dataset = faket_dask.run(parse(made, tmp_path), one_worker)
+        assert not dataset.failures, dataset.failures
+        group = zarr.open_group(dataset.spec.layout.reference("real"), mode="r")
+        stores.append({key: np.asarray(values[...]) for key, values in group.arrays()})
+    assert {"power", "directions", "gram_1", "low"} <= stores[0].keys()
+    for key, values in stores[0].items():
+        if pixel_size_A == 10:
+            assert values.tobytes() == stores[1][key].tobytes(), key
+        elif key not in ("power", "directions"):  # a resampled pixel has seen some of its neighbours
+            np.testing.assert_allclose(stores[1][key], values, rtol=0.02, atol=0.1 * np.abs(values).max())
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"),
+    [
+        ("mask.mrc", "of its pixels left out by the mask mask.mrc"),
+        ("artefacts", "left out as artefacts and edges"),
+    ],
+)
+def test_the_report_says_what_was_left_out_and_shows_it(
+    one_worker: Client, tmp_path: Path, mask: str, said: str
+) -> None:
+    stack, marked = bad_corner()
+    stack[:, 60:64, 60:64] = 300
+    write_stack(tmp_path / "a.st", iter(stack), SHAPE, 10)
+    write_stack(tmp_path / "mask.mrc", iter(marked.astype(np.int8)), SHAPE, 1)
+    made = document(tmp_path, tmp_path / "a.st", tilt_angles=ANGLES.tolist(), mask=mask)
+    made["outputs"]["report"] = True
+    dataset = faket_dask.run(parse(made, tmp_path), one_worker)
+    assert not dataset.failures, dataset.failures
+    assert said in dataset.spec.layout.report.read_text()
+    [section] = dataset.spec.series
+    [shot] = [
+        s for s in shots_at(CompletedUnits.read(Plan(dataset.spec)), section, 2) if s.kind == "reference"
+    ]
+    assert shot.left_out is not None
+    assert shot.left_out[62, 62] == (mask == "artefacts")
+    assert shot.left_out[10, 10] == (mask == "mask.mrc")
+
+
+def test_a_mask_file_is_aligned_with_its_tilts(one_worker: Client, tmp_path: Path) -> None:
+    stack, marked = bad_corner()
+    stack[marked] = 1000
+    write_stack(tmp_path / "a.st", iter(stack), SHAPE, 10)
+    write_angles(tmp_path / "a.tlt", -ANGLES)
+    write_stack(tmp_path / "mask.mrc", iter(marked.astype(np.float32)), SHAPE, 1)
+    transforms = np.zeros((5, 2, 3)) + np.eye(2, 3)
+    transforms[:, 0, 2] = [-10, -5, 0, 5, 10]
+    write_transforms(tmp_path / "a.xf", transforms)
+    found = measured(one_worker, tmp_path, tmp_path / "a.st", align=True, mask="mask.mrc")
+    np.testing.assert_allclose(found["mean"], 500, atol=2)
+    assert (found["high"] < 700).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "marked", "message"),
+    [
+        (
+            (5, 120, 90),
+            0,
+            r"mask: .*mask\.mrc has the shape \(5, 120, 90\), the tilts that it masks \(5, 120, 100\)",
+        ),
+        ((4, 120, 100), 0, r"the tilts that it masks \(5, 120, 100\); they must agree"),
+        (SHAPE, 1, r"mask\.mrc and edges cover 100% of tilt 0; mark less of it"),
+        (None, 0, r"mask\.mrc cannot be read"),
+    ],
+)
+def test_a_mask_file_that_does_not_fit_is_refused(
+    tmp_path: Path, shape: tuple[int, int, int] | None, marked: int, message: str
+) -> None:
+    write_stack(tmp_path / "a.st", iter(tilts()), SHAPE, 10)
+    if shape is not None:
+        write_stack(tmp_path / "mask.mrc", iter(np.full(shape, marked, np.int8)), shape, 1)
+    with pytest.raises(InputError, match=message):
+        recording(tmp_path, tmp_path / "a.st", tilt_angles=ANGLES.tolist(), mask="mask.mrc")
+
+
+def test_single_images_take_one_mask_in_the_order_of_their_angles(one_worker: Client, tmp_path: Path) -> None:
+    stack, marked = bad_corner()
+    for number, tilt in enumerate(stack):
+        write_stack(tmp_path / f"{number}.mrc", [tilt], (1, *SHAPE[1:]), 10)
+    write_tomostar(tmp_path / "a.tomostar", geometry(), [f"{number}.mrc" for number in range(5)])
+    write_stack(tmp_path / "marks.st", iter(marked.astype(np.int8)), SHAPE, 1)
+    found = measured(one_worker, tmp_path, tmp_path / "a.tomostar", mask="marks.st")
+    np.testing.assert_allclose(found["masked"], marked.mean((1, 2)))
+
+
+def test_an_unaligned_series_is_aligned_before_its_statistics_are_taken(
+    one_worker: Client, tmp_path: Path
+) -> None:
+    write_stack(tmp_path / "a.st", iter(tilts()), SHAPE, 10)
+    write_angles(tmp_path / "a.tlt", -ANGLES)
+    transforms = np.zeros((5, 2, 3)) + np.eye(2, 3)
+    transforms[:, 0, 2] = [-30, -15, 0, 15, 30]
+    write_transforms(tmp_path / "shifts.xf", transforms[::-1])
+    path = tmp_path / "a.st"
+    with pytest.raises(InputError, match=r"no \.xf file beside it"):
+        recording(tmp_path, path, align=True)
+    aligned = recording(tmp_path, path, align=str(tmp_path / "shifts.xf"))
+    assert aligned.checksum != recording(tmp_path, path).checksum
+    found = measured(one_worker, tmp_path, path, align=str(tmp_path / "shifts.xf"))
+    np.testing.assert_allclose(found["mean"], 500, atol=1)
+    np.testing.assert_allclose(found["std"], 17, rtol=0.1)  # moved by half a pixel, noise becomes smoother
+    assert found["masked"][0] > 0.25 > found["masked"][2]
+
+
+def test_counterparts_follow_the_order_of_the_angles(one_worker: Client, tmp_path: Path) -> None:
+    """Both stacks are in the order of acquisition; pairs must stay pairs."""
+    clean = np.random.default_rng(1).standard_normal(SHAPE).astype(np.float32)
+    noisy = clean + 0.5 * np.random.default_rng(2).standard_normal(SHAPE).astype(np.float32)
+    write_stack(tmp_path / "noisy.st", iter(noisy), SHAPE, 10)
+    write_stack(tmp_path / "clean.st", iter(clean), SHAPE, 10)
+    shuffled = [1.0, 20.0, -20.0, -41.0, 40.0]
+    made = document(tmp_path, tmp_path / "noisy.st", tilt_angles=shuffled, clean=str(tmp_path / "clean.st"))
+    made["noise"] = {"statistics": "paired"}
+    dataset = faket_dask.run(parse(made, tmp_path), one_worker)
+    assert not dataset.failures
+    group = zarr.open_group(dataset.spec.layout.reference("real"), mode="r")
+    assert np.asarray(group["tilt_angle"][...]).tolist() == ANGLES.tolist()
+    np.testing.assert_allclose(group["signal_scale"][...], 1 / np.sqrt(1.25), atol=0.02)
+
+
+def test_a_tilt_of_nothing_but_artefacts_is_refused(one_worker: Client, tmp_path: Path) -> None:
+    write_stack(tmp_path / "a.st", iter(tilts()), SHAPE, 10)
+    write_angles(tmp_path / "a.tlt", -ANGLES)
+    transforms = np.zeros((5, 2, 3)) + np.eye(2, 3)
+    transforms[2, 0, 2] = 95
+    write_transforms(tmp_path / "a.xf", transforms)
+    dataset = faket_dask.run(parse(document(tmp_path, tmp_path / "a.st", align=True), tmp_path), one_worker)
+    assert "artefacts and edges cover" in dataset.failures[0].cause

@@ -1,0 +1,171 @@
+"""The reconstruction of a recorded series interrupted: the same command goes on, and nothing half-made has the name."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faket_dask.config import ReconstructionSection
+from faket_dask.errors import InputError
+from faket_dask.formats.imod import write_angles
+from faket_dask.formats.mrc import write_stack
+from faket_dask.formats.ome_zarr import open_volume
+from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
+from faket_dask.workflow.external_stack import reconstruct_series
+
+PATIENCE_S = 120
+ANGLES = np.arange(-60.0, 61, 3)
+LARGE = ReconstructionSection(thickness_A=1300)
+SMALL = ReconstructionSection(thickness_A=200, filter="ramp")
+
+
+def write_series(path: Path, rows: int, columns: int, seed: int = 0) -> Path:
+    rng = np.random.default_rng(seed)
+    tilts = (rng.standard_normal((rows, columns), dtype=np.float32) for _ in ANGLES)
+    write_stack(path, tilts, (ANGLES.size, rows, columns), 10.0)
+    write_angles(path.with_suffix(".tlt"), -ANGLES)
+    return path
+
+
+@pytest.fixture(scope="module")
+def large_stack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Takes seconds, so that a process can be stopped on the way."""
+    return write_series(tmp_path_factory.mktemp("large") / "a.mrc", 320, 400)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(large_stack: Path) -> bytes:
+    reconstruct_series(open_tilt_series(large_stack), large_stack.with_name("rec.mrc"), LARGE)
+    return large_stack.with_name("rec.mrc").read_bytes()
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Path:
+    (tmp_path / "in").mkdir()
+    return write_series(tmp_path / "in/a.mrc", 70, 40)
+
+
+class Stopped(BaseException):
+    """As a signal stops a process, at a place of the test's choice."""
+
+
+class StopAt:
+    """Takes shares of work until there are as many."""
+
+    def __init__(self, share: float) -> None:
+        self.left = share
+
+    def __call__(self, share: float) -> None:
+        self.left -= share
+        if self.left < 1e-9:
+            raise Stopped
+
+
+def files_done(folder: Path, array: str) -> dict[Path, int]:
+    """Whole files of an array that is being made, with the times of their writing."""
+    places = (folder / f".rec.mrc.unfinished/stores.zarr/{array}/c").rglob("*")
+    return {p: p.stat().st_mtime_ns for p in places if p.is_file() and p.suffix != ".partial"}
+
+
+@pytest.mark.parametrize(
+    ("kill", "array"),
+    [
+        (signal.SIGKILL, "volume"),
+        (signal.SIGTERM, "filtered"),
+        pytest.param(signal.SIGKILL, "filtered", marks=pytest.mark.slow),
+    ],
+)
+def test_a_killed_process_loses_nothing_that_was_done(
+    large_stack: Path, undisturbed: bytes, tmp_path: Path, kill: signal.Signals, array: str
+) -> None:
+    target = tmp_path / "rec.mrc"
+    target.write_text("of before")
+    command = [sys.executable, "-m", "faket_dask.cli", "reconstruct", str(large_stack)]
+    command += ["--thickness-A", "1300", "--to", str(target)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + PATIENCE_S
+    while len(files_done(tmp_path, array)) < 3:
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.002)
+    process.send_signal(kill)
+    _, told = process.communicate(timeout=PATIENCE_S)
+    if kill == signal.SIGTERM:
+        assert process.returncode == 130
+        assert "goes on where it was" in told
+    assert target.read_text() == "of before"
+    kept = {**files_done(tmp_path, "filtered"), **files_done(tmp_path, "volume")}
+    assert len(files_done(tmp_path, array)) >= 3
+    at_end: list[dict[Path, int]] = []
+
+    def look(share: float) -> None:
+        at_end[:] = [{**files_done(tmp_path, "filtered"), **files_done(tmp_path, "volume")}]
+
+    reconstruct_series(open_tilt_series(large_stack), target, LARGE, advance=look)
+    assert kept.items() <= at_end[0].items(), "what was done was done again"
+    assert len(kept) < len(at_end[0]), "the process had ended before it was stopped"
+    assert target.read_bytes() == undisturbed
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("name", ["rec.mrc", "rec.zarr"])
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.6, 1.0])
+def test_it_goes_on_from_anywhere(
+    stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, share: float
+) -> None:
+    series, target = open_tilt_series(stack), tmp_path / name
+    reconstruct_series(series, tmp_path / f"expected.{name}", SMALL)
+    reconstruct_series(open_tilt_series(write_series(tmp_path / "in/b.mrc", 70, 40, seed=1)), target, SMALL)
+    with pytest.raises(Stopped):
+        reconstruct_series(series, target, SMALL, advance=StopAt(share))
+    read: list[int] = []
+    tilt = TiltSeries.tilt
+    monkeypatch.setattr(TiltSeries, "tilt", lambda self, index: read.append(index) or tilt(self, index))
+    reconstruct_series(series, target, SMALL)
+    assert len(read) < ANGLES.size if share < 0.15 else read == []
+    if name == "rec.mrc":
+        assert target.read_bytes() == (tmp_path / "expected.rec.mrc").read_bytes()
+    else:
+        expected = open_volume(tmp_path / "expected.rec.zarr").data[...]
+        np.testing.assert_array_equal(open_volume(target).data[...], expected)
+    assert not target.with_name(f".{name}.unfinished").exists()
+
+
+def test_other_settings_or_images_begin_anew(stack: Path, tmp_path: Path) -> None:
+    target, series = tmp_path / "rec.mrc", open_tilt_series(stack)
+    other = SMALL.model_copy(update={"filter": "hann"})
+    with pytest.raises(Stopped):
+        reconstruct_series(series, target, SMALL, advance=StopAt(0.6))
+    with pytest.warns(UserWarning, match=r"rec\.mrc was of other images or settings; it is begun anew"):
+        reconstruct_series(series, target, other)
+    reconstruct_series(series, tmp_path / "expected.mrc", other)
+    assert target.read_bytes() == (tmp_path / "expected.mrc").read_bytes()
+
+    with pytest.raises(Stopped):
+        reconstruct_series(series, target, SMALL, advance=StopAt(0.6))
+    times = stack.stat().st_atime_ns, stack.stat().st_mtime_ns
+    write_series(stack, 70, 40, seed=2)
+    os.utime(stack, ns=times)  # only their contents tell these images from those of before
+    with pytest.warns(UserWarning, match="begun anew"):
+        reconstruct_series(series, target, SMALL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        reconstruct_series(series, tmp_path / "expected.mrc", SMALL)
+    assert target.read_bytes() == (tmp_path / "expected.mrc").read_bytes()
+
+
+def test_two_at_once_are_refused(stack: Path, tmp_path: Path) -> None:
+    target, series = tmp_path / "rec.mrc", open_tilt_series(stack)
+
+    def second(share: float) -> None:
+        with pytest.raises(InputError, match="another run is working on"):
+            reconstruct_series(series, target, SMALL)
+
+    reconstruct_series(series, target, SMALL, advance=second)
+    assert target.exists()

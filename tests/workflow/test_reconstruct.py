@@ -1,0 +1,179 @@
+"""Tomograms on request: of a finished data set, and of recorded series, from Python and the command line."""
+
+import shutil
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+import pytest
+from distributed import Client
+from typer.testing import CliRunner
+
+import faket_dask
+from faket_dask.cli import app
+from faket_dask.config import ReconstructionSection, parse
+from faket_dask.errors import InputError
+from faket_dask.formats.imod import write_angles
+from faket_dask.formats.mrc import write_stack
+from faket_dask.formats.ome_zarr import open_volume
+from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
+from faket_dask.kernels.backprojection import back_project
+from faket_dask.kernels.backprojection_binned import back_project_binned
+from faket_dask.stages.reconstruction import filtered_tilt
+from faket_dask.workflow.external_stack import reconstruct_series
+from faket_dask.workflow.reconstruct import reconstruct_dataset
+from tests.formats.conftest import VOXEL_A, make_phantom, registration_error
+from tests.runs import small_document
+
+THICK = ReconstructionSection(thickness_A=400, filter="hann")
+
+
+@pytest.fixture(scope="module")
+def stack_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    phantom = make_phantom((40, 100, 90))
+    path = tmp_path_factory.mktemp("series") / "TS_01.st"
+    write_stack(path, phantom.tilts(), phantom.stack.shape, VOXEL_A)
+    write_angles(path.with_suffix(".tlt"), phantom.geometry.stage_angles)
+    return path
+
+
+@pytest.fixture(scope="module")
+def series(stack_file: Path) -> TiltSeries:
+    return open_tilt_series(stack_file)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_recorded_series_gives_the_kernels_bytes(series: TiltSeries, tmp_path: Path, threads: int) -> None:
+    reconstruct_series(series, tmp_path / "a.mrc", THICK, threads)
+    angles = series.geometry.tilt_angles
+    ready = np.stack([filtered_tilt(series.tilt(i), "hann", angles, i, 40) for i in range(angles.size)])
+    with mrcfile.open(tmp_path / "a.mrc") as file:
+        assert file.is_volume()
+        assert float(file.voxel_size.x) == VOXEL_A
+        assert file.data.tobytes() == back_project(ready, angles, 40).tobytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mrc"]
+
+
+@pytest.mark.parametrize("name", ["a.mrc", "a.zarr"])
+def test_the_work_that_is_done_is_told(series: TiltSeries, tmp_path: Path, name: str) -> None:
+    shares: list[float] = []
+    reconstruct_series(series, tmp_path / name, THICK, advance=shares.append)
+    assert len(shares) > series.shape[0]
+    assert sum(shares) == pytest.approx(1)
+
+
+def test_a_recorded_series_as_ome_zarr(series: TiltSeries, tmp_path: Path) -> None:
+    reconstruct_series(series, tmp_path / "a.mrc", THICK)
+    for _ in range(2):
+        reconstruct_series(series, tmp_path / "a.zarr", THICK)
+    found = open_volume(tmp_path / "a.zarr")
+    with mrcfile.open(tmp_path / "a.mrc") as file:
+        np.testing.assert_array_equal(found.data[...], file.data)
+    assert found.voxel_size_A == VOXEL_A
+
+
+def test_from_the_command_line(stack_file: Path, tmp_path: Path) -> None:
+    target = tmp_path / "rec/a.mrc"
+    command = ["reconstruct", str(stack_file), "--thickness-A", "400", "--to", str(target)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    with mrcfile.open(target) as file:
+        assert registration_error(file.data, make_phantom((40, 100, 90)).particles) < 0.1
+    binned = CliRunner().invoke(app, [*command, "--binning", "2", "--filter", "shrec", "--every", "2"])
+    assert binned.exit_code == 0, binned.output
+    with mrcfile.open(target) as file:
+        assert file.data.shape == (20, 50, 45)
+        assert float(file.voxel_size.x) == 2 * VOXEL_A
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_tomogram_may_be_binned_afterwards(series: TiltSeries, tmp_path: Path, threads: int) -> None:
+    after = ReconstructionSection(thickness_A=400, filter="exact", binning_after=2)
+    reconstruct_series(series, tmp_path / "a.mrc", after, threads)
+    angles = series.geometry.tilt_angles
+    ready = np.stack(
+        [filtered_tilt(series.tilt(i), "exact", angles, i, 40, 1, 2) for i in range(angles.size)]
+    )
+    with mrcfile.open(tmp_path / "a.mrc") as file:
+        assert file.data.shape == (20, 50, 45)
+        assert float(file.voxel_size.x) == 2 * VOXEL_A
+        assert file.data.tobytes() == back_project_binned(ready, angles, 20, 2).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "thickness"),
+        (["--thickness-A", "400", "--filter", "rampp"], "filter: input should be 'ramp'"),
+        (["--thickness-A", "400", "--binning", "0"], "binning"),
+        (["--thickness-A", "400", "--binning", "60"], "cannot be filtered"),
+        (
+            ["--thickness-A", "400", "--binning", "10", "--binning-after", "10"],
+            "100 pixels per voxel are more",
+        ),
+        (["--thickness-A", "400", "--align"], "no .xf file beside it"),
+        (["--thickness-A", "400", "--to", "a.png"], "neither .mrc, .rec nor .zarr"),
+        (["--thickness-A", "400", "--sign", "up"], "sign"),
+        (["--thickness-A", "400", "--imod", "--binning", "2"], "--binning: not for IMOD's tilt; leave out"),
+    ],
+)
+def test_what_is_wrong_is_said(
+    stack_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["reconstruct", str(stack_file), *options])
+    assert result.exit_code == 2, result.output
+    said = " ".join(result.output.split())
+    assert message in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_finished_data_set_gets_tomograms(
+    tiny_dataset: faket_dask.Dataset, one_worker: Client, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(tiny_dataset.folder, tmp_path / "data")
+    for modalities, settings in ((("faket",), {"filter": "ramp"}), (("noisy",), {"filter": "ramp"})):
+        section = ReconstructionSection(of=modalities, **settings)
+        dataset = reconstruct_dataset(copy, section, one_worker)
+    assert not dataset.failures
+    for name in dataset.series:
+        for modality in ("faket", "noisy"):
+            assert dataset.tomogram(name, modality).shape == (60, 96, 80)
+    command = ["reconstruct", str(copy), "--imod", "--align", "--modality", "faket"]
+    refused = CliRunner().invoke(app, command)
+    assert refused.exit_code == 2
+    assert "--align, --imod: for recorded series" in " ".join(refused.output.split())
+    with pytest.raises(InputError, match="is not a data set"):
+        reconstruct_dataset(tmp_path, section, one_worker)
+
+
+def test_a_modality_that_was_not_kept_is_refused(one_worker: Client, tmp_path: Path) -> None:
+    document = small_document(tmp_path / "data", specimen={"count": 1}, outputs={"modalities": ["noisy"]})
+    faket_dask.run(parse(document, tmp_path), one_worker)
+    with pytest.raises(InputError, match=r"'faket' is not kept; add it to outputs\.modalities"):
+        reconstruct_dataset(tmp_path / "data", ReconstructionSection(of=("faket",)), one_worker)
+
+
+def test_imod_is_given_what_it_needs(
+    stack_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its programs are played by scripts here, which leave behind what they were called with."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    target = tmp_path / "rec.mrc"
+    command = ["reconstruct", str(stack_file), "--imod", "--thickness-A", "400", "--to", str(target)]
+    monkeypatch.setenv("PATH", str(programs))
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2
+    assert "IMOD is not on the PATH" in result.output
+    scripts = {
+        "submfg": "read line < tilt.com; echo made > series_full_rec.mrc; [ -f series.mrc ] && [ -f series.tlt ]",
+        "trimvol": '[ "$1 $2" = "-rx series_full_rec.mrc" ] && echo turned > "$3"',
+    }
+    for name, script in scripts.items():
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert target.read_text() == "turned\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "rec.mrc"]
