@@ -143,7 +143,7 @@ def _is_json(path: Path) -> bool:
 
 
 def leftovers(path: Path) -> list[Path]:
-    """What killed writers of a file left beside it, under the names that Zarr and `replacing` give it."""
+    """What killed writers of a file left beside it, under the names that Zarr and `replace_atomically` give it."""
     return [*path.parent.glob(f"{path.stem}.*.partial"), *path.parent.glob(f".{path.name}.*.tmp")]
 
 

@@ -24,10 +24,10 @@ import llvmlite.binding
 import yaml
 
 from faket_dask._version import __version__
+from faket_dask.atomic import write_text
 from faket_dask.dataset.layout import Layout
 from faket_dask.dataset.spec import KERNEL_VERSION, DatasetSpec
 from faket_dask.engine.clock import utc_now
-from faket_dask.formats.files import write_text
 
 LIBRARIES = ("numpy", "scipy", "scikit-image", "numba", "torch", "zarr", "numcodecs")
 """That compute or encode what is written."""

@@ -16,8 +16,8 @@ from uuid import uuid4
 
 import psutil
 
+from faket_dask.atomic import write_text
 from faket_dask.errors import InputError
-from faket_dask.formats.files import write_text
 
 BEAT_S = 20.0
 STALE_S = 600.0

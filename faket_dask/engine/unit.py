@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from faket_dask.atomic import write_text
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import ArraySpec, create_array, leftovers
 from faket_dask.engine.clock import utc_now
 from faket_dask.engine.environment import note_environment
-from faket_dask.formats.files import write_text
 
 Record = dict[str, Any]
 
