@@ -16,7 +16,8 @@ import numpy as np
 
 from faket_dask import weights
 from faket_dask.config import BuiltSpecimen, ExistingVolume, RunConfig, StyleSection, TiltSeriesReference
-from faket_dask.dataset.spec import BLOCK_ROWS, DatasetSpec, ExistingSpecimen, Inputs, Recording
+from faket_dask.dataset.geometry import BLOCK_ROWS
+from faket_dask.dataset.spec import DatasetSpec, ExistingSpecimen, Inputs, Recording
 from faket_dask.dataset.specimens import open_volume
 from faket_dask.dataset.splits import split_series
 from faket_dask.errors import InputError

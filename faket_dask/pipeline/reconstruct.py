@@ -42,7 +42,7 @@ def _filtered_array(spec: DatasetSpec, item: str) -> list[OwnedArray]:
 def _filter(spec: DatasetSpec, item: str, index: int) -> Record:
     tomogram = Tomogram.of_item(spec, item)
     section = spec.config.reconstruction
-    thickness = spec.volume_shape(tomogram.specimen)[0] * tomogram.acquisition.pixel_size_A
+    thickness = spec.geometry.volume_shape(tomogram.specimen)[0] * tomogram.acquisition.pixel_size_A
     if section.thickness_A is not None:
         thickness = section.thickness_A
     tilt = read_tilt(tomogram.stack_group, tomogram.modality, int(tomogram.tilts[index]))
