@@ -24,7 +24,7 @@ from faket_dask.kernels.noise import add_noise
 from faket_dask.kernels.projection import project
 from faket_dask.kernels.style import StyleSettings, gram_targets, transfer
 from faket_dask.kernels.vgg import VGG19
-from faket_dask.stages.imaging import image_tilt
+from faket_dask.stages.imaging import simulate_counts
 from faket_dask.stages.process import prepare_process
 from faket_dask.weights import cache_folder
 
@@ -92,7 +92,7 @@ def measure(threads: int) -> Calibration:
         "project": _fastest(lambda: project(block, angles)) / (block.size * angles.size),
         "back_project": _fastest(lambda: back_project(rows, angles, 64)) / (64 * rows.size),
         "image": _fastest(
-            lambda: image_tilt(image, 10.0, optics, 0.0, 3.0, 2.0, 0.0, np.random.default_rng(0))
+            lambda: simulate_counts(image, 10.0, optics, 0.0, 3.0, 2.0, 0.0, np.random.default_rng(0))
         )
         / image.size,
         "levels": 2.5

@@ -5,7 +5,7 @@ from faket_dask.engine.arrays import ArraySpec, open_array, read_tilt, read_vect
 from faket_dask.engine.unit import OwnedArray, Record, Stage
 from faket_dask.geometry import acquisition_order, exposure_before
 from faket_dask.kernels.microscope import Optics
-from faket_dask.stages.imaging import image_tilt
+from faket_dask.stages.imaging import simulate_counts
 from faket_dask.stages.seeds import generator
 
 
@@ -45,7 +45,7 @@ def _image(spec: DatasetSpec, specimen: str, index: int) -> Record:
         astigmatism_angle=microscope.astigmatism_angle_deg,
         ice_thickness_A=spec.volume_shape(specimen)[0] * acquisition.pixel_size_A,
     )
-    open_array(path, "benchmark")[index] = image_tilt(
+    open_array(path, "benchmark")[index] = simulate_counts(
         read_tilt(path, "noiseless", index),
         acquisition.pixel_size_A,
         optics,

@@ -16,14 +16,19 @@ from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.spec import DatasetSpec, cached_spec
 from faket_dask.engine.arrays import read_tilt
 from faket_dask.engine.unit import Record, Stage
-from faket_dask.kernels.inventions import labelled, unexplained
 from faket_dask.kernels.moments import standardise_float64
-from faket_dask.kernels.realism import Texture, distances, floor, textures
+from faket_dask.kernels.similarity.spurious_objects import mask_labels, spurious_density
+from faket_dask.kernels.similarity.texture_similarity import (
+    TextureSample,
+    intra_reference_distances,
+    sample_halves,
+    texture_distances,
+)
 from faket_dask.kernels.vgg import VGG19
 from faket_dask.pipeline.series import resynthesise
 from faket_dask.references.statistics import believed_pixels, reference_tilt
-from faket_dask.stages.matching import tilt_shares
-from faket_dask.stages.networks import network_of
+from faket_dask.stages.angle_interpolation import interpolation_weights
+from faket_dask.stages.networks import load_network
 from faket_dask.stages.process import prepare_process
 
 
@@ -58,19 +63,19 @@ def _network(spec: DatasetSpec) -> VGG19 | None:
     """None where nothing is styled: then no weights need be here, and spectra alone are compared."""
     checksum = spec.inputs.weights_checksum
     prepare_process(spec.config.style.threads)
-    return network_of(spec.config.style, checksum) if checksum else None
+    return load_network(spec.config.style, checksum) if checksum else None
 
 
 @lru_cache(maxsize=3)
-def _reference_textures(root: str, fingerprint: str, reference: str, angle: float) -> list[Texture]:
+def _reference_textures(root: str, fingerprint: str, reference: str, angle: float) -> list[TextureSample]:
     """Of a reference's tilt nearest an angle; all modalities of a series are compared with the same ones."""
     spec = cached_spec(root, fingerprint)
-    [(tilt, _)] = tilt_shares(spec.reference_angles(reference), angle, "nearest")
+    [(tilt, _)] = interpolation_weights(spec.reference_angles(reference), angle, "nearest")
     recorded = reference in spec.inputs.recordings
-    return textures(
+    return sample_halves(
         reference_tilt(spec, reference, tilt),
         _network(spec),
-        believed=believed_pixels(spec, reference, tilt) if recorded else None,
+        valid_mask=believed_pixels(spec, reference, tilt) if recorded else None,
     )
 
 
@@ -94,7 +99,7 @@ def _realism(spec: DatasetSpec, item: str, index: int) -> Record:
     angle = float(spec.acquisition(name).tilt_angles[tilt])
     image = _image(spec, series, modality, tilt)
     noiseless = read_tilt(spec.layout.specimen(series.specimen), "noiseless", tilt)
-    ours = textures(image, _network(spec))
+    ours = sample_halves(image, _network(spec))
     root = str(spec.layout.root)
     found = []
     for reference, weight in spec.parts(series.reference):
@@ -103,8 +108,8 @@ def _realism(spec: DatasetSpec, item: str, index: int) -> Record:
             {
                 "reference": reference,
                 "weight": weight,
-                "distances": asdict(distances(ours, theirs)),
-                "floor": asdict(floor(theirs)),
+                "distances": asdict(texture_distances(ours, theirs)),
+                "floor": asdict(intra_reference_distances(theirs)),
                 "kurtosis": float(np.mean([part.kurtosis for part in theirs])),
                 "artefacts": float(np.mean([part.artefacts for part in theirs])),
             }
@@ -114,7 +119,7 @@ def _realism(spec: DatasetSpec, item: str, index: int) -> Record:
         "kurtosis": float(np.mean([part.kurtosis for part in ours])),
         "artefacts": float(np.mean([part.artefacts for part in ours])),
         "signal": _correlation(image, noiseless),
-        "unexplained": unexplained(image, labelled(noiseless)),
+        "unexplained": spurious_density(image, mask_labels(noiseless)),
         "against": found,
     }
 

@@ -9,9 +9,9 @@ from faket_dask.dataset.attributes import describe_group
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import ArraySpec, open_array, write_vector
 from faket_dask.engine.unit import OwnedArray, Record, Stage
-from faket_dask.kernels.matched import Style
 from faket_dask.kernels.noise import noise_curves
-from faket_dask.kernels.spectral_noise import CELLS
+from faket_dask.kernels.noise.spectral import CELLS
+from faket_dask.kernels.style.gram_matching import ReferenceGrams
 from faket_dask.kernels.vgg import channels
 from faket_dask.references.statistics import (
     believed_pixels,
@@ -21,10 +21,10 @@ from faket_dask.references.statistics import (
     style_pixels,
     style_tilt,
 )
-from faket_dask.stages.networks import network_of
+from faket_dask.stages.networks import load_network
 from faket_dask.stages.process import prepare_process
 from faket_dask.stages.scaling import tilt_extrema
-from faket_dask.stages.synthesis import recorded_spectrum
+from faket_dask.stages.synthesis import measure_spectrum
 from faket_dask.stages.transfer import GramTargets, style_of, style_targets
 
 MEASURED = ("mean", "std", "low", "high", "masked")
@@ -82,7 +82,7 @@ def _measure(spec: DatasetSpec, reference: str, index: int) -> Record:
         mean, std = (float(f(image[seen], dtype=np.float64)) for f in (np.mean, np.std))
         if spec.measures_spectra:
             recorded = reference in spec.inputs.recordings
-            spectrum, power, moments = recorded_spectrum(
+            spectrum, power, moments = measure_spectrum(
                 image, spec.spectrum_rings, seen if recorded else None
             )
             found["power"].append(power)
@@ -137,7 +137,7 @@ def _targets(spec: DatasetSpec, reference: str, index: int) -> Record:
     section = spec.config.style
     prepare_process(section.threads)
     image = style_tilt(spec, reference, index)
-    network = network_of(section, spec.inputs.weights_checksum)
+    network = load_network(section, spec.inputs.weights_checksum)
     path = spec.layout.reference(reference)
     targets: Mapping[int, np.ndarray]
     if section.method == "matched":
@@ -166,11 +166,11 @@ def read_targets(spec: DatasetSpec, reference: str, tilt: int) -> GramTargets:
     }
 
 
-def read_style(spec: DatasetSpec, reference: str, tilt: int) -> Style:
+def read_style(spec: DatasetSpec, reference: str, tilt: int) -> ReferenceGrams:
     """The stored style of one reference tilt, for the method `matched`."""
     floor = open_array(spec.layout.reference(reference), FLOOR, "r")[tilt]
     layers = spec.config.style.style_layers
-    return Style(
+    return ReferenceGrams(
         read_targets(spec, reference, tilt), dict(zip(layers, np.asarray(floor).tolist(), strict=True))
     )
 

@@ -18,15 +18,15 @@ from faket_dask.engine.unit import OwnedArray, Record, Stage
 from faket_dask.errors import InputError
 from faket_dask.kernels.artefacts import fill
 from faket_dask.kernels.noise import NoiseCurves, fit_curves
-from faket_dask.kernels.unpaired import is_told_from_noise, ring_power, spectral_scales
+from faket_dask.kernels.noise.unpaired import fit_spectral_scales, ring_power, signal_is_distinct
 from faket_dask.pipeline.reference import read_style, read_targets
 from faket_dask.references.statistics import moment_at, nyquist_frequency, shares_at, spectrum_at, statistic
 from faket_dask.specimen.particles import read_particles
-from faket_dask.stages.networks import matched_settings_of, network_of, settings_of
+from faket_dask.stages.networks import load_network, matched_settings_of, settings_of
 from faket_dask.stages.process import prepare_process
 from faket_dask.stages.scaling import Scaling, TiltScaling, stack_scaling, tilt_extrema
 from faket_dask.stages.seeds import noise_field
-from faket_dask.stages.synthesis import at_tilt, spectral_field, synthesise
+from faket_dask.stages.synthesis import select_statistics, spectral_field, synthesise
 from faket_dask.stages.transfer import matched, mixed_style, mixed_targets, stylise
 
 SYNTHESISED = ("noisy", "content", "baseline", "spectral")
@@ -69,7 +69,7 @@ def series_curves(spec: DatasetSpec, series: str, order: int, signal: Signal | N
             sigma = np.interp(angles, section.given.tilt_angles_deg, section.given.noise_scale)
         elif section.statistics == "unpaired":
             assert signal is not None
-            if not is_told_from_noise(signal.power):
+            if not signal_is_distinct(signal.power):
                 raise InputError(
                     f"{spec.series_by_name[series].specimen} shows nothing but beads and ice, the spectrum of "
                     f"which is that of noise: how strong it is in {name} cannot be found; write `noise: "
@@ -78,7 +78,7 @@ def series_curves(spec: DatasetSpec, series: str, order: int, signal: Signal | N
                 )
             spectra, shape = statistic(spec, name, "power"), spec.reference_shape(name)
             nyquist = nyquist_frequency(spec, name)
-            r, sigma = spectral_scales(
+            r, sigma = fit_spectral_scales(
                 spectra, angles, shape, signal.power, tilt_angles, signal.variance, nyquist
             )
         else:
@@ -187,7 +187,7 @@ def _synthesised(
     shaped = ("spectral", "content") if spec.config.style.start == "spectral" else ("spectral",)
     images = {}
     for name, curve in curves.items():
-        statistics = at_tilt(curve, tilt)
+        statistics = select_statistics(curve, tilt)
         field = white
         if name in shaped:
             field = _spectral_field(spec, series, tilt, white, statistics.signal_scale)
@@ -261,7 +261,7 @@ def _transferred(spec: DatasetSpec, series: str, tilt: int, images: Mapping[str,
     prepare_process(style.threads)
     reference = spec.series_by_name[series].reference
     shares = shares_at(spec, reference, float(spec.acquisition(series).tilt_angles[tilt]))
-    network = network_of(style, spec.inputs.weights_checksum)
+    network = load_network(style, spec.inputs.weights_checksum)
     mean, std = (moment_at(spec, shares, name) for name in ("mean", "std"))
     if style.method == "matched":
         return matched(

@@ -12,9 +12,14 @@ from faket_dask.engine.arrays import read_tilt, read_vector
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.kernels.artefacts import artefact_mask
 from faket_dask.references.recorded import believed, open_counterpart, open_reference
-from faket_dask.stages.matching import TiltShares, blend_shares, shared_value, tilt_shares
+from faket_dask.stages.angle_interpolation import (
+    InterpolationWeights,
+    combine_weights,
+    interpolation_weights,
+    weighted_mean,
+)
 from faket_dask.stages.scaling import Scaling, TiltScaling
-from faket_dask.stages.synthesis import RecordedSpectrum, mixed_spectrum
+from faket_dask.stages.synthesis import RecordedSpectrum, blend_spectra
 
 WHOLE = 0.99
 """What a resampled pixel must hold of believed ones to be believed."""
@@ -147,7 +152,7 @@ def spectrum_at(spec: DatasetSpec, shares: Shares) -> RecordedSpectrum:
         )
         for (reference, tilt), share in shares
     ]
-    return mixed_spectrum(parts)
+    return blend_spectra(parts)
 
 
 def scaling_of(spec: DatasetSpec, reference: str, tilt: int) -> Scaling | TiltScaling:
@@ -164,14 +169,15 @@ def shares_at(spec: DatasetSpec, reference: str, angle: float) -> Shares:
     match = spec.config.style.angle_match
 
     def part(name: str) -> list[tuple[tuple[str, int], float]]:
-        shares: TiltShares = tilt_shares(spec.reference_angles(name), angle, match)
+        shares: InterpolationWeights = interpolation_weights(spec.reference_angles(name), angle, match)
         return [((name, tilt), share) for tilt, share in shares]
 
-    return blend_shares([(weight, part(name)) for name, weight in spec.parts(reference)])
+    return combine_weights([(weight, part(name)) for name, weight in spec.parts(reference)])
 
 
 def moment_at(spec: DatasetSpec, shares: Shares, name: str) -> float:
     """Mean or std of a reference at an angle, from the tilts that stand for it."""
     return sum(
-        shared_value(statistic(spec, reference, name), [(tilt, share)]) for (reference, tilt), share in shares
+        weighted_mean(statistic(spec, reference, name), [(tilt, share)])
+        for (reference, tilt), share in shares
     )
