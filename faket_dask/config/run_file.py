@@ -34,6 +34,7 @@ from faket_dask.config.section import Section
 from faket_dask.config.specimen import BuiltSpecimen, SpecimenSection
 from faket_dask.config.style import StyleSection
 from faket_dask.errors import InputError
+from faket_dask.modalities import MODALITIES
 
 
 class RunConfig(Section):
@@ -87,7 +88,7 @@ class RunConfig(Section):
     def _reconstructions_are_possible(self) -> RunConfig:
         section = self.reconstruction
         for name in section.of:
-            if name != "noiseless" and name not in self.outputs.modalities:
+            if name not in MODALITIES.kept(self.outputs.modalities):
                 raise ValueError(f"reconstruction.of: {name!r} is not kept; add it to outputs.modalities")
         smallest = min(self.acquisition.detector_px) // section.pixels_per_voxel
         if section.of and smallest < SMALLEST_FILTERED:

@@ -9,11 +9,13 @@ from pathlib import Path
 import xarray as xr
 
 from faket_dask.dataset.layout import Layout
+from faket_dask.dataset.modality_stores import owning_item
 from faket_dask.dataset.spec import DatasetSpec
-from faket_dask.dataset.tomograms import OF_SPECIMEN, Tomogram
+from faket_dask.dataset.tomograms import Tomogram
 from faket_dask.engine.events import UnitFailed
 from faket_dask.errors import InputError
 from faket_dask.html_table import html_table
+from faket_dask.modalities import MODALITIES
 from faket_dask.specimen.particles import ParticleTable, read_particles
 
 ROWS_SHOWN = 10
@@ -51,13 +53,13 @@ class Dataset:
             When there is none: add the modality to `reconstruction.of` and run again.
         """
         pair = self.spec.series_by_name[series]
-        owner = pair.specimen if modality in OF_SPECIMEN else series
-        group = Tomogram(self.spec, owner, modality).group
-        if not (group / modality / "zarr.json").exists():
-            raise InputError(
-                f"{self.folder} has no tomogram of {modality} of {series}; make it with `faket-dask reconstruct`"
-            )
-        return xr.open_zarr(group, consolidated=False)[modality]
+        if modality in MODALITIES:
+            group = Tomogram(self.spec, owning_item(pair, modality), modality).group
+            if (group / modality / "zarr.json").exists():
+                return xr.open_zarr(group, consolidated=False)[modality]
+        raise InputError(
+            f"{self.folder} has no tomogram of {modality} of {series}; make it with `faket-dask reconstruct`"
+        )
 
     def particles(self, series: str) -> ParticleTable:
         """What lies in a series' specimen: classes, centres in Å, rotations, instance numbers."""
@@ -70,7 +72,7 @@ class Dataset:
 
     def _repr_html_(self) -> str:
         spec = self.spec
-        kept = ", ".join(dict.fromkeys(("noiseless", *spec.config.outputs.modalities)))
+        kept = ", ".join(MODALITIES.kept(spec.config.outputs.modalities))
         shown = [(s.name, s.specimen, s.reference) for s in spec.series[:ROWS_SHOWN]]
         more = len(spec.series) - len(shown)
         table = html_table(

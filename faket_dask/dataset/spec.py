@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from faket_dask.atomic import write_text
 from faket_dask.config import BlendedReference, Reference, RunConfig, TiltSeriesReference, load
 from faket_dask.dataset.acquisition import Acquisition, draw_acquisition
 from faket_dask.dataset.layout import Layout
 from faket_dask.dataset.pairing import Series, pair
 from faket_dask.errors import InputError
-from faket_dask.formats.files import write_text
 from faket_dask.specimen.phantoms import PHANTOMS
 
 KERNEL_VERSION = 3

@@ -9,18 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.dataset.acquisition import Acquisition
+from faket_dask.dataset.modality_stores import owning_item, stack_store
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.parts import Parts
 from faket_dask.dataset.spec import DatasetSpec
+from faket_dask.modalities import MODALITIES, Owner
 from faket_dask.stages.reconstruction import (
     binned_coordinates,
     binned_shape,
     choose_tilts,
     filtered_shape,
 )
-
-OF_SPECIMEN = {"noiseless": "project", "benchmark": "image"}
-"""Modalities that belong to a specimen, with the stage that makes them; all others belong to a series."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +54,12 @@ class Tomogram:
     @property
     def source(self) -> tuple[str, str]:
         """Stage and item of the units that make the tilt-series."""
-        return OF_SPECIMEN.get(self.modality, "style"), self.owner
+        return MODALITIES.get(self.modality).stage, self.owner
 
     @property
     def specimen(self) -> str:
         """What was imaged."""
-        if self.modality in OF_SPECIMEN:
+        if MODALITIES.get(self.modality).owner is Owner.SPECIMEN:
             return self.owner
         return self.spec.series_by_name[self.owner].specimen
 
@@ -72,8 +71,7 @@ class Tomogram:
     @property
     def stack_group(self) -> Path:
         """Store of the tilt-series."""
-        layout = self.spec.layout
-        return layout.specimen(self.owner) if self.modality in OF_SPECIMEN else layout.series(self.owner)
+        return stack_store(self.spec.layout, self.owner, self.modality)
 
     @property
     def group(self) -> Path:
@@ -136,6 +134,5 @@ class Tomogram:
 def tomograms_of(spec: DatasetSpec, series: Series) -> list[Tomogram]:
     """The tomograms of a series that the configuration asks for, those of its specimen among them."""
     return [
-        Tomogram(spec, series.specimen if modality in OF_SPECIMEN else series.name, modality)
-        for modality in spec.config.reconstruction.of
+        Tomogram(spec, owning_item(series, modality), modality) for modality in spec.config.reconstruction.of
     ]

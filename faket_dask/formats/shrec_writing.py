@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faket_dask.formats.files import write_text
+from faket_dask.atomic import write_text
 from faket_dask.formats.mrc import write_stack, write_volume
 from faket_dask.formats.mrc_writing import ArrayLike3D
 from faket_dask.formats.particle_list import Particles, euler_angles

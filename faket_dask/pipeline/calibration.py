@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from faket_dask._version import __version__
-from faket_dask.formats.files import write_text
+from faket_dask.atomic import write_text
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.kernels.microscope import Optics
 from faket_dask.kernels.noise import add_noise

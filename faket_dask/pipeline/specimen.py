@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+from faket_dask.atomic import replace_atomically
 from faket_dask.dataset.attributes import describe_group
 from faket_dask.dataset.spec import BLOCK_ROWS, DatasetSpec
 from faket_dask.dataset.specimens import specimen_source
 from faket_dask.engine.arrays import ArraySpec, open_array, write_vector
 from faket_dask.engine.unit import OwnedArray, Record, Stage
-from faket_dask.formats.files import replacing
 from faket_dask.specimen.particles import particle_table, read_particles
 from faket_dask.specimen.placement import place
 from faket_dask.specimen.recipe import Recipe
@@ -25,7 +25,7 @@ def _place(spec: DatasetSpec, specimen: str, index: int) -> Record:
         table = place(source, generator(spec.config.dataset.seed, specimen, "placement"))
     else:
         table = source.table or particle_table([])
-    with replacing(spec.layout.particles(specimen)) as temporary:
+    with replace_atomically(spec.layout.particles(specimen)) as temporary:
         table.write_csv(temporary)
     return {"particles": table.labelled().counts()}
 

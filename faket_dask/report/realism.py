@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from faket_dask.atomic import write_text
 from faket_dask.dataset.pairing import Series
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.formats.files import write_text

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from faket_dask.atomic import write_text
 from faket_dask.config import ReconstructionSection
 from faket_dask.dataset.parts import Parts, filtered_array
 from faket_dask.dataset.spec import KERNEL_VERSION
@@ -26,7 +27,6 @@ from faket_dask.engine.arrays import ArraySpec, create_array, create_group, open
 from faket_dask.engine.lock import locked
 from faket_dask.errors import InputError
 from faket_dask.formats import ome_zarr
-from faket_dask.formats.files import write_text
 from faket_dask.formats.mrc import write_volume
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.kernels.backprojection_binned import back_project_binned
