@@ -17,8 +17,8 @@ from faket_dask.modalities import MODALITIES, Owner
 from faket_dask.stages.reconstruction import (
     binned_coordinates,
     binned_shape,
+    choose_tilts,
     filtered_shape,
-    kept_tilts,
 )
 
 
@@ -81,7 +81,7 @@ class Tomogram:
     @property
     def tilts(self) -> NDArray[np.intp]:
         """Indices of the tilts that it is reconstructed from."""
-        return kept_tilts(self.acquisition.tilt_angles, self.spec.config.reconstruction.every)
+        return choose_tilts(self.acquisition.tilt_angles, self.spec.config.reconstruction.every)
 
     @property
     def tilt_angles(self) -> NDArray[np.float64]:

@@ -127,7 +127,9 @@ class CompletedUnits:
         """Read the markers of a batch's completed units by index; empty for a batch that the plan does not have."""
         progress = self.batches.get(BatchKey(stage, item))
         folder = self.plan.spec.folder.markers(stage, item)
-        markers = {index: Marker.read(folder / f"{index}.json") for index in (progress.indices() if progress else ())}
+        markers = {
+            index: Marker.read(folder / f"{index}.json") for index in (progress.indices() if progress else ())
+        }
         return {index: marker for index, marker in markers.items() if marker is not None}
 
     def counts(self) -> dict[BatchKey, int]:

@@ -48,7 +48,9 @@ def check_disk_space(plan: Plan[Any], requirements: Requirements) -> None:
     """
     root = plan.spec.folder.root
     free = shutil.disk_usage(root).free
-    least = sum(plan.stage(stage.stage).least_stored_share * stage.bytes_written for stage in requirements.stages)
+    least = sum(
+        plan.stage(stage.stage).least_stored_share * stage.bytes_written for stage in requirements.stages
+    )
     if least > free:
         total = sum(s.bytes_written for s in requirements.stages if plan.stage(s.stage).least_stored_share)
         raise DiskFullError(

@@ -86,7 +86,9 @@ class RunFollower:
             if alive and (not lines or lines[-1]["event"] in ("ended", "stopped")):
                 self._offset = 0
                 return []  # those are lines of an earlier run; the present one has yet to begin
-            events += self._first_events(lines[0] if lines and lines[0]["event"] == "started" else None, alive)
+            events += self._first_events(
+                lines[0] if lines and lines[0]["event"] == "started" else None, alive
+            )
         else:
             events += self._new_completions(self._completed)
         events += self._logged_failures(lines)

@@ -16,8 +16,8 @@ from uuid import uuid4
 
 import psutil
 
-from faket_dask.errors import DatasetBusyError
 from faket_dask.atomic import write_text
+from faket_dask.errors import DatasetBusyError
 
 BEAT_S = 20.0
 """Seconds between two renewals."""

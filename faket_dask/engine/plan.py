@@ -118,9 +118,7 @@ class Plan(Generic[S]):
             cost, units = stage.cost(self.spec), left[stage.name]
             memory = cost.memory_bytes + (CUDA_HOST_BYTES if cost.gpu_bytes else 0)
             written = cost.written_bytes * units
-            stages.append(
-                StageRequirement(stage.name, units, memory, cost.seconds, written, cost.gpu_bytes)
-            )
+            stages.append(StageRequirement(stage.name, units, memory, cost.seconds, written, cost.gpu_bytes))
         return Requirements(
             tuple(stages),
             widest=max(1, *left.values()) if left else 1,

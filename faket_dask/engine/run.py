@@ -199,7 +199,10 @@ def check_folder(plan: Plan[Any]) -> None:
                 "dataset.folder, or delete that one"
             )
     elif root.is_dir() and not _is_begun(plan):
-        foreign = {entry.name for entry in root.iterdir()} - {spec.folder.progress.name, *spec.description_files}
+        foreign = {entry.name for entry in root.iterdir()} - {
+            spec.folder.progress.name,
+            *spec.description_files,
+        }
         if foreign:
             raise InputError(f"{root} exists and is no data set of faket_dask; choose another dataset.folder")
 

@@ -10,9 +10,7 @@ from faket_dask.engine.plan import Plan
 from faket_dask.engine.run_unit import run_unit
 
 
-def execute_serially(
-    plan: Plan[Any], completed: CompletedUnits, watch: Watcher = lambda event: None
-) -> None:
+def execute_serially(plan: Plan[Any], completed: CompletedUnits, watch: Watcher = lambda event: None) -> None:
     """Compute all missing units of a plan in this process, one after the other; an error ends the loop.
 
     Parameters

@@ -54,7 +54,9 @@ class Ownership:
 
     def files(self, index: int) -> list[Path]:
         """Return the files that a unit writes and no other unit does."""
-        return [owned.group / owned.spec.file(owned.position(index)) for owned in self.arrays] + list(self.others)
+        return [owned.group / owned.spec.file(owned.position(index)) for owned in self.arrays] + list(
+            self.others
+        )
 
 
 class Stage(ABC, Generic[S]):

@@ -29,7 +29,7 @@ from faket_dask.specimen import existing
 from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.placement import check_fits
 from faket_dask.stages.networks import matched_settings_of, settings_of
-from faket_dask.stages.tiling import settle_tile
+from faket_dask.stages.tiling import resolve_tile
 
 SMALLEST_TILT = 32
 """Pixels: below this the network's deepest layer sees nothing but padding."""
@@ -92,7 +92,7 @@ def resolve(config: RunConfig) -> DatasetSpec:
     with problems.at("style"):
         _check_settings(config.style)
         shapes = [(found.shape[1], found.shape[2]) for found in recordings.values()]
-        settled = settle_tile(config.style, config.acquisition.detector_px, shapes)
+        settled = resolve_tile(config.style, config.acquisition.detector_px, shapes)
         config = config.model_copy(update={"style": settled})
     if "faket" in config.outputs.modalities:
         with problems.at("style.weights"):

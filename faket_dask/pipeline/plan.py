@@ -15,8 +15,8 @@ from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.dataset.tomograms import tomograms_of
 from faket_dask.html_table import html_table
 from faket_dask.kernels.backprojection_binned import FINE_LAYERS
-from faket_dask.kernels.memory import targets_bytes, tiled_work
-from faket_dask.kernels.realism import CROP_PX, GRAM_LAYERS
+from faket_dask.kernels.similarity.texture_similarity import CROP_PX, GRAM_LAYERS
+from faket_dask.kernels.style.memory import targets_bytes, tiled_work
 from faket_dask.pipeline import STAGES
 from faket_dask.pipeline.calibration import Calibration, calibration
 from faket_dask.pipeline.input_checks import resolve

@@ -16,7 +16,7 @@ from faket_dask.dataset.tomograms import Tomogram
 from faket_dask.engine.arrays import ArraySpec, open_array, read_tilt, write_vector
 from faket_dask.engine.unit import OwnedArray, Record, Stage
 from faket_dask.kernels.backprojection_binned import back_project_binned
-from faket_dask.stages.reconstruction import filtered_tilt
+from faket_dask.stages.reconstruction import prepare_tilt
 
 
 def _prepare(spec: DatasetSpec, item: str) -> None:
@@ -47,7 +47,7 @@ def _filter(spec: DatasetSpec, item: str, index: int) -> Record:
         thickness = section.thickness_A
     tilt = read_tilt(tomogram.stack_group, tomogram.modality, int(tomogram.tilts[index]))
     thickness_px = thickness / (tomogram.acquisition.pixel_size_A * section.binning)
-    open_array(tomogram.group, _filtered(tomogram).name)[index] = filtered_tilt(
+    open_array(tomogram.group, _filtered(tomogram).name)[index] = prepare_tilt(
         tilt,
         section.filter,
         tomogram.tilt_angles,

@@ -25,7 +25,7 @@ from faket_dask.interchange.exporters import EXPORTERS
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.specimen.particles import ParticleTable
 from faket_dask.specimen.particles import read_particles as read_table
-from faket_dask.stages.reconstruction import filtered_tilt
+from faket_dask.stages.reconstruction import prepare_tilt
 from tests.beads import bead_document, bead_errors
 
 SERIES = "specimen-000__a"
@@ -66,7 +66,7 @@ def exported(
 
 def tomogram_of(series: TiltSeries) -> np.ndarray:
     angles = series.geometry.tilt_angles
-    ready = np.stack([filtered_tilt(series.tilt(i), "hann", angles, i, 59) for i in range(angles.size)])
+    ready = np.stack([prepare_tilt(series.tilt(i), "hann", angles, i, 59) for i in range(angles.size)])
     return back_project(ready, angles, 59)
 
 
