@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from faket_dask.config import TiltSeriesReference
 from faket_dask.errors import InputError
 from faket_dask.formats.mrc import open_stack
-from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
+from faket_dask.formats.openers import open_tilt_series
+from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.kernels.artefacts import artefact_mask
 
 LEAST_BELIEVED = 0.1
@@ -72,12 +73,15 @@ def believed(section: TiltSeriesReference, series: TiltSeries, tilt: int) -> NDA
     if section.mask == "none":
         return np.ones(series.shape[1:], dtype=np.bool_)
     if isinstance(section.mask, Path):
-        left_out, covering = open_mask(section, series).marked(tilt), f"{section.mask} and edges cover"
+        left_out, covering = (
+            open_mask(section, series).nonzero_pixels(tilt),
+            f"{section.mask} and edges cover",
+        )
         advice = "mark less of it"
     else:
         left_out, covering = artefact_mask(series.tilt(tilt)), f"{section.stack}: artefacts and edges cover"
         advice = "leave that tilt out, or write `mask: none` for the reference"
-    seen = ~(series.beyond(tilt) | left_out)
+    seen = ~(series.outside_detector(tilt) | left_out)
     if seen.mean() < LEAST_BELIEVED:
         raise InputError(f"{covering} {1 - seen.mean():.0%} of tilt {tilt}; {advice}")
     return seen
