@@ -68,7 +68,7 @@ def reconstruct(
     """
     from faket_dask.config import parse_reconstruction
     from faket_dask.dataset.layout import Layout
-    from faket_dask.formats.tilt_series import open_tilt_series
+    from faket_dask.formats.openers import open_tilt_series
 
     section = parse_reconstruction(
         filter=filter_,

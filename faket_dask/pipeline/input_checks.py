@@ -23,19 +23,16 @@ from faket_dask.dataset.splits import split_series
 from faket_dask.errors import InputError
 from faket_dask.formats.mrc import open_stack
 from faket_dask.formats.tilt_series import TiltSeries
-from faket_dask.geometry import TiltGeometry
+from faket_dask.geometry import PIXEL_SIZE_TOLERANCE, TiltGeometry
 from faket_dask.references.recorded import believed, open_counterpart, open_mask, open_reference
-from faket_dask.specimen import existing
 from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.placement import check_fits
+from faket_dask.specimen.volume import SpecimenVolume
 from faket_dask.stages.networks import matched_settings_of, settings_of
 from faket_dask.stages.tiling import resolve_tile
 
 SMALLEST_TILT = 32
 """Pixels: below this the network's deepest layer sees nothing but padding."""
-
-PIXEL_SIZE_TOLERANCE = 0.01
-"""Relative difference of pixel sizes that is taken for rounding in a header."""
 
 
 class Problems:
@@ -289,7 +286,7 @@ def look_at_volume(volume: ExistingVolume, config: RunConfig) -> ExistingSpecime
     return ExistingSpecimen(opened.shape, tuple(file_checksum(path) for path in files if path is not None))
 
 
-def _check_voxels(path: Path, opened: existing.ExistingSpecimen) -> None:
+def _check_voxels(path: Path, opened: SpecimenVolume) -> None:
     """Read every block, which finds what is no density and no label."""
     rows = opened.shape[1]
     lows, highs = [], []

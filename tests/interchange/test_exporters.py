@@ -17,9 +17,10 @@ from faket_dask.config import parse
 from faket_dask.errors import InputError
 from faket_dask.formats import copick, ome_zarr, portal
 from faket_dask.formats.mrc import open_volume
+from faket_dask.formats.openers import open_tilt_series
 from faket_dask.formats.relion5 import read_particles, read_tomograms
 from faket_dask.formats.shrec import read_model
-from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
+from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.interchange.export import export
 from faket_dask.interchange.exporters import EXPORTERS
 from faket_dask.kernels.backprojection import back_project

@@ -16,7 +16,8 @@ from faket_dask.errors import InputError
 from faket_dask.formats.imod import write_angles
 from faket_dask.formats.mrc import write_stack
 from faket_dask.formats.ome_zarr import open_volume
-from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
+from faket_dask.formats.openers import open_tilt_series
+from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.kernels.backprojection_binned import back_project_binned
 from faket_dask.stages.reconstruction import prepare_tilt
