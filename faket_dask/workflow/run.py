@@ -8,9 +8,9 @@ from typing import Any
 
 from distributed import Client
 
-from faket_dask.cluster.open import Cluster, check_cluster, open_cluster, profile_of
-from faket_dask.cluster.pausing import without_pauses
+from faket_dask.cluster.open import Cluster, check_cluster, open_cluster, resolve_profile
 from faket_dask.cluster.profile import Profile
+from faket_dask.cluster.workers.never_pause import without_pauses
 from faket_dask.config import RunConfig, load
 from faket_dask.dataset.dataset import Dataset
 from faket_dask.dataset.spec import DatasetSpec
@@ -76,7 +76,7 @@ def execute_plan(
     cluster: Cluster = "local",
 ) -> Dataset:
     """`run` for a plan that is made already."""
-    profile = profile_of(cluster)
+    profile = resolve_profile(cluster)
     spec = planned.spec
 
     def report(event: Event) -> None:
