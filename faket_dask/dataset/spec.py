@@ -98,7 +98,9 @@ class DatasetSpec:
     @cached_property
     def essence(self) -> dict[str, Any]:
         """All that a result depends on, as plain data: no paths, no cluster, not what is kept or how many."""
-        document = self.config.model_dump(mode="json", exclude={"cluster", "outputs", "reconstruction"})
+        document = self.config.model_dump(
+            mode="json", exclude={"version", "cluster", "outputs", "reconstruction"}
+        )
         document["dataset"].pop("folder")
         specimen = document["specimen"]
         if specimen["kind"] == "built":
@@ -133,7 +135,7 @@ class DatasetSpec:
         """
         if stage not in ("filter", "reconstruct"):
             return self.fingerprint
-        settings = self.config.reconstruction.model_dump_json(exclude={"of"})
+        settings = self.config.reconstruction.model_dump_json(exclude={"modalities"})
         return f"{self.fingerprint}/{settings}"
 
     # Geometry
@@ -233,7 +235,7 @@ class DatasetSpec:
     def used_references(self) -> list[str]:
         """References whose statistics are needed, blends resolved."""
         used = {name for series in self.series for name, _ in self.parts(series.reference)}
-        if self.config.noise.average == "all":
+        if self.config.noise.fit_over == "all_references":
             used |= {name for name, reference in self.references.items() if reference.kind != "blend"}
         return [name for name in self.references if name in used]
 
@@ -265,7 +267,7 @@ class DatasetSpec:
         return (
             self.config.noise.statistics == "unpaired"
             or "spectral" in modalities
-            or ("faket" in modalities and self.config.style.start == "spectral")
+            or ("faket" in modalities and self.config.style.noise == "spectral")
         )
 
     @cached_property

@@ -81,7 +81,7 @@ class Tomogram:
     @property
     def tilts(self) -> NDArray[np.intp]:
         """Indices of the tilts that it is reconstructed from."""
-        return kept_tilts(self.acquisition.tilt_angles, self.spec.config.reconstruction.every)
+        return kept_tilts(self.acquisition.tilt_angles, self.spec.config.reconstruction.tilt_stride)
 
     @property
     def tilt_angles(self) -> NDArray[np.float64]:
@@ -97,7 +97,7 @@ class Tomogram:
     def filtered_shape(self) -> tuple[int, int, int]:
         """Tilts, rows and columns of the filtered tilts, whose rows are those of the tomogram."""
         section = self.spec.config.reconstruction
-        shape = filtered_shape(self.spec.tilt_shape, section.binning, section.binning_after)
+        shape = filtered_shape(self.spec.tilt_shape, section.binning, section.post_binning)
         return (self.tilts.size, *shape)
 
     @property
@@ -134,5 +134,6 @@ class Tomogram:
 def tomograms_of(spec: DatasetSpec, series: Series) -> list[Tomogram]:
     """The tomograms of a series that the configuration asks for, those of its specimen among them."""
     return [
-        Tomogram(spec, owning_item(series, modality), modality) for modality in spec.config.reconstruction.of
+        Tomogram(spec, owning_item(series, modality), modality)
+        for modality in spec.config.reconstruction.modalities
     ]

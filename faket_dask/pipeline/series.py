@@ -58,7 +58,7 @@ def series_curves(spec: DatasetSpec, series: str, order: int, signal: Signal | N
     tilt_angles = spec.acquisition(series).tilt_angles
     parts = (
         [(name, 1.0) for name in spec.used_references]
-        if section.average == "all"
+        if section.fit_over == "all_references"
         else spec.parts(spec.series_by_name[series].reference)
     )
     fits = []
@@ -162,7 +162,7 @@ def _levels(spec: DatasetSpec, series: str, index: int) -> Record:
     fitted = series_curves(spec, series, spec.config.noise.order, signal)
     for name in CURVES:
         found[name] = getattr(fitted, name)
-    start = spec.config.style.start
+    start = spec.config.style.start_modality
     for tilt in range(spec.stack_shape(series)[0]):
         images = _synthesised(spec, series, tilt, {start: fitted, "content": fitted})
         for name, image in (("start", images[start]), ("content", images["content"])):
@@ -184,7 +184,7 @@ def _synthesised(
     noiseless = read_tilt(spec.layout.specimen(pair.specimen), "noiseless", tilt)
     white = noise_field(spec.config.dataset.seed, series, tilt, spec.tilt_shape)
     levels = {"content": spec.config.noise.content_level}
-    shaped = ("spectral", "content") if spec.config.style.start == "spectral" else ("spectral",)
+    shaped = ("spectral", "content") if spec.config.style.noise == "spectral" else ("spectral",)
     images = {}
     for name, curve in curves.items():
         statistics = at_tilt(curve, tilt)
@@ -241,7 +241,7 @@ def _style(spec: DatasetSpec, series: str, index: int) -> Record:
     fitted = NoiseCurves(*(read_vector(path, name) for name in CURVES))
     wanted = set(kept) & set(SYNTHESISED)
     if "faket" in kept:
-        wanted |= {spec.config.style.start, "content"}
+        wanted |= {spec.config.style.start_modality, "content"}
     curves = {name: fitted for name in SYNTHESISED if name in wanted}
     if "baseline" in kept:
         signal = None
@@ -266,7 +266,7 @@ def _transferred(spec: DatasetSpec, series: str, tilt: int, images: Mapping[str,
     if style.method == "matched":
         return matched(
             network,
-            images[style.start],
+            images[style.start_modality],
             mixed_style([(read_style(spec, *key), share) for key, share in shares]),
             mean,
             std,
@@ -276,7 +276,7 @@ def _transferred(spec: DatasetSpec, series: str, tilt: int, images: Mapping[str,
     scalings = {name: _scaling(spec, series, name) for name in SCALED}
     return stylise(
         network,
-        images[style.start],
+        images[style.start_modality],
         images["content"],
         scalings["start"],
         scalings["content"],

@@ -110,7 +110,7 @@ def _at_style_size(spec: DatasetSpec, image: np.ndarray) -> np.ndarray:
 
 
 def _to_style_size(spec: DatasetSpec, image: np.ndarray) -> float:
-    if spec.config.style.reference_size != "shrink":
+    if spec.config.style.reference_size != "fit_to_tilt":
         return 1.0
     return min(1.0, max(spec.tilt_shape) / max(image.shape))
 

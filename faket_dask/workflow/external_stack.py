@@ -108,7 +108,7 @@ class _Work:
 
     @cached_property
     def tilts(self) -> NDArray[np.intp]:
-        return kept_tilts(self.series.geometry.tilt_angles, self.section.every)
+        return kept_tilts(self.series.geometry.tilt_angles, self.section.tilt_stride)
 
     @cached_property
     def angles(self) -> NDArray[np.float64]:
@@ -127,7 +127,7 @@ class _Work:
     @cached_property
     def filtered(self) -> ArraySpec:
         section = self.section
-        shape = filtered_shape(self.series.shape[1:], section.binning, section.binning_after)
+        shape = filtered_shape(self.series.shape[1:], section.binning, section.post_binning)
         return filtered_array("filtered", (self.tilts.size, *shape))
 
     @cached_property
@@ -140,7 +140,7 @@ class _Work:
             "images": self.series.checksum(),
             "tilt_angles": self.series.geometry.tilt_angles.tolist(),
             "pixel_size_A": self.series.pixel_size_A,
-            "settings": self.section.model_dump(mode="json", exclude={"of"}),
+            "settings": self.section.model_dump(mode="json", exclude={"modalities"}),
             "kernel_version": KERNEL_VERSION,
         }
         return json.dumps(document)
@@ -184,7 +184,7 @@ class _Work:
                 index,
                 self.thickness_A / (series.pixel_size_A * section.binning),
                 section.binning,
-                section.binning_after,
+                section.post_binning,
             )
         except ValueError as error:
             raise InputError(f"{series.images[0][0].path} cannot be filtered: {error}") from None
@@ -199,7 +199,7 @@ class _Work:
             np.asarray(open_array(self.stores, self.filtered.name, "r")[:, rows, :]),
             self.angles,
             layers.stop - layers.start,
-            self.section.binning_after,
+            self.section.post_binning,
             z_centre=self.parts.shape[0] // 2 - layers.start,
             device=self.section.device,
         )
