@@ -50,7 +50,7 @@ class Dataset:
         Raises
         ------
         InputError
-            When there is none: add the modality to `reconstruction.of` and run again.
+            When there is none: add the modality to `reconstruction.modalities` and run again.
         """
         pair = self.spec.series_by_name[series]
         if modality in MODALITIES:

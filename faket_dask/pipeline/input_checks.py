@@ -174,7 +174,7 @@ def _check_size(series: TiltSeries, reference: TiltSeriesReference, config: RunC
     """Refuse tilts that the network cannot see, as they are or as small as their style is taken."""
     found = series.shape[1:]
     factor = series.pixel_size_A / config.acquisition.nominal_pixel_size_A if reference.resample else 1.0
-    if config.style.reference_size == "shrink":
+    if config.style.reference_size == "fit_to_tilt":
         factor *= min(1.0, max(config.acquisition.detector_px) / (factor * max(found)))
     seen = tuple(round(size * min(1.0, factor)) for size in found)
     if min(seen) < SMALLEST_TILT:

@@ -158,7 +158,7 @@ def _batches(spec: DatasetSpec) -> list[Batch]:
         if spec.makes_series:
             statistics = (
                 list(measured.values())
-                if spec.config.noise.average == "all"
+                if spec.config.noise.fit_over == "all_references"
                 else [measured[name] for name in parts]
             )
             leveled = add("levels", series.name, projected, *statistics)
@@ -240,7 +240,7 @@ class _Costs:
                 # the tilt binned, its transform, and the filter in double precision with what it is made from
                 return speed.levels_s_per_pixel * tilt_pixels, base + 60 * tilt_pixels, 4 * filtered_pixels
             case "reconstruct":
-                after = spec.config.reconstruction.binning_after
+                after = spec.config.reconstruction.post_binning
                 block = min(BLOCK_ROWS, filtered_rows) * filtered_columns
                 voxels = min(SLAB_LAYERS, layers) * block // after
                 seconds = speed.back_project_s_per_voxel * after**2 * voxels * filtered_tilts

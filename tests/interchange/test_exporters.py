@@ -47,14 +47,14 @@ class Exported:
 
 @pytest.fixture(
     scope="module",
-    params=[{"binning": 1}, {"binning": 2, "thickness_A": 500}, {"binning_after": 2, "thickness_A": 500}],
+    params=[{"binning": 1}, {"binning": 2, "thickness_A": 500}, {"post_binning": 2, "thickness_A": 500}],
     ids=["full", "binned", "binned-after"],
 )
 def exported(
     request: pytest.FixtureRequest, one_worker: Client, tmp_path_factory: pytest.TempPathFactory
 ) -> Exported:
     folder = tmp_path_factory.mktemp("exported")
-    document = bead_document(folder / "data", of=["noiseless"], **request.param)
+    document = bead_document(folder / "data", modalities=["noiseless"], **request.param)
     document["specimen"]["species"] = [{"name": "boot", "count": 3}]
     document["specimen"]["thickness_A"] = 590  # odd
     dataset = faket_dask.run(parse(document, folder), one_worker)
