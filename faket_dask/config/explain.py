@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from typing import Any
 
@@ -35,7 +36,7 @@ def _where(item: Any) -> str:
 
 def _explain(where: str, item: Any, model: type[BaseModel]) -> str:
     """One line for one mistake that pydantic found: where, what is wrong, what to write instead."""
-    if item["type"] == "extra_forbidden":
+    if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):  # in a model, in a dataclass
         name = str(item["loc"][-1])
         close = difflib.get_close_matches(name, _field_names(model), n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
@@ -61,6 +62,8 @@ def _field_names(model: type[BaseModel]) -> list[str]:
             for name, field in current.model_fields.items():
                 found.append(name)
                 pending.append(field.annotation)
+        elif isinstance(current, type) and dataclasses.is_dataclass(current):
+            found += [field.name for field in dataclasses.fields(current)]
         else:
             pending.extend(getattr(current, "__args__", ()))
     return found

@@ -126,7 +126,7 @@ def test_imod_bytes_are_unsigned_unless_marked(tmp_path: Path) -> None:
         np.testing.assert_array_equal(open_stack(path).tilt(0), expected[0].astype(np.float32))
 
 
-@pytest.mark.parametrize("axes", itertools.permutations((1, 2, 3)))
+@pytest.mark.parametrize("axes", list(itertools.permutations((1, 2, 3))))
 def test_volume_in_any_axis_order_reads_as_z_y_x(tmp_path: Path, axes: tuple[int, int, int]) -> None:
     volume = random_stack((3, 5, 7))
     path = tmp_path / "a.mrc"

@@ -41,9 +41,9 @@ def test_counts_are_drawn_from_the_whole_range():
     [
         ({"name": "vesicle"}, "are taken"),
         ({"name": ""}, "are taken"),
-        ({"sources": ()}, "no source"),
+        ({"source": ()}, "no source"),
         (
-            {"sources": ("komma",)},
+            {"source": ("komma",)},
             f"'komma' is neither a file nor a built-in phantom ({', '.join(PHANTOMS)})",
         ),
         ({"count": None}, "exactly one of count and density_per_um3"),
@@ -57,7 +57,7 @@ def test_counts_are_drawn_from_the_whole_range():
 )
 def test_impossible_classes_are_refused(fields, message):
     with pytest.raises(InputError) as caught:
-        Species(**{"name": "comma", "sources": ("comma",), "count": 1, **fields})
+        Species(**{"name": "comma", "source": ("comma",), "count": 1, **fields})
     assert message in str(caught.value)
 
 
