@@ -30,5 +30,5 @@ def specimen_source(spec: DatasetSpec, specimen: str) -> Recipe | SpecimenVolume
     """What a specimen is built from, or the existing one that it is."""
     section = spec.config.specimen
     if isinstance(section, BuiltSpecimen):
-        return section.recipe(spec.volume_shape(specimen), spec.acquisition(specimen).pixel_size_A)
+        return section.recipe(spec.geometry.volume_shape(specimen), spec.geometry.acquisition(specimen).pixel_size_A)
     return open_volume(section.volumes[spec.specimens.index(specimen)])

@@ -30,7 +30,7 @@ from faket_dask.formats import ome_zarr
 from faket_dask.formats.mrc import write_volume
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.kernels.backprojection_binned import back_project_binned
-from faket_dask.stages.reconstruction import binned_shape, filtered_shape, filtered_tilt, kept_tilts
+from faket_dask.stages.reconstruction import binned_shape, choose_tilts, filtered_shape, prepare_tilt
 
 FILTERING = 0.15
 """Share of the time that filtering takes, about, of filtering and back-projection together."""
@@ -108,7 +108,7 @@ class _Work:
 
     @cached_property
     def tilts(self) -> NDArray[np.intp]:
-        return kept_tilts(self.series.geometry.tilt_angles, self.section.every)
+        return choose_tilts(self.series.geometry.tilt_angles, self.section.every)
 
     @cached_property
     def angles(self) -> NDArray[np.float64]:
@@ -177,7 +177,7 @@ class _Work:
             return
         section, series = self.section, self.series
         try:
-            ready = filtered_tilt(
+            ready = prepare_tilt(
                 series.tilt(int(self.tilts[index])),
                 section.filter,
                 self.angles,
