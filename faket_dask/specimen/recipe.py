@@ -25,7 +25,7 @@ FIDUCIAL = "fiducial"
 RESERVED_NAMES = (VESICLE, FIDUCIAL, SHEET)
 
 LARGEST_INSTANCE = 65535
-"""Most objects that a 16-bit instance mask can tell apart."""
+"""Most objects that a 16-bit instance mask can distinguish."""
 
 Count = Annotated[int, Field(ge=0)] | tuple[int, int]
 """Number of objects, or (smallest, largest), both included."""
@@ -77,7 +77,7 @@ class Species:
         ``"asymmetric unit"`` for the coordinates as they stand.
     map_potential_V
         Mean potential inside a density map over that of ice, in volts: maps come in arbitrary units. The
-        default is what coordinates give for a protein of this kind at 10 Å.
+        default is the value that coordinates give for a protein of this kind at 10 Å.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """Render blocks of y of density and labels.
 
-The values of a voxel follow from the recipe, the table and the voxel's place in the whole volume, never
+The values of a voxel follow from the recipe, the table and the voxel's position in the whole volume, never
 from the block that it is computed in: any blocking gives the same bytes. Objects are rendered in the order
 of the table. Each displaces the ice, or the membrane that it sits in, as far as it fills a voxel.
 """
@@ -109,7 +109,7 @@ def render_block(recipe: Recipe, table: ParticleTable, y_start: int, y_stop: int
 
     by_name = {species.name: species for species in recipe.species}
     # Loading a template looks at its file, which is once per block and not once per particle.
-    template_of = cache(lambda name, variant: load_template(by_name[name], variant, recipe.voxel_size_A))
+    load = cache(lambda name, variant: load_template(by_name[name], variant, recipe.voxel_size_A))
     profile = membrane.bilayer_profile(BLUR * recipe.voxel_size_A, _PROFILE_STEP_A)
     canvas = _Canvas(block.density, block.class_mask, block.instance_mask, y_start, recipe.voxel_size_A)
     for row in range(len(table)):
@@ -118,7 +118,7 @@ def render_block(recipe: Recipe, table: ParticleTable, y_start: int, y_stop: int
         rotation, variant = table.rotation[row], int(table.variant[row])
         labels = _Labels(np.uint8(table.class_id[row]), np.uint16(table.instance[row]))
         if name in by_name:
-            template = template_of(name, variant)
+            template = load(name, variant)
             particle = _Particle(
                 np.ascontiguousarray(rotation.T),
                 template.density,
