@@ -165,6 +165,7 @@ SGE_SCRIPT = """\
 #$ -l h_rt=02:00:00
 #$ -cwd
 #$ -j y
+#$ -S /bin/bash
 #$ -pe openmp 2
 #$ -o '/data/progress/jobs/$JOB_ID.log'
 #$ -l gpu=2

@@ -21,7 +21,7 @@ class GridEngine(BatchSystem):
 
     def options(self, settings: JobSettings, sizing: Sizing, logs: Path | None) -> dict[str, Any]:
         spec = settings.resource_spec or "mem_free={memory_per_core}"
-        directives = []
+        directives = ["-S /bin/bash"]  # many queues start jobs by a C shell, whatever their first line says
         if sizing.cores_per_job > 1:
             directives.append(f"-pe {settings.parallel_environment or 'smp'} {sizing.cores_per_job}")
         if logs is not None:
