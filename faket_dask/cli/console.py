@@ -22,7 +22,7 @@ Where = Annotated[
     str,
     typer.Option(
         "--cluster",
-        help="Where workers run: local, slurm, pbs, or a profile such as configs/cluster/slurm-cpu.yaml.",
+        help="Where workers run: local, slurm, pbs, sge, lsf, or a profile such as configs/cluster/slurm-cpu.yaml.",
     ),
 ]
 
