@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from faket_dask.cli.console import explained, out
+from faket_dask.cli.console import out
 
 
-@explained
 def benchmark(
     scenario: Annotated[
         list[str] | None,

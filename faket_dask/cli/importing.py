@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faket_dask.cli.console import PixelSize, Sign, TomogramName, explained, say
+from faket_dask.cli.console import PixelSize, Sign, TomogramName, say
 
 app = typer.Typer(
     help="Bring in what other programs made: specimens, tilt-series, particle lists.", no_args_is_help=True
@@ -15,7 +15,6 @@ app = typer.Typer(
 
 
 @app.command(name="specimen")
-@explained
 def import_specimen(
     model: Annotated[Path, typer.Argument(help="SHREC folder model_N.")],
     to: Annotated[Path, typer.Option(help="Folder to write to.")],
@@ -35,7 +34,6 @@ def import_specimen(
 
 
 @app.command(name="series")
-@explained
 def import_series(
     source: Annotated[Path, typer.Argument(help="Stack, .mdoc, .star, .tomostar, or a folder with one.")],
     to: Annotated[Path, typer.Option(help="File to write, .mrc.")],
@@ -59,7 +57,6 @@ def import_series(
 
 
 @app.command(name="particles")
-@explained
 def import_particles(
     source: Annotated[
         Path, typer.Argument(help="particle_locations.txt, .ndjson, particles.star or copick.json.")

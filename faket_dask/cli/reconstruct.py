@@ -18,14 +18,12 @@ from faket_dask.cli.console import (
     TomogramName,
     Where,
     err,
-    explained,
     resumable,
     say,
 )
 from faket_dask.errors import InputError
 
 
-@explained
 def reconstruct(
     source: Annotated[
         Path, typer.Argument(help="Data set, stack, .mdoc, .star, .tomostar, or a folder with one.")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from faket_dask.cli.console import FAILED, RunFile, Where, err, explained, resumable, say
+from faket_dask.cli.console import FAILED, RunFile, Where, err, resumable, say
 
 
-@explained
 def run(config: RunFile, cluster: Where = "local") -> None:
     """Make a data set, or finish one that was begun.
 

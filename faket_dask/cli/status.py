@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from faket_dask.cli.console import FAILED, INTERRUPTED, Folder, explained, out, say
+from faket_dask.cli.console import FAILED, INTERRUPTED, Folder, out, say
 
 
-@explained
 def status(
     folder: Folder,
     watch: Annotated[

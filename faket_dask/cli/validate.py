@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from faket_dask.cli.console import FAILED, err, explained, say
+from faket_dask.cli.console import FAILED, err, say
 
 
-@explained
 def validate(
     config: Annotated[
         Path, typer.Argument(help="Run file (YAML), or folder of a data set.", show_default=False)

@@ -7,13 +7,12 @@ from pathlib import Path
 import typer
 from rich.table import Table
 
-from faket_dask.cli.console import explained, out, say
+from faket_dask.cli.console import out, say
 
 app = typer.Typer(help="VGG-19 weights: list, fetch, import, verify.", no_args_is_help=True)
 
 
 @app.command(name="list")
-@explained
 def weights_list() -> None:
     """List the weights that can be used and which of them are here.
 
@@ -29,7 +28,6 @@ def weights_list() -> None:
 
 
 @app.command(name="fetch")
-@explained
 def weights_fetch(name: str) -> None:
     """Download weights into the cache; do this where there is a network, for example on a login node.
 
@@ -41,7 +39,6 @@ def weights_fetch(name: str) -> None:
 
 
 @app.command(name="import")
-@explained
 def weights_import(path: Path, name: str) -> None:
     """Put a downloaded file into the cache after checking that it is what its name says.
 
@@ -53,7 +50,6 @@ def weights_import(path: Path, name: str) -> None:
 
 
 @app.command(name="verify")
-@explained
 def weights_verify(name: str) -> None:
     """Check the weights in the cache, or a file, and print their checksum.
 

@@ -35,6 +35,10 @@ STACKS = (".mrc", ".st", ".ali", ".mrcs", ".map", ".rec")
 Sign = Literal["imod", "warp"]
 
 
+class MissingAnglesError(InputError):
+    """Stack without tilt angles beside it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Placement:
     """Where the pixels of aligned tilts are found in the recorded ones.
@@ -309,7 +313,7 @@ def _from_stack(
         shrec = path.with_name(ALIGNMENT_FILE)
         tilt_angles = _beside(path, (".tlt", ".rawtlt", ".mdoc")) or (shrec if shrec.is_file() else None)
         if tilt_angles is None:
-            raise InputError(
+            raise MissingAnglesError(
                 f"no tilt angles for {path}: write `tilt_angles` (a list or a file), or put "
                 f"{path.stem}.tlt beside it"
             )
