@@ -22,8 +22,8 @@ from faket_dask.modalities import MODALITIES, Owner
 from faket_dask.progress.grid import ProgressGrid, State
 from faket_dask.progress.run_state import RunState
 from faket_dask.report.figures import grey_levels
-from faket_dask.report.gallery import averaged
-from faket_dask.report.series import degrees
+from faket_dask.report.gallery import average_blocks
+from faket_dask.report.series import format_angle
 
 COLOURS = {
     State.WAITING: "#eceef1",
@@ -76,8 +76,8 @@ def read_preview(spec: DatasetSpec, unit: Unit) -> Preview | None:
     except (OSError, ValueError):
         return None
     factor = max(1, round(max(tilt.shape) / PREVIEW_PX))
-    angle = degrees(float(spec.acquisition(unit.item).tilt_angles[unit.index]))
-    return Preview(grey_levels(averaged(tilt, factor)), f"{modality} of {unit.item}, {angle}")
+    angle = format_angle(float(spec.acquisition(unit.item).tilt_angles[unit.index]))
+    return Preview(grey_levels(average_blocks(tilt, factor)), f"{modality} of {unit.item}, {angle}")
 
 
 def draw(state: RunState, preview: Preview | None, *, summary: bool = False) -> bytes:
@@ -157,7 +157,7 @@ def _draw_grid(axes: Axes, grid: ProgressGrid) -> None:
     axes.tick_params(which="both", length=0)
     shown = sorted({0, tilts // 2, tilts - 1})
     if all(np.array_equal(angles, grid.tilt_angles[0]) for angles in grid.tilt_angles):
-        axes.set_xticks(shown, [degrees(float(grid.tilt_angles[0][tilt])) for tilt in shown])
+        axes.set_xticks(shown, [format_angle(float(grid.tilt_angles[0][tilt])) for tilt in shown])
     else:
         axes.set_xticks(shown, [str(tilt + 1) for tilt in shown])
     for spine in axes.spines.values():

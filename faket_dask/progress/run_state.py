@@ -1,4 +1,4 @@
-"""State of a run, as far as its events have told; displays show nothing else."""
+"""State of a run by its events, which displays show."""
 
 from __future__ import annotations
 
