@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 
-from faket_dask.errors import InputError
+from faket_dask.errors import FaketDaskError
 
 RunFile = Annotated[Path, typer.Argument(help="Run file (YAML).", show_default=False)]
 Folder = Annotated[Path, typer.Argument(help="Folder of a data set.", show_default=False)]
@@ -54,7 +54,7 @@ def explained(command: F) -> F:
             warnings.showwarning = warn
             try:
                 return command(*args, **kwargs)
-            except InputError as error:
+            except FaketDaskError as error:
                 for line in str(error).splitlines():
                     say(f"{typer.style('error:', fg='red', bold=True)} {line}", err=True)
                 raise typer.Exit(BAD_INPUT) from None

@@ -4,8 +4,8 @@ Each series is scaled to [0, 1] by its own extrema first, so that units do not m
 have the same shape and number they are compared pixel by pixel; in any case their power spectra are, each tilt of
 the first series with the one of the second at the nearest angle.
 
-With a network they are compared by their statistics, too, as `faket_dask.kernels.realism` does: whatever the tilts show
-and wherever it lies, and beside what the halves of the second series' tilts differ by, the floor.
+With a network they are compared by their statistics, too, as in `kernels.similarity.texture_similarity`: whatever the
+tilts show and wherever it lies, and beside what the halves of the second series' tilts differ by, the floor.
 """
 
 from __future__ import annotations
@@ -21,20 +21,29 @@ import zarr
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError, wrap_as_input_error
-from faket_dask.formats.mrc import open_stack
-from faket_dask.formats.tilt_series import STACKS, open_tilt_series
-from faket_dask.kernels.metrics import Distance, Summary, normalise_series, summarise, tilt_distance
-from faket_dask.kernels.realism import Distances, distances, floor, textures
-from faket_dask.kernels.spectra import DEFAULT_BAND, log_spectrum_distance, radial_power_spectrum
+from faket_dask.kernels.noise.spectra import DEFAULT_BAND, log_spectrum_distance, radial_power_spectrum
+from faket_dask.kernels.similarity.pixelwise import (
+    PixelwiseDistance,
+    Summary,
+    compare_tilts,
+    normalise_series,
+    summarise,
+)
+from faket_dask.kernels.similarity.texture_similarity import (
+    TextureDistances,
+    intra_reference_distances,
+    sample_halves,
+    texture_distances,
+)
+from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
+from faket_dask.formats.openers import MissingAnglesError, open_tilt_series
+from faket_dask.geometry import PIXEL_SIZE_TOLERANCE
 from faket_dask.kernels.vgg import VGG19
-from faket_dask.stages.matching import tilt_shares
+from faket_dask.stages.angle_interpolation import interpolation_weights
 
-PIXELWISE = tuple(field.name for field in fields(Distance))
+PIXELWISE = tuple(field.name for field in fields(PixelwiseDistance))
 LOG_SPECTRUM = "log_spectrum"
 TEXTURE_SPECTRUM = "texture_spectrum"
-
-SAME_SIZE = 0.01
-"""Relative difference of pixel sizes that is taken for rounding in a header."""
 
 SAME_ANGLE_DEG = 0.5
 """Difference of angles up to which tilts of two series are the same ones."""
@@ -115,12 +124,10 @@ def open_for_comparison(path: Path) -> OpenedSeries:
     """
     if (path / "zarr.json").exists():
         return _open_stored(path)
-    if path.suffix in STACKS and path.is_file():
+    if path.suffix in STACK_SUFFIXES and path.is_file():
         try:
             series = open_tilt_series(path)
-        except InputError as error:
-            if "no tilt angles" not in str(error):
-                raise
+        except MissingAnglesError:
             return OpenedSeries(path.stem, open_stack(path), None)
         return OpenedSeries(path.stem, series, series.geometry.tilt_angles)
     series = open_tilt_series(path)
@@ -144,7 +151,7 @@ def compare(first: OpenedSeries, second: OpenedSeries, network: VGG19 | None = N
         If the pixel sizes differ by more than 1 %, a series is constant or not finite, or its tilts are too small.
     """
     a, b = first.tilts, second.tilts
-    if abs(a.pixel_size_A / b.pixel_size_A - 1) > SAME_SIZE:
+    if abs(a.pixel_size_A / b.pixel_size_A - 1) > PIXEL_SIZE_TOLERANCE:
         raise InputError(
             f"{first.name} has {a.pixel_size_A:g} Å pixels and {second.name} {b.pixel_size_A:g} Å; bring them to one "
             "pixel size first"
@@ -162,13 +169,13 @@ def compare(first: OpenedSeries, second: OpenedSeries, network: VGG19 | None = N
             images = (a.tilt(tilt), b.tilt(partner))
             if pixelwise:
                 units = [normalise_series(i, *scale) for i, scale in zip(images, scales, strict=True)]
-                distance = tilt_distance(*units)
+                distance = compare_tilts(*units)
                 _append(found, {name: getattr(distance, name) for name in PIXELWISE})
             _append(found, {LOG_SPECTRUM: log_spectrum_distance(*images)})
             if network is not None:
-                ours, theirs = (textures(image, network) for image in images)
-                _append(found, _named(distances(ours, theirs)))
-                _append(lowest, _named(floor(theirs)))
+                ours, theirs = (sample_halves(image, network) for image in images)
+                _append(found, _named(texture_distances(ours, theirs)))
+                _append(lowest, _named(intra_reference_distances(theirs)))
             for row, image in enumerate(images):
                 frequency, spectrum = radial_power_spectrum(image, rings)
                 power[row] += spectrum / len(partners)
@@ -193,7 +200,7 @@ def _append(lists: dict[str, list[float]], values: Mapping[str, float]) -> None:
         lists.setdefault(name, []).append(value)
 
 
-def _named(found: Distances) -> dict[str, float]:
+def _named(found: TextureDistances) -> dict[str, float]:
     return {TEXTURE_SPECTRUM: found.log_spectrum} | {f"gram_{k}": value for k, value in found.gram.items()}
 
 
@@ -242,7 +249,7 @@ def _partners(first: OpenedSeries, second: OpenedSeries) -> Sequence[int]:
             f"{first.name} is {first.tilts.shape}, {second.name} {second.tilts.shape}: to match their tilts, the "
             f"angles of {missing.name} are needed (a .tlt file beside it)"
         )
-    return [tilt_shares(theirs, float(angle), "nearest")[0][0] for angle in ours]
+    return [interpolation_weights(theirs, float(angle), "nearest")[0][0] for angle in ours]
 
 
 def _extrema(series: Tilts) -> tuple[float, float]:

@@ -6,14 +6,32 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     Field,
     field_validator,
 )
 
 from faket_dask.config.section import Section, resolve_path
+from faket_dask.modalities import MODALITIES
 
-Modality = Literal["noisy", "content", "baseline", "spectral", "faket", "benchmark"]
 
+def _check_optional(name: str) -> str:
+    if name not in MODALITIES.optional:
+        raise ValueError(f"must be one of {', '.join(MODALITIES.optional)}")
+    return name
+
+
+def _check_known(name: str) -> str:
+    if name not in MODALITIES:
+        raise ValueError(f"must be one of {', '.join(MODALITIES.names)}")
+    return name
+
+
+OptionalModality = Annotated[str, AfterValidator(_check_optional)]
+"""Name of a modality that a data set keeps if its run file says so."""
+
+KnownModality = Annotated[str, AfterValidator(_check_known)]
+"""Name of any modality."""
 
 FilterKind = Literal["ramp", "crowther", "hann", "exact", "shrec"]
 
@@ -34,7 +52,7 @@ class DatasetSection(Section):
 class ReconstructionSection(Section):
     """Tomograms of the series, by weighted back-projection."""
 
-    of: tuple[Literal["noiseless"] | Modality, ...] = Field(
+    modalities: tuple[KnownModality, ...] = Field(
         default=(), description="modalities that are reconstructed; each must be among those kept"
     )
     filter: FilterKind = Field(
@@ -42,21 +60,21 @@ class ReconstructionSection(Section):
         description="ramp, crowther (level where tilts part), hann (window), exact (weighting), shrec",
     )
     binning: int = Field(default=1, ge=1, description="of the tilts, before they are filtered")
-    binning_after: int = Field(default=1, ge=1, description="of the tomogram, further, after back-projection")
-    every: int = Field(default=1, ge=1, description="every n-th tilt, counted from 0°")
+    post_binning: int = Field(default=1, ge=1, description="of the tomogram, further, after back-projection")
+    tilt_stride: int = Field(default=1, ge=1, description="every n-th tilt is used, counted from 0°")
     thickness_A: float | None = Field(default=None, gt=0, description="default: the specimen's")
     device: Literal["cpu", "cuda"] = "cpu"
 
     @property
     def pixels_per_voxel(self) -> int:
         """Recorded pixels along the edge of a voxel."""
-        return self.binning * self.binning_after
+        return self.binning * self.post_binning
 
 
 class OutputsSection(Section):
     """What is kept. The noiseless projections, the density and its labels always are."""
 
-    modalities: tuple[Modality, ...] = ("faket",)
+    modalities: tuple[OptionalModality, ...] = ("faket",)
     report: bool = True
     splits: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default={},

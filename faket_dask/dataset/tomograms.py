@@ -9,18 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.dataset.acquisition import Acquisition
+from faket_dask.dataset.modality_stores import owning_item, stack_store
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.parts import Parts
 from faket_dask.dataset.spec import DatasetSpec
+from faket_dask.modalities import MODALITIES, Owner
 from faket_dask.stages.reconstruction import (
     binned_coordinates,
     binned_shape,
+    choose_tilts,
     filtered_shape,
-    kept_tilts,
 )
-
-OF_SPECIMEN = {"noiseless": "project", "benchmark": "image"}
-"""Modalities that belong to a specimen, with the stage that makes them; all others belong to a series."""
 
 
 @dataclass(frozen=True)
@@ -55,25 +54,24 @@ class Tomogram:
     @property
     def source(self) -> tuple[str, str]:
         """Stage and item of the units that make the tilt-series."""
-        return OF_SPECIMEN.get(self.modality, "style"), self.owner
+        return MODALITIES.get(self.modality).stage, self.owner
 
     @property
     def specimen(self) -> str:
         """What was imaged."""
-        if self.modality in OF_SPECIMEN:
+        if MODALITIES.get(self.modality).owner is Owner.SPECIMEN:
             return self.owner
         return self.spec.series_by_name[self.owner].specimen
 
     @property
     def acquisition(self) -> Acquisition:
         """How the tilt-series is recorded."""
-        return self.spec.acquisition(self.owner)
+        return self.spec.geometry.acquisition(self.owner)
 
     @property
     def stack_group(self) -> Path:
         """Store of the tilt-series."""
-        layout = self.spec.layout
-        return layout.specimen(self.owner) if self.modality in OF_SPECIMEN else layout.series(self.owner)
+        return stack_store(self.spec.folder, self.owner, self.modality)
 
     @property
     def group(self) -> Path:
@@ -83,7 +81,7 @@ class Tomogram:
     @property
     def tilts(self) -> NDArray[np.intp]:
         """Indices of the tilts that it is reconstructed from."""
-        return kept_tilts(self.acquisition.tilt_angles, self.spec.config.reconstruction.every)
+        return choose_tilts(self.acquisition.tilt_angles, self.spec.config.reconstruction.every)
 
     @property
     def tilt_angles(self) -> NDArray[np.float64]:
@@ -99,25 +97,25 @@ class Tomogram:
     def filtered_shape(self) -> tuple[int, int, int]:
         """Tilts, rows and columns of the filtered tilts, whose rows are those of the tomogram."""
         section = self.spec.config.reconstruction
-        shape = filtered_shape(self.spec.tilt_shape, section.binning, section.binning_after)
+        shape = filtered_shape(self.spec.geometry.tilt_shape, section.binning, section.binning_after)
         return (self.tilts.size, *shape)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Voxels ``(z, y, x)``."""
         section = self.spec.config.reconstruction
-        layers = self.spec.volume_shape(self.specimen)[0]
+        layers = self.spec.geometry.volume_shape(self.specimen)[0]
         if section.thickness_A is not None:
             layers = round(section.thickness_A / self.acquisition.pixel_size_A)
-        rows, columns = binned_shape(self.spec.tilt_shape, section.pixels_per_voxel)
+        rows, columns = binned_shape(self.spec.geometry.tilt_shape, section.pixels_per_voxel)
         return max(1, layers // section.pixels_per_voxel), rows, columns
 
     def coordinates(self) -> dict[str, NDArray[np.float64]]:
         """Places in Å of the layers, rows and columns by axis, in the frame of the specimen's volume."""
         spec = self.spec
         binning, pixel = spec.config.reconstruction.pixels_per_voxel, self.acquisition.pixel_size_A
-        specimen_layers, _, specimen_columns = spec.volume_shape(self.specimen)
-        rows, columns = spec.tilt_shape
+        specimen_layers, _, specimen_columns = spec.geometry.volume_shape(self.specimen)
+        rows, columns = spec.geometry.tilt_shape
         layers = self.shape[0]
         steps = np.arange(layers, dtype=np.float64) - layers // 2
         first_column = specimen_columns // 2 - columns // 2
@@ -136,6 +134,5 @@ class Tomogram:
 def tomograms_of(spec: DatasetSpec, series: Series) -> list[Tomogram]:
     """The tomograms of a series that the configuration asks for, those of its specimen among them."""
     return [
-        Tomogram(spec, series.specimen if modality in OF_SPECIMEN else series.name, modality)
-        for modality in spec.config.reconstruction.of
+        Tomogram(spec, owning_item(series, modality), modality) for modality in spec.config.reconstruction.of
     ]

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from faket_dask.dataset.dataset import Dataset
-from faket_dask.dataset.tomograms import OF_SPECIMEN, tomograms_of
+from faket_dask.dataset.modality_stores import owning_item
+from faket_dask.dataset.tomograms import tomograms_of
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.presence import why_missing
 from faket_dask.errors import InputError
 from faket_dask.interchange.exporters import EXPORTERS
 from faket_dask.interchange.exporters.source import Source
+from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline.plan import Plan
 
 
@@ -59,7 +61,7 @@ def export(
 
 def _check(dataset: Dataset, modalities: Sequence[str]) -> None:
     spec = dataset.spec
-    kept = list(dict.fromkeys(("noiseless", *spec.config.outputs.modalities)))
+    kept = MODALITIES.kept(spec.config.outputs.modalities)
     for name in modalities:
         if name not in kept:
             raise InputError(
@@ -70,9 +72,7 @@ def _check(dataset: Dataset, modalities: Sequence[str]) -> None:
     needed = [(stage, specimen) for specimen in spec.specimens for stage in ("place", "build")]
     for series in spec.series:
         for name in modalities:
-            needed.append(
-                (OF_SPECIMEN.get(name, "style"), series.specimen if name in OF_SPECIMEN else series.name)
-            )
+            needed.append((MODALITIES.get(name).stage, owning_item(series, name)))
         for tomogram in tomograms_of(spec, series):
             if tomogram.modality in modalities:
                 needed.append(("reconstruct", tomogram.item))

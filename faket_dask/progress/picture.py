@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_tilt
 from faket_dask.engine.unit import Unit
+from faket_dask.modalities import MODALITIES, Owner
 from faket_dask.progress.grid import Grid, State
 from faket_dask.progress.tally import Tally
 from faket_dask.report.figures import grey_levels
@@ -56,8 +57,8 @@ class Preview:
 
 def preview_of(spec: DatasetSpec, unit: Unit) -> Preview | None:
     """The tilt that a unit of style transfer made, or nothing if it cannot be read now."""
-    kept = spec.config.outputs.modalities
-    modality = next((name for name in ("faket", "spectral", "noisy", "content") if name in kept), None)
+    made = set(MODALITIES.select(Owner.SERIES)) & set(spec.config.outputs.modalities)
+    modality = next((name for name in reversed(MODALITIES.names) if name in made), None)
     if modality is None:
         return None
     try:

@@ -19,17 +19,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-COLOURS = {
-    "noiseless": "#8a8f98",
-    "noisy": "#e69f00",
-    "content": "#56b4e9",
-    "baseline": "#d55e00",
-    "spectral": "#cc79a7",
-    "faket": "#0072b2",
-    "benchmark": "#009e73",
-    "reference": "#1b1e23",
-}
-"""Of what is drawn of a series; distinguishable with any colour vision (Okabe and Ito's palette)."""
+from faket_dask.modalities import MODALITIES
+
+REFERENCE = "reference"
+"""Key of a reference among the colours."""
+
+COLOURS = {modality.name: modality.colour for modality in MODALITIES} | {REFERENCE: "#1b1e23"}
+"""Colours of the modalities and of a reference."""
 
 CLASS_COLOURS = (
     "#ff7f0e",

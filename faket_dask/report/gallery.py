@@ -21,7 +21,7 @@ from faket_dask.pipeline.series import resynthesise
 from faket_dask.references.statistics import believed_pixels, reference_tilt
 from faket_dask.report.figures import grey_image
 from faket_dask.specimen.particles import ParticleTable
-from faket_dask.stages.matching import tilt_shares
+from faket_dask.stages.angle_interpolation import interpolation_weights
 
 PICTURE_PX = 256
 """Longest side of a picture: wider images are averaged down to it, and shown once more in part at full size."""
@@ -114,7 +114,7 @@ def shots_at(completed: CompletedUnits, series: Series, tilt: int) -> list[Shot]
 def _reference_shot(completed: CompletedUnits, reference: str, angle: float) -> Shot:
     spec = completed.spec
     angles = spec.reference_angles(reference)
-    [(nearest, _)] = tilt_shares(angles, angle, "nearest")
+    [(nearest, _)] = interpolation_weights(angles, angle, "nearest")
     image, missing, left_out = None, None, None
     if reference not in spec.inputs.recordings:
         missing = why_missing(completed, "image", spec.reference_specimen(reference), nearest)

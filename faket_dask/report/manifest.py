@@ -9,11 +9,11 @@ import csv
 import io
 from pathlib import Path
 
+from faket_dask.atomic import write_text
 from faket_dask.dataset.field_of_view import particles_in_view
 from faket_dask.dataset.splits import split_series
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.presence import why_missing
-from faket_dask.formats.files import write_text
 from faket_dask.report.series import series_items
 from faket_dask.specimen.particles import read_particles
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from faket_dask.atomic import write_text
 from faket_dask.dataset.pairing import Series
 from faket_dask.engine.completed import CompletedUnits
-from faket_dask.formats.files import write_text
-from faket_dask.kernels.realism import CROP_PX
-from faket_dask.kernels.spectra import DEFAULT_BAND
+from faket_dask.kernels.noise.spectra import DEFAULT_BAND
+from faket_dask.kernels.similarity.texture_similarity import CROP_PX
 from faket_dask.pipeline.realism import measured_modalities, realism_item
 from faket_dask.report.figures import COLOURS, Curve, chart
 
@@ -131,10 +131,10 @@ def write_realism(completed: CompletedUnits, path: Path) -> None:
                 "reference": series.reference,
                 "tilts": [
                     {
-                        "tilt_angle": at_tilt.tilt_angle,
-                        "modalities": {row.modality: row.to_json() for row in at_tilt.rows},
+                        "tilt_angle": select_statistics.tilt_angle,
+                        "modalities": {row.modality: row.to_json() for row in select_statistics.rows},
                     }
-                    for at_tilt in realism_of(completed, series)
+                    for select_statistics in realism_of(completed, series)
                 ],
             }
             for series in completed.spec.series

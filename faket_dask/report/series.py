@@ -12,7 +12,7 @@ from faket_dask.dataset.pairing import Series
 from faket_dask.engine.arrays import read_tilt, read_vector
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.presence import why_missing
-from faket_dask.kernels.spectra import radial_power_spectrum
+from faket_dask.kernels.noise.spectra import radial_power_spectrum
 from faket_dask.pipeline import STAGES
 from faket_dask.pipeline.realism import measured_modalities, realism_item
 from faket_dask.references.statistics import statistic

@@ -14,12 +14,13 @@ from pathlib import Path
 import jinja2
 
 from faket_dask._version import __version__
+from faket_dask.atomic import write_text
 from faket_dask.config import BuiltSpecimen, TiltSeriesReference, dump
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.events import UnitFailed
 from faket_dask.engine.presence import why_missing
-from faket_dask.formats.files import write_text
+from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline.plan import Plan
 from faket_dask.report.figures import CLASS_COLOURS, COLOURS
 from faket_dask.report.gallery import PICTURE_PX
@@ -129,7 +130,7 @@ def _facts(spec: DatasetSpec) -> dict[str, str]:
         "Detector": f"{columns} × {rows} pixels of {pixel:.4g} Å",
         "Specimen": f"{width} × {rows} × {depth} voxels, {depth * pixel / 10:.0f} nm thick"
         + ("" if isinstance(config.specimen, BuiltSpecimen) else ", from files"),
-        "Kept": ", ".join(dict.fromkeys(("noiseless", *config.outputs.modalities))),
+        "Kept": ", ".join(MODALITIES.kept(config.outputs.modalities)),
         "Noise": f"{config.noise.statistics} statistics, order {config.noise.order} over the tilt angle",
     }
     if "faket" in config.outputs.modalities:

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from faket_dask.atomic import write_text
 from faket_dask.config import ReconstructionSection
 from faket_dask.dataset.parts import Parts, filtered_array
 from faket_dask.dataset.spec import KERNEL_VERSION
@@ -26,11 +27,10 @@ from faket_dask.engine.arrays import ArraySpec, create_array, create_group, open
 from faket_dask.engine.lock import locked
 from faket_dask.errors import InputError
 from faket_dask.formats import ome_zarr
-from faket_dask.formats.files import write_text
 from faket_dask.formats.mrc import write_volume
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.kernels.backprojection_binned import back_project_binned
-from faket_dask.stages.reconstruction import binned_shape, filtered_shape, filtered_tilt, kept_tilts
+from faket_dask.stages.reconstruction import binned_shape, choose_tilts, filtered_shape, prepare_tilt
 
 FILTERING = 0.15
 """Share of the time that filtering takes, about, of filtering and back-projection together."""
@@ -75,7 +75,7 @@ def reconstruct_series(
         raise InputError("the thickness of the tomogram is not known; give it in Å (--thickness-A)")
     if target.suffix not in (".mrc", ".rec", ".zarr"):
         raise InputError(f"{target} is neither .mrc, .rec nor .zarr, which a tomogram can be written as")
-    if series.awaits_alignment:
+    if series.needs_alignment:
         warnings.warn(
             f"{series.images[0][0].path} is reconstructed as if it were aligned, and its files have an alignment "
             "that is not applied; unless the images are aligned already, align them (--align)",
@@ -108,7 +108,7 @@ class _Work:
 
     @cached_property
     def tilts(self) -> NDArray[np.intp]:
-        return kept_tilts(self.series.geometry.tilt_angles, self.section.every)
+        return choose_tilts(self.series.geometry.tilt_angles, self.section.every)
 
     @cached_property
     def angles(self) -> NDArray[np.float64]:
@@ -177,7 +177,7 @@ class _Work:
             return
         section, series = self.section, self.series
         try:
-            ready = filtered_tilt(
+            ready = prepare_tilt(
                 series.tilt(int(self.tilts[index])),
                 section.filter,
                 self.angles,

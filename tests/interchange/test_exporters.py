@@ -17,15 +17,16 @@ from faket_dask.config import parse
 from faket_dask.errors import InputError
 from faket_dask.formats import copick, ome_zarr, portal
 from faket_dask.formats.mrc import open_volume
+from faket_dask.formats.openers import open_tilt_series
 from faket_dask.formats.relion5 import read_particles, read_tomograms
 from faket_dask.formats.shrec import read_model
-from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
+from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.interchange.export import export
 from faket_dask.interchange.exporters import EXPORTERS
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.specimen.particles import ParticleTable
 from faket_dask.specimen.particles import read_particles as read_table
-from faket_dask.stages.reconstruction import filtered_tilt
+from faket_dask.stages.reconstruction import prepare_tilt
 from tests.beads import bead_document, bead_errors
 
 SERIES = "specimen-000__a"
@@ -46,14 +47,14 @@ class Exported:
 
 @pytest.fixture(
     scope="module",
-    params=[{"binning": 1}, {"binning": 2, "thickness_A": 500}, {"binning_after": 2, "thickness_A": 500}],
+    params=[{"binning": 1}, {"binning": 2, "thickness_A": 500}, {"post_binning": 2, "thickness_A": 500}],
     ids=["full", "binned", "binned-after"],
 )
 def exported(
     request: pytest.FixtureRequest, one_worker: Client, tmp_path_factory: pytest.TempPathFactory
 ) -> Exported:
     folder = tmp_path_factory.mktemp("exported")
-    document = bead_document(folder / "data", of=["noiseless"], **request.param)
+    document = bead_document(folder / "data", modalities=["noiseless"], **request.param)
     document["specimen"]["species"] = [{"name": "boot", "count": 3}]
     document["specimen"]["thickness_A"] = 590  # odd
     dataset = faket_dask.run(parse(document, folder), one_worker)
@@ -66,7 +67,7 @@ def exported(
 
 def tomogram_of(series: TiltSeries) -> np.ndarray:
     angles = series.geometry.tilt_angles
-    ready = np.stack([filtered_tilt(series.tilt(i), "hann", angles, i, 59) for i in range(angles.size)])
+    ready = np.stack([prepare_tilt(series.tilt(i), "hann", angles, i, 59) for i in range(angles.size)])
     return back_project(ready, angles, 59)
 
 

@@ -22,7 +22,7 @@ from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.events import UnitFailed
 from faket_dask.engine.unit import Unit
-from faket_dask.kernels.spectra import radial_power_spectrum
+from faket_dask.kernels.noise.spectra import radial_power_spectrum
 from faket_dask.pipeline.plan import Plan
 from faket_dask.report import series as series_section
 from faket_dask.report import write as report

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from faket_dask.dataset.acquisition import Acquisition
 from faket_dask.dataset.dataset import Dataset
 from faket_dask.dataset.grids import Grid, tomogram_grid, view_grid
+from faket_dask.dataset.modality_stores import owning_item, stack_store
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.spec import DatasetSpec
-from faket_dask.dataset.tomograms import OF_SPECIMEN, Tomogram
+from faket_dask.dataset.tomograms import Tomogram
 from faket_dask.engine.arrays import open_array, read_tilt
 from faket_dask.formats.mrc_writing import ArrayLike3D
 from faket_dask.geometry import TiltGeometry, acquisition_order
@@ -56,8 +57,7 @@ class Source:
 
     def tilts(self, series: Series, modality: str) -> Iterator[NDArray[np.float32]]:
         """The tilts of a series, one by one, ``(y, x)``."""
-        layout = self.spec.layout
-        store = layout.specimen(series.specimen) if modality in OF_SPECIMEN else layout.series(series.name)
+        store = stack_store(self.spec.layout, owning_item(series, modality), modality)
         return (read_tilt(store, modality, tilt) for tilt in range(self.stack_shape(series)[0]))
 
     def geometry(self, series: Series, modality: str) -> TiltGeometry:
@@ -95,13 +95,12 @@ class Source:
 
     def tomogram(self, series: Series, modality: str) -> zarr.Array | None:
         """A tomogram ``(z, y, x)`` in its store, if the data set makes it."""
-        if modality not in self.spec.config.reconstruction.of:
+        if modality not in self.spec.config.reconstruction.modalities:
             return None
         return open_array(self._tomogram(series, modality).group, modality, "r")
 
     def _tomogram(self, series: Series, modality: str) -> Tomogram:
-        owner = series.specimen if modality in OF_SPECIMEN else series.name
-        return Tomogram(self.spec, owner, modality)
+        return Tomogram(self.spec, owning_item(series, modality), modality)
 
     def view(self, specimen: str) -> Grid:
         """The voxels of a specimen in the field of view."""
@@ -109,7 +108,7 @@ class Source:
 
     def grid(self, series: Series) -> Grid:
         """The voxels of a series' tomograms where it has any, otherwise those of its specimen in view."""
-        made = [name for name in self.modalities if name in self.spec.config.reconstruction.of]
+        made = [name for name in self.modalities if name in self.spec.config.reconstruction.modalities]
         if made:
             return tomogram_grid(self._tomogram(series, made[0]))
         return self.view(series.specimen)
