@@ -21,6 +21,9 @@ import zarr
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError, wrap_as_input_error
+from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
+from faket_dask.formats.openers import MissingAnglesError, open_tilt_series
+from faket_dask.geometry import PIXEL_SIZE_TOLERANCE
 from faket_dask.kernels.noise.spectra import DEFAULT_BAND, log_spectrum_distance, radial_power_spectrum
 from faket_dask.kernels.similarity.pixelwise import (
     PixelwiseDistance,
@@ -35,9 +38,6 @@ from faket_dask.kernels.similarity.texture_similarity import (
     sample_halves,
     texture_distances,
 )
-from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
-from faket_dask.formats.openers import MissingAnglesError, open_tilt_series
-from faket_dask.geometry import PIXEL_SIZE_TOLERANCE
 from faket_dask.kernels.vgg import VGG19
 from faket_dask.stages.angle_interpolation import interpolation_weights
 
