@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+from numpy.typing import NDArray
 
 from faket_dask.engine.arrays import OwnedArray, create_array
 from faket_dask.engine.marker import Findings
@@ -45,6 +47,22 @@ class UnitCost:
     gpu_bytes: int = 0
 
 
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """Image of a unit's result.
+
+    Parameters
+    ----------
+    image
+        ``(y, x)`` of any real type.
+    title
+        One line that describes it.
+    """
+
+    image: NDArray[Any]
+    title: str
+
+
 @dataclass(frozen=True)
 class Ownership:
     """Files of a batch by the unit that writes them."""
@@ -76,6 +94,9 @@ class Stage(ABC, Generic[S]):
     milestone: ClassVar[str | None] = None
     """State of an item in displays once its batch is complete, such as ``"projected"``."""
 
+    has_previews: ClassVar[bool] = False
+    """True for stages whose units `read_preview` shows."""
+
     least_stored_share: ClassVar[float] = 0.5
     """Smallest share of the uncompressed size that its files take on disk; 0 for data that may be empty."""
 
@@ -105,6 +126,14 @@ class Stage(ABC, Generic[S]):
     @abstractmethod
     def compute(self, spec: S, item: Item, index: int) -> Findings:
         """Compute and write one unit; the returned findings go into its marker."""
+
+    def unit_labels(self, spec: S, item: Item) -> Sequence[str]:
+        """Return short labels of an item's units for displays, such as tilt angles."""
+        return [str(index) for index in range(self.count(spec, item))]
+
+    def read_preview(self, spec: S, item: Item, index: int) -> Preview | None:
+        """Read an image of what a unit has written, for displays; ``None`` for stages without images."""
+        return None
 
     @abstractmethod
     def cost(self, spec: S) -> UnitCost:

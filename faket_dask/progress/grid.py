@@ -1,51 +1,27 @@
-"""Progress of every tilt of every series, which a heat map shows."""
+"""Progress of every product of a run, which a heat map shows."""
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from enum import IntEnum
+from collections import defaultdict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from faket_dask.engine.plan import Batch, Plan
+from faket_dask.engine.stage import BatchKey
 from faket_dask.engine.unit import Unit
-from faket_dask.pipeline.plan import BatchKey, Plan
 
-
-class State(IntEnum):
-    """Progress of one tilt."""
-
-    WAITING = 0
-    BUILT = 1
-    PROJECTED = 2
-    READY = 3
-    DONE = 4
-    FAILED = 5
-
-    @property
-    def label(self) -> str:
-        """Name in legends."""
-        return _LABELS[self]
-
-
-_LABELS = {
-    State.WAITING: "waiting",
-    State.BUILT: "specimen built",
-    State.PROJECTED: "projected",
-    State.READY: "noise fitted",
-    State.DONE: "done",
-    State.FAILED: "failed",
-}
-
-_REACHED = {"build": State.BUILT, "project": State.PROJECTED, "levels": State.READY}
-"""State that all tilts of an item are in once all units of a stage are done."""
+WAITING = 0
+"""State of a unit none of whose milestones is reached."""
 
 
 class ProgressGrid:
-    """States of all tilts, series × tilts.
+    """States of the units of all products (such as the tilts of all series), products × units.
 
-    A tilt is done when the last stage that writes it is: the series' own, or in a data set without series the image
-    or projection of the specimen. It has failed when a unit that it needs has failed for good.
+    A state is `WAITING`, the number of milestones that a product has reached, `done`, or `failed`. A milestone, such
+    as "projected", is reached when all batches of its stage that the product depends on are complete. A unit has
+    failed when it, or a unit that it needs, failed for good.
 
     Parameters
     ----------
@@ -54,75 +30,90 @@ class ProgressGrid:
 
     Attributes
     ----------
-    series
-        Names of the series.
-    tilt_angles
-        Tilt angles of each series in degrees, ``(tilt,)``.
+    product_name, unit_name
+        Plural nouns for products and their units.
+    names
+        Names of the products.
+    unit_labels
+        Labels of each product's units, such as tilt angles.
+    labels
+        Name of each state: waiting, the milestones in order, done, failed.
     states
-        ``(series, tilt)`` values of `State`.
+        ``(product, unit)`` states.
     absent
-        ``(series, tilt)``, True beyond the last tilt of series with fewer tilts than others.
+        ``(product, unit)``, True beyond the last unit of products with fewer units than others.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        spec = plan.spec
-        self.series = [series.name for series in spec.series]
-        self.tilt_angles = [spec.acquisition(name).tilt_angles for name in self.series]
-        self._tilts = np.array([angles.size for angles in self.tilt_angles])
-        self.states: NDArray[np.uint8] = np.full(
-            (len(self.series), self._tilts.max()), State.WAITING, np.uint8
-        )
-        self.absent: NDArray[np.bool_] = np.arange(self._tilts.max()) >= self._tilts[:, None]
-        stages = {batch.stage for batch in plan.batches}
-        self._last = next(stage for stage in ("style", "image", "project") if stage in stages)
-        self._by_tilt = self._last != "project"
-        self._rows: dict[str, list[int]] = defaultdict(list)
-        for row, series in enumerate(spec.series):
-            self._rows[series.name].append(row)
-            self._rows[series.specimen].append(row)
+    def __init__(self, plan: Plan[Any]) -> None:
+        products = plan.product_batches()
+        self.product_name, self.unit_name = plan.pipeline.product_name, plan.pipeline.unit_name
+        self.names = [str(batch.item) for batch in products]
+        self.unit_labels = [plan.stage(batch.stage).unit_labels(plan.spec, batch.item) for batch in products]
+        self._counts = np.array([batch.count for batch in products], dtype=np.int64)
+        width = int(self._counts.max(initial=0))
+        self.states: NDArray[np.uint8] = np.full((len(products), width), WAITING, np.uint8)
+        self.absent: NDArray[np.bool_] = np.arange(width) >= self._counts[:, None]
+        self._rows = {batch.key: row for row, batch in enumerate(products)}
         self._left = {batch.key: batch.count for batch in plan.batches}
-        self._next: dict[BatchKey, list[BatchKey]] = defaultdict(list)
-        for batch in plan.batches:
-            for before in batch.after:
-                self._next[before].append(batch.key)
-        self._tilts_done = np.zeros(len(self.series), dtype=np.int64)
+        self._dependants = self._list_dependants(plan, products)
+        stages = [stage for stage in plan.stages if stage.milestone is not None]
+        present = [
+            stage
+            for stage in stages
+            if any(key.stage == stage.name and rows for key, rows in self._dependants.items())
+        ]
+        self._levels = {stage.name: level for level, stage in enumerate(present, start=1)}
+        self.labels = ["waiting", *(str(stage.milestone) for stage in present), "done", "failed"]
+        self.done, self.failed = len(self.labels) - 2, len(self.labels) - 1
+        self._incomplete = np.zeros((len(products), len(self._levels) + 1), dtype=np.int64)
+        for key, rows in self._dependants.items():
+            if key.stage in self._levels:
+                self._incomplete[rows, self._levels[key.stage]] += 1
+        self._units_done = np.zeros(len(products), dtype=np.int64)
+
+    def _list_dependants(self, plan: Plan[Any], products: list[Batch]) -> dict[BatchKey, list[int]]:
+        """Return the rows of the products that depend on each batch."""
+        after = {batch.key: batch.after for batch in plan.batches}
+        dependants: dict[BatchKey, list[int]] = defaultdict(list)
+        for row, batch in enumerate(products):
+            needed: set[BatchKey] = set()
+            waiting = list(batch.after)
+            while waiting:
+                key = waiting.pop()
+                if key not in needed:
+                    needed.add(key)
+                    waiting.extend(after[key])
+            for key in needed:
+                dependants[key].append(row)
+        return dependants
 
     @property
-    def series_done(self) -> int:
-        """Number of series whose tilts are all done."""
-        return int((self._tilts_done == self._tilts).sum())
+    def products_done(self) -> int:
+        """Number of products whose units are all done."""
+        return int((self._units_done == self._counts).sum())
 
     def mark_done(self, unit: Unit) -> None:
         """Take note of a finished unit."""
-        key = (unit.stage, unit.item)
+        key = BatchKey(unit.stage, unit.item)
         self._left[key] -= 1
-        rows = self._rows.get(unit.item, [])
-        if unit.stage == self._last and self._by_tilt:
-            self.states[rows, unit.index] = State.DONE
-            self._tilts_done[rows] += 1
-        elif unit.stage == self._last and self._left[key] == 0:
-            self.states[rows] = State.DONE
-            self._tilts_done[rows] = self._tilts[rows]
-        elif unit.stage in _REACHED and self._left[key] == 0:
-            self.states[rows] = np.maximum(self.states[rows], _REACHED[unit.stage])
+        if key in self._rows:
+            self.states[self._rows[key], unit.index] = self.done
+            self._units_done[self._rows[key]] += 1
+        elif self._left[key] == 0 and key.stage in self._levels:
+            self._reach(self._levels[key.stage], self._dependants[key])
+
+    def _reach(self, level: int, rows: list[int]) -> None:
+        """Count a complete batch of a milestone; products that depend on no other of it have reached it."""
+        self._incomplete[rows, level] -= 1
+        for row in rows:
+            if not self._incomplete[row, level]:
+                waiting = self.states[row] < level
+                self.states[row, waiting] = level
 
     def mark_failed(self, unit: Unit) -> None:
         """Take note of a unit that failed for good, and with it all units that wait for it."""
-        lost = self._successors((unit.stage, unit.item))
-        if unit.stage == self._last and self._by_tilt:
-            self.states[self._rows[unit.item], unit.index] = State.FAILED
-        else:
-            lost.add((unit.stage, unit.item))
-        for row in [row for stage, item in lost if stage == self._last for row in self._rows[item]]:
-            self.states[row, self.states[row] != State.DONE] = State.FAILED
-
-    def _successors(self, key: BatchKey) -> set[BatchKey]:
-        """Return all batches that wait for a batch, directly or not."""
-        successors: set[BatchKey] = set()
-        waiting = deque(self._next[key])
-        while waiting:
-            batch = waiting.popleft()
-            if batch not in successors:
-                successors.add(batch)
-                waiting.extend(self._next[batch])
-        return successors
+        key = BatchKey(unit.stage, unit.item)
+        if key in self._rows:
+            self.states[self._rows[key], unit.index] = self.failed
+        for row in self._dependants.get(key, ()):
+            self.states[row, self.states[row] != self.done] = self.failed

@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 
 from dask.utils import format_time
 
-from faket_dask.engine.clock import seconds_of
 from faket_dask.engine.events import Event, RunEnded, RunStarted, RunStopped, UnitDone, UnitFailed
+from faket_dask.engine.timestamps import parse_utc
 from faket_dask.engine.unit import Unit
-from faket_dask.modalities import MODALITIES, Owner
-from faket_dask.pipeline import STAGES
 from faket_dask.progress.grid import ProgressGrid
 
 PRIOR_UNITS = 1.0
@@ -20,9 +18,6 @@ PRIOR_UNITS = 1.0
 
 PRIOR_S = 10.0
 """Seconds of work after which the pace depends more on finished units than on the number of workers."""
-
-PREVIEWED = frozenset(MODALITIES.get(name).stage for name in MODALITIES.select(Owner.SERIES))
-"""Stages whose units make tilts of a series."""
 
 
 @dataclass
@@ -93,7 +88,7 @@ class _Progress:
         totals: Counter[str] = Counter()
         for batch in event.plan.batches:
             totals[batch.stage] += batch.count
-        stages = {stage: StageState(totals[stage]) for stage in STAGES if stage in totals}
+        stages = {stage.name: StageState(totals[stage.name]) for stage in event.plan.stages}
         for requirement in event.requirements.stages:
             stages[requirement.stage].expected_s = requirement.seconds_per_task
         grid = ProgressGrid(event.plan)
@@ -112,7 +107,7 @@ class _Progress:
         self.busy_since = begun if self.busy_since is None else min(begun, self.busy_since)
         self.last_heard = max(self.last_heard, ended)
         self.grid.mark_done(unit)
-        if unit.stage in PREVIEWED:
+        if self.started.plan.stage(unit.stage).has_previews:
             self.latest = unit
 
     def fail(self, event: UnitFailed) -> None:
@@ -139,8 +134,8 @@ class RunState:
             case RunStarted():
                 self._progress = _Progress.begin(event)
                 self.ended = None
-            case UnitDone(unit, record):
-                self._running.finish(unit, record["seconds"], seconds_of(record["ended"]))
+            case UnitDone(unit, marker):
+                self._running.finish(unit, marker.seconds, parse_utc(marker.ended))
             case UnitFailed():
                 self._running.fail(event)
             case RunEnded() | RunStopped():
@@ -223,10 +218,9 @@ class RunState:
         """Return units, series, times and failures in one line."""
         if self._progress is None:
             return "waiting for the run to begin"
-        parts = [
-            f"{self.done} of {self.total} units",
-            f"{self.grid.series_done} of {len(self.grid.series)} series",
-        ]
+        parts = [f"{self.done} of {self.total} units"]
+        if self.grid.names:
+            parts.append(f"{self.grid.products_done} of {len(self.grid.names)} {self.grid.product_name}")
         rate = self.units_per_minute()
         if rate is not None:
             parts.append(f"{rate:.0f} units/min")

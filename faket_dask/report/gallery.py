@@ -12,19 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import block_reduce
 
-from faket_dask.dataset.field_of_view import columns_at
+from faket_dask.dataset.field_of_view import project_columns
 from faket_dask.dataset.modality_stores import owning_item, stack_store
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_tilt
 from faket_dask.engine.completed import CompletedUnits
-from faket_dask.engine.presence import why_missing
+from faket_dask.engine.unit import Item
 from faket_dask.modalities import MODALITIES
-from faket_dask.pipeline.series import resynthesise
-from faket_dask.references.statistics import believed_pixels, reference_tilt
+from faket_dask.pipeline.noise import FitNoise
+from faket_dask.pipeline.series_tilts import SeriesTilts
+from faket_dask.references import open_reference
 from faket_dask.report.figures import REFERENCE, grey_image
 from faket_dask.specimen.particles import ParticleTable
-from faket_dask.stages.matching import tilt_shares
 
 PICTURE_PX = 256
 """Longest side of a picture: larger images are averaged down to it, and their middle is shown at full size."""
@@ -124,51 +124,52 @@ def choose_tilts(tilt_angles: NDArray[np.floating]) -> tuple[int, ...]:
 
 def collect_panels(completed: CompletedUnits, series: Series, tilt: int) -> list[Panel]:
     """Return a tilt of a series in every modality, and its references at the nearest angle."""
-    spec = completed.spec
-    angle = float(spec.acquisition(series.specimen).tilt_angles[tilt])
+    spec = completed.plan.spec
+    angle = float(spec.geometry.acquisition(series.specimen).tilt_angles[tilt])
     kept = spec.config.outputs.modalities
 
     def panel(modality: str, missing: str | None, read: Callable[[], Image]) -> Panel:
         return Panel(modality, modality, angle, None if missing else read(), missing)
 
     def stored(modality: str, missing: str | None) -> Panel:
-        store = stack_store(spec.layout, owning_item(series, modality), modality)
+        store = stack_store(spec.folder, owning_item(series, modality), modality)
         return panel(modality, missing, lambda: read_tilt(store, modality, tilt))
 
-    projected = why_missing(completed, "project", series.specimen)
+    def why_missing(modality: str, index: int | None) -> str | None:
+        owner = Item(owning_item(series, modality))
+        return completed.why_missing(MODALITIES.get(modality).stage, owner, index)
+
+    projected = why_missing("noiseless", None)
     panels = [stored("noiseless", projected)]
-    if ("levels", series.name) in completed.done:
-        fitted = projected or why_missing(completed, "levels", series.name)
-        panels.append(panel("noisy", fitted, lambda: resynthesise(spec, series.name, "noisy", tilt)))
+    if spec.makes_series:
+        fitted = projected or completed.why_missing(FitNoise.name, Item(series.name))
+        noisy = SeriesTilts.open(spec, series.name)
+        panels.append(panel("noisy", fitted, lambda: noisy.redraw("noisy", tilt)))
         if spec.measures_spectra:
-            panels.append(
-                panel("spectral", fitted, lambda: resynthesise(spec, series.name, "spectral", tilt))
-            )
-    stage = MODALITIES.get("faket").stage
+            panels.append(panel("spectral", fitted, lambda: noisy.redraw("spectral", tilt)))
     if "faket" in kept:
-        panels.append(stored("faket", why_missing(completed, stage, series.name, tilt)))
-    panels.extend(_reference_panel(completed, name, angle) for name, _ in spec.parts(series.reference))
-    stage = MODALITIES.get("benchmark").stage
+        panels.append(stored("faket", why_missing("faket", tilt)))
+    panels.extend(_reference_panel(completed, name, angle) for name in spec.blend_weights(series.reference))
     if "benchmark" in kept:
-        panels.append(stored("benchmark", why_missing(completed, stage, series.specimen, tilt)))
+        panels.append(stored("benchmark", why_missing("benchmark", tilt)))
     return panels
 
 
-def _reference_panel(completed: CompletedUnits, reference: str, angle: float) -> Panel:
-    spec = completed.spec
-    angles = spec.reference_angles(reference)
-    [(nearest, _)] = tilt_shares(angles, angle, "nearest")
+def _reference_panel(completed: CompletedUnits, name: str, angle: float) -> Panel:
+    reference = open_reference(completed.plan.spec, name)
+    angles = reference.tilt_angles
+    nearest = int(np.argmin(np.abs(angles - angle)))
     image, missing, valid_mask = None, None, None
-    if reference not in spec.inputs.recordings:
+    if reference.simulated_specimen is not None:
         stage = MODALITIES.get("benchmark").stage
-        missing = why_missing(completed, stage, spec.reference_specimen(reference), nearest)
+        missing = completed.why_missing(stage, Item(reference.simulated_specimen), nearest)
     if missing is None:
         try:
-            image = reference_tilt(spec, reference, nearest)
-            valid_mask = believed_pixels(spec, reference, nearest)
+            image = reference.read_tilt(nearest)
+            valid_mask = reference.valid_mask(nearest)
         except (OSError, ValueError) as error:  # its file may have been moved since
             missing = f"cannot be read: {error}"
-    return Panel(REFERENCE, reference, float(angles[nearest]), image, missing, valid_mask)
+    return Panel(REFERENCE, name, float(angles[nearest]), image, missing, valid_mask)
 
 
 def draw_whole(panels: list[Panel], shape: tuple[int, int]) -> list[Picture]:
@@ -237,11 +238,11 @@ def particle_overlays(
     tilt_angle
         Degrees.
     """
-    columns = spec.tilt_shape[1]
-    pixel_size_A = spec.acquisition(specimen).pixel_size_A
+    columns = spec.geometry.tilt_shape[1]
+    pixel_size_A = spec.geometry.acquisition(specimen).pixel_size_A
     labelled = table.labelled()
     y = labelled.centre_A[:, 1] / pixel_size_A
-    column = columns_at(spec, specimen, labelled.centre_A, tilt_angle)
+    column = project_columns(spec, specimen, labelled.centre_A, tilt_angle)
     radius = labelled.radius_A / pixel_size_A
     in_view = np.flatnonzero((column > -radius) & (column < columns + radius))
     return [

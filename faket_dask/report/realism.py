@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from faket_dask.atomic import write_text
 from faket_dask.dataset.pairing import Series
 from faket_dask.engine.completed import CompletedUnits
-from faket_dask.formats.files import write_text
-from faket_dask.kernels.realism import CROP_PX
-from faket_dask.kernels.spectra import DEFAULT_BAND
-from faket_dask.pipeline.realism import measured_modalities, realism_item
+from faket_dask.engine.unit import Item
+from faket_dask.kernels.noise.spectra import DEFAULT_BAND
+from faket_dask.kernels.similarity.texture_similarity import CROP_PX
+from faket_dask.pipeline.realism import MeasureRealism, measured_modalities
 from faket_dask.report.figures import COLOURS, REFERENCE, Curve, chart
 
 INTRA_REFERENCE = "intra-reference"
@@ -101,21 +102,21 @@ def collect_realism(completed: CompletedUnits, series: Series) -> list[RealismAt
     """Return the measured distances of a series, in the order of the absolute tilt angle."""
     by_angle: dict[float, list[Realism]] = {}
     intra_reference: dict[float, Realism] = {}
-    for modality in measured_modalities(completed.spec):
-        records = completed.records.get(("realism", realism_item(series.name, modality)), {})
-        for record in records.values():
-            findings = record["findings"]
+    for modality in measured_modalities(completed.plan.spec):
+        markers = completed.read_markers(MeasureRealism.name, Item(series.name, modality))
+        for marker in markers.values():
+            findings = marker.findings
             angle, against = findings["tilt_angle"], findings["against"]
             mean = _mean(modality, against, "distances", findings["kurtosis"], findings["artefacts"])
             by_angle.setdefault(angle, []).append(
-                replace(mean, signal=findings["signal"], spurious_per_megapixel=findings["unexplained"])
+                replace(mean, signal=findings["signal"], spurious_per_megapixel=findings["spurious_per_Mpx"])
             )
             total = sum(part["weight"] for part in against)
             kurtosis, artefacts = (
                 sum(part["weight"] * part[key] for part in against) / total
                 for key in ("kurtosis", "artefacts")
             )
-            intra_reference[angle] = _mean(INTRA_REFERENCE, against, "floor", kurtosis, artefacts)
+            intra_reference[angle] = _mean(INTRA_REFERENCE, against, "intra_reference", kurtosis, artefacts)
     return [
         RealismAtTilt(angle, [*by_angle[angle], intra_reference[angle]])
         for angle in sorted(by_angle, key=abs)
@@ -142,7 +143,7 @@ def write_realism(completed: CompletedUnits, path: Path) -> None:
     document = {
         "band_cycles_per_px": list(DEFAULT_BAND),
         "crop_px": CROP_PX,
-        "weights_sha256": completed.spec.inputs.weights_checksum,
+        "weights_sha256": completed.plan.spec.inputs.weights_checksum,
         "series": [
             {
                 "series": series.name,
@@ -156,7 +157,7 @@ def write_realism(completed: CompletedUnits, path: Path) -> None:
                     for at_tilt in collect_realism(completed, series)
                 ],
             }
-            for series in completed.spec.series
+            for series in completed.plan.spec.series
         ],
     }
     write_text(path, json.dumps(document, indent=1) + "\n")
