@@ -139,7 +139,9 @@ class DatasetSpec:
         try:
             config = load(folder.config)
         except InputError as error:
-            raise InputError(f"{folder.config} is damaged ({' '.join(str(error).split())}); {remedy}") from None
+            raise InputError(
+                f"{folder.config} is damaged ({' '.join(str(error).split())}); {remedy}"
+            ) from None
         return cls(config, inputs).relocate(folder.root)
 
     # Items

@@ -90,7 +90,7 @@ def measure_kernel_rates(threads: int) -> KernelRates:
     from faket_dask.kernels.projection import project
     from faket_dask.kernels.style import StyleSettings, gram_targets, transfer
     from faket_dask.kernels.vgg import VGG19
-    from faket_dask.stages.imaging import image_tilt
+    from faket_dask.stages.imaging import simulate_counts
     from faket_dask.stages.process import prepare_process
 
     rng = np.random.default_rng(0)
@@ -107,7 +107,9 @@ def measure_kernel_rates(threads: int) -> KernelRates:
     field = rng.standard_normal(image.shape, np.float32)
     project_s = _time(lambda: project(block, angles))
     back_project_s = _time(lambda: back_project(rows, angles, 64))
-    image_s = _time(lambda: image_tilt(image, 10.0, optics, 0.0, 3.0, 2.0, 0.0, np.random.default_rng(0)))
+    image_s = _time(
+        lambda: simulate_counts(image, 10.0, optics, 0.0, 3.0, 2.0, 0.0, np.random.default_rng(0))
+    )
     noise_s = _time(lambda: add_noise(image, 0.5, 0.5, field))
     gram_s = _time(lambda: gram_targets(network, image, settings.style_layers))
     transfer_s = _time(lambda: transfer(network, image, image, targets, settings))

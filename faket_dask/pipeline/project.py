@@ -54,7 +54,11 @@ class ProjectVolume(Stage[DatasetSpec]):
             (tilts, rows, columns),
             (tilts, BLOCK_ROWS, columns),
             read_shape=(1, BLOCK_ROWS, columns),
-            attributes={"units": "V voxel", "long_name": "negated ray sums of the density", **STACK_ATTRIBUTES},
+            attributes={
+                "units": "V voxel",
+                "long_name": "negated ray sums of the density",
+                **STACK_ATTRIBUTES,
+            },
         )
         return [OwnedArray(spec.folder.specimen(item.owner), noiseless, unit_axes=(1,))]
 
@@ -70,7 +74,11 @@ class ProjectVolume(Stage[DatasetSpec]):
 
     def cost(self, spec: DatasetSpec) -> UnitCost:
         """Estimate one block."""
-        rates, voxels, tilts = load_kernel_rates(spec.threads_per_task), block_voxels(spec), spec.geometry.tilt_counts[1]
+        rates, voxels, tilts = (
+            load_kernel_rates(spec.threads_per_task),
+            block_voxels(spec),
+            spec.geometry.tilt_counts[1],
+        )
         stack_bytes = 4 * tilts * block_rows(spec) * spec.geometry.tilt_shape[1]
         memory = INTERPRETER_BYTES + PROJECT_BYTES_PER_VOXEL * voxels + PROJECT_STACKS * stack_bytes
         return UnitCost(rates.project_s_per_voxel * voxels * tilts, memory, stack_bytes)

@@ -27,7 +27,11 @@ class SimulateImages(Stage[DatasetSpec]):
 
     def items(self, spec: DatasetSpec) -> list[Item]:
         """Return the specimens whose benchmark is kept, and those that simulated references image."""
-        kept = {series.specimen for series in spec.series} if "benchmark" in spec.config.outputs.modalities else set()
+        kept = (
+            {series.specimen for series in spec.series}
+            if "benchmark" in spec.config.outputs.modalities
+            else set()
+        )
         own = {series.specimen for series in spec.series}
         return [item for item in list_specimens(spec) if item.owner in kept or item.owner not in own]
 
@@ -62,7 +66,7 @@ class SimulateImages(Stage[DatasetSpec]):
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
         """Image and write one tilt."""
         from faket_dask.kernels.microscope import Optics
-        from faket_dask.stages.imaging import image_tilt
+        from faket_dask.stages.imaging import simulate_counts
 
         microscope, acquisition = spec.config.microscope, spec.geometry.acquisition(item.owner)
         path = spec.folder.specimen(item.owner)
@@ -74,7 +78,7 @@ class SimulateImages(Stage[DatasetSpec]):
             astigmatism_angle=microscope.astigmatism_angle_deg,
             ice_thickness_A=spec.geometry.volume_shape(item.owner)[0] * acquisition.pixel_size_A,
         )
-        open_array(path, "benchmark")[index] = image_tilt(
+        open_array(path, "benchmark")[index] = simulate_counts(
             read_tilt(path, "noiseless", index),
             acquisition.pixel_size_A,
             optics,

@@ -66,7 +66,9 @@ class Reference(Protocol):
 
 
 def _open_recorded(spec: DatasetSpec, section: TiltSeriesReference) -> RecordedReference:
-    return RecordedReference(section, spec.inputs.recordings[section.name], spec.geometry.nominal_pixel_size_A)
+    return RecordedReference(
+        section, spec.inputs.recordings[section.name], spec.geometry.nominal_pixel_size_A
+    )
 
 
 def _open_simulated(spec: DatasetSpec, section: SimulatedSection) -> SimulatedReference:

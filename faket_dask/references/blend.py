@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.references.base import open_reference
-from faket_dask.stages.matching import tilt_shares
+from faket_dask.stages.angle_interpolation import interpolation_weights
 
 
 @dataclass(frozen=True)
@@ -41,5 +41,5 @@ def select_tilts(spec: DatasetSpec, reference: str, angle: float) -> list[Weight
     return [
         WeightedTilt(name, tilt, weight / total * share)
         for name, weight in weights.items()
-        for tilt, share in tilt_shares(open_reference(spec, name).tilt_angles, angle, match)
+        for tilt, share in interpolation_weights(open_reference(spec, name).tilt_angles, angle, match)
     ]

@@ -90,7 +90,9 @@ class RecordedReference:
         image = self.series.tilt(tilt)
         if self.resampling_factor == 1:
             return image
-        return resample_valid(image, find_valid_pixels(self.section, self.series, tilt), self.resampling_factor)
+        return resample_valid(
+            image, find_valid_pixels(self.section, self.series, tilt), self.resampling_factor
+        )
 
     def read_clean_tilt(self, tilt: int) -> NDArray[np.float32] | None:
         """Read the noiseless counterpart of a tilt, where the run file names one."""
@@ -168,7 +170,10 @@ def find_valid_pixels(section: TiltSeriesReference, series: TiltSeries, tilt: in
     if section.mask == "none":
         return np.ones(series.shape[1:], dtype=np.bool_)
     if isinstance(section.mask, Path):
-        excluded, covering = open_mask(section, series).nonzero_pixels(tilt), f"{section.mask} and edges cover"
+        excluded, covering = (
+            open_mask(section, series).nonzero_pixels(tilt),
+            f"{section.mask} and edges cover",
+        )
         advice = "mark less of it"
     else:
         excluded, covering = artefact_mask(series.tilt(tilt)), f"{section.stack}: artefacts and edges cover"

@@ -14,7 +14,7 @@ from faket_dask.references.base import open_reference
 from faket_dask.references.blend import WeightedTilt
 from faket_dask.references.style_size import style_valid_mask
 from faket_dask.stages.scaling import Scaling, TiltScaling
-from faket_dask.stages.synthesis import RecordedSpectrum, mixed_spectrum
+from faket_dask.stages.synthesis import RecordedSpectrum, blend_spectra
 
 
 def read_statistic(folder: Layout, reference: str, name: str) -> NDArray[np.float64]:
@@ -29,7 +29,7 @@ def blend_statistic(folder: Layout, tilts: Sequence[WeightedTilt], name: str) ->
 
 def blend_spectrum(folder: Layout, tilts: Sequence[WeightedTilt]) -> RecordedSpectrum:
     """Return the power spectrum of a reference at an angle, from the tilts that stand for it."""
-    return mixed_spectrum(
+    return blend_spectra(
         [
             (
                 part.weight,
