@@ -21,8 +21,9 @@ import zarr
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError, wrap_as_input_error
-from faket_dask.formats.mrc import open_stack
-from faket_dask.formats.tilt_series import STACKS, MissingAnglesError, open_tilt_series
+from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
+from faket_dask.formats.openers import MissingAnglesError, open_tilt_series
+from faket_dask.geometry import PIXEL_SIZE_TOLERANCE
 from faket_dask.kernels.metrics import Distance, Summary, normalise_series, summarise, tilt_distance
 from faket_dask.kernels.realism import Distances, distances, floor, textures
 from faket_dask.kernels.spectra import DEFAULT_BAND, log_spectrum_distance, radial_power_spectrum
@@ -32,9 +33,6 @@ from faket_dask.stages.matching import tilt_shares
 PIXELWISE = tuple(field.name for field in fields(Distance))
 LOG_SPECTRUM = "log_spectrum"
 TEXTURE_SPECTRUM = "texture_spectrum"
-
-SAME_SIZE = 0.01
-"""Largest relative difference of pixel sizes that is attributed to rounding in a header."""
 
 SAME_ANGLE_DEG = 0.5
 """Largest difference of angles in degrees between tilts that are compared in their order."""
@@ -131,7 +129,7 @@ def open_for_comparison(path: Path) -> OpenedSeries:
     """
     if (path / "zarr.json").exists():
         return _open_stored(path)
-    if path.suffix in STACKS and path.is_file():
+    if path.suffix in STACK_SUFFIXES and path.is_file():
         try:
             series = open_tilt_series(path)
         except MissingAnglesError:
@@ -159,7 +157,7 @@ def compare(first: OpenedSeries, second: OpenedSeries, network: VGG19 | None = N
         If the pixel sizes differ by more than 1 %, a series is constant or not finite, or its tilts are too small.
     """
     a, b = first.tilts, second.tilts
-    if abs(a.pixel_size_A / b.pixel_size_A - 1) > SAME_SIZE:
+    if abs(a.pixel_size_A / b.pixel_size_A - 1) > PIXEL_SIZE_TOLERANCE:
         raise InputError(
             f"{first.name} has {a.pixel_size_A:g} Å pixels and {second.name} {b.pixel_size_A:g} Å; bring them to one "
             "pixel size first"
