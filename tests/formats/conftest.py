@@ -18,6 +18,9 @@ from faket_dask.kernels.backprojection import back_project
 from faket_dask.kernels.filters import filter_tilt, ramp_filter
 from faket_dask.kernels.projection import project
 
+collect_ignore = ["alignment_reader.py", "copick_reader.py"]
+"""Scripts for an interpreter with other packages, which this one cannot import."""
+
 VOXEL_A = 10.0
 WITHIN_VOXELS = 0.1
 WITHIN_DEG = 1.0
