@@ -94,6 +94,8 @@ def test_driver_job_submits_its_workers(torque: Slurm, undisturbed: dict[str, st
     script = activate_environment("pbs-cpu.sh", tmp_path)
     variables = f"RUN_FILE={run_file},PROFILE={profile_file},PATH,SLURM_CONF"
     log = tmp_path / "job.log"
-    output = submit(["qsub", "-W", "block=true", "-o", str(log), "-v", variables, str(script)], log)
+    output = submit(
+        ["qsub", "-W", "block=true", "-j", "oe", "-o", str(log), "-v", variables, str(script)], log
+    )
     assert "on 2 workers" in output
     assert bytes_of(tmp_path / "data") == undisturbed
