@@ -1,10 +1,12 @@
-"""Rims of tomograms whose specimen goes on beyond the sides of the tilts, with and without continuation of the tilts.
+"""Rims of tomograms whose specimen continues beyond the edges of the tilts, with and without continuation of the tilts.
+
+    python benchmarks/truncation.py
 
 A slab four times as wide as the field of view is projected, and its central columns are reconstructed in three ways:
-from tilts that were filtered in their whole width and then cut, which is the best that any continuation could do; from
-cut tilts, filtered as periods; and from cut tilts, filtered as this project does. Reported is the root mean square
-error against the tomogram of the whole tilts, in standard deviations of its inner half, for the outer 5 % of the
-columns on either side and for the inner half.
+from tilts filtered at full width and then cut, the lower limit for any continuation; from cut tilts, filtered as
+periodic; and from cut tilts, filtered as this project does. The output lists the root mean square error against the
+tomogram of the full-width tilts, in standard deviations of its inner half, for the outer 5 % of the columns on either
+side and for the inner half.
 """
 
 import numpy as np
@@ -13,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.kernels.filters import filter_tilt, ramp_filter
 from faket_dask.kernels.projection import project
-from faket_dask.stages.reconstruction import NYQUIST, filtered_tilt
+from faket_dask.stages.reconstruction import NYQUIST, prepare_tilt
 
 WIDTH, DEPTH, ROWS = 256, 48, 8
 ANGLES = np.arange(-60.0, 61, 2)
@@ -52,7 +54,7 @@ def main() -> None:
             ways = {
                 "whole": [tilt[:, view] for tilt in whole],
                 "as periods": [filter_tilt(tilt, ramp_filter(ROWS, WIDTH, hann=NYQUIST)) for tilt in cut],
-                "continued": [filtered_tilt(tilt, "hann", ANGLES, i, 1) for i, tilt in enumerate(cut)],
+                "continued": [prepare_tilt(tilt, "hann", ANGLES, i, 1) for i, tilt in enumerate(cut)],
             }
             truth = reconstruct(whole)[:, :, view]
             shown = []

@@ -1,4 +1,4 @@
-"""Run files: what is accepted, and what is said about what is not."""
+"""Run files: accepted contents, and messages about mistakes."""
 
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert config.references[0].stack == tmp_path / "data" / "a.mrc"
 
 
-def test_the_stored_configuration_reads_back_equal(tmp_path: Path) -> None:
+def test_stored_configuration_reads_back_equal(tmp_path: Path) -> None:
     config = parse(document(), tmp_path)
     stored = tmp_path / "elsewhere" / "config.yaml"
     stored.parent.mkdir()
@@ -114,22 +114,76 @@ ACQUISITION = document()["acquisition"]
         ({"specimen": {"thickness_A": 1000, "species": [{"name": "propeller", "count": [5, 2]}]}}, "count"),
     ],
 )
-def test_a_mistake_is_named(changes: dict[str, Any], expected: str) -> None:
+def test_mistake_is_named(changes: dict[str, Any], expected: str) -> None:
     lines = mistakes(**changes)
     assert any(expected in line for line in lines), lines
 
 
 @pytest.mark.parametrize("text", ["a: [1, 2", "- 1\n- 2", "\tx: 1"])
-def test_what_is_no_mapping_of_sections_is_refused(tmp_path: Path, text: str) -> None:
+def test_document_without_sections_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "run.yaml"
     file.write_text(text)
     with pytest.raises(InputError):
         load(file)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing\.yaml"):
         load(tmp_path / "nothing.yaml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"reconstruction": {"of": ["faket"]}}, "reconstruction.modalities"),
+        ({"reconstruction": {"every": 2}}, "reconstruction.tilt_stride"),
+        ({"reconstruction": {"binning_after": 2}}, "reconstruction.post_binning"),
+        ({"noise": {"average": "own"}}, "noise.fit_over: all_references or own_reference"),
+        ({"style": {"start": "spectral"}}, "style.noise: white or spectral"),
+        ({"style": {"preset": "recorded", "start": "noisy"}}, "style.noise: white or spectral"),
+        ({"style": {"reference_size": "shrink"}}, "'fit_to_tilt'"),
+    ],
+)
+def test_keys_of_version_1_are_refused_with_the_new_name(changes: dict[str, Any], expected: str) -> None:
+    [line] = mistakes(**changes)
+    assert "since version 2 of the run file" in line
+    assert line.endswith(expected)
+
+
+@pytest.mark.parametrize("version", [1, 3, "2", None])
+def test_unknown_version_is_refused_alone(version: object) -> None:
+    [line] = mistakes(version=version, style={"start": "noisy"})
+    assert line.startswith(
+        f"version: run files of version {version!r} cannot be read, only those of version 2"
+    )
+
+
+def test_stored_configuration_states_its_version() -> None:
+    assert dump(parse(document(), Path("/nowhere"))).startswith("version: 2\n")
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"specimen": {"kind": "volume", "volumes": [{"density": 1}]}}, "specimen.volumes.0.density"),
+        ({"specimen": {"kind": "volume", "volume": "a.mrc"}}, "specimen.volume"),
+        ({"references": [{"name": "a", "stack": "a.mrc", "mask": 3}]}, "references.0.mask"),
+        (
+            {"references": [{"kind": "blend", "name": "a", "weights": {"blend": -1}}]},
+            "references.0.weights.blend",
+        ),
+        ({"style": {"style_layers": {6: -1}}}, "style.style_layers.6"),
+        ({"style": {"tile": 17}}, "style.tile"),
+        ({"outputs": {"modalities": ["faket", "fakets"]}}, "outputs.modalities.1"),
+        ({"acquisition": ACQUISITION | {"tilt_angles": {"start": 0}}}, "acquisition.tilt_angles.start"),
+    ],
+)
+def test_mistakes_are_located_by_keys_alone(changes: dict[str, Any], place: str) -> None:
+    places = [line.split(": ")[0] for line in mistakes(**changes)]
+    assert place in places
+    assert all(
+        set(found.split(".")).isdisjoint({"int", "AngleRange", "built", "tilt_series"}) for found in places
+    )
 
 
 def test_published_settings_are_the_defaults() -> None:
@@ -158,7 +212,7 @@ def test_noise_statistics_follow_from_the_references() -> None:
     assert statistics(recorded) == statistics(clean, recorded, simulated) == "unpaired"
 
 
-def test_the_strength_of_beads_in_ice_is_not_looked_for_in_a_recording() -> None:
+def test_unpaired_statistics_of_beads_in_ice_are_refused() -> None:
     """Their spectrum is that of noise."""
     beads = {"specimen": {"thickness_A": 600, "species": [], "fiducials": {"count": 4}}}
     recorded = {"references": [{"name": "real", "stack": "a.mrc"}]}
@@ -170,17 +224,17 @@ def test_the_strength_of_beads_in_ice_is_not_looked_for_in_a_recording() -> None
         assert parse(document(**beads, **(recorded if more else {}), **more), Path("/nowhere"))
 
 
-def test_a_preset_gives_way_to_what_is_written_beside_it() -> None:
+def test_keys_beside_a_preset_override_it() -> None:
     style = parse(document(style={"preset": "recorded", "iterations": 2}), Path("/nowhere")).style
-    assert (style.start, style.scaling, style.iterations) == ("spectral", "tilt", 2)
+    assert (style.noise, style.scaling, style.iterations) == ("spectral", "tilt", 2)
     published = parse(document(style={"preset": "published"}), Path("/nowhere"))
     assert published == parse(document(), Path("/nowhere"))
     assert any("published, recorded, matched" in line for line in mistakes(style={"preset": "best"}))
 
 
-def test_a_method_has_its_own_keys_only() -> None:
+def test_keys_of_another_method_are_refused() -> None:
     style = parse(document(style={"preset": "matched", "evaluations": 5}), Path("/nowhere")).style
-    assert (style.method, style.start, style.most_evaluations) == ("matched", "spectral", 5)
+    assert (style.method, style.noise, style.most_evaluations) == ("matched", "spectral", 5)
     assert style.loss_layers == (style.style_layers, {})
     for key, value in {"iterations": 3, "content_weight": 0.1, "scaling": "tilt", "decay": 0.5}.items():
         [line] = mistakes(style={"preset": "matched", key: value})

@@ -13,12 +13,12 @@ from pydantic import (
 )
 
 from faket_dask.config.section import Section, resolve_path
-from faket_dask.kernels.precision import Precision
+from faket_dask.kernels.style.precision import Precision
 
 STYLE_PRESETS: dict[str, dict[str, Any]] = {
     "published": {},
     "recorded": {
-        "start": "spectral",
+        "noise": "spectral",
         "scaling": "tilt",
         "style_layers": {1: 1, 6: 1, 11: 1, 20: 1, 29: 1},
         "content_weight": 0.03,
@@ -29,7 +29,7 @@ STYLE_PRESETS: dict[str, dict[str, Any]] = {
     },
     "matched": {
         "method": "matched",
-        "start": "spectral",
+        "noise": "spectral",
         "style_layers": {1: 1, 6: 1, 11: 1, 20: 1, 29: 1},
     },
 }
@@ -64,9 +64,9 @@ class StyleSection(Section):
         default="published",
         description="FakET's steps of Adam, or L-BFGS until a tilt differs from the reference as its parts do",
     )
-    start: Literal["noisy", "spectral"] = Field(
-        default="noisy",
-        description="with white noise (published), or with noise of the reference's spectrum",
+    noise: Literal["white", "spectral"] = Field(
+        default="white",
+        description="noise of the start image: white (published), or with the reference's power spectrum",
     )
     pooling: Literal["max", "average", "l2"] = "max"
     content_layers: dict[int, Annotated[float, Field(gt=0)]] = Field(default={8: 1.0})
@@ -95,8 +95,9 @@ class StyleSection(Section):
         lt=50,
         description="per cent of pixels clipped at either end when scaling to [0, 1]; 0 is min-max",
     )
-    reference_size: Literal["own", "shrink"] = Field(
-        default="own", description="shrink: a reference larger than the tilts is shrunk to them (published)"
+    reference_size: Literal["own", "fit_to_tilt"] = Field(
+        default="own",
+        description="fit_to_tilt: a reference larger than the tilts is shrunk to them (published)",
     )
     angle_match: Literal["nearest", "interpolate"] = "nearest"
     precision: Precision = Field(
@@ -111,6 +112,11 @@ class StyleSection(Section):
         "auto: the largest that memory_per_task_GiB allows, settled once, when the run is planned",
     )
     memory_per_task_GiB: float = Field(default=4.0, gt=0, description="of a worker process, for tile: auto")
+
+    @property
+    def start_modality(self) -> str:
+        """Modality that the transfer starts from."""
+        return "spectral" if self.noise == "spectral" else "noisy"
 
     @property
     def tile_px(self) -> int | None:

@@ -1,16 +1,13 @@
-"""Files read whole within a bound, and written whole or not at all."""
+"""Read text files whole within a bound, and find files that other files name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 from faket_dask.errors import InputError
 
 LARGEST_TEXT = 256 * 2**20
-"""Bytes: no metadata file of the field comes near this; something larger was named by mistake."""
+"""Most bytes of a text file: metadata files of the field are far smaller; anything larger was named by mistake."""
 
 
 def read_text(path: Path, what: str) -> str:
@@ -21,12 +18,18 @@ def read_text(path: Path, what: str) -> str:
     path
         File to read, UTF-8 (of which ASCII is a part).
     what
-        What the file is, for messages.
+        Kind of file, for messages.
 
     Raises
     ------
     InputError
-        If the file is absent, unreadable, not text, or too large to be what it should be.
+        If the file is absent, unreadable, not text, or too large for a text file.
+
+    Examples
+    --------
+    >>> read_text(Path("absent.tlt"), "angle file")
+    Traceback (most recent call last):
+    faket_dask.errors.InputError: angle file absent.tlt cannot be read: No such file or directory; check the path
     """
     try:
         size = path.stat().st_size
@@ -46,7 +49,14 @@ def read_text(path: Path, what: str) -> str:
 
 
 def find_upwards(path: Path, named: str) -> Path:
-    """A file that another one names: relative to its folder or, as in RELION's projects, to a folder above.
+    """Find a file that another one names: relative to its folder or, as in RELION's projects, to a folder above.
+
+    Parameters
+    ----------
+    path
+        File that names the other one.
+    named
+        Relative path as the file has it.
 
     Raises
     ------
@@ -57,21 +67,3 @@ def find_upwards(path: Path, named: str) -> Path:
         if (folder / named).is_file():
             return folder / named
     raise InputError(f"{path} names {named}, which is neither beside it nor in the folders above")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well, and is removed otherwise."""
-    # Process numbers would not do: one file may be written from several hosts at once.
-    temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file (UTF-8, whole or not at all)."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from faket_dask.atomic import write_text
 from faket_dask.errors import InputError
-from faket_dask.formats.files import read_text, write_text
+from faket_dask.formats.files import read_text
 
 
 def read_angles(path: Path) -> NDArray[np.float64]:
@@ -41,6 +42,14 @@ def write_angles(path: Path, tilt_angles: ArrayLike) -> None:
         File to write; replaced whole.
     tilt_angles
         ``(tilt,)`` degrees.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_angles(Path(folder) / "a.tlt", [-60.0, 0.1])
+    ...     read_angles(Path(folder) / "a.tlt")
+    array([-60. ,   0.1])
     """
     write_text(path, "".join(f"{float(angle)!r}\n" for angle in np.asarray(tilt_angles, dtype=np.float64)))
 

@@ -1,4 +1,4 @@
-"""Warp's `.tomostar`: the table of a tilt-series' movies.
+"""Tables of the movies of a tilt-series from Warp, `.tomostar`.
 
 Warp (Tegunov et al., Nat. Methods 18, 2021) images a point as `faket_dask.geometry` does, so its angles are ours;
 SerialEM, IMOD and RELION have the opposite sign. Its exposure is that before the tilt.
@@ -14,17 +14,17 @@ import numpy as np
 
 from faket_dask.errors import InputError
 from faket_dask.formats.star import read_star, write_star
-from faket_dask.geometry import TiltGeometry, exposures_of, one_or_each
+from faket_dask.geometry import TiltGeometry
 
 
 @dataclass(frozen=True, eq=False)
 class TomoStar:
-    """A tilt-series.
+    """Tilt-series of a `.tomostar` file.
 
     Parameters
     ----------
     geometry
-        Tilts in the order of increasing angle.
+        Geometry of the tilts, in the order of increasing angle.
     movies
         ``(tilt,)`` path of each tilt's movie or image, relative to the file.
     """
@@ -56,17 +56,9 @@ def read_tomostar(path: Path, pixel_size_A: float) -> TomoStar:
     axis = table.numbers("wrpAxisAngle", 0)
     shift = np.stack([table.numbers(f"wrpAxisOffset{a}", 0) for a in "XY"], axis=1)
     movies = table.text("wrpMovieName")
-    order = np.argsort(angles, kind="stable")
-    dose = rank = None
-    if "wrpDose" in table.columns:
-        dose, rank = exposures_of(table.numbers("wrpDose")[order])
-    geometry = TiltGeometry(
-        angles[order],
-        pixel_size_A,
-        tilt_axis_angle_deg=one_or_each(axis[order]),
-        shift_A=shift[order] if shift.any() else None,
-        exposure_e_per_A2=dose,
-        acquisition_order=rank,
+    before = table.numbers("wrpDose") if "wrpDose" in table.columns else None
+    geometry, order = TiltGeometry.from_unsorted(
+        angles, pixel_size_A, tilt_axis_angles=axis, shift_A=shift, exposure_before_e_per_A2=before
     )
     return TomoStar(geometry, tuple(movies[tilt] for tilt in order))
 
@@ -79,7 +71,7 @@ def write_tomostar(path: Path, geometry: TiltGeometry, movies: Sequence[str]) ->
     path
         File to write; replaced whole.
     geometry
-        Of the series.
+        Geometry of the series.
     movies
         ``(tilt,)`` path of each tilt's image, relative to the file.
     """

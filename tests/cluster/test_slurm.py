@@ -171,7 +171,7 @@ def test_workers_end_with_driver_and_run_resumes(
     slurm.wait_for_no_jobs()
     if how == signal.SIGTERM:
         assert driver.returncode == 130
-        assert re.search(r"`faket-dask run \S+ --cluster \S+` goes on where it was", output)
+        assert re.search(r"`faket-dask run \S+ --cluster \S+` continues where it stopped", output)
         return
     watch = Disturbed()
     data = run(tmp_path, profile(), watch)

@@ -13,10 +13,10 @@ from faket_dask.cli import app
 from faket_dask.errors import InputError
 from faket_dask.formats import copick, portal
 from faket_dask.formats.mrc import open_stack, open_volume, write_stack
-from faket_dask.formats.relion5 import Optics, RelionTomogram
+from faket_dask.formats.openers import open_tilt_series
+from faket_dask.formats.relion5 import RelionOptics, RelionTomogram
 from faket_dask.formats.relion5_writing import write_project
 from faket_dask.formats.shrec_writing import write_model
-from faket_dask.formats.tilt_series import open_tilt_series
 from faket_dask.formats.tomostar import write_tomostar
 from faket_dask.interchange.importers import import_particles
 from faket_dask.kernels.projection import project
@@ -58,7 +58,7 @@ def test_a_shrec_model_becomes_a_specimen_that_projects_alike(phantom: Phantom, 
     assert instances[z, y, x].tolist() == table.instance.tolist()
 
 
-def test_a_warp_series_becomes_a_sorted_stack(phantom: Phantom, tmp_path: Path) -> None:
+def test_warp_series_becomes_a_sorted_stack(phantom: Phantom, tmp_path: Path) -> None:
     for number, tilt in enumerate(phantom.stack):
         write_stack(tmp_path / f"{number}.mrc", [tilt], (1, *tilt.shape), VOXEL_A)
     images = [f"{number}.mrc" for number in range(len(phantom.stack))]
@@ -72,7 +72,7 @@ def test_a_warp_series_becomes_a_sorted_stack(phantom: Phantom, tmp_path: Path) 
     np.testing.assert_array_equal(series.geometry.acquisition_order, phantom.geometry.acquisition_order)
 
 
-def test_a_series_that_is_not_aligned_keeps_its_alignment(phantom: Phantom, tmp_path: Path) -> None:
+def test_unaligned_series_keeps_its_transforms(phantom: Phantom, tmp_path: Path) -> None:
     tilts, rng = len(phantom.geometry), np.random.default_rng(0)
     turned = replace(
         phantom.geometry,
@@ -81,11 +81,13 @@ def test_a_series_that_is_not_aligned_keeps_its_alignment(phantom: Phantom, tmp_
     )
     write_stack(tmp_path / "a.mrc", phantom.tilts(), phantom.stack.shape, VOXEL_A)
     images = ("a.mrc",) * tilts
-    tomogram = RelionTomogram("a", turned, Optics(300, 2.7, 0.1), images, tuple(range(tilts)), (40, 96, 96))
+    tomogram = RelionTomogram(
+        "a", turned, RelionOptics(300, 2.7, 0.1), images, tuple(range(tilts)), (40, 96, 96)
+    )
     write_project(tmp_path, [tomogram], {})
     invoke("import", "series", tmp_path / "tomograms.star", "--to", tmp_path / "own/a.mrc")
     own, theirs = (
-        open_tilt_series(tmp_path / name).aligned().placement for name in ("own/a.mrc", "tomograms.star")
+        open_tilt_series(tmp_path / name).aligned().alignment for name in ("own/a.mrc", "tomograms.star")
     )
     np.testing.assert_allclose(own.matrix, theirs.matrix, atol=1e-5)
     np.testing.assert_allclose(own.shift + own.centre, theirs.shift + theirs.centre, atol=2e-3)
@@ -99,7 +101,12 @@ def test_a_series_that_is_not_aligned_keeps_its_alignment(phantom: Phantom, tmp_
 def test_particle_lists_become_tables(phantom: Phantom, tmp_path: Path) -> None:
     tilts = len(phantom.geometry)
     tomogram = RelionTomogram(
-        "a", phantom.geometry, Optics(300, 2.7, 0.1), ("a.mrc",) * tilts, tuple(range(tilts)), (40, 96, 96)
+        "a",
+        phantom.geometry,
+        RelionOptics(300, 2.7, 0.1),
+        ("a.mrc",) * tilts,
+        tuple(range(tilts)),
+        (40, 96, 96),
     )
     write_project(tmp_path, [tomogram], {"a": phantom.particles})
     names = (("1BXN", 4), ("4V94", 1))
@@ -124,7 +131,7 @@ def test_particle_lists_become_tables(phantom: Phantom, tmp_path: Path) -> None:
         np.testing.assert_allclose(found, expected, atol=1e-4, err_msg=source)
 
 
-def test_what_is_wrong_is_said(phantom: Phantom, tmp_path: Path) -> None:
+def test_unusable_imports_are_refused(phantom: Phantom, tmp_path: Path) -> None:
     copick.write_config(tmp_path, "p", [])
     for run in ("one", "two"):
         (tmp_path / "ExperimentRuns" / run).mkdir(parents=True)
@@ -134,7 +141,7 @@ def test_what_is_wrong_is_said(phantom: Phantom, tmp_path: Path) -> None:
         import_particles(tmp_path / "copick.json", name="three")
     with pytest.raises(InputError, match="counts in voxels; give the voxel size"):
         import_particles(tmp_path / "particle_locations.txt")
-    with pytest.raises(InputError, match="no particle list that is known"):
+    with pytest.raises(InputError, match="no known particle list"):
         import_particles(tmp_path / "a.tbl")
     write_model(tmp_path / "m", phantom.geometry, phantom.particles, {"class_mask": phantom.class_mask}, {})
     result = CliRunner().invoke(

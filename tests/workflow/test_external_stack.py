@@ -16,7 +16,8 @@ from faket_dask.errors import InputError
 from faket_dask.formats.imod import write_angles
 from faket_dask.formats.mrc import write_stack
 from faket_dask.formats.ome_zarr import open_volume
-from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
+from faket_dask.formats.openers import open_tilt_series
+from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.workflow.external_stack import reconstruct_series
 
 PATIENCE_S = 120
@@ -98,7 +99,7 @@ def test_a_killed_process_loses_nothing_that_was_done(
     _, told = process.communicate(timeout=PATIENCE_S)
     if kill == signal.SIGTERM:
         assert process.returncode == 130
-        assert "goes on where it was" in told
+        assert "continues where it stopped" in told
     assert target.read_text() == "of before"
     kept = {**files_done(tmp_path, "filtered"), **files_done(tmp_path, "volume")}
     assert len(files_done(tmp_path, array)) >= 3
