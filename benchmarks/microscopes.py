@@ -5,7 +5,7 @@
 References are recorded by the microscope model of the project, of particles in ice, and differ from the first in one
 thing each: pixel size, dose, defocus, detector, shape, number of tilts, kind of numbers, or what is wrong with them. A
 data set takes the style of their left halves, as any run does; the right halves, which it never sees, judge. Printed
-are the six distances of `faket_dask.kernels.realism` over those of the left half, their mean and the largest.
+are the six distances of `kernels.similarity.texture_similarity` over those of the left half, their mean and largest.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from faket_dask.config import parse
 from faket_dask.formats.mrc import write_stack
 from faket_dask.kernels.artefacts import artefact_mask
 from faket_dask.kernels.microscope import Optics, simulate_tilt
-from faket_dask.kernels.realism import GRAM_LAYERS, distances, texture_of
+from faket_dask.kernels.similarity.texture_similarity import GRAM_LAYERS, sample_texture, texture_distances
 from faket_dask.kernels.vgg import VGG19
 from faket_dask.references.statistics import resample
-from faket_dask.stages.networks import network_of
+from faket_dask.stages.networks import load_network
 from faket_dask.stages.process import prepare_process
 
 PIXEL_SIZE_A = 10.0
@@ -195,8 +195,8 @@ def over_floor(
     Of the log spectrum, then of the Gram matrices as the layers increase.
     """
     images = (_made(dataset, recording, modality, angle), *recording.halves(angle))
-    ours, used, theirs = ([texture_of(image, ~artefact_mask(image), network, layers)] for image in images)
-    near, floor = distances(ours, theirs), distances(used, theirs)
+    ours, used, theirs = ([sample_texture(image, ~artefact_mask(image), network, layers)] for image in images)
+    near, floor = texture_distances(ours, theirs), texture_distances(used, theirs)
     ratios = [near.log_spectrum / floor.log_spectrum]
     return np.array([*ratios, *(near.gram[layer] / floor.gram[layer] for layer in layers)])
 
@@ -240,7 +240,7 @@ def main() -> None:
             run_file = document(Path(folder), found, options.size, options.angles, style)
             dataset = faket_dask.run(parse(run_file, Path(folder)), client)
             section = dataset.spec.config.style
-            network = network_of(section, dataset.spec.inputs.weights_checksum)
+            network = load_network(section, dataset.spec.inputs.weights_checksum)
             shown = {"faket": preset}
             if preset == options.presets[0]:
                 shown = {"noisy": "noisy", "spectral": "spectral", **shown}

@@ -34,18 +34,18 @@ from torch import nn
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_tilt, read_vector
 from faket_dask.kernels.artefacts import artefact_mask
-from faket_dask.kernels.contrast import network_contrast
-from faket_dask.kernels.inventions import labelled, unexplained
-from faket_dask.kernels.matched import MatchedSettings, match_style, measure_style
 from faket_dask.kernels.moments import standardise
-from faket_dask.kernels.realism import GRAM_LAYERS, distances, texture_of
+from faket_dask.kernels.similarity.spurious_objects import mask_labels, spurious_density
+from faket_dask.kernels.similarity.texture_similarity import GRAM_LAYERS, sample_texture, texture_distances
 from faket_dask.kernels.style import StyleSettings, gram_targets, transfer
+from faket_dask.kernels.style.gram_matching import GramMatchingSettings, match_grams, measure_grams
+from faket_dask.kernels.style.network_input import scale_to_network
 from faket_dask.kernels.vgg import VGG19
 from faket_dask.references.statistics import reference_tilt
 from faket_dask.stages.networks import network
 from faket_dask.stages.process import prepare_process
 from faket_dask.stages.scaling import Scaling, TiltScaling, tilt_extrema
-from faket_dask.stages.synthesis import recorded_spectrum, spectral_field
+from faket_dask.stages.synthesis import measure_spectrum, spectral_field
 from faket_dask.weights import verify
 
 Tilt = NDArray[np.float32]
@@ -104,13 +104,15 @@ def _distances(options: argparse.Namespace) -> None:
 
 def _at(spec: DatasetSpec, net: VGG19, angle: float, options: argparse.Namespace) -> None:
     used, judge = _halves(spec, angle)
-    theirs = texture_of(judge, ~artefact_mask(judge), net)
+    theirs = sample_texture(judge, ~artefact_mask(judge), net)
 
     def show(name: str, image: Tilt, truth: Tilt | None, evaluations: int, seconds: float) -> None:
-        ours = texture_of(image, ~artefact_mask(image), net)
-        apart = distances([ours], [theirs])
+        ours = sample_texture(image, ~artefact_mask(image), net)
+        apart = texture_distances([ours], [theirs])
         signal = "–"
-        objects = unexplained(image, np.zeros(image.shape, bool) if truth is None else labelled(truth))
+        objects = spurious_density(
+            image, np.zeros(image.shape, bool) if truth is None else mask_labels(truth)
+        )
         if truth is not None and truth.any():
             signal = f"{np.corrcoef(image.ravel(), truth.ravel())[0, 1]:.4f}"
         numbers = " | ".join(f"{value:.3f}" for value in (apart.log_spectrum, *apart.gram.values()))
@@ -162,7 +164,7 @@ def _made(
     truth = standardise(noiseless[top : top + height, left : left + width])
     curves = (read_vector(spec.layout.series(series.name), name) for name in ("signal_scale", "noise_scale"))
     signal_scale, noise_scale = (float(values[tilt]) for values in curves)
-    spectrum, _, _ = recorded_spectrum(used, min(*truth.shape, *used.shape) // 2)
+    spectrum, _, _ = measure_spectrum(used, min(*truth.shape, *used.shape) // 2)
     rng = np.random.default_rng([spec.config.dataset.seed, tilt, draw])
     white = rng.standard_normal(truth.shape, np.float32)
     # Without its beads, as the noise statistics are.
@@ -186,12 +188,12 @@ def _made(
     if options.recorded:
         begin = time.perf_counter()
         targets = gram_targets(net, TiltScaling(recorded=True).apply(used), GRAM_LAYERS)
-        inputs = [network_contrast(image) for image in (mixed(shaped, 0.25), spectral)]
+        inputs = [scale_to_network(image) for image in (mixed(shaped, 0.25), spectral)]
         made = transfer(net, *inputs, targets, RECORDED)
         yield "recorded", Made(made, truth, RECORDED.iterations, time.perf_counter() - begin)
-    target = measure_style(net, used, GRAM_LAYERS, None, ~artefact_mask(used))
+    target = measure_grams(net, used, GRAM_LAYERS, None, ~artefact_mask(used))
     begin = time.perf_counter()
-    found = match_style(net, spectral, target, MatchedSettings(evaluations=options.evaluations))
+    found = match_grams(net, spectral, target, GramMatchingSettings(evaluations=options.evaluations))
     yield "matched", Made(found.image, truth, len(found.losses), time.perf_counter() - begin)
 
 
@@ -209,9 +211,9 @@ def _objects(options: argparse.Namespace) -> None:
         area = 0.0
         for draw in range(options.draws):
             for name, made in _made(spec, net, used, float(angle), options, draw):
-                explained = labelled(made.truth)
+                explained = mask_labels(made.truth)
                 free = float((~explained).sum()) / 1e6
-                counts.setdefault(name, []).append(unexplained(made.image, explained) * free)
+                counts.setdefault(name, []).append(spurious_density(made.image, explained) * free)
             area += free
         for name, found in counts.items():
             error = max(np.sqrt(sum(found)), 1.0) / area
@@ -276,7 +278,7 @@ def _classifier(options: argparse.Namespace) -> None:
 
 def _noise_alone(used: Tilt, size: int, rng: np.random.Generator) -> Tilt:
     """What `spectral` would be without a specimen."""
-    spectrum, _, _ = recorded_spectrum(used, min(size, *used.shape) // 2)
+    spectrum, _, _ = measure_spectrum(used, min(size, *used.shape) // 2)
     white = rng.standard_normal((size, size), np.float32)
     return standardise(spectral_field(white, spectrum, np.zeros_like(spectrum.power), 0.0))
 

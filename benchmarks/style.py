@@ -5,7 +5,7 @@
 
 `speed` times every convolution of the network alone, forward and backward with respect to its input, in the better
 of two memory layouts, and in turn with the transfer of one tilt, so that both see the same machine; the ratio of
-the sums is printed, and the operator table on request. `memory` compares the model of `kernels.memory` with the
+the sums is printed, and the operator table on request. `memory` compares the model of `kernels.style.memory` with the
 peak resident size of a process of its own for each scenario.
 """
 
@@ -21,15 +21,20 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from faket_dask.kernels.matched import MatchedSettings, Style, match_style, measure_style
-from faket_dask.kernels.memory import targets_bytes, transfer_bytes
 from faket_dask.kernels.style import StyleSettings, gram_targets, transfer
+from faket_dask.kernels.style.gram_matching import (
+    GramMatchingSettings,
+    ReferenceGrams,
+    match_grams,
+    measure_grams,
+)
+from faket_dask.kernels.style.memory import targets_bytes, transfer_bytes
 from faket_dask.kernels.vgg import CONVOLUTIONS, VGG19, stride
 from faket_dask.stages.process import prepare_process
 
 GIB = 2**30
 SETTINGS = StyleSettings()
-MATCHED = MatchedSettings(evaluations=3)
+MATCHED = GramMatchingSettings(evaluations=3)
 
 
 def images(size: int, count: int = 2) -> list[np.ndarray]:
@@ -116,9 +121,11 @@ def peak_of(kind: str, size: int, tile: int | None, precision: str) -> None:
         case "targets":
             gram_targets(network, images_[0], SETTINGS.style_layers, tile)
         case "match":
-            match_style(network, images_[0], Style(targets, dict.fromkeys(targets, 0.0)), MATCHED, tile)
+            match_grams(
+                network, images_[0], ReferenceGrams(targets, dict.fromkeys(targets, 0.0)), MATCHED, tile
+            )
         case "measure":
-            measure_style(network, images_[0], MATCHED.style_layers, tile)
+            measure_grams(network, images_[0], MATCHED.style_layers, tile)
     print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 

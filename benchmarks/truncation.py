@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.kernels.filters import filter_tilt, ramp_filter
 from faket_dask.kernels.projection import project
-from faket_dask.stages.reconstruction import NYQUIST, filtered_tilt
+from faket_dask.stages.reconstruction import NYQUIST, prepare_tilt
 
 WIDTH, DEPTH, ROWS = 256, 48, 8
 ANGLES = np.arange(-60.0, 61, 2)
@@ -52,7 +52,7 @@ def main() -> None:
             ways = {
                 "whole": [tilt[:, view] for tilt in whole],
                 "as periods": [filter_tilt(tilt, ramp_filter(ROWS, WIDTH, hann=NYQUIST)) for tilt in cut],
-                "continued": [filtered_tilt(tilt, "hann", ANGLES, i, 1) for i, tilt in enumerate(cut)],
+                "continued": [prepare_tilt(tilt, "hann", ANGLES, i, 1) for i, tilt in enumerate(cut)],
             }
             truth = reconstruct(whole)[:, :, view]
             shown = []

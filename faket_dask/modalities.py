@@ -134,7 +134,7 @@ MODALITIES = ModalityRegistry(
         Modality(
             "content",
             Owner.SERIES,
-            "style",
+            "synthesise",
             "#56b4e9",
             True,
             "projections with a part of the noise, whose content a transfer keeps",
@@ -142,7 +142,7 @@ MODALITIES = ModalityRegistry(
         Modality(
             "baseline",
             Owner.SERIES,
-            "style",
+            "synthesise",
             "#d55e00",
             True,
             "projections with white noise, equally strong at all tilt angles",
@@ -150,7 +150,7 @@ MODALITIES = ModalityRegistry(
         Modality(
             "noisy",
             Owner.SERIES,
-            "style",
+            "synthesise",
             "#e69f00",
             True,
             "projections with white noise as strong as the reference's at each tilt angle",
@@ -158,7 +158,7 @@ MODALITIES = ModalityRegistry(
         Modality(
             "spectral",
             Owner.SERIES,
-            "style",
+            "synthesise",
             "#cc79a7",
             True,
             "projections with noise of the reference's strength and power spectrum",
@@ -166,7 +166,7 @@ MODALITIES = ModalityRegistry(
         Modality(
             "faket",
             Owner.SERIES,
-            "style",
+            "synthesise",
             "#0072b2",
             False,
             "projections in the reference's style",
@@ -174,7 +174,7 @@ MODALITIES = ModalityRegistry(
         Modality(
             "benchmark",
             Owner.SPECIMEN,
-            "image",
+            "simulate",
             "#009e73",
             False,
             "images of the specimen by the microscope model",

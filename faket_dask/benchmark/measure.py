@@ -24,7 +24,7 @@ from faket_dask.kernels.vgg import VGG19
 from faket_dask.stages.networks import settings_of
 from faket_dask.stages.process import prepare_process
 from faket_dask.stages.scaling import Scaling
-from faket_dask.stages.tiling import GIB, settle_tile
+from faket_dask.stages.tiling import GIB, resolve_tile
 from faket_dask.stages.transfer import style_targets, stylise
 
 _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
@@ -95,7 +95,7 @@ def measure(scenario: Scenario, style: StyleSection, workers: int, sample: int |
     sample
         Number of tilts that each process computes; ``None`` for all. The time of the rest is extrapolated.
     """
-    style = settle_tile(
+    style = resolve_tile(
         style.model_copy(update={"device": scenario.device}),
         (scenario.size, scenario.size),
         [(scenario.style_size, scenario.style_size)],

@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from faket_dask.config.section import Section, resolve_path
-from faket_dask.kernels.precision import Precision
+from faket_dask.kernels.style.precision import Precision
 
 STYLE_PRESETS: dict[str, dict[str, Any]] = {
     "published": {},

@@ -1,9 +1,9 @@
-"""Zarr arrays of a data set: how they are created, which files a unit of work owns in them.
+"""Zarr arrays of a run: how they are created, and which files in them a unit of work owns.
 
-Arrays are created whole (metadata only) before any unit of theirs runs. A unit then writes chunks or shards
-that no other unit writes; each is one file, written beside its place and renamed, so a killed writer leaves
-either the old file, the new one, or none. Empty chunks are written too: an absent file is a missing unit, and
-reading one is an error. (Zarr would take it for zeros, and what is computed from them would be wrong for good.)
+Arrays are created whole (metadata only) before any of their units runs. A unit then writes chunks or shards that no
+other unit writes; each is one file, written beside its place and renamed, so a killed writer leaves either the old
+file, the new one, or none. Empty chunks are written too: an absent file is a missing unit, and reading one is an
+error. (Zarr would return zeros, and everything computed from them would be wrong for good.)
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _CONFIG: ArrayConfigParams = {"write_empty_chunks": True}
 class ArraySpec:
     """Shape, chunks and meaning of one array.
 
-    `write_shape` is the piece that one unit writes and that makes one file; `read_shape` the smaller piece
-    that can be read alone out of it (shards), where it differs.
+    `write_shape` is the piece that one unit writes as one file; `read_shape` is the smaller piece that can be read
+    on its own (an inner chunk of a shard), where it differs.
     """
 
     name: str
@@ -44,22 +44,64 @@ class ArraySpec:
 
     @property
     def chunk_shape(self) -> tuple[int, ...]:
-        """What can be read alone."""
+        """Smallest piece that can be read on its own."""
         pieces = self.write_shape if self.read_shape is None else self.read_shape
         return tuple(min(size, piece) for size, piece in zip(self.shape, pieces, strict=True))
 
     @property
     def file_shape(self) -> tuple[int, ...]:
-        """What makes one file, in whole chunks: the last may reach beyond the array."""
+        """Shape of one file in whole chunks; the last file may reach beyond the array."""
         pieces = zip(self.shape, self.write_shape, self.chunk_shape, strict=True)
         return tuple(-(-min(size, piece) // chunk) * chunk for size, piece, chunk in pieces)
 
     def file(self, position: Sequence[int]) -> str:
-        """Path, below the group, of the file at a position in the grid of written pieces."""
+        """Return the path, relative to the group, of the file at a position in the grid of files."""
         return "/".join([self.name, "c", *map(str, position)])
 
     def nbytes(self) -> int:
+        """Return the uncompressed size in bytes."""
         return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True)
+class OwnedArray:
+    """Array whose files are divided among the units of a batch.
+
+    Parameters
+    ----------
+    group
+        Path of the Zarr group that holds it.
+    spec
+        Shape, chunks and meaning.
+    unit_axes
+        Axes along which units divide the grid of files, the one that varies slowest first; empty for an array that
+        one unit writes whole.
+    """
+
+    group: Path
+    spec: ArraySpec
+    unit_axes: tuple[int, ...] = ()
+
+    def position(self, index: int) -> tuple[int, ...]:
+        """Return the place of a unit's file in the grid of files.
+
+        Examples
+        --------
+        >>> array = ArraySpec("tomogram", ("z", "y", "x"), (10, 8, 8), (5, 2, 8))
+        >>> OwnedArray(Path("a.zarr"), array, unit_axes=(1, 0)).position(5)
+        (1, 2, 0)
+        """
+        shape, pieces = self.spec.shape, self.spec.file_shape
+        places = [0] * len(shape)
+        for axis in reversed(self.unit_axes):
+            index, places[axis] = divmod(index, -(-shape[axis] // pieces[axis]))
+        return tuple(places)
+
+    def read_piece(self, index: int) -> np.ndarray:
+        """Read what a unit has written."""
+        starts = [at * size for at, size in zip(self.position(index), self.spec.file_shape, strict=True)]
+        region = tuple(slice(start, start + n) for start, n in zip(starts, self.spec.file_shape, strict=True))
+        return np.asarray(open_array(self.group, self.spec.name, "r")[region])
 
 
 def create_group(path: Path, attributes: Mapping[str, Any]) -> None:
@@ -67,7 +109,7 @@ def create_group(path: Path, attributes: Mapping[str, Any]) -> None:
     metadata = path / "zarr.json"
     if metadata.exists() and not _is_json(metadata):
         metadata.unlink()
-    _sweep(metadata)
+    _remove_leftovers(metadata)
     group = zarr.open_group(path, mode="a")
     if dict(group.attrs) != dict(attributes):
         group.attrs.put(dict(attributes))
@@ -76,7 +118,7 @@ def create_group(path: Path, attributes: Mapping[str, Any]) -> None:
 def create_array(path: Path, spec: ArraySpec) -> None:
     """Create an array in the group at `path`; one that is there with another shape is replaced."""
     target = path / spec.name
-    _sweep(target / "zarr.json")
+    _remove_leftovers(target / "zarr.json")
     if (target / "zarr.json").exists():
         try:
             existing = zarr.open_array(target, mode="r")
@@ -108,31 +150,31 @@ def write_vector(
     create_array(
         path, ArraySpec(name, (dim,), values.shape, values.shape, str(values.dtype), None, attributes)
     )
-    _sweep(path / name / "c" / "0")
+    _remove_leftovers(path / name / "c" / "0")
     open_array(path, name)[...] = values
 
 
 def open_array(path: Path, name: str, mode: Literal["r", "r+"] = "r+") -> zarr.Array:
     """Open one array of a group for reading (``"r"``; absent chunks raise FileNotFoundError) or writing (``"r+"``)."""
-    store = _Complete(path / name, read_only=True) if mode == "r" else LocalStore(path / name)
+    store = _CompleteStore(path / name, read_only=True) if mode == "r" else LocalStore(path / name)
     return zarr.open_array(store, mode=mode).with_config(_CONFIG)
 
 
-class _Complete(LocalStore):
-    """A store in which every chunk must be there."""
+class _CompleteStore(LocalStore):
+    """Store that raises for an absent chunk."""
 
     async def get(
         self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
-        found = await super().get(key, prototype, byte_range)
-        if found is None and key.startswith("c"):
+        value = await super().get(key, prototype, byte_range)
+        if value is None and key.startswith("c"):
             raise FileNotFoundError(f"{self.root / key} is missing")
-        return found
+        return value
 
 
-def _sweep(path: Path) -> None:
-    for left in leftovers(path):
-        left.unlink(missing_ok=True)
+def _remove_leftovers(path: Path) -> None:
+    for leftover in list_leftovers(path):
+        leftover.unlink(missing_ok=True)
 
 
 def _is_json(path: Path) -> bool:
@@ -142,16 +184,16 @@ def _is_json(path: Path) -> bool:
         return False
 
 
-def leftovers(path: Path) -> list[Path]:
-    """What killed writers of a file left beside it, under the names that Zarr and `replacing` give it."""
+def list_leftovers(path: Path) -> list[Path]:
+    """List temporary files that killed writers left beside a file, under the names that Zarr and we give them."""
     return [*path.parent.glob(f"{path.stem}.*.partial"), *path.parent.glob(f".{path.name}.*.tmp")]
 
 
 def read_tilt(path: Path, name: str, tilt: int) -> np.ndarray:
-    """One tilt, (y, x), of a stack in a group."""
+    """Read one tilt, ``(y, x)``, of a stack."""
     return np.asarray(open_array(path, name, "r")[tilt])
 
 
 def read_vector(path: Path, name: str) -> np.ndarray:
-    """A small array of a group, such as one value or spectrum per tilt, whole."""
+    """Read a whole small array, such as one value or spectrum per tilt."""
     return np.asarray(open_array(path, name, "r")[...])

@@ -1,35 +1,37 @@
-"""What of a data set is done, as the markers on disk say.
+"""Completed units of a run, as the markers on disk record them.
 
-Kept in memory is one byte for each unit and a few sums for each batch, whatever the units found: a run's driver
-holds as good as nothing of the series that it has behind it. Records are read again where they are asked for.
+Memory is constant per unit: one byte for each, and a few sums for each batch. Markers are read again where their
+contents are needed.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
-from faket_dask.dataset.spec import DatasetSpec
-from faket_dask.engine.unit import Record, Unit, is_done, read_marker
-from faket_dask.pipeline import STAGES
-from faket_dask.pipeline.plan import Batch, BatchKey, Plan
+from faket_dask.engine.marker import Marker
+from faket_dask.engine.plan import Batch, Plan
+from faket_dask.engine.run_unit import is_done
+from faket_dask.engine.stage import BatchKey
+from faket_dask.engine.unit import Item, Unit
 
 READERS = 8
-"""Threads that read markers: on a parallel file system most of the time is waiting for its answers."""
+"""Threads that read markers: on a parallel file system most of the time is spent waiting for it."""
 
 
 @dataclass
-class Done:
-    """What is done of a batch.
+class BatchProgress:
+    """Completed units of one batch.
 
     Parameters
     ----------
     flags
-        For each unit, 1 when it is done.
+        One byte per unit, 1 when it is done.
     seconds
-        That those took, together.
+        Total computing time of the units that are done.
     """
 
     flags: bytearray
@@ -41,114 +43,120 @@ class Done:
         return self.flags.count(1)
 
     def indices(self) -> list[int]:
-        """The units that are done."""
+        """Return the indices of units that are done."""
         return [index for index, flag in enumerate(self.flags) if flag]
+
+    def missing(self) -> list[int]:
+        """Return the indices of units that are yet to be computed."""
+        return [index for index, flag in enumerate(self.flags) if not flag]
 
 
 @dataclass
 class CompletedUnits:
-    """Units that are done, by batch.
+    """Completed units of a plan, by batch.
 
     Parameters
     ----------
-    spec
-        Of the data set.
-    done
-        What is done of each batch of its plan.
+    plan
+        Plan of the run.
+    batches
+        Progress of each batch.
     hosts
-        Machines that computed it.
+        Machines that computed units.
     ended
-        When the last unit did, UTC in ISO 8601.
+        UTC time of the last completion, ISO 8601.
     environments
-        Names of those that it was computed in, the first one first.
+        Names of the environments that units were computed in, the first one first.
     """
 
-    spec: DatasetSpec
-    done: dict[BatchKey, Done] = field(default_factory=dict)
+    plan: Plan[Any]
+    batches: dict[BatchKey, BatchProgress] = field(default_factory=dict)
     hosts: set[str] = field(default_factory=set)
     ended: str | None = None
     environments: dict[str, None] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, plan: Plan) -> CompletedUnits:
-        """Read every marker of a plan's batches, and see that the files they speak of are there."""
-        completed = cls.blank(plan)
-        for _ in completed.look(plan.batches):
+    def read(cls, plan: Plan[Any]) -> CompletedUnits:
+        """Read all markers of a plan, and check that the files they name exist."""
+        completed = cls.empty(plan)
+        for _ in completed.read_new(plan.batches):
             pass
         return completed
 
     @classmethod
-    def blank(cls, plan: Plan) -> CompletedUnits:
-        """A completed that has not looked at any marker yet."""
-        return cls(plan.spec, {batch.key: Done(bytearray(batch.count)) for batch in plan.batches})
+    def empty(cls, plan: Plan[Any]) -> CompletedUnits:
+        """Return an object that has read no marker yet."""
+        return cls(plan, {batch.key: BatchProgress(bytearray(batch.count)) for batch in plan.batches})
 
-    def look(self, batches: Sequence[Batch]) -> Iterator[tuple[Unit, Record]]:
-        """Read and note the markers of batches that are not noted yet, and give what they hold."""
+    def read_new(self, batches: Sequence[Batch]) -> Iterator[tuple[Unit, Marker]]:
+        """Read, add and yield markers of these batches that were not there before."""
         with ThreadPoolExecutor(READERS) as pool:
-            for batch, found in zip(batches, pool.map(self._read, batches), strict=True):
-                for index, record in found:
-                    unit = Unit(batch.stage, batch.item, index)
-                    self.add(unit, record)
-                    yield unit, record
+            for batch, markers in zip(batches, pool.map(self._read_batch, batches), strict=True):
+                for index, marker in markers:
+                    unit = batch.unit(index)
+                    self.add(unit, marker)
+                    yield unit, marker
 
-    def add(self, unit: Unit, record: Record) -> None:
-        """Note that a unit is done."""
-        batch = self.done[unit.stage, unit.item]
+    def add(self, unit: Unit, marker: Marker) -> None:
+        """Add a unit that is done."""
+        batch = self.batches[BatchKey(unit.stage, unit.item)]
         batch.flags[unit.index] = 1
-        batch.seconds += record["seconds"]
-        self.hosts.add(record["host"])
-        self.ended = max(self.ended or "", record["ended"])
-        if name := record.get("environment"):
-            self.environments.setdefault(name)
+        batch.seconds += marker.seconds
+        self.hosts.add(marker.host)
+        self.ended = max(self.ended or "", marker.ended)
+        self.environments.setdefault(marker.environment)
 
-    def _read(self, batch: Batch) -> list[tuple[int, Record]]:
-        """Units of a batch that are done and not noted yet."""
-        folder = self.spec.layout.markers(batch.stage, batch.item)
+    def _read_batch(self, batch: Batch) -> list[tuple[int, Marker]]:
+        spec, stage = self.plan.spec, self.plan.stage(batch.stage)
+        folder = spec.folder.markers(batch.stage, batch.item)
         try:
             present = {entry.name for entry in os.scandir(folder)}
         except FileNotFoundError:
             return []
-        files_of = STAGES[batch.stage].ownership(self.spec, batch.item)
-        found = []
-        for index in range(batch.count):
-            if self.done[batch.key].flags[index] or f"{index}.json" not in present:
+        ownership = stage.ownership(spec, batch.item)
+        markers = []
+        for index in self.batches[batch.key].missing():
+            if f"{index}.json" not in present:
                 continue
-            record = read_marker(folder / f"{index}.json")
-            unit = Unit(batch.stage, batch.item, index)
-            if record is not None and is_done(record, self.spec, unit, files_of(index)):
-                found.append((index, record))
-        return found
+            marker = Marker.read(folder / f"{index}.json")
+            if marker and is_done(marker, stage, spec, batch.unit(index), ownership.files(index)):
+                markers.append((index, marker))
+        return markers
 
-    @property
-    def records(self) -> Mapping[BatchKey, dict[int, Record]]:
-        """Records of the units that are done, read from their markers one batch at a time."""
-        return _Records(self)
+    def read_markers(self, stage: str, item: Item) -> dict[int, Marker]:
+        """Read the markers of a batch's completed units by index; empty for a batch that the plan does not have."""
+        progress = self.batches.get(BatchKey(stage, item))
+        folder = self.plan.spec.folder.markers(stage, item)
+        markers = {
+            index: Marker.read(folder / f"{index}.json") for index in (progress.indices() if progress else ())
+        }
+        return {index: marker for index, marker in markers.items() if marker is not None}
 
     def counts(self) -> dict[BatchKey, int]:
-        """Number of units done of each batch."""
-        return {key: batch.count for key, batch in self.done.items()}
+        """Return the number of completed units of each batch."""
+        return {key: progress.count for key, progress in self.batches.items()}
 
     def missing(self, batch: Batch) -> list[int]:
-        """Indices of a batch's units that are yet to be computed."""
-        return [index for index, flag in enumerate(self.done[batch.key].flags) if not flag]
+        """Return the indices of a batch's units that are yet to be computed."""
+        return self.batches[batch.key].missing()
 
+    def has(self, stage: str, item: Item) -> bool:
+        """Tell whether the plan has a batch and all its units are done."""
+        return (stage, item) in self.batches and self.why_missing(stage, item) is None
 
-@dataclass(frozen=True)
-class _Records(Mapping[BatchKey, dict[int, Record]]):
-    completed: CompletedUnits
+    def why_missing(self, stage: str, item: Item, index: int | None = None) -> str | None:
+        """Explain why a result is missing; ``None`` when it is there.
 
-    def __getitem__(self, key: BatchKey) -> dict[int, Record]:
-        layout = self.completed.spec.layout
-        read = {
-            index: read_marker(layout.marker(*key, index)) for index in self.completed.done[key].indices()
-        }
-        return {index: record for index, record in read.items() if record is not None}
-
-    def __contains__(self, key: object) -> bool:
-        return key in self.completed.done
-
-    def __iter__(self) -> Iterator[BatchKey]:
-        return iter(self.completed.done)
-
-    def __len__(self) -> int:
-        return len(self.completed.done)
+        Parameters
+        ----------
+        stage, item
+            Batch that makes it.
+        index
+            Index of the one unit that is needed; by default all of the batch are.
+        """
+        progress = self.batches.get(BatchKey(stage, item))
+        if index is not None:
+            return None if progress and progress.flags[index] else f"{Unit(stage, item, index)} is not done"
+        count = len(progress.flags) if progress else self.plan.stage(stage).count(self.plan.spec, item)
+        missing = count - (progress.count if progress else 0)
+        return f"{missing} of {count} units of {stage} {item} are not done" if missing else None

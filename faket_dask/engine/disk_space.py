@@ -1,4 +1,4 @@
-"""Room on disk, before it is needed."""
+"""Disk-space checks before and during a run."""
 
 from __future__ import annotations
 
@@ -7,31 +7,25 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from faket_dask.cluster.requirements import GIB, Requirements
-from faket_dask.dataset.spec import DatasetSpec
-from faket_dask.errors import InputError
-
-LEAST_SHARE = 0.5
-"""Share of the uncompressed size that data takes at least: noise does not compress, empty volumes do."""
-
-
-class DiskFull(InputError):
-    """The data set's disk is full; nothing else can succeed until there is room."""
+from faket_dask.engine.plan import Plan
+from faket_dask.errors import DiskFullError
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether an error says that there is no space left, or no quota."""
+    """Tell whether an error reports that there is no space or no quota left."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
-def room_on(root: Path) -> Iterator[None]:
-    """Say plainly that the disk is full, where that is what ends the block.
+def explain_full_disk(root: Path) -> Iterator[None]:
+    """Replace the operating system's error for a full disk by one that says what to do.
 
     Raises
     ------
-    DiskFull
+    DiskFullError
         In place of the operating system's error.
     """
     try:
@@ -39,23 +33,27 @@ def room_on(root: Path) -> Iterator[None]:
     except OSError as error:
         if not is_disk_full(error):
             raise
-        raise DiskFull(
+        raise DiskFullError(
             f"no space left on the disk of {root}; free some and run again: what is done is kept"
         ) from None
 
 
-def check_room(spec: DatasetSpec, requirements: Requirements) -> None:
-    """Refuse a run whose result cannot fit the disk.
+def check_disk_space(plan: Plan[Any], requirements: Requirements) -> None:
+    """Refuse a run whose results cannot fit on the disk.
 
     Raises
     ------
-    InputError
+    DiskFullError
         With the arithmetic.
     """
-    free = shutil.disk_usage(spec.layout.root).free
-    images = sum(stage.bytes_written for stage in requirements.stages if stage.stage not in ("build",))
-    if images * LEAST_SHARE > free:
-        raise InputError(
-            f"{spec.layout.root}: {images / GIB:.1f} GiB of tilts are to be written, "
-            f"{free / GIB:.1f} GiB are free; choose another dataset.folder or keep fewer modalities"
+    root = plan.spec.folder.root
+    free = shutil.disk_usage(root).free
+    least = sum(
+        plan.stage(stage.stage).least_stored_share * stage.bytes_written for stage in requirements.stages
+    )
+    if least > free:
+        total = sum(s.bytes_written for s in requirements.stages if plan.stage(s.stage).least_stored_share)
+        raise DiskFullError(
+            f"{root}: {total / GIB:.1f} GiB are to be written, {free / GIB:.1f} GiB are free; choose another "
+            "folder or keep fewer modalities"
         )

@@ -1,8 +1,8 @@
-"""What a run's markers do not tell, for those who watch it from another process.
+"""Log of the events that markers do not record, for those who follow a run from another process.
 
-Markers say which units are done. When the run began and on what, which units failed, and how it ended is known
-to the driver alone, which appends a line of JSON for each to `progress/journal.jsonl`. Nothing is decided by
-this file: without it a data set is as complete as with it.
+Markers say which units are done. When the run began, which units failed, and how it ended is known to the driver
+alone, which appends a line of JSON for each to `progress/events.jsonl`. No decision depends on this file: without it
+a data set is as complete as with it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 
 from faket_dask.cluster.requirements import Requirements, StageRequirement
 from faket_dask.engine.events import Event, RunEnded, RunStarted, RunStopped, UnitDone, UnitFailed
-from faket_dask.engine.unit import Unit
+from faket_dask.engine.unit import Item, Unit
 
 Line = dict[str, Any]
 
 
 def write_event(path: Path, event: Event) -> None:
-    """Append an event to a journal, unless a marker tells it. Only who holds the data set's lock may."""
+    """Append an event to a log, unless a marker records it; only the holder of the run's lock may."""
     match event:
         case UnitDone():
             return
@@ -38,14 +38,7 @@ def write_event(path: Path, event: Event) -> None:
                 "requirements": asdict(event.requirements),
             }
         case UnitFailed(unit, cause, final):
-            line = {
-                "event": "failed",
-                "stage": unit.stage,
-                "item": unit.item,
-                "index": unit.index,
-                "cause": cause,
-                "final": final,
-            }
+            line = {"event": "failed", "unit": asdict(unit), "cause": cause, "final": final}
         case RunEnded():
             line = {"event": "ended"}
         case RunStopped(cause):
@@ -56,11 +49,11 @@ def write_event(path: Path, event: Event) -> None:
         with open(path, "a", encoding="utf-8") as stream:
             stream.write(f"{before}{json.dumps(line)}\n")
     except OSError:
-        pass  # a full disk is for the run to tell of; it does not depend on this file
+        pass  # the run itself reports a full disk; it does not depend on this file
 
 
 def read_lines(path: Path, offset: int = 0) -> tuple[list[Line], int]:
-    """The whole lines of a journal from an offset on, and where the next ones will be."""
+    """Read the whole lines of a log from an offset on, and return the offset of the next ones."""
     try:
         with open(path, "rb") as stream:
             stream.seek(offset)
@@ -68,30 +61,31 @@ def read_lines(path: Path, offset: int = 0) -> tuple[list[Line], int]:
     except FileNotFoundError:
         return [], offset
     whole = text[: text.rfind(b"\n") + 1]
-    return [found for line in whole.splitlines() if (found := _parsed(line))], offset + len(whole)
+    return [line for raw in whole.splitlines() if (line := _parse_line(raw))], offset + len(whole)
 
 
-def last_run(lines: list[Line]) -> list[Line]:
-    """The lines of the run that began last."""
+def select_last_run(lines: list[Line]) -> list[Line]:
+    """Return the lines of the run that began last."""
     starts = [number for number, line in enumerate(lines) if line["event"] == "started"]
     return lines[starts[-1] :] if starts else lines
 
 
-def requirements_in(line: Line) -> Requirements:
-    """What a run asked for when it began."""
-    found = line["requirements"]
-    stages = tuple(StageRequirement(**stage) for stage in found["stages"])
-    return Requirements(stages, found["widest"], found["threads_per_task"])
+def parse_requirements(line: Line) -> Requirements:
+    """Return the requirements in the line of a run's start."""
+    document = line["requirements"]
+    stages = tuple(StageRequirement(**stage) for stage in document["stages"])
+    return Requirements(stages, document["widest"], document["threads_per_task"])
 
 
-def failure_in(line: Line) -> UnitFailed:
-    """The failure that a line tells of."""
-    return UnitFailed(Unit(line["stage"], line["item"], line["index"]), line["cause"], line["final"])
+def parse_failure(line: Line) -> UnitFailed:
+    """Return the failure that a line records."""
+    unit = line["unit"]
+    return UnitFailed(Unit(unit["stage"], Item(**unit["item"]), unit["index"]), line["cause"], line["final"])
 
 
-def _parsed(line: bytes) -> Line | None:
+def _parse_line(raw: bytes) -> Line | None:
     try:
-        found = json.loads(line)
+        document = json.loads(raw)
     except ValueError:  # empty, or torn by a crash
         return None
-    return found if isinstance(found, dict) and "event" in found else None
+    return document if isinstance(document, dict) and "event" in document else None

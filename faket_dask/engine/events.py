@@ -1,39 +1,43 @@
-"""What happens during a run, as values that displays, logs and tests can watch.
+"""Events of a run, as values that displays, logs and tests can watch.
 
-The driver tells them as they happen. Another process gets the same events from what is on disk (`following`).
+The driver reports them as they happen. Another process gets the same events from the run's folder
+(`faket_dask.engine.follow`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from faket_dask.cluster.requirements import Requirements
-from faket_dask.engine.unit import Record, Unit
-from faket_dask.pipeline.plan import BatchKey, Plan
+from faket_dask.engine.marker import Marker
+from faket_dask.engine.plan import Plan
+from faket_dask.engine.stage import BatchKey
+from faket_dask.engine.unit import Unit
 
 
 @dataclass(frozen=True)
 class RunStarted:
-    """A run begins.
+    """Start of a run.
 
     Parameters
     ----------
     plan
-        Of the data set.
+        Plan of the run.
     requirements
-        Cost of what is left to do.
+        Estimated cost of what is left to do.
     before
-        Indices of the units of each batch that were found done already.
+        Indices of the units of each batch that were done already.
     workers
-        That are there at the start.
+        Number of workers at the start.
     dashboard
         Address of the Dask dashboard, if there is one.
     began
         Seconds since the epoch.
     """
 
-    plan: Plan
+    plan: Plan[Any]
     requirements: Requirements
     before: Mapping[BatchKey, Collection[int]]
     workers: int
@@ -42,19 +46,21 @@ class RunStarted:
 
     @property
     def done(self) -> int:
-        """Number of units that were found done already."""
+        """Number of units that were done already."""
         return sum(len(indices) for indices in self.before.values())
 
 
 @dataclass(frozen=True)
 class UnitDone:
+    """Completion of a unit."""
+
     unit: Unit
-    record: Record
+    marker: Marker
 
 
 @dataclass(frozen=True)
 class UnitFailed:
-    """A unit failed; it is tried again unless `final`."""
+    """Failure of a unit; it is retried unless `final`."""
 
     unit: Unit
     cause: str
@@ -63,14 +69,14 @@ class UnitFailed:
 
 @dataclass(frozen=True)
 class RunEnded:
-    """A run did all that it could."""
+    """End of a run that did everything it could."""
 
     failures: tuple[UnitFailed, ...]
 
 
 @dataclass(frozen=True)
 class RunStopped:
-    """A run broke off before its end; the same call goes on where it was."""
+    """Interruption of a run; the same call resumes it."""
 
     cause: str
 

@@ -1,4 +1,4 @@
-"""One driver per data set: a lock file that survives nobody who holds it."""
+"""Lock file of a run's driver; it becomes stale when its owner dies."""
 
 from __future__ import annotations
 
@@ -16,66 +16,68 @@ from uuid import uuid4
 
 import psutil
 
-from faket_dask.errors import InputError
-from faket_dask.formats.files import write_text
+from faket_dask.atomic import write_text
+from faket_dask.errors import DatasetBusyError
 
 BEAT_S = 20.0
+"""Seconds between two renewals."""
+
 STALE_S = 600.0
-"""A lock from another host that was not renewed for so long is taken for that of a dead driver."""
+"""Seconds without a renewal after which a lock from another host counts as that of a dead driver."""
 
 
 @dataclass(frozen=True)
-class Lock:
-    """The lock file that this process holds, and what it wrote into it."""
+class RunLock:
+    """Lock file held by this process, and its contents."""
 
     path: Path
     text: str
 
     def check(self) -> None:
-        """See that it is still there.
+        """Check that the lock is still held.
 
         Raises
         ------
-        InputError
-            When the data set's folder is gone, or another driver has taken it over: nothing may be written any more.
+        DatasetBusyError
+            If the folder is gone, or another driver has taken it over: nothing may be written any more.
         """
-        found = _text(self.path)
-        if found == self.text:
+        current = _read(self.path)
+        if current == self.text:
             return
         folder = self.path.parent.parent
-        if found is None:
-            raise InputError(
+        if current is None:
+            raise DatasetBusyError(
                 f"{folder} was moved or deleted while a run was working on it; what is done is where it went: "
                 "give that folder as dataset.folder (or move it back) and run again"
             )
-        raise InputError(
-            f"another run has taken {folder} over ({living_holder(self.path) or found}); this one stops"
+        raise DatasetBusyError(
+            f"another run has taken {folder} over ({find_living_holder(self.path) or current}); this one stops"
         )
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[Lock]:
+def hold_lock(path: Path) -> Iterator[RunLock]:
     """Hold a lock file while the block runs.
 
-    The holder renews the file's time; a lock is stale when its process on this host is gone, or when one
-    from another host was not renewed for ten minutes.
+    The holder renews the file's time. A lock is stale when its process on this host is gone, or when one from another
+    host was not renewed for ten minutes.
 
     Yields
     ------
     lock
-        To see from time to time whether it is still held.
+        Lock to check from time to time.
 
     Raises
     ------
-    InputError
-        When another living driver holds it.
+    DatasetBusyError
+        If another living driver holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     started = psutil.Process().create_time()
-    mine = json.dumps(
+    contents = json.dumps(
         {"host": socket.gethostname(), "pid": os.getpid(), "started": started, "token": uuid4().hex}
     )
-    _acquire(path, mine)
+    _acquire(path, contents)
     ended = threading.Event()
 
     def renew() -> None:
@@ -85,10 +87,10 @@ def locked(path: Path) -> Iterator[Lock]:
 
     threading.Thread(target=renew, name="driver-lock", daemon=True).start()
     try:
-        yield Lock(path, mine)
+        yield RunLock(path, contents)
     finally:
         ended.set()
-        if _text(path) == mine:
+        if _read(path) == contents:
             path.unlink(missing_ok=True)
 
 
@@ -97,14 +99,14 @@ def _acquire(path: Path, text: str) -> None:
         try:
             handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
         except FileExistsError:
-            found = _text(path)
-            holder = living_holder(path)
+            current = _read(path)
+            holder = find_living_holder(path)
             if holder is not None:
-                raise InputError(
+                raise DatasetBusyError(
                     f"another run is working on {path.parent.parent} ({holder}); wait for it or stop it. "
                     f"If you are sure that it is dead, delete {path}"
                 ) from None
-            if found is not None and _take_over(path, found, text):
+            if current is not None and _take_over(path, current, text):
                 return
             continue
         with os.fdopen(handle, "w") as stream:
@@ -113,10 +115,10 @@ def _acquire(path: Path, text: str) -> None:
 
 
 def _take_over(path: Path, stale: str, text: str) -> bool:
-    """Put a lock in place of a stale one, unless another driver does or did.
+    """Replace a stale lock, unless another driver does or did.
 
-    Whoever does it holds a claim on that very lock, looks again, and replaces it: at no moment is there none that a
-    third driver could create.
+    A driver first claims that very lock, reads it again, and replaces it: the file is never absent, so no third driver
+    can create one.
     """
     claim = path.with_name(f".{path.name}.{hashlib.sha256(stale.encode()).hexdigest()[:16]}.claim")
     try:
@@ -128,7 +130,7 @@ def _take_over(path: Path, stale: str, text: str) -> bool:
         time.sleep(0.05)
         return False
     try:
-        if _text(path) != stale:
+        if _read(path) != stale:
             return False
         write_text(path, text)
         return True
@@ -136,15 +138,15 @@ def _take_over(path: Path, stale: str, text: str) -> bool:
         claim.unlink(missing_ok=True)
 
 
-def _text(path: Path) -> str | None:
+def _read(path: Path) -> str | None:
     try:
         return path.read_text()
     except FileNotFoundError:
         return None
 
 
-def living_holder(path: Path) -> str | None:
-    """Who holds a lock and lives, as far as can be told from here, or nothing."""
+def find_living_holder(path: Path) -> str | None:
+    """Describe the living process that holds a lock, as far as can be told from here; ``None`` if there is none."""
     try:
         age = time.time() - path.stat().st_mtime
         holder = json.loads(path.read_text())
@@ -152,7 +154,7 @@ def living_holder(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError):
-        # Written this very moment, or torn by a crash.
+        # Being written, or torn by a crash.
         return "its lock cannot be read" if age < BEAT_S else None
     if host == socket.gethostname():
         try:

@@ -1,4 +1,4 @@
-"""What can run: units whose inputs are there, in the plan's order."""
+"""Ready queue: units whose inputs exist, in the plan's order."""
 
 from __future__ import annotations
 
@@ -7,41 +7,41 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 from itertools import islice
+from typing import Any
 
 from faket_dask.engine.completed import CompletedUnits
+from faket_dask.engine.plan import Plan
+from faket_dask.engine.stage import BatchKey
 from faket_dask.engine.unit import Unit
-from faket_dask.pipeline import STAGES
-from faket_dask.pipeline.plan import BatchKey, Plan
 
-Group = tuple[Unit, ...]
-"""Units of one batch that a worker computes one after the other."""
+TaskUnits = tuple[Unit, ...]
+"""Units of one batch that a worker computes one after the other in one task."""
 
 
-class Queue:
-    """Units that can run, in the plan's order: it looks past batches that wait for others.
+class ReadyQueue:
+    """Units that can run, in the plan's order; batches that wait for others are passed over.
 
-    A batch has ended when its units are done and all that it comes after has ended: what is done already passes the
-    wait on, so that nothing reads what is made again further up. A batch is put among the ready ones when the last
-    that it waits for ends, and giving out a unit costs the same however many batches there are.
+    A batch is complete when its units are done and all batches that it waits for are complete, so that nothing reads
+    a result whose inputs are being remade. A batch becomes ready when the last that it waits for completes; taking a
+    unit costs the same however many batches there are.
 
-    The scheduler gives up a unit under which several workers have died, and with it those that only waited on the
-    same workers. Such *suspects* are put off until nothing else can run, and then tried one at a time: what fails
-    alone has failed for good.
+    Dask's scheduler gives up a unit under which several workers have died, and with it those that only waited on the
+    same workers. Such units are put in *quarantine* until nothing else can run, and then tried one at a time: a unit
+    that fails alone has failed for good.
     """
 
-    def __init__(self, plan: Plan, completed: CompletedUnits) -> None:
-        self._spec = plan.spec
-        self._ledger = completed
-        self._batches = plan.batches
+    def __init__(self, plan: Plan[Any], completed: CompletedUnits) -> None:
+        self._plan = plan
+        self._completed = completed
         self._left = {batch.key: len(completed.missing(batch)) for batch in plan.batches}
         self._waits: dict[int, set[BatchKey]] = {}
         self._followers: dict[BatchKey, list[int]] = {}
         self._ready: list[int] = []
-        self._open = 0
-        """Units of ready batches that have not been given out."""
-        ended: set[BatchKey] = set()
+        self._ready_units = 0
+        """Units of ready batches that have not been taken."""
+        complete: set[BatchKey] = set()
         for place, batch in enumerate(plan.batches):
-            waits = set(batch.after) - ended
+            waits = set(batch.after) - complete
             if waits:
                 self._waits[place] = waits
                 for key in waits:
@@ -49,79 +49,88 @@ class Queue:
             elif self._left[batch.key]:
                 self._make_ready(place)
             else:
-                ended.add(batch.key)
-        self._again: deque[Unit] = deque()
-        self._suspects: deque[Unit] = deque()
-        self._alone: Unit | None = None
+                complete.add(batch.key)
+        self._retries: deque[Unit] = deque()
+        self._quarantine: deque[Unit] = deque()
+        self._last_attempt: Unit | None = None
         self._units: Iterator[Unit] = iter(())
 
-    def take(self, most: int, alone: bool, size: Callable[[str], int], shares: int) -> list[Group]:
-        """Units that can run now, in groups: as many groups as there are, and at `most` so many.
+    def take(self, most: int, idle: bool, size: Callable[[str], int], shares: int) -> list[TaskUnits]:
+        """Take units that can run now.
 
         Parameters
         ----------
-        alone
-            Says that nothing runs.
+        most
+            Largest number of tasks.
+        idle
+            True when nothing runs.
         size
-            For a stage, how many units a group should have.
+            Number of units per task for a stage.
         shares
-            Groups are smaller where they would not go round: as what can run gets less, so do they.
-        """
-        if alone:
-            self._alone = None
-        if self._alone is not None:
-            return []
-        groups: list[Group] = []
-        while len(groups) < most and (group := self._next_group(size, shares)):
-            groups.append(group)
-        if alone and not groups and self._suspects:
-            self._alone = self._suspects.popleft()
-            return [(self._alone,)]
-        return groups
+            Number of workers to share among: tasks get smaller as the units that can run get fewer.
 
-    def _next_group(self, size: Callable[[str], int], shares: int) -> Group:
-        if self._again:
-            return (self._again.popleft(),)
+        Returns
+        -------
+        tasks
+            Units of each task.
+        """
+        if idle:
+            self._last_attempt = None
+        if self._last_attempt is not None:
+            return []
+        tasks: list[TaskUnits] = []
+        while len(tasks) < most and (units := self._next_task(size, shares)):
+            tasks.append(units)
+        if idle and not tasks and self._quarantine:
+            self._last_attempt = self._quarantine.popleft()
+            return [(self._last_attempt,)]
+        return tasks
+
+    def _next_task(self, size: Callable[[str], int], shares: int) -> TaskUnits:
+        if self._retries:
+            return (self._retries.popleft(),)
         unit = next(self._units, None)
         if unit is None and self._ready:
-            batch = self._batches[heappop(self._ready)]
-            STAGES[batch.stage].set_up(self._spec, batch.item)
-            self._units = (Unit(batch.stage, batch.item, i) for i in self._ledger.missing(batch))
+            batch = self._plan.batches[heappop(self._ready)]
+            self._plan.stage(batch.stage).set_up(self._plan.spec, batch.item)
+            self._units = map(batch.unit, self._completed.missing(batch))
             unit = next(self._units)
         if unit is None:
             return ()
-        wanted = min(size(unit.stage), math.ceil(self._open / shares))
-        group = (unit, *islice(self._units, wanted - 1))
-        self._open -= len(group)
-        return group
+        units = min(size(unit.stage), math.ceil(self._ready_units / shares))
+        task = (unit, *islice(self._units, units - 1))
+        self._ready_units -= len(task)
+        return task
 
-    def done(self, unit: Unit) -> None:
-        key: BatchKey = (unit.stage, unit.item)
+    def complete(self, unit: Unit) -> None:
+        """Count a unit as done; batches that waited for its batch may become ready."""
+        key = BatchKey(unit.stage, unit.item)
         self._left[key] -= 1
-        ended = [] if self._left[key] else [key]
-        while ended:
-            key = ended.pop()
+        complete = [] if self._left[key] else [key]
+        while complete:
+            key = complete.pop()
             for place in self._followers.pop(key, ()):
                 self._waits[place].remove(key)
                 if self._waits[place]:
                     continue
                 del self._waits[place]
-                if self._left[self._batches[place].key]:
+                if self._left[self._plan.batches[place].key]:
                     self._make_ready(place)
                 else:
-                    ended.append(self._batches[place].key)
+                    complete.append(self._plan.batches[place].key)
 
-    def again(self, unit: Unit) -> None:
-        """Give a unit out once more, in a group of its own."""
-        self._again.append(unit)
+    def retry(self, unit: Unit) -> None:
+        """Give a unit out once more, in a task of its own."""
+        self._retries.append(unit)
 
-    def suspect(self, unit: Unit) -> None:
-        """Give a unit out once more, when nothing else runs."""
-        self._suspects.append(unit)
+    def quarantine(self, unit: Unit) -> None:
+        """Give a unit out once more when nothing else runs."""
+        self._quarantine.append(unit)
 
-    def is_alone(self, unit: Unit) -> bool:
-        return unit == self._alone
+    def is_last_attempt(self, unit: Unit) -> bool:
+        """Tell whether a unit runs alone, from quarantine."""
+        return unit == self._last_attempt
 
     def _make_ready(self, place: int) -> None:
         heappush(self._ready, place)
-        self._open += self._left[self._batches[place].key]
+        self._ready_units += self._left[self._plan.batches[place].key]

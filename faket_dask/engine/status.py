@@ -1,17 +1,16 @@
-"""How far a data set is, from what is on disk; works while a run goes on, after one, and without any."""
+"""Status of a run from its folder; works during a run, after one, and without any."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.completed import CompletedUnits
-from faket_dask.engine.event_log import failure_in, last_run, read_lines
+from faket_dask.engine.event_log import parse_failure, read_lines, select_last_run
 from faket_dask.engine.events import UnitFailed
-from faket_dask.engine.lock import living_holder
-from faket_dask.engine.presence import why_missing
-from faket_dask.pipeline import STAGES
-from faket_dask.pipeline.plan import Plan
+from faket_dask.engine.lock import find_living_holder
+from faket_dask.engine.plan import Plan
+from faket_dask.engine.stage import BatchKey
 
 
 @dataclass(frozen=True)
@@ -26,45 +25,64 @@ class StageStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """Progress of a whole data set, what failed for good in its last run, and who is working on it now."""
+    """Progress of a run.
+
+    Parameters
+    ----------
+    stages
+        Progress of each stage, in the order of the pipeline.
+    products_done
+        Names of complete products, such as series.
+    products_total
+        Number of all products.
+    failures
+        Units that failed for good in the last run and are still missing.
+    driver
+        Description of the process that works on it, if there is one.
+    """
 
     stages: tuple[StageStatus, ...]
-    series_done: tuple[str, ...]
-    series_total: int
-    failures: tuple[UnitFailed, ...] = ()
-    driver: str | None = None
+    products_done: tuple[str, ...]
+    products_total: int
+    failures: tuple[UnitFailed, ...]
+    driver: str | None
 
     @property
     def done(self) -> int:
+        """Number of units that are done."""
         return sum(stage.done for stage in self.stages)
 
     @property
     def total(self) -> int:
+        """Number of all units."""
         return sum(stage.total for stage in self.stages)
 
 
-def status(spec: DatasetSpec) -> Status:
-    """Read how far a data set is."""
-    plan = Plan(spec)
+def read_status(plan: Plan[Any]) -> Status:
+    """Read the status of a run."""
     completed = CompletedUnits.read(plan)
     stages = []
-    for name in STAGES:
-        batches = [batch for batch in plan.batches if batch.stage == name]
-        if batches:
-            found = [completed.done[batch.key] for batch in batches]
-            done = sum(batch.count for batch in found)
-            seconds = sum(batch.seconds for batch in found)
-            total = sum(batch.count for batch in batches)
-            stages.append(StageStatus(name, done, total, seconds / done if done else None))
-    finished = tuple(
-        batch.item for batch in plan.batches if batch.stage == "style" and not completed.missing(batch)
-    )
-    lines, _ = read_lines(spec.layout.journal)
-    told = [failure_in(line) for line in last_run(lines) if line["event"] == "failed"]
+    for stage in plan.stages:
+        keys = [batch.key for batch in plan.batches if batch.stage == stage.name]
+        progress = [completed.batches[key] for key in keys]
+        done = sum(batch.count for batch in progress)
+        seconds = sum(batch.seconds for batch in progress)
+        total = sum(len(batch.flags) for batch in progress)
+        stages.append(StageStatus(stage.name, done, total, seconds / done if done else None))
+    products = plan.product_batches()
+    lines, _ = read_lines(plan.spec.folder.event_log)
+    logged = [parse_failure(line) for line in select_last_run(lines) if line["event"] == "failed"]
     failures = tuple(
-        failed
-        for failed in told
-        if failed.final and why_missing(completed, failed.unit.stage, failed.unit.item, failed.unit.index)
+        failure
+        for failure in logged
+        if failure.final
+        and BatchKey(failure.unit.stage, failure.unit.item) in completed.batches
+        and completed.why_missing(failure.unit.stage, failure.unit.item, failure.unit.index)
     )
-    driver = living_holder(spec.layout.lock)
-    return Status(tuple(stages), finished, len(spec.series), failures, driver)
+    return Status(
+        tuple(stages),
+        tuple(str(batch.item) for batch in products if not completed.missing(batch)),
+        len(products),
+        failures,
+        find_living_holder(plan.spec.folder.lock),
+    )

@@ -1,9 +1,9 @@
-"""Looking at everything in a data set again: is it all there, is it what was written, does it mean what it says.
+"""Validate a run's results: all files are there, hold what was written, and agree with one another.
 
-A unit's marker knows the checksum of every file that the unit wrote; what set-up writes (metadata, coordinates) is
-written again elsewhere and compared. What is intact is opened, too, and searched for NaN and infinity, and the masks
-of a specimen are held against its table of particles. A damaged unit is mended by taking its marker away: the next
-run finds it missing and makes it again, and nothing else.
+A unit's marker knows the checksum of every file that the unit wrote; metadata and coordinates, which set-up writes,
+are written again elsewhere and compared. Intact arrays are opened and searched for NaN and infinity, and each stage
+checks the contents of its complete batches. A damaged unit is repaired by removing its marker: the next run finds it
+missing and computes it again, and nothing else.
 """
 
 from __future__ import annotations
@@ -11,34 +11,27 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from faket_dask.dataset.label_checks import misplaced_labels
-from faket_dask.dataset.spec import DatasetSpec
-from faket_dask.engine.arrays import open_array
-from faket_dask.engine.lock import locked
-from faket_dask.engine.unit import (
-    OwnedArray,
-    Unit,
-    describe,
-    read_marker,
-    relative,
-    unit_fingerprint,
-)
+from faket_dask.engine.arrays import OwnedArray
+from faket_dask.engine.lock import hold_lock
+from faket_dask.engine.marker import FileRecord, Marker, relative_name
+from faket_dask.engine.plan import Batch, Plan
+from faket_dask.engine.run_unit import fingerprint_unit
+from faket_dask.engine.unit import Unit
 from faket_dask.errors import InputError
-from faket_dask.pipeline import STAGES
-from faket_dask.pipeline.plan import Batch, Plan
 
 
 @dataclass(frozen=True)
 class Damage:
-    """What is wrong with a unit; `missing` when it was never done, or its marker is gone."""
+    """Fault of a unit; `missing` when it was never done, or its marker is gone."""
 
     unit: Unit
     cause: str
@@ -49,88 +42,96 @@ class Damage:
 
 
 Progress = Callable[[int, int], None]
-"""Called with the number of units that have been looked at and the number of all."""
+"""Called with the number of units that were checked and the number of all."""
 
 
-def validate(spec: DatasetSpec, progress: Progress = lambda done, total: None) -> list[Damage]:
-    """Read a data set through and name every unit that is missing or damaged, in the order of the plan.
+def validate(plan: Plan[Any], progress: Progress = lambda done, total: None) -> list[Damage]:
+    """Read all results of a run and name every unit that is missing or damaged, in the order of the plan.
 
-    Nothing is changed, so that it may be used while a run goes on; what the run is about to do is missing then.
+    Nothing is changed, so that it may be used during a run; units that the run has yet to compute are missing then.
+
+    Parameters
+    ----------
+    plan
+        Plan of the run.
+    progress
+        Called after every batch.
 
     Raises
     ------
     InputError
-        When inputs that set-up reads (existing specimens) are no longer there.
+        If inputs that set-up reads (existing specimens) are no longer there.
     """
-    plan = Plan(spec)
     total = sum(batch.count for batch in plan.batches)
-    found: list[Damage] = []
-    seen = 0
+    damages: list[Damage] = []
+    checked = 0
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for batch in plan.batches:
-            units = [Unit(batch.stage, batch.item, index) for index in range(batch.count)]
-            causes = list(pool.map(lambda unit: _cause(spec, unit), units))
-            damages = [damage for damage in causes if damage is not None]
-            begun = len(damages) < batch.count or not all(damage.missing for damage in damages)
+            units = [batch.unit(index) for index in range(batch.count)]
+            results = pool.map(lambda unit: _check_unit(plan, unit), units)
+            of_batch = [damage for damage in results if damage is not None]
+            begun = len(of_batch) < batch.count or not all(damage.missing for damage in of_batch)
             if begun:
-                damages += [Damage(units[0], cause) for cause in _set_up_damage(spec, batch)]
-            if batch.stage == "build" and not damages:
-                damages += [Damage(units[0], cause) for cause in misplaced_labels(spec, batch.item)]
-            found += damages
-            seen += batch.count
-            progress(seen, total)
-    return found
+                of_batch += [Damage(units[0], cause) for cause in _compare_set_up(plan, batch)]
+            if not of_batch:
+                contradictions = plan.stage(batch.stage).check_contents(plan.spec, batch.item)
+                of_batch += [Damage(units[0], cause) for cause in contradictions]
+            damages += of_batch
+            checked += batch.count
+            progress(checked, total)
+    return damages
 
 
-def forget(spec: DatasetSpec, damages: list[Damage]) -> None:
-    """Take the markers of damaged units away, so that the next run makes them again.
+def forget(plan: Plan[Any], damages: Iterable[Damage]) -> None:
+    """Remove the markers of damaged units, so that the next run computes them again.
 
     Raises
     ------
-    InputError
-        While a run works on the data set.
+    DatasetBusyError
+        If a run is working on the folder.
     """
-    with locked(spec.layout.lock):
+    with hold_lock(plan.spec.folder.lock):
         for damage in damages:
-            unit = damage.unit
-            spec.layout.marker(unit.stage, unit.item, unit.index).unlink(missing_ok=True)
+            plan.spec.folder.marker(damage.unit).unlink(missing_ok=True)
 
 
-def _cause(spec: DatasetSpec, unit: Unit) -> Damage | None:
-    marker = spec.layout.marker(unit.stage, unit.item, unit.index)
-    record = read_marker(marker)
-    if record is None and marker.exists():
-        return Damage(unit, f"{relative(marker, spec)} is torn")
-    if record is None or record["inputs"] != unit_fingerprint(spec, unit):
+def _check_unit(plan: Plan[Any], unit: Unit) -> Damage | None:
+    spec, stage = plan.spec, plan.stage(unit.stage)
+    path = spec.folder.marker(unit)
+    marker = Marker.read(path)
+    if marker is None and path.exists():
+        return Damage(unit, f"{relative_name(path, spec.folder.root)} is torn")
+    if marker is None or marker.inputs != fingerprint_unit(stage, spec, unit):
         return Damage(unit, "not done", missing=True)
-    stage = STAGES[unit.stage]
-    for path in stage.ownership(spec, unit.item)(unit.index):
-        name = relative(path, spec)
-        known = record["files"].get(name)
-        try:
-            found = describe(path)
-        except FileNotFoundError:
-            return Damage(unit, f"{name} is missing")
-        except OSError as error:
-            return Damage(unit, f"{name} cannot be read: {error.strerror}")
-        if known is None or found["bytes"] != known["bytes"]:
-            size = "no" if known is None else known["bytes"]
-            return Damage(unit, f"{name} has {found['bytes']} bytes, {size} were written")
-        if found["sha256"] != known["sha256"]:
-            return Damage(unit, f"{name} is not what was written: its checksum differs")
-    for owned in stage.arrays(spec, unit.item):
-        if (cause := _values_damage(spec, owned, unit.index)) is not None:
-            return Damage(unit, cause)
+    ownership = stage.ownership(spec, unit.item)
+    causes = chain(
+        (_check_file(file, marker, spec.folder.root) for file in ownership.files(unit.index)),
+        (_check_values(array, unit.index, spec.folder.root) for array in ownership.arrays),
+    )
+    return next((Damage(unit, cause) for cause in causes if cause is not None), None)
+
+
+def _check_file(file: Path, marker: Marker, root: Path) -> str | None:
+    name = relative_name(file, root)
+    try:
+        actual = FileRecord.measure(file)
+    except FileNotFoundError:
+        return f"{name} is missing"
+    except OSError as error:
+        return f"{name} cannot be read: {error.strerror}"
+    written = marker.files.get(name)
+    if written is None or actual.bytes != written.bytes:
+        size = "no" if written is None else written.bytes
+        return f"{name} has {actual.bytes} bytes, {size} were written"
+    if actual.sha256 != written.sha256:
+        return f"{name} is not what was written: its checksum differs"
     return None
 
 
-def _values_damage(spec: DatasetSpec, owned: OwnedArray, index: int) -> str | None:
-    array = owned.spec
-    starts = [at * size for at, size in zip(owned.position(index), array.file_shape, strict=True)]
-    piece = tuple(slice(start, start + size) for start, size in zip(starts, array.file_shape, strict=True))
-    name = relative(owned.group / array.name, spec)
+def _check_values(array: OwnedArray, index: int, root: Path) -> str | None:
+    name = relative_name(array.group / array.spec.name, root)
     try:
-        values = np.asarray(open_array(owned.group, array.name, "r")[piece])
+        values = array.read_piece(index)
     except Exception as error:  # whatever Zarr and its codecs raise for damaged metadata
         return f"{name} cannot be opened: {type(error).__name__}"
     if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -138,17 +139,15 @@ def _values_damage(spec: DatasetSpec, owned: OwnedArray, index: int) -> str | No
     return None
 
 
-def _set_up_damage(spec: DatasetSpec, batch: Batch) -> Iterator[str]:
-    """What set-up would write otherwise than it is there."""
+def _compare_set_up(plan: Plan[Any], batch: Batch) -> Iterator[str]:
+    """Yield the files that set-up would write differently from what is there."""
+    root = plan.spec.folder.root
     with tempfile.TemporaryDirectory() as folder:
-        dataset = spec.config.dataset.model_copy(update={"folder": Path(folder)})
-        elsewhere = replace(spec, config=spec.config.model_copy(update={"dataset": dataset}))
-        STAGES[batch.stage].set_up(elsewhere, batch.item)
-        for written in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
-            name = written.relative_to(folder)
-            there = spec.layout.root / name
+        plan.stage(batch.stage).set_up(plan.spec.relocate(Path(folder)), batch.item)
+        for expected in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
+            name = expected.relative_to(folder)
             try:
-                same = _comparable(there) == _comparable(written)
+                same = _read_comparable(root / name) == _read_comparable(expected)
             except FileNotFoundError:
                 yield f"{name} is missing"
                 continue
@@ -158,8 +157,8 @@ def _set_up_damage(spec: DatasetSpec, batch: Batch) -> Iterator[str]:
                 yield f"{name} is not what was written"
 
 
-def _comparable(path: Path) -> Any:
-    """Contents of a file; of metadata, without the version of the software that wrote it."""
+def _read_comparable(path: Path) -> Any:
+    """Read a file's contents; metadata without the version of the software that wrote it."""
     if path.name != "zarr.json":
         return path.read_bytes()
     document = json.loads(path.read_bytes())

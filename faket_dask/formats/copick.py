@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from faket_dask.atomic import write_text
 from faket_dask.errors import InputError, wrap_as_input_error
 from faket_dask.formats import ome_zarr
-from faket_dask.formats.files import read_text, write_text
+from faket_dask.formats.files import read_text
 from faket_dask.formats.mrc_writing import ArrayLike3D
 from faket_dask.formats.particle_list import ParticleList, Particles, instance_number, rotation_matrix
 

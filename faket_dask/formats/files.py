@@ -1,11 +1,8 @@
-"""Files read whole within a bound, and written whole or not at all."""
+"""Read text files whole within a bound, and find files that other files name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 from faket_dask.errors import InputError
 
@@ -57,21 +54,3 @@ def find_upwards(path: Path, named: str) -> Path:
         if (folder / named).is_file():
             return folder / named
     raise InputError(f"{path} names {named}, which is neither beside it nor in the folders above")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well, and is removed otherwise."""
-    # Process numbers would not do: one file may be written from several hosts at once.
-    temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file (UTF-8, whole or not at all)."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")

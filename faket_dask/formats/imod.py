@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from faket_dask.atomic import write_text
 from faket_dask.errors import InputError
-from faket_dask.formats.files import read_text, write_text
+from faket_dask.formats.files import read_text
 
 
 def read_angles(path: Path) -> NDArray[np.float64]:

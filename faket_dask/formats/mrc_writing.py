@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from faket_dask.formats.files import replacing
+from faket_dask.atomic import replace_atomically
 from faket_dask.formats.mrc_header import IMAGE_STACK, VOLUME, new_header
 
 _BLOCK_ROWS = 64
@@ -54,7 +54,7 @@ def write_stack(
     """
     header = new_header(shape, np.dtype(np.float32), _positive(pixel_size_A), IMAGE_STACK)
     statistics = _Statistics()
-    with replacing(path) as temporary, open(temporary, "wb") as file:
+    with replace_atomically(path) as temporary, open(temporary, "wb") as file:
         file.write(header.tobytes())
         count = 0
         for tilt in tilts:
@@ -94,7 +94,7 @@ def write_volume(path: Path, volume: ArrayLike3D, voxel_size_A: float) -> None:
     stored = _stored_type(np.dtype(volume.dtype))
     header = new_header((depth, height, width), stored, _positive(voxel_size_A), VOLUME)
     statistics = _Statistics()
-    with replacing(path) as temporary, open(temporary, "wb") as file:
+    with replace_atomically(path) as temporary, open(temporary, "wb") as file:
         file.write(header.tobytes())
         file.truncate(header.nbytes + stored.itemsize * depth * height * width)
         for start in range(0, height, _BLOCK_ROWS):

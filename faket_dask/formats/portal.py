@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from faket_dask.atomic import write_text
 from faket_dask.errors import wrap_as_input_error
-from faket_dask.formats.files import read_text, write_text
+from faket_dask.formats.files import read_text
 from faket_dask.formats.particle_list import ParticleList, Particles, instance_number, rotation_matrix
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faket_dask.formats.files import write_text
+from faket_dask.atomic import write_text
 from faket_dask.formats.mrc import write_stack, write_volume
 from faket_dask.formats.mrc_writing import ArrayLike3D
 from faket_dask.formats.particle_list import Particles, euler_angles
@@ -97,7 +97,7 @@ def write_model(
     write_text(folder / ALIGNMENT_FILE, header + rows)
 
 
-def as_cube(volume: ArrayLike3D) -> ArrayLike3D:
+def pad_to_cube(volume: ArrayLike3D) -> ArrayLike3D:
     """A volume ``(z, y, x)`` with empty layers around it, as deep as it is wide, ``Z // 2`` at ``N // 2``."""
     return _Cube(volume, None)
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from faket_dask.atomic import write_text
 from faket_dask.errors import InputError
-from faket_dask.formats.files import read_text, write_text
+from faket_dask.formats.files import read_text
 
 _LARGEST_WHOLE = 2**53
 """Up to which a float holds every whole number."""

@@ -13,8 +13,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from faket_dask.atomic import write_text
 from faket_dask.errors import InputError
-from faket_dask.formats.files import read_text, write_text
+from faket_dask.formats.files import read_text
 from faket_dask.formats.imod import write_angles
 from faket_dask.geometry import TiltGeometry
 

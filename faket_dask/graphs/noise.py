@@ -12,15 +12,15 @@ import xarray as xr
 from faket_dask.errors import InputError
 from faket_dask.graphs.tilts import by_tilt
 from faket_dask.kernels.noise import NoiseCurves
-from faket_dask.kernels.unpaired import ring_power
-from faket_dask.stages.matching import AngleMatch, tilt_shares
+from faket_dask.kernels.noise.unpaired import ring_power
+from faket_dask.stages.angle_interpolation import AngleMatch, interpolation_weights
 from faket_dask.stages.seeds import noise_field
 from faket_dask.stages.synthesis import (
     RecordedSpectrum,
     TiltStatistics,
-    at_tilt,
-    mixed_spectrum,
-    recorded_spectrum,
+    blend_spectra,
+    measure_spectrum,
+    select_statistics,
     spectral_field,
     synthesise,
 )
@@ -63,7 +63,7 @@ def reference_spectra(reference: xr.DataArray, rings: int | None = None) -> Refe
 
 
 def _recorded(tilt: np.ndarray, rings: int) -> RecordedSpectrum:
-    return recorded_spectrum(tilt[0], rings)[0]
+    return measure_spectrum(tilt[0], rings)[0]
 
 
 def add_noise(
@@ -110,11 +110,11 @@ def add_noise(
         parts = []
         if spectra is not None:
             angle = float(noiseless["tilt_angle"][tilt])
-            shares = tilt_shares(spectra.tilt_angles, angle, angle_match)
+            shares = interpolation_weights(spectra.tilt_angles, angle, angle_match)
             parts = [(share, spectra.spectra[index]) for index, share in shares]
         noisy = dask.delayed(_noisy)(
             block,
-            at_tilt(curves, tilt),
+            select_statistics(curves, tilt),
             seed,
             series,
             tilt,
@@ -142,5 +142,5 @@ def _noisy(
     field = noise_field(seed, series, tilt, noiseless.shape)
     if parts:
         signal = ring_power(noiseless, rings)[0]
-        field = spectral_field(field, mixed_spectrum(parts), signal, statistics.signal_scale)
+        field = spectral_field(field, blend_spectra(parts), signal, statistics.signal_scale)
     return synthesise(noiseless, statistics, field, level)[None]

@@ -13,7 +13,7 @@ from faket_dask.errors import InputError
 from faket_dask.graphs.tilts import angles_of, by_tilt
 from faket_dask.kernels.backprojection_binned import back_project_binned
 from faket_dask.kernels.binning import bin_axis
-from faket_dask.stages.reconstruction import binned_shape, filtered_tilt, kept_tilts
+from faket_dask.stages.reconstruction import binned_shape, choose_tilts, prepare_tilt
 
 BLOCK_ROWS = 64
 """Rows of a tomogram in one chunk: what the kernel handles at a time."""
@@ -56,13 +56,13 @@ def filter_tilts(
     angles = angles_of(stack)
     if thickness_px is None and kind in ("crowther", "exact"):
         raise InputError(f"the filter {kind!r} needs the specimen's thickness: give thickness_px")
-    kept = kept_tilts(angles, every)
+    kept = choose_tilts(angles, every)
     angles = angles[kept]
     rows, columns = binned_shape(stack.shape[1:], binning)
 
     def tilt_block(block: np.ndarray, block_info: dict[int, Any]) -> np.ndarray:
         index = block_info[0]["chunk-location"][0]
-        return filtered_tilt(block[0], kind, angles, index, thickness_px or 1.0, binning)[None]
+        return prepare_tilt(block[0], kind, angles, index, thickness_px or 1.0, binning)[None]
 
     chosen = tilts[kept]
     filtered = chosen.map_blocks(

@@ -14,12 +14,12 @@ from faket_dask.config import StyleSection
 from faket_dask.errors import InputError
 from faket_dask.graphs.tilts import angles_of, by_tilt
 from faket_dask.kernels.artefacts import artefact_mask
-from faket_dask.kernels.matched import Style
-from faket_dask.stages.matching import shared_value, tilt_shares
-from faket_dask.stages.networks import matched_settings_of, network_of, settings_of
+from faket_dask.kernels.style.gram_matching import ReferenceGrams
+from faket_dask.stages.angle_interpolation import interpolation_weights, weighted_mean
+from faket_dask.stages.networks import load_network, matched_settings_of, settings_of
 from faket_dask.stages.process import prepare_process
 from faket_dask.stages.scaling import Scaling, TiltScaling, stack_scaling, tilt_extrema
-from faket_dask.stages.tiling import settle_tile
+from faket_dask.stages.tiling import resolve_tile
 from faket_dask.stages.transfer import (
     GramTargets,
     matched,
@@ -48,11 +48,11 @@ class Reference:
 
     tilt_angles: np.ndarray
     moments: list[tuple[float, float]]
-    targets: list[GramTargets] | list[Style]
+    targets: list[GramTargets] | list[ReferenceGrams]
 
 
 def reference_style(
-    reference: xr.DataArray, style: StyleSection, believed: xr.DataArray | None = None
+    reference: xr.DataArray, style: StyleSection, valid_mask: xr.DataArray | None = None
 ) -> Reference:
     """The style of every tilt of a reference stack.
 
@@ -64,9 +64,9 @@ def reference_style(
         Settings; those of a run file's section `style`.
         `tile: auto` is settled from this stack alone; for the bytes of a batch run of large images pass the section of
         that data set's resolved configuration.
-    believed
+    valid_mask
         ``(tilt, y, x)`` bool, for the method `matched`: false for beads, bad pixels, and what lies beyond the detector.
-        By default the artefacts that are found in the stack are not believed.
+        By default the artefacts that are found in the stack are not valid_mask.
 
     Raises
     ------
@@ -74,14 +74,14 @@ def reference_style(
         When it is no stack or has no tilt angles, or the weights are not here.
     """
     stack, angles = by_tilt(reference), angles_of(reference)
-    style = settle_tile(style, (reference.sizes["y"], reference.sizes["x"]), [])
+    style = resolve_tile(style, (reference.sizes["y"], reference.sizes["x"]), [])
     checksum = verify(style.weights, style.random_seed)
     tilts = _tilts(stack)
     if style.method == "matched":
         seen = (
-            [dask.delayed(_believed)(tilt) for tilt in tilts]
-            if believed is None
-            else _tilts(by_tilt(believed))
+            [dask.delayed(_find_valid)(tilt) for tilt in tilts]
+            if valid_mask is None
+            else _tilts(by_tilt(valid_mask))
         )
         pairs = list(zip(tilts, seen, strict=True))
         moments = [dask.delayed(_moments)(tilt, mask) for tilt, mask in pairs]
@@ -117,14 +117,14 @@ def transfer_style(
     start, kept, angles = by_tilt(noisy), by_tilt(content), angles_of(noisy)
     if noisy.shape != content.shape:
         raise InputError(f"noisy has the shape {noisy.shape}, content {content.shape}; they must agree")
-    style = settle_tile(style, (noisy.sizes["y"], noisy.sizes["x"]), [])
+    style = resolve_tile(style, (noisy.sizes["y"], noisy.sizes["x"]), [])
     checksum = verify(style.weights, style.random_seed)
     scalings = (_lazy_scaling(start, style), _lazy_scaling(kept, style))
     pairs = zip(start.to_delayed()[:, 0, 0], kept.to_delayed()[:, 0, 0], strict=True)
     token = da.core.tokenize(start, kept, reference, style)
     tilts = []
     for tilt, (pair, angle) in enumerate(zip(pairs, angles, strict=True)):
-        shares = tilt_shares(reference.tilt_angles, float(angle), style.angle_match)
+        shares = interpolation_weights(reference.tilt_angles, float(angle), style.angle_match)
         result = dask.delayed(_stylised)(
             *pair,
             scalings,
@@ -152,25 +152,25 @@ def _targets(
     tilt: np.ndarray, scaling: Scaling | TiltScaling, style: StyleSection, checksum: str
 ) -> GramTargets:
     prepare_process(style.threads)
-    return style_targets(network_of(style, checksum), tilt, scaling, style.style_layers, style.tile_px)
+    return style_targets(load_network(style, checksum), tilt, scaling, style.style_layers, style.tile_px)
 
 
 def _tilts(stack: da.Array) -> list[Any]:
     return [dask.delayed(tilt)[0] for tilt in stack.to_delayed()[:, 0, 0]]
 
 
-def _believed(tilt: np.ndarray) -> np.ndarray:
+def _find_valid(tilt: np.ndarray) -> np.ndarray:
     return ~artefact_mask(tilt)
 
 
-def _style(tilt: np.ndarray, believed: np.ndarray, style: StyleSection, checksum: str) -> Style:
+def _style(tilt: np.ndarray, valid_mask: np.ndarray, style: StyleSection, checksum: str) -> ReferenceGrams:
     prepare_process(style.threads)
-    return style_of(network_of(style, checksum), tilt, believed, style.style_layers, style.tile_px)
+    return style_of(load_network(style, checksum), tilt, valid_mask, style.style_layers, style.tile_px)
 
 
-def _moments(tilt: np.ndarray, believed: np.ndarray | None = None) -> tuple[float, float]:
-    if believed is not None:
-        tilt = tilt[believed]
+def _moments(tilt: np.ndarray, valid_mask: np.ndarray | None = None) -> tuple[float, float]:
+    if valid_mask is not None:
+        tilt = tilt[valid_mask]
     return float(tilt.mean(dtype=np.float64)), float(tilt.std(dtype=np.float64))
 
 
@@ -185,8 +185,8 @@ def _stylised(
 ) -> np.ndarray:
     prepare_process(style.threads)
     shares = [(index, share) for index, (_, share) in enumerate(moments)]
-    mean, std = (shared_value([values[i] for values, _ in moments], shares) for i in (0, 1))
-    network = network_of(style, checksum)
+    mean, std = (weighted_mean([values[i] for values, _ in moments], shares) for i in (0, 1))
+    network = load_network(style, checksum)
     if style.method == "matched":
         settings = matched_settings_of(style)
         return matched(network, noisy[0], mixed_style(targets), mean, std, settings, style.tile_px)[None]

@@ -46,7 +46,7 @@ def artefact_mask(image: NDArray[np.generic]) -> NDArray[np.bool_]:
 
     Returns
     -------
-    `(y, x)` bool, true where the image should not be believed. An image without contrast has no artefacts.
+    `(y, x)` bool, true where the image should not be valid_mask. An image without contrast has no artefacts.
     """
     level = np.asarray(image, dtype=np.float64)
     if level.ndim != 2 or not np.isfinite(level).all():

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from faket_dask.kernels.precision import Precision
+from faket_dask.kernels.style.precision import Precision
 
 Pooling = Literal["max", "average", "l2"]
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from faket_dask.kernels.microscope import Optics, simulate_tilt
 
 
-def image_tilt(
+def simulate_counts(
     noiseless: NDArray[np.float32],
     pixel_size_A: float,
     optics: Optics,

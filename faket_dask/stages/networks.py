@@ -3,9 +3,9 @@
 from functools import lru_cache
 
 from faket_dask.config import StyleSection
-from faket_dask.kernels.matched import MatchedSettings
-from faket_dask.kernels.precision import Precision
 from faket_dask.kernels.style import StyleSettings
+from faket_dask.kernels.style.gram_matching import GramMatchingSettings
+from faket_dask.kernels.style.precision import Precision
 from faket_dask.kernels.vgg import VGG19, Pooling
 from faket_dask.weights import load
 
@@ -33,14 +33,14 @@ def network(
     )
 
 
-def network_of(style: StyleSection, checksum: str) -> VGG19:
+def load_network(style: StyleSection, checksum: str) -> VGG19:
     """The network that a run file's style section asks for."""
     return network(style.weights, checksum, style.random_seed, style.pooling, style.precision, style.device)
 
 
-def matched_settings_of(style: StyleSection) -> MatchedSettings:
+def matched_settings_of(style: StyleSection) -> GramMatchingSettings:
     """Settings of the method `matched` that a run file's style section asks for."""
-    return MatchedSettings(style_layers=dict(style.style_layers), evaluations=style.evaluations)
+    return GramMatchingSettings(style_layers=dict(style.style_layers), evaluations=style.evaluations)
 
 
 def settings_of(style: StyleSection) -> StyleSettings:

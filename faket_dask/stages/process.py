@@ -31,7 +31,7 @@ def _return_large_blocks() -> None:
 
     glibc raises the limit to 32 MiB as blocks are freed; what is smaller then comes from a heap with holes in it:
     a transfer of 1024² in tiles of 256 peaked at 1.27 GB that way, at 1.02 GB this way. The peak is then what
-    `faket_dask.kernels.memory` counts. Where there is no glibc, nothing happens.
+    `faket_dask.kernels.style.memory` counts. Where there is no glibc, nothing happens.
     """
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -27,7 +27,7 @@ NYQUIST = 0.5
 """Cycles per pixel."""
 
 
-def kept_tilts(tilt_angles: NDArray[np.float64], every: int) -> NDArray[np.intp]:
+def choose_tilts(tilt_angles: NDArray[np.float64], every: int) -> NDArray[np.intp]:
     """Indices of every n-th tilt, counted from the one nearest to 0°, which is always kept.
 
     Parameters
@@ -48,7 +48,7 @@ def binned_shape(shape: tuple[int, ...], binning: int) -> tuple[int, int]:
 
 
 def filtered_shape(shape: tuple[int, ...], binning: int, binning_after: int) -> tuple[int, int]:
-    """Rows and columns that `filtered_tilt` makes of a tilt."""
+    """Rows and columns that `prepare_tilt` makes of a tilt."""
     rows, columns = binned_shape(shape, binning)
     return rows // binning_after, columns
 
@@ -63,7 +63,7 @@ def binned_coordinates(size: int, binning: int, pixel_size_A: float) -> NDArray[
     return (steps * binning + size // 2) * pixel_size_A
 
 
-def filtered_tilt(
+def prepare_tilt(
     tilt: NDArray[np.generic],
     kind: FilterKind,
     tilt_angles: NDArray[np.float64],

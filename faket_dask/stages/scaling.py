@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faket_dask.kernels.contrast import network_contrast, without_background
+from faket_dask.kernels.style.network_input import remove_background, scale_to_network
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,13 @@ class TiltScaling:
     recorded
         Artefacts and the ramp of the ice are taken off first: Gram matrices that hold beads make a transfer draw
         beads, which no label knows of.
-    believed
+    valid_mask
         ``(y, x)``, false for the artefacts of the recorded tilt that is scaled; by default they are looked for.
     """
 
     recorded: bool = False
-    believed: NDArray[np.bool_] | None = None
+    valid_mask: NDArray[np.bool_] | None = None
 
     def apply(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scale a tilt, ``(y, x)``, to [0, 1]; what lies more than five standard deviations off is clipped."""
-        return network_contrast(without_background(image, self.believed) if self.recorded else image)
+        return scale_to_network(remove_background(image, self.valid_mask) if self.recorded else image)

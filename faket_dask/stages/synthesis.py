@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from faket_dask.kernels.moments import match_moments
 from faket_dask.kernels.noise import NoiseCurves, add_noise
-from faket_dask.kernels.spectral_noise import anisotropy, noise_power, shaped_field
-from faket_dask.kernels.unpaired import ring_power, without_artefacts
+from faket_dask.kernels.noise.spectral import anisotropy, noise_power, shaped_field
+from faket_dask.kernels.noise.unpaired import fill_artefacts, ring_power
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class TiltStatistics:
     std: float
 
 
-def at_tilt(curves: NoiseCurves, tilt: int) -> TiltStatistics:
+def select_statistics(curves: NoiseCurves, tilt: int) -> TiltStatistics:
     """The statistics of one tilt of a series' curves."""
     return TiltStatistics(
         *(
@@ -60,10 +60,10 @@ class RecordedSpectrum:
     directions: NDArray[np.float64]
 
 
-def recorded_spectrum(
-    tilt: NDArray[np.float32], rings: int, believed: NDArray[np.bool_] | None = None
+def measure_spectrum(
+    tilt: NDArray[np.float32], rings: int, valid_mask: NDArray[np.bool_] | None = None
 ) -> tuple[RecordedSpectrum, NDArray[np.float64], tuple[float, float]]:
-    """Spectrum of a recorded tilt, ``(y, x)``, as if it had no artefacts: as found, or where it is not believed.
+    """Spectrum of a recorded tilt, ``(y, x)``, as if it had no artefacts: as found, or where it is not valid_mask.
 
     Returns
     -------
@@ -74,12 +74,12 @@ def recorded_spectrum(
     moments
         Mean and standard deviation of the pixels that are no artefacts.
     """
-    clean, moments = without_artefacts(tilt, believed)
+    clean, moments = fill_artefacts(tilt, valid_mask)
     power = ring_power(clean, rings)
     return RecordedSpectrum(power[0], anisotropy(clean)), power, moments
 
 
-def mixed_spectrum(parts: Sequence[tuple[float, RecordedSpectrum]]) -> RecordedSpectrum:
+def blend_spectra(parts: Sequence[tuple[float, RecordedSpectrum]]) -> RecordedSpectrum:
     """Spectrum of a mixture of recorded tilts with shares that add up to 1."""
     return RecordedSpectrum(
         np.sum([share * part.power for share, part in parts], axis=0),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from faket_dask.config import StyleSection
 from faket_dask.errors import InputError
-from faket_dask.kernels.memory import targets_bytes, tiles_from_largest, transfer_bytes
+from faket_dask.kernels.style.memory import targets_bytes, tiles_from_largest, transfer_bytes
 
 GIB = 2**30
 
@@ -18,7 +18,7 @@ it has mapped along, which is more where they are cached in large pages.
 """
 
 
-def settle_tile(
+def resolve_tile(
     style: StyleSection, tilt_shape: tuple[int, int], reference_shapes: Sequence[tuple[int, int]]
 ) -> StyleSection:
     """The section with `tile: auto` replaced by the largest tile with which every task fits.

@@ -5,9 +5,15 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from faket_dask.kernels.matched import MatchedSettings, Style, match_style, measure_style, mix_styles
 from faket_dask.kernels.moments import match_moments
-from faket_dask.kernels.style import StyleSettings, combine_targets, gram_targets, transfer
+from faket_dask.kernels.style.gradient_step import StyleSettings, combine_targets, gram_targets, transfer
+from faket_dask.kernels.style.gram_matching import (
+    GramMatchingSettings,
+    ReferenceGrams,
+    blend_grams,
+    match_grams,
+    measure_grams,
+)
 from faket_dask.kernels.vgg import VGG19
 from faket_dask.stages.scaling import Scaling, TiltScaling
 
@@ -66,28 +72,28 @@ def stylise(
 def style_of(
     network: VGG19,
     reference_tilt: NDArray[np.float32],
-    believed: NDArray[np.bool_],
+    valid_mask: NDArray[np.bool_],
     layers: Iterable[int],
     tile: int | None = None,
-) -> Style:
-    """Style for the method `matched` of one reference tilt, ``(y, x)`` of any size, where it is believed."""
-    return measure_style(network, reference_tilt, layers, tile, believed)
+) -> ReferenceGrams:
+    """Style for the method `matched` of one reference tilt, ``(y, x)`` of any size, where it is valid."""
+    return measure_grams(network, reference_tilt, layers, tile, valid_mask)
 
 
-def mixed_style(parts: Sequence[tuple[Style, float]]) -> Style:
+def mixed_style(parts: Sequence[tuple[ReferenceGrams, float]]) -> ReferenceGrams:
     """Style of a mixture of reference tilts with shares that add up to 1."""
     if len(parts) == 1:
         return parts[0][0]
-    return mix_styles([style for style, _ in parts], [share for _, share in parts])
+    return blend_grams([style for style, _ in parts], [share for _, share in parts])
 
 
 def matched(
     network: VGG19,
     start: NDArray[np.float32],
-    style: Style,
+    style: ReferenceGrams,
     mean: float,
     std: float,
-    settings: MatchedSettings,
+    settings: GramMatchingSettings,
     tile: int | None = None,
 ) -> NDArray[np.float32]:
     """The `faket` tilt by the method `matched`, started from `start`, ``(y, x)``.
@@ -102,5 +108,5 @@ def matched(
     tile
         Side of the tiles that the gradient is computed in, ``None`` for the whole image.
     """
-    result = match_style(network, start, style, settings, tile).image
+    result = match_grams(network, start, style, settings, tile).image
     return (result * np.float64(std) + mean).astype(np.float32)

@@ -10,7 +10,7 @@ from faket_dask.errors import InputError
 from faket_dask.graphs import filter_tilts, project, reconstruct
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.kernels.binning import bin_volume
-from faket_dask.stages.reconstruction import filtered_tilt
+from faket_dask.stages.reconstruction import prepare_tilt
 
 ANGLES = np.arange(-40.0, 41, 10)
 
@@ -33,7 +33,7 @@ def test_the_bytes_are_those_of_the_stages(kind: str) -> None:
     series = stack()
     lazy = reconstruct(filter_tilts(series, kind, thickness_px=11), 11)
     ready = np.stack(
-        [filtered_tilt(tilt, kind, ANGLES, index, 11) for index, tilt in enumerate(series.values)]
+        [prepare_tilt(tilt, kind, ANGLES, index, 11) for index, tilt in enumerate(series.values)]
     )
     assert lazy.values.tobytes() == back_project(ready, ANGLES, 11).tobytes()
     assert lazy.dims == ("z", "y", "x")

@@ -8,8 +8,8 @@ import xarray as xr
 import faket_dask
 from faket_dask import graphs
 from faket_dask.formats.mrc import open_stack
-from faket_dask.kernels.matched import Style
 from faket_dask.kernels.noise import NoiseCurves
+from faket_dask.kernels.style.gram_matching import ReferenceGrams
 
 
 @pytest.fixture
@@ -89,6 +89,6 @@ def test_a_reference_computed_beforehand_serves_as_well(
     style = dataset.spec.config.style
     [reference] = dask.compute(graphs.reference_style(reference_stack(dataset), style))
     [first, *_] = reference.targets
-    assert isinstance((first.grams if isinstance(first, Style) else first)[1], np.ndarray)
+    assert isinstance((first.grams if isinstance(first, ReferenceGrams) else first)[1], np.ndarray)
     one_tilt = graphs.transfer_style(*noisy_and_content, reference, style).isel(tilt=[1])
     assert_same_bytes(one_tilt, series["faket"].isel(tilt=[1]))

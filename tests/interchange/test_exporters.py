@@ -17,15 +17,16 @@ from faket_dask.config import parse
 from faket_dask.errors import InputError
 from faket_dask.formats import copick, ome_zarr, portal
 from faket_dask.formats.mrc import open_volume
+from faket_dask.formats.openers import open_tilt_series
 from faket_dask.formats.relion5 import read_particles, read_tomograms
 from faket_dask.formats.shrec import read_model
-from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
+from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.interchange.export import export
 from faket_dask.interchange.exporters import exporter_names
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.specimen.particles import ParticleTable
 from faket_dask.specimen.particles import read_particles as read_table
-from faket_dask.stages.reconstruction import filtered_tilt
+from faket_dask.stages.reconstruction import prepare_tilt
 from tests.beads import bead_document, bead_errors
 
 SERIES = "specimen-000__a"
@@ -66,7 +67,7 @@ def exported(
 
 def reconstruct(series: TiltSeries) -> np.ndarray:
     angles = series.geometry.tilt_angles
-    ready = np.stack([filtered_tilt(series.tilt(i), "hann", angles, i, 59) for i in range(angles.size)])
+    ready = np.stack([prepare_tilt(series.tilt(i), "hann", angles, i, 59) for i in range(angles.size)])
     return back_project(ready, angles, 59)
 
 

@@ -8,7 +8,7 @@ from distributed import Client
 import faket_dask
 from benchmarks.microscopes import correlation, document, over_floor, recordings
 from faket_dask.config import parse
-from faket_dask.stages.networks import network_of
+from faket_dask.stages.networks import load_network
 
 # The others of `recordings` differ from these in degree, and take as long.
 NAMES = (
@@ -38,7 +38,7 @@ def test_matched_ends_next_to_any_reference(one_worker: Client, tmp_path: Path) 
     assert len(found) == len(NAMES)
     dataset = faket_dask.run(parse(document(tmp_path, found, 128, [ANGLE], style), tmp_path), one_worker)
     assert not dataset.failures, dataset.failures
-    network = network_of(dataset.spec.config.style, dataset.spec.inputs.weights_checksum)
+    network = load_network(dataset.spec.config.style, dataset.spec.inputs.weights_checksum)
     far, lost = {}, {}
     for recording in found:
         ratios = over_floor(dataset, recording, "faket", ANGLE, network, LAYERS)

@@ -10,7 +10,7 @@ from distributed import Client
 
 import faket_dask
 from faket_dask.config import parse
-from faket_dask.kernels.spectra import log_spectrum_distance
+from faket_dask.kernels.noise.spectra import log_spectrum_distance
 from faket_dask.specimen.particles import read_particles
 from tests.runs import bytes_of, small_document
 

@@ -4,12 +4,12 @@ import pytest
 
 from faket_dask.config import StyleSection
 from faket_dask.errors import InputError
-from faket_dask.stages.tiling import GIB, settle_tile, task_bytes
+from faket_dask.stages.tiling import GIB, resolve_tile, task_bytes
 
 
 def test_small_tilts_are_transferred_whole_and_large_ones_in_tiles() -> None:
-    assert settle_tile(StyleSection(), (1024, 1024), []).tile == "whole"
-    large = settle_tile(StyleSection(), (3500, 3500), [])
+    assert resolve_tile(StyleSection(), (1024, 1024), []).tile == "whole"
+    large = resolve_tile(StyleSection(), (3500, 3500), [])
     assert large.tile_px is not None
     assert task_bytes(large, (3500, 3500), [], large.tile_px) <= large.memory_per_task_GiB * GIB
     assert task_bytes(large, (3500, 3500), [], large.tile_px + 128) > large.memory_per_task_GiB * GIB
@@ -17,7 +17,7 @@ def test_small_tilts_are_transferred_whole_and_large_ones_in_tiles() -> None:
 
 def test_less_memory_means_smaller_tiles() -> None:
     tiles = [
-        settle_tile(StyleSection(memory_per_task_GiB=memory), (3500, 3500), []).tile_px or 3500
+        resolve_tile(StyleSection(memory_per_task_GiB=memory), (3500, 3500), []).tile_px or 3500
         for memory in (2.5, 4.0, 8.0)
     ]
     assert tiles == sorted(tiles)
@@ -25,12 +25,12 @@ def test_less_memory_means_smaller_tiles() -> None:
 
 
 def test_a_large_reference_counts_too() -> None:
-    assert settle_tile(StyleSection(), (1024, 1024), [(6000, 6000)]).tile_px is not None
+    assert resolve_tile(StyleSection(), (1024, 1024), [(6000, 6000)]).tile_px is not None
 
 
 def test_what_is_settled_stays() -> None:
     given = StyleSection(tile=256)
-    assert settle_tile(given, (3500, 3500), []) == given
+    assert resolve_tile(given, (3500, 3500), []) == given
     assert StyleSection(tile="whole").tile_px is None
     with pytest.raises(ValueError, match="still `auto`"):
         _ = StyleSection().tile_px
@@ -38,4 +38,4 @@ def test_what_is_settled_stays() -> None:
 
 def test_too_little_memory_is_one_clear_error() -> None:
     with pytest.raises(InputError, match=r"memory_per_task_GiB is 1, but a tilt of 3500 x 3500 .* takes"):
-        settle_tile(StyleSection(memory_per_task_GiB=1), (3500, 3500), [])
+        resolve_tile(StyleSection(memory_per_task_GiB=1), (3500, 3500), [])

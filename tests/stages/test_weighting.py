@@ -6,14 +6,14 @@ import pytest
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.kernels.binning import bin_volume
 from faket_dask.kernels.projection import project
-from faket_dask.stages.reconstruction import binned_coordinates, filtered_tilt, kept_tilts
+from faket_dask.stages.reconstruction import binned_coordinates, choose_tilts, prepare_tilt
 
 ANGLES = np.arange(-60.0, 61, 3)
 
 
 @pytest.mark.parametrize("every", [1, 2, 3, 7])
 def test_thinning_keeps_the_tilt_at_zero(every: int) -> None:
-    kept = kept_tilts(ANGLES, every)
+    kept = choose_tilts(ANGLES, every)
     assert 0 in ANGLES[kept]
     assert set(np.diff(kept)) <= {every}
     assert len(kept) >= 41 // every
@@ -34,7 +34,7 @@ def test_every_filter_puts_a_bead_where_it_was(kind: str, binning: int) -> None:
     distance = (x - place[0]) ** 2 + (y - place[1]) ** 2 + (z - place[2]) ** 2
     volume = np.exp(-distance / (2 * 2.5**2)).astype(np.float32)
     stack = project(volume, ANGLES)
-    ready = np.stack([filtered_tilt(t, kind, ANGLES, i, 36 / binning, binning) for i, t in enumerate(stack)])
+    ready = np.stack([prepare_tilt(t, kind, ANGLES, i, 36 / binning, binning) for i, t in enumerate(stack)])
     tomogram = back_project(ready, ANGLES, 36 // binning)
     found = np.array(np.unravel_index(np.argmin(tomogram), tomogram.shape))
     expected = np.array(np.unravel_index(np.argmax(bin_volume(volume, binning)), tomogram.shape))
@@ -45,5 +45,5 @@ def test_every_filter_puts_a_bead_where_it_was(kind: str, binning: int) -> None:
 def test_exact_weights_differ_between_tilts() -> None:
     tilt = np.random.default_rng(0).standard_normal((16, 32)).astype(np.float32)
     uneven = np.array([-60.0, -50, 0, 3, 6])
-    first, last = (filtered_tilt(tilt, "exact", uneven, index, 20) for index in (0, 4))
+    first, last = (prepare_tilt(tilt, "exact", uneven, index, 20) for index in (0, 4))
     assert np.abs(first - last).max() > 0.1 * np.abs(first).max()

@@ -16,10 +16,11 @@ from faket_dask.errors import InputError
 from faket_dask.formats.imod import write_angles
 from faket_dask.formats.mrc import write_stack
 from faket_dask.formats.ome_zarr import open_volume
-from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
+from faket_dask.formats.openers import open_tilt_series
+from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.kernels.backprojection_binned import back_project_binned
-from faket_dask.stages.reconstruction import filtered_tilt
+from faket_dask.stages.reconstruction import prepare_tilt
 from faket_dask.workflow.external_stack import reconstruct_series
 from faket_dask.workflow.reconstruct import reconstruct_dataset
 from tests.formats.conftest import VOXEL_A, make_phantom, registration_error
@@ -46,7 +47,7 @@ def series(stack_file: Path) -> TiltSeries:
 def test_a_recorded_series_gives_the_kernels_bytes(series: TiltSeries, tmp_path: Path, threads: int) -> None:
     reconstruct_series(series, tmp_path / "a.mrc", THICK, threads)
     angles = series.geometry.tilt_angles
-    ready = np.stack([filtered_tilt(series.tilt(i), "hann", angles, i, 40) for i in range(angles.size)])
+    ready = np.stack([prepare_tilt(series.tilt(i), "hann", angles, i, 40) for i in range(angles.size)])
     with mrcfile.open(tmp_path / "a.mrc") as file:
         assert file.is_volume()
         assert float(file.voxel_size.x) == VOXEL_A
@@ -91,9 +92,7 @@ def test_a_tomogram_may_be_binned_afterwards(series: TiltSeries, tmp_path: Path,
     after = ReconstructionSection(thickness_A=400, filter="exact", post_binning=2)
     reconstruct_series(series, tmp_path / "a.mrc", after, threads)
     angles = series.geometry.tilt_angles
-    ready = np.stack(
-        [filtered_tilt(series.tilt(i), "exact", angles, i, 40, 1, 2) for i in range(angles.size)]
-    )
+    ready = np.stack([prepare_tilt(series.tilt(i), "exact", angles, i, 40, 1, 2) for i in range(angles.size)])
     with mrcfile.open(tmp_path / "a.mrc") as file:
         assert file.data.shape == (20, 50, 45)
         assert float(file.voxel_size.x) == 2 * VOXEL_A

@@ -1,0 +1,129 @@
+"""Protocol of a stage: one step of a pipeline as units of work."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Generic, NamedTuple, TypeVar
+
+from faket_dask.engine.arrays import OwnedArray, create_array
+from faket_dask.engine.marker import Findings
+from faket_dask.engine.specification import Specification
+from faket_dask.engine.unit import Item
+
+S = TypeVar("S", bound=Specification)
+
+
+class BatchKey(NamedTuple):
+    """Name of a batch: all units of one stage of one item."""
+
+    stage: str
+    item: Item
+
+
+@dataclass(frozen=True)
+class UnitCost:
+    """Estimated cost of the largest unit of a stage.
+
+    Parameters
+    ----------
+    seconds
+        Time on one core.
+    memory_bytes
+        Peak memory of the worker process, interpreter included.
+    written_bytes
+        Size of what it writes, uncompressed.
+    gpu_bytes
+        Peak memory of the GPU that it runs on; 0 for units that use none.
+    """
+
+    seconds: float
+    memory_bytes: int
+    written_bytes: int
+    gpu_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """Files of a batch by the unit that writes them."""
+
+    arrays: tuple[OwnedArray, ...]
+    others: tuple[Path, ...]
+
+    def files(self, index: int) -> list[Path]:
+        """Return the files that a unit writes and no other unit does."""
+        return [owned.group / owned.spec.file(owned.position(index)) for owned in self.arrays] + list(
+            self.others
+        )
+
+
+class Stage(ABC, Generic[S]):
+    """One step of a pipeline.
+
+    A stage owns everything that is particular to it: its items, what they wait for, the arrays and files that its
+    units write, what they cost, and what their results depend on. Nothing else in the package asks for a stage by
+    its name. Modules of stages import heavy libraries inside `compute`, so that a worker loads only what it uses.
+    """
+
+    name: ClassVar[str]
+    """Name in markers, plans and displays."""
+
+    label: ClassVar[str]
+    """Name of its tasks on the Dask dashboard, which draws one of few colours by a hash of it."""
+
+    milestone: ClassVar[str | None] = None
+    """State of an item in displays once its batch is complete, such as ``"projected"``."""
+
+    least_stored_share: ClassVar[float] = 0.5
+    """Smallest share of the uncompressed size that its files take on disk; 0 for data that may be empty."""
+
+    @abstractmethod
+    def items(self, spec: S) -> Iterable[Item]:
+        """Return all items of the stage; none when the specification does not ask for its results."""
+
+    def predecessors(self, spec: S, item: Item) -> Iterable[BatchKey]:
+        """Return the batches that must be complete before any unit of the item starts."""
+        return ()
+
+    def count(self, spec: S, item: Item) -> int:
+        """Return the number of units of an item."""
+        return 1
+
+    def prepare(self, spec: S, item: Item) -> None:
+        """Create groups and coordinates of the item's stores; must be harmless when repeated."""
+
+    def arrays(self, spec: S, item: Item) -> list[OwnedArray]:
+        """Return the arrays that the item's units write, one file of each per unit."""
+        return []
+
+    def files(self, spec: S, item: Item) -> list[Path]:
+        """Return other files that a unit of the item writes."""
+        return []
+
+    @abstractmethod
+    def compute(self, spec: S, item: Item, index: int) -> Findings:
+        """Compute and write one unit; the returned findings go into its marker."""
+
+    @abstractmethod
+    def cost(self, spec: S) -> UnitCost:
+        """Estimate the cost of the largest unit."""
+
+    def fingerprint(self, spec: S) -> str:
+        """Return the digest of everything that the stage's results depend on."""
+        return spec.fingerprint
+
+    def check_contents(self, spec: S, item: Item) -> Iterator[str]:
+        """Yield contradictions in the contents of a complete, undamaged batch."""
+        yield from ()
+
+    def set_up(self, spec: S, item: Item) -> None:
+        """Create an item's stores, without any data."""
+        self.prepare(spec, item)
+        for owned in self.arrays(spec, item):
+            create_array(owned.group, owned.spec)
+
+    def ownership(self, spec: S, item: Item) -> Ownership:
+        """Return which unit of an item writes which files."""
+        return Ownership(tuple(self.arrays(spec, item)), tuple(self.files(spec, item)))

@@ -1,0 +1,145 @@
+"""How far a synthetic tilt is from a recorded one: in their spectra, and in the textures that VGG-19 sees.
+
+Two parts of one recorded tilt differ too. What they differ by is the floor: a synthetic tilt cannot be told from
+a recorded one by a distance that is no larger. Images are compared in parts of equal size, and seen as the method
+`matched` sees them: shading taken off, noise in place of beads and bad pixels, and these and the border left out of
+the Gram matrices. So a distance speaks of signal and noise, and not of where a bead or the thick side of the ice
+happens to lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faket_dask.kernels.artefacts import artefact_mask
+from faket_dask.kernels.noise.spectra import log_spectrum_distance
+from faket_dask.kernels.style.gram_matching import texture_grams
+from faket_dask.kernels.style.network_input import extract_texture
+from faket_dask.kernels.vgg import VGG19
+
+GRAM_LAYERS = (1, 6, 11, 20, 29)
+"""Where textures are compared: the style layers of FakET."""
+
+CROP_PX = 512
+"""Of larger images the middle is compared, which says as much and takes seconds at any size."""
+
+
+@dataclass(frozen=True, eq=False)
+class TextureSample:
+    """What of one part of a tilt is compared.
+
+    Attributes
+    ----------
+    image
+        `(y, x)` standardised, without artefacts and shading.
+    grams
+        Layer → (C, C) Gram matrices; empty without a network.
+    kurtosis
+        Of the values, 3 for a normal distribution; beads and bad pixels left out.
+    artefacts
+        Share of the pixels that beads and bad pixels take.
+    """
+
+    image: NDArray[np.float32]
+    grams: Mapping[int, NDArray[np.float32]]
+    kurtosis: float
+    artefacts: float
+
+
+@dataclass(frozen=True)
+class TextureDistances:
+    """How far two tilts are apart.
+
+    Attributes
+    ----------
+    log_spectrum
+        As `faket_dask.kernels.noise.spectra.log_spectrum_distance`.
+    gram
+        Layer → Frobenius norm of the difference of the Gram matrices, relative to that of the second tilt's.
+    """
+
+    log_spectrum: float
+    gram: dict[int, float]
+
+
+def sample_halves(
+    tilt: NDArray[np.generic],
+    network: VGG19 | None = None,
+    layers: Iterable[int] = GRAM_LAYERS,
+    size: int = CROP_PX,
+    valid_mask: NDArray[np.bool_] | None = None,
+) -> list[TextureSample]:
+    """The left and the right half of the middle of a tilt, ready to be compared.
+
+    Parameters
+    ----------
+    tilt
+        `(y, x)` in any unit.
+    network
+        Sees the textures; without one, spectra alone are compared.
+    layers
+        Whose Gram matrices are compared.
+    size
+        Side of the middle, in pixels; less where the tilt is smaller.
+    valid_mask
+        `(y, x)`, false for beads and bad pixels; by default they are looked for in the middle.
+
+    Raises
+    ------
+    ValueError
+        If the tilt is not finite, too small, or without contrast where it is valid.
+    """
+    height, width = (min(size, extent) for extent in np.shape(tilt))
+    top, left = (np.shape(tilt)[0] - height) // 2, (np.shape(tilt)[1] - width) // 2
+    inside = (slice(top, top + height), slice(left, left + width))
+    middle = np.asarray(tilt)[inside]
+    seen = ~artefact_mask(middle) if valid_mask is None else valid_mask[inside]
+    half = width // 2
+    return [
+        sample_texture(middle[:, columns], seen[:, columns], network, layers)
+        for columns in (slice(0, half), slice(width - half, width))
+    ]
+
+
+def sample_texture(
+    part: NDArray[np.generic],
+    valid_mask: NDArray[np.bool_],
+    network: VGG19 | None = None,
+    layers: Iterable[int] = GRAM_LAYERS,
+) -> TextureSample:
+    """One part of a tilt, `(y, x)`, as a whole; parameters and errors as of `textures`."""
+    image = extract_texture(part, valid_mask)
+    grams = {} if network is None else texture_grams(network, image, valid_mask, sorted(layers))
+    values = image[valid_mask].astype(np.float64)  # of mean 0 and standard deviation 1
+    return TextureSample(image, grams, float(np.mean(values**4)), 1 - float(valid_mask.mean()))
+
+
+def texture_distances(ours: Sequence[TextureSample], theirs: Sequence[TextureSample]) -> TextureDistances:
+    """Mean distances of every part of one tilt to every part of another."""
+    pairs = [(a, b) for a in ours for b in theirs]
+    layers = sorted(ours[0].grams.keys() & theirs[0].grams.keys())
+    return TextureDistances(
+        float(np.mean([log_spectrum_distance(a.image, b.image) for a, b in pairs])),
+        {
+            layer: float(np.mean([_relative(a.grams[layer], b.grams[layer]) for a, b in pairs]))
+            for layer in layers
+        },
+    )
+
+
+def intra_reference_distances(parts: Sequence[TextureSample]) -> TextureDistances:
+    """How far the parts of one tilt are from each other: no synthetic one need be nearer."""
+    apart = [texture_distances([a], [b]) for a in parts for b in parts if a is not b]
+    layers = apart[0].gram
+    return TextureDistances(
+        float(np.mean([found.log_spectrum for found in apart])),
+        {layer: float(np.mean([found.gram[layer] for found in apart])) for layer in layers},
+    )
+
+
+def _relative(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    return float(np.linalg.norm(a.astype(np.float64) - b) / np.linalg.norm(b.astype(np.float64)))
