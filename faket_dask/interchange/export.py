@@ -16,7 +16,7 @@ from faket_dask.interchange.exporters import load_exporter
 from faket_dask.interchange.exporters.base import Exporter
 from faket_dask.interchange.exporters.source import Source
 from faket_dask.modalities import MODALITIES
-from faket_dask.pipeline.build import BuildVolume
+from faket_dask.pipeline.build import BuildVolume, PlaceParticles
 from faket_dask.pipeline.plan import plan_spec
 from faket_dask.pipeline.reconstruct import ReconstructTomogram
 
@@ -73,7 +73,11 @@ def _check_complete(dataset: Dataset, modalities: Sequence[str]) -> None:
                 f"outputs.modalities ({', '.join(MODALITIES.optional)}) and run again"
             )
     completed = CompletedUnits.read(plan_spec(spec))
-    needed = [BatchKey(BuildVolume.name, Item(specimen)) for specimen in spec.specimens]
+    needed = [
+        BatchKey(stage.name, Item(specimen))
+        for specimen in spec.specimens
+        for stage in (PlaceParticles, BuildVolume)
+    ]
     for series in spec.series:
         for name in modalities:
             needed.append(BatchKey(MODALITIES.get(name).stage, Item(owning_item(series, name))))

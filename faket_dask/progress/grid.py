@@ -1,8 +1,9 @@
-"""Progress of every product of a run, which a heat map shows."""
+"""Progress of every unit of a run's products, such as the tilts of all series, which a heat map shows."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,16 +13,14 @@ from faket_dask.engine.plan import Batch, Plan
 from faket_dask.engine.stage import BatchKey
 from faket_dask.engine.unit import Unit
 
-WAITING = 0
-"""State of a unit none of whose milestones is reached."""
+WAITING, DONE, FAILED = "waiting", "done", "failed"
 
 
 class ProgressGrid:
-    """States of the units of all products (such as the tilts of all series), products × units.
+    """States of the units of all products, product × unit.
 
-    A state is `WAITING`, the number of milestones that a product has reached, `done`, or `failed`. A milestone, such
-    as "projected", is reached when all batches of its stage that the product depends on are complete. A unit has
-    failed when it, or a unit that it needs, failed for good.
+    A product has reached a milestone when all batches of the milestone's stage that it depends on are complete. A unit
+    has failed when it, or any unit that it depends on, has failed for good.
 
     Parameters
     ----------
@@ -30,90 +29,92 @@ class ProgressGrid:
 
     Attributes
     ----------
-    product_name, unit_name
-        Plural nouns for products and their units.
-    names
-        Names of the products.
-    unit_labels
-        Labels of each product's units, such as tilt angles.
+    products
+        Names of the products, such as series.
     labels
-        Name of each state: waiting, the milestones in order, done, failed.
+        Names of the states: waiting, the milestones in the order of the pipeline, done, failed.
     states
-        ``(product, unit)`` states.
+        ``(product, unit)`` indices of `labels`.
     absent
         ``(product, unit)``, True beyond the last unit of products with fewer units than others.
     """
 
     def __init__(self, plan: Plan[Any]) -> None:
-        products = plan.product_batches()
-        self.product_name, self.unit_name = plan.pipeline.product_name, plan.pipeline.unit_name
-        self.names = [str(batch.item) for batch in products]
-        self.unit_labels = [plan.stage(batch.stage).unit_labels(plan.spec, batch.item) for batch in products]
-        self._counts = np.array([batch.count for batch in products], dtype=np.int64)
-        width = int(self._counts.max(initial=0))
-        self.states: NDArray[np.uint8] = np.full((len(products), width), WAITING, np.uint8)
-        self.absent: NDArray[np.bool_] = np.arange(width) >= self._counts[:, None]
-        self._rows = {batch.key: row for row, batch in enumerate(products)}
+        batches = plan.product_batches()
+        self.products = [batch.item for batch in batches]
+        milestones = [stage.milestone for stage in plan.stages if stage.milestone]
+        self.labels = (WAITING, *milestones, DONE, FAILED)
+        counts = np.array([batch.count for batch in batches], dtype=np.intp)
+        self.states: NDArray[np.uint8] = np.zeros((len(batches), counts.max(initial=0)), np.uint8)
+        self.absent: NDArray[np.bool_] = np.arange(self.states.shape[1]) >= counts[:, None]
+        self._rows = {batch.key: row for row, batch in enumerate(batches)}
         self._left = {batch.key: batch.count for batch in plan.batches}
-        self._dependants = self._list_dependants(plan, products)
-        stages = [stage for stage in plan.stages if stage.milestone is not None]
-        present = [
-            stage
-            for stage in stages
-            if any(key.stage == stage.name and rows for key, rows in self._dependants.items())
-        ]
-        self._levels = {stage.name: level for level, stage in enumerate(present, start=1)}
-        self.labels = ["waiting", *(str(stage.milestone) for stage in present), "done", "failed"]
-        self.done, self.failed = len(self.labels) - 2, len(self.labels) - 1
-        self._incomplete = np.zeros((len(products), len(self._levels) + 1), dtype=np.int64)
-        for key, rows in self._dependants.items():
-            if key.stage in self._levels:
-                self._incomplete[rows, self._levels[key.stage]] += 1
-        self._units_done = np.zeros(len(products), dtype=np.int64)
+        self._successors: dict[BatchKey, list[BatchKey]] = defaultdict(list)
+        for batch in plan.batches:
+            for predecessor in batch.after:
+                self._successors[predecessor].append(batch.key)
+        self._milestones = {
+            stage.name: self.labels.index(stage.milestone) for stage in plan.stages if stage.milestone
+        }
+        self._awaited = self._count_awaited({batch.key: batch for batch in plan.batches})
 
-    def _list_dependants(self, plan: Plan[Any], products: list[Batch]) -> dict[BatchKey, list[int]]:
-        """Return the rows of the products that depend on each batch."""
-        after = {batch.key: batch.after for batch in plan.batches}
-        dependants: dict[BatchKey, list[int]] = defaultdict(list)
-        for row, batch in enumerate(products):
-            needed: set[BatchKey] = set()
-            waiting = list(batch.after)
-            while waiting:
-                key = waiting.pop()
-                if key not in needed:
-                    needed.add(key)
-                    waiting.extend(after[key])
-            for key in needed:
-                dependants[key].append(row)
-        return dependants
+    def _count_awaited(self, batches: Mapping[BatchKey, Batch]) -> dict[tuple[int, str], int]:
+        """Return the number of batches of each milestone's stage that each product depends on."""
+        awaited: dict[tuple[int, str], int] = defaultdict(int)
+        for key in batches:
+            if key.stage in self._milestones:
+                for row in self._dependent_rows(key):
+                    awaited[row, key.stage] += 1
+        return awaited
+
+    @property
+    def done_state(self) -> int:
+        """Index of the state of finished units."""
+        return len(self.labels) - 2
+
+    @property
+    def failed_state(self) -> int:
+        """Index of the state of failed units."""
+        return len(self.labels) - 1
 
     @property
     def products_done(self) -> int:
         """Number of products whose units are all done."""
-        return int((self._units_done == self._counts).sum())
+        return int(((self.states == self.done_state) | self.absent).all(axis=1).sum())
 
     def mark_done(self, unit: Unit) -> None:
         """Take note of a finished unit."""
         key = BatchKey(unit.stage, unit.item)
         self._left[key] -= 1
         if key in self._rows:
-            self.states[self._rows[key], unit.index] = self.done
-            self._units_done[self._rows[key]] += 1
-        elif self._left[key] == 0 and key.stage in self._levels:
-            self._reach(self._levels[key.stage], self._dependants[key])
-
-    def _reach(self, level: int, rows: list[int]) -> None:
-        """Count a complete batch of a milestone; products that depend on no other of it have reached it."""
-        self._incomplete[rows, level] -= 1
-        for row in rows:
-            if not self._incomplete[row, level]:
-                waiting = self.states[row] < level
-                self.states[row, waiting] = level
+            self.states[self._rows[key], unit.index] = self.done_state
+        if self._left[key] == 0 and unit.stage in self._milestones:
+            for row in self._dependent_rows(key):
+                self._awaited[row, unit.stage] -= 1
+                if self._awaited[row, unit.stage] == 0:
+                    self._raise(row, self._milestones[unit.stage])
 
     def mark_failed(self, unit: Unit) -> None:
-        """Take note of a unit that failed for good, and with it all units that wait for it."""
+        """Take note of a unit that failed for good, and with it all units that depend on it."""
         key = BatchKey(unit.stage, unit.item)
         if key in self._rows:
-            self.states[self._rows[key], unit.index] = self.failed
-        for row in self._dependants.get(key, ()):
-            self.states[row, self.states[row] != self.done] = self.failed
+            self.states[self._rows[key], unit.index] = self.failed_state
+        for row in self._dependent_rows(key):
+            if self._rows.get(key) != row:
+                self._raise(row, self.failed_state)
+
+    def _raise(self, row: int, state: int) -> None:
+        """Raise the state of a product's units that are in a lower one and not done."""
+        lower = (self.states[row] < state) & (self.states[row] != self.done_state)
+        self.states[row, lower] = state
+
+    def _dependent_rows(self, key: BatchKey) -> list[int]:
+        """Return the rows of all products that a batch makes or that depend on it."""
+        reached = {key}
+        waiting = deque([key])
+        while waiting:
+            for successor in self._successors.get(waiting.popleft(), ()):
+                if successor not in reached:
+                    reached.add(successor)
+                    waiting.append(successor)
+        return [self._rows[batch] for batch in reached if batch in self._rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
@@ -14,20 +14,25 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
+from faket_dask.dataset.spec import DatasetSpec
+from faket_dask.engine.arrays import read_tilt
 from faket_dask.engine.plan import Plan
-from faket_dask.engine.stage import Preview
+from faket_dask.engine.specification import Specification
 from faket_dask.engine.unit import Unit
-from faket_dask.progress.grid import ProgressGrid
+from faket_dask.modalities import MODALITIES, Owner
+from faket_dask.progress.grid import DONE, FAILED, WAITING, ProgressGrid
 from faket_dask.progress.run_state import RunState
 from faket_dask.report.figures import grey_levels
 from faket_dask.report.gallery import average_blocks
+from faket_dask.report.series import format_angle
 
-WAITING_COLOUR, DONE_COLOUR, FAILED_COLOUR = "#eceef1", "#0072b2", "#d55e00"
-"""Colours of Okabe and Ito's palette, distinguishable with any colour vision."""
+COLOURS = {WAITING: "#eceef1", DONE: "#0072b2", FAILED: "#d55e00"}
+"""Colours of states, from Okabe and Ito's palette, distinguishable with any colour vision."""
 
-MILESTONE_COLOURS = ("#cfe3f3", "#8fc1e3", "#f2c14e")
-"""Colours of milestones in order, paler for less progress; reused when there are more milestones."""
+MILESTONE_COLOURS = ("#cfe3f3", "#8fc1e3", "#f2c14e", "#e69f00", "#009e73", "#cc79a7")
+"""Colours of the milestones in turn."""
 
 PREVIEW_PX = 320
 """Longest side of a preview, about."""
@@ -43,22 +48,41 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def read_preview(plan: Plan[Any], unit: Unit) -> Preview | None:
-    """Read the image that a unit made, at reduced size; ``None`` if it cannot be read now."""
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """Tilt at reduced size.
+
+    Parameters
+    ----------
+    image
+        ``(y, x)`` uint8 grey levels.
+    title
+        Modality, series and tilt angle.
+    """
+
+    image: NDArray[np.uint8]
+    title: str
+
+
+def read_preview(spec: Specification, unit: Unit) -> Preview | None:
+    """Read the tilt of a series that a unit made; ``None`` if it made none, or it cannot be read now."""
+    if not isinstance(spec, DatasetSpec):
+        return None
+    made = [
+        name
+        for name in MODALITIES.select(Owner.SERIES)
+        if name in spec.config.outputs.modalities and MODALITIES.get(name).stage == unit.stage
+    ]
+    if not made:
+        return None
+    series, modality = unit.item.owner, made[-1]
     try:
-        preview = plan.stage(unit.stage).read_preview(plan.spec, unit.item, unit.index)
+        tilt = read_tilt(spec.folder.series(series), modality, unit.index)
     except (OSError, ValueError):
         return None
-    if preview is None:
-        return None
-    factor = max(1, round(max(preview.image.shape) / PREVIEW_PX))
-    return replace(preview, image=grey_levels(average_blocks(preview.image, factor)))
-
-
-def state_colours(grid: ProgressGrid) -> list[str]:
-    """Return the colour of each state of a grid."""
-    milestones = itertools.islice(itertools.cycle(MILESTONE_COLOURS), len(grid.labels) - 3)
-    return [WAITING_COLOUR, *milestones, DONE_COLOUR, FAILED_COLOUR]
+    factor = max(1, round(max(tilt.shape) / PREVIEW_PX))
+    angle = format_angle(float(spec.geometry.acquisition(series).tilt_angles[unit.index]))
+    return Preview(grey_levels(average_blocks(tilt, factor)), f"{modality} of {series}, {angle}")
 
 
 def draw(state: RunState, preview: Preview | None, *, summary: bool = False) -> bytes:
@@ -73,8 +97,9 @@ def draw(state: RunState, preview: Preview | None, *, summary: bool = False) -> 
     summary
         Write the summary above the picture.
     """
+    assert state.started is not None
     grid = state.grid
-    rows = len(grid.names)
+    rows = len(grid.products)
     height = float(np.clip(1.1 + 0.16 * max(rows, 1.1 * len(state.stages)), 2.3, 5.0))
     top = 0.5 if summary else 0.28
     with matplotlib.rc_context(_STYLE):
@@ -82,13 +107,10 @@ def draw(state: RunState, preview: Preview | None, *, summary: bool = False) -> 
         FigureCanvasAgg(figure)
         bottom, share = 0.62 / (height + top), (height - 0.62) / (height + top)
         _draw_stages(figure.add_axes((0.075, bottom, 0.16, share)), state)
-        _draw_grid(figure.add_axes((0.435, bottom, 0.295, share)), grid)
+        _draw_grid(figure.add_axes((0.435, bottom, 0.295, share)), grid, state.started.plan)
         if preview is not None:
             _draw_preview(figure.add_axes((0.75, 0.04, 0.245, bottom + share - 0.04)), preview)
-        handles = [
-            Patch(color=colour, label=label)
-            for colour, label in zip(state_colours(grid), grid.labels, strict=True)
-        ]
+        handles = [Patch(color=colour, label=label) for label, colour in _state_colours(grid).items()]
         figure.legend(
             handles=handles,
             loc="lower left",
@@ -109,8 +131,8 @@ def _draw_stages(axes: Axes, state: RunState) -> None:
     names = list(state.stages)
     places = np.arange(len(names))
     shares = np.array([stage.done / stage.total for stage in state.stages.values()])
-    axes.barh(places, 1.0, color=WAITING_COLOUR, height=0.72)
-    axes.barh(places, shares, color=DONE_COLOUR, height=0.72)
+    axes.barh(places, 1.0, color=COLOURS[WAITING], height=0.72)
+    axes.barh(places, shares, color=COLOURS[DONE], height=0.72)
     for place, stage in enumerate(state.stages.values()):
         axes.text(1.03, place, f"{stage.done}/{stage.total}", va="center", fontsize=7.5)
     axes.set_yticks(places, names)
@@ -123,30 +145,58 @@ def _draw_stages(axes: Axes, state: RunState) -> None:
     axes.set_title("units by stage", fontsize=8, loc="left")
 
 
-def _draw_grid(axes: Axes, grid: ProgressGrid) -> None:
-    colours = ListedColormap(state_colours(grid))
+def _state_colours(grid: ProgressGrid) -> dict[str, str]:
+    milestones = zip(grid.labels[1:-2], itertools.cycle(MILESTONE_COLOURS), strict=False)
+    colours = COLOURS | dict(milestones)
+    return {label: colours[label] for label in grid.labels}
+
+
+def _draw_grid(axes: Axes, grid: ProgressGrid, plan: Plan[Any]) -> None:
+    colours = list(_state_colours(grid).values())
     states = np.ma.masked_array(grid.states, grid.absent)
-    axes.imshow(
-        states, cmap=colours, vmin=-0.5, vmax=len(grid.labels) - 0.5, aspect="auto", interpolation="nearest"
-    )
-    rows, tilts = grid.states.shape
-    if rows <= NAMED_ROWS:
-        axes.set_yticks(range(rows), [_short(name) for name in grid.names], fontsize=7)
-        axes.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
-    else:
-        axes.set_ylabel(grid.product_name)
-    if tilts <= 80:
-        axes.set_xticks(np.arange(tilts + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color="white", linewidth=0.6)
+    rows, units = grid.states.shape
+    axes.set_title(f"{rows} {plan.pipeline.product_name} × {units} units", fontsize=8, loc="left")
     axes.tick_params(which="both", length=0)
-    shown = sorted({0, tilts // 2, tilts - 1})
-    if tilts and all(labels == grid.unit_labels[0] for labels in grid.unit_labels):
-        axes.set_xticks(shown, [grid.unit_labels[0][tilt] for tilt in shown])
-    else:
-        axes.set_xticks(shown, [str(tilt + 1) for tilt in shown])
     for spine in axes.spines.values():
         spine.set_visible(False)
-    axes.set_title(f"{rows} {grid.product_name} × {tilts} {grid.unit_name}", fontsize=8, loc="left")
+    if not states.size:
+        axes.set_axis_off()
+        return
+    axes.imshow(
+        states,
+        cmap=ListedColormap(colours),
+        vmin=-0.5,
+        vmax=len(colours) - 0.5,
+        aspect="auto",
+        interpolation="nearest",
+    )
+    if rows <= NAMED_ROWS:
+        axes.set_yticks(range(rows), [_shorten(str(item)) for item in grid.products], fontsize=7)
+        axes.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
+    else:
+        axes.set_ylabel(plan.pipeline.product_name)
+    if units <= 80:
+        axes.set_xticks(np.arange(units + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=0.6)
+    labelled = sorted({0, units // 2, units - 1})
+    axes.set_xticks(labelled, [_label_unit(grid, plan, unit) for unit in labelled])
+    if _common_angles(grid, plan) is not None:
+        axes.set_title(f"{rows} {plan.pipeline.product_name} × {units} tilts", fontsize=8, loc="left")
+
+
+def _label_unit(grid: ProgressGrid, plan: Plan[Any], unit: int) -> str:
+    angles = _common_angles(grid, plan)
+    return str(unit + 1) if angles is None else format_angle(float(angles[unit]))
+
+
+def _common_angles(grid: ProgressGrid, plan: Plan[Any]) -> NDArray[np.float64] | None:
+    """Return the tilt angles of all products, if their units are tilts and they share them."""
+    if not isinstance(plan.spec, DatasetSpec):
+        return None
+    geometry = plan.spec.geometry
+    angles = [geometry.acquisition(item.owner).tilt_angles for item in grid.products]
+    shared = all(np.array_equal(other, angles[0]) for other in angles)
+    return angles[0] if shared and angles[0].size == grid.states.shape[1] else None
 
 
 def _draw_preview(axes: Axes, preview: Preview) -> None:
@@ -156,5 +206,5 @@ def _draw_preview(axes: Axes, preview: Preview) -> None:
     axes.set_axis_off()
 
 
-def _short(name: str, length: int = 26) -> str:
+def _shorten(name: str, length: int = 26) -> str:
     return name if len(name) <= length else f"{name[: length // 2 - 1]}…{name[-length // 2 :]}"

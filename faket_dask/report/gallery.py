@@ -18,13 +18,17 @@ from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_tilt
 from faket_dask.engine.completed import CompletedUnits
+from faket_dask.engine.stage import BatchKey
 from faket_dask.engine.unit import Item
 from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline.noise import FitNoise
+from faket_dask.pipeline.project import ProjectVolume
 from faket_dask.pipeline.series_tilts import SeriesTilts
+from faket_dask.pipeline.simulate import SimulateImages
 from faket_dask.references import open_reference
 from faket_dask.report.figures import REFERENCE, grey_image
 from faket_dask.specimen.particles import ParticleTable
+from faket_dask.stages.angle_interpolation import interpolation_weights
 
 PICTURE_PX = 256
 """Longest side of a picture: larger images are averaged down to it, and their middle is shown at full size."""
@@ -124,52 +128,49 @@ def choose_tilts(tilt_angles: NDArray[np.floating]) -> tuple[int, ...]:
 
 def collect_panels(completed: CompletedUnits, series: Series, tilt: int) -> list[Panel]:
     """Return a tilt of a series in every modality, and its references at the nearest angle."""
-    spec = completed.plan.spec
+    spec: DatasetSpec = completed.plan.spec
     angle = float(spec.geometry.acquisition(series.specimen).tilt_angles[tilt])
     kept = spec.config.outputs.modalities
 
     def panel(modality: str, missing: str | None, read: Callable[[], Image]) -> Panel:
         return Panel(modality, modality, angle, None if missing else read(), missing)
 
-    def stored(modality: str, missing: str | None) -> Panel:
+    def stored(modality: str, index: int | None = tilt) -> Panel:
+        item = Item(owning_item(series, modality))
+        missing = completed.why_missing(MODALITIES.get(modality).stage, item, index)
         store = stack_store(spec.folder, owning_item(series, modality), modality)
         return panel(modality, missing, lambda: read_tilt(store, modality, tilt))
 
-    def why_missing(modality: str, index: int | None) -> str | None:
-        owner = Item(owning_item(series, modality))
-        return completed.why_missing(MODALITIES.get(modality).stage, owner, index)
-
-    projected = why_missing("noiseless", None)
-    panels = [stored("noiseless", projected)]
-    if spec.makes_series:
-        fitted = projected or completed.why_missing(FitNoise.name, Item(series.name))
-        noisy = SeriesTilts.open(spec, series.name)
-        panels.append(panel("noisy", fitted, lambda: noisy.redraw("noisy", tilt)))
+    panels = [stored("noiseless", index=None)]
+    fit = BatchKey(FitNoise.name, Item(series.name))
+    if fit in completed.batches:
+        projected = completed.why_missing(ProjectVolume.name, Item(series.specimen))
+        fitted = projected or completed.why_missing(*fit)
+        tilts = SeriesTilts.open(spec, series.name)
+        panels.append(panel("noisy", fitted, lambda: tilts.redraw("noisy", tilt)))
         if spec.measures_spectra:
-            panels.append(panel("spectral", fitted, lambda: noisy.redraw("spectral", tilt)))
+            panels.append(panel("spectral", fitted, lambda: tilts.redraw("spectral", tilt)))
     if "faket" in kept:
-        panels.append(stored("faket", why_missing("faket", tilt)))
+        panels.append(stored("faket"))
     panels.extend(_reference_panel(completed, name, angle) for name in spec.blend_weights(series.reference))
     if "benchmark" in kept:
-        panels.append(stored("benchmark", why_missing("benchmark", tilt)))
+        panels.append(stored("benchmark"))
     return panels
 
 
-def _reference_panel(completed: CompletedUnits, name: str, angle: float) -> Panel:
-    reference = open_reference(completed.plan.spec, name)
-    angles = reference.tilt_angles
-    nearest = int(np.argmin(np.abs(angles - angle)))
+def _reference_panel(completed: CompletedUnits, reference: str, angle: float) -> Panel:
+    opened = open_reference(completed.plan.spec, reference)
+    [(nearest, _)] = interpolation_weights(opened.tilt_angles, angle, "nearest")
     image, missing, valid_mask = None, None, None
-    if reference.simulated_specimen is not None:
-        stage = MODALITIES.get("benchmark").stage
-        missing = completed.why_missing(stage, Item(reference.simulated_specimen), nearest)
+    if opened.simulated_specimen is not None:
+        missing = completed.why_missing(SimulateImages.name, Item(opened.simulated_specimen), nearest)
     if missing is None:
         try:
-            image = reference.read_tilt(nearest)
-            valid_mask = reference.valid_mask(nearest)
+            image = opened.read_tilt(nearest)
+            valid_mask = opened.valid_mask(nearest)
         except (OSError, ValueError) as error:  # its file may have been moved since
             missing = f"cannot be read: {error}"
-    return Panel(REFERENCE, name, float(angles[nearest]), image, missing, valid_mask)
+    return Panel(REFERENCE, reference, float(opened.tilt_angles[nearest]), image, missing, valid_mask)
 
 
 def draw_whole(panels: list[Panel], shape: tuple[int, int]) -> list[Picture]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from faket_dask.atomic import write_text
 from faket_dask.dataset.field_of_view import select_particles
+from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.dataset.splits import split_series
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.unit import Item
@@ -26,7 +27,7 @@ def write_manifest(completed: CompletedUnits) -> Path:
     particle table, number and range of the tilts, pixel size, and for each class ``n_<class>``, the particles in
     the field of view.
     """
-    spec = completed.plan.spec
+    spec: DatasetSpec = completed.plan.spec
     layout, config = spec.folder, spec.config
     splits = split_series(spec, config.outputs.splits)
     counts = {}

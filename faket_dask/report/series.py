@@ -9,11 +9,11 @@ import numpy as np
 
 from faket_dask.dataset.field_of_view import select_particles
 from faket_dask.dataset.pairing import Series
+from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_tilt, read_vector
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.stage import BatchKey
 from faket_dask.engine.unit import Item
-from faket_dask.geometry import format_tilt_angle
 from faket_dask.kernels.noise.spectra import radial_power_spectrum
 from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline.build import PlaceParticles
@@ -103,7 +103,7 @@ class SeriesReport:
 
 def report_series(completed: CompletedUnits, series: Series) -> SeriesReport:
     """Collect everything that is complete of one series, and the reasons for what is missing."""
-    spec = completed.plan.spec
+    spec: DatasetSpec = completed.plan.spec
     acquisition = spec.geometry.acquisition(series.specimen)
     table = None
     if completed.has(PlaceParticles.name, Item(series.specimen)):
@@ -116,17 +116,15 @@ def report_series(completed: CompletedUnits, series: Series) -> SeriesReport:
         angle = float(acquisition.tilt_angles[tilt])
         key = f"{series.name}-{tilt}"
         overlays[key] = [] if table is None else particle_overlays(spec, series.specimen, table, angle)
-        rows.append(PictureRow(format_tilt_angle(angle), key, draw_whole(panels, spec.geometry.tilt_shape)))
+        rows.append(PictureRow(format_angle(angle), key, draw_whole(panels, spec.geometry.tilt_shape)))
         details = draw_details(panels, spec.geometry.tilt_shape) if number == 0 else []
         if details:
-            rows.append(
-                PictureRow(f"{format_tilt_angle(angle)}, the middle at full resolution", key, details)
-            )
+            rows.append(PictureRow(f"{format_angle(angle)}, the middle at full resolution", key, details))
         charts.extend(_spectra(panels, angle, acquisition.pixel_size_A))
     charts.extend(_moments(completed, series))
     realism = collect_realism(completed, series)
     charts.extend(
-        ChartBox(f"Distances to the reference at {format_tilt_angle(tilt.tilt_angle)}", tilt.chart())
+        ChartBox(f"Distances to the reference at {format_angle(tilt.tilt_angle)}", tilt.chart())
         for tilt in realism
     )
     batches = list_batches(completed, series)
@@ -144,24 +142,37 @@ def report_series(completed: CompletedUnits, series: Series) -> SeriesReport:
 
 
 def list_batches(completed: CompletedUnits, series: Series) -> list[BatchKey]:
-    """Return the batches that a series consists of or depends on by its specimen and its references."""
-    spec = completed.plan.spec
+    """Return the batches of a series, its specimen and its references, in the order of the pipeline."""
+    spec: DatasetSpec = completed.plan.spec
     references = spec.blend_weights(series.reference)
-    specimens = (open_reference(spec, name).simulated_specimen for name in references)
-    owners = {series.name, series.specimen, *references, *specimens}
-    return [batch.key for batch in completed.plan.batches if batch.item.owner in owners]
+    simulated = {open_reference(spec, name).simulated_specimen for name in references}
+    owners = {series.name, series.specimen, *references, *simulated}
+    keys = [key for key in completed.batches if key.item.owner in owners]
+    return [key for stage in completed.plan.stages for key in keys if key.stage == stage.name]
 
 
 def sum_timings(completed: CompletedUnits, keys: Iterable[BatchKey]) -> list[Timing]:
-    """Return units and seconds of some batches by stage, in the order of the data flow."""
-    chosen = set(keys)
+    """Return units and seconds of some batches by stage, in the order of the pipeline."""
+    selected = list(keys)
     rows = []
     for stage in completed.plan.stages:
-        batches = [completed.batches[key] for key in chosen if key.stage == stage.name]
+        batches = [completed.batches[key] for key in selected if key.stage == stage.name]
         if batches:
             done, total = sum(batch.count for batch in batches), sum(len(batch.flags) for batch in batches)
             rows.append(Timing(stage.name, done, total, sum(batch.seconds for batch in batches)))
     return rows
+
+
+def format_angle(angle: float) -> str:
+    """Return a tilt angle with sign and degree.
+
+    Examples
+    --------
+    >>> format_angle(0.0), format_angle(60.0), format_angle(-48.5)
+    ('0°', '+60°', '−48.5°')
+    """
+    rounded = round(angle, 2) + 0.0
+    return f"{rounded:+g}°".replace("-", "\N{MINUS SIGN}") if rounded else "0°"
 
 
 def _pairing(completed: CompletedUnits, series: Series) -> str:
@@ -200,11 +211,11 @@ def _spectra(panels: list[Panel], angle: float, pixel_size_A: float) -> list[Cha
     # Without noise the spectrum falls by many decades, in which all that is of interest would be flat.
     bottom = 0.3 * float(min(lowest)) if lowest else None
     uri = chart(curves, "spatial frequency (1/Å)", "power (white noise: 1)", logarithmic=True, bottom=bottom)
-    return [ChartBox(f"Radial power spectra at {format_tilt_angle(angle)}", uri)]
+    return [ChartBox(f"Radial power spectra at {format_angle(angle)}", uri)]
 
 
 def _moments(completed: CompletedUnits, series: Series) -> list[ChartBox]:
-    spec = completed.plan.spec
+    spec: DatasetSpec = completed.plan.spec
     measured = _measured_moments(completed, series)
     tilt_angles = spec.geometry.acquisition(series.specimen).tilt_angles
     charts = []
@@ -232,7 +243,7 @@ def _measured_moments(
     completed: CompletedUnits, series: Series
 ) -> tuple[np.ndarray, dict[str, np.ndarray]] | None:
     """Read some tilts of `faket`; return their indices, means and standard deviations, or ``None`` without any."""
-    spec = completed.plan.spec
+    spec: DatasetSpec = completed.plan.spec
     batch = completed.batches.get(BatchKey(MODALITIES.get("faket").stage, Item(series.name)))
     done = batch.indices() if batch else []
     if "faket" not in spec.config.outputs.modalities or not done:

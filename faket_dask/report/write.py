@@ -23,7 +23,6 @@ from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.events import UnitFailed
 from faket_dask.engine.plan import Plan
 from faket_dask.engine.unit import Item
-from faket_dask.geometry import format_tilt_angle
 from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline.build import PlaceParticles
 from faket_dask.pipeline.reference import MeasureStatistics
@@ -31,7 +30,7 @@ from faket_dask.references import open_reference
 from faket_dask.report.figures import CLASS_COLOURS, COLOURS
 from faket_dask.report.gallery import PICTURE_PX
 from faket_dask.report.realism import write_realism
-from faket_dask.report.series import SPECTRUM_PX, list_batches, report_series, sum_timings
+from faket_dask.report.series import SPECTRUM_PX, format_angle, list_batches, report_series, sum_timings
 
 SERIES_IN_FULL = 12
 """Number of series that are shown with pictures and charts, about a megabyte each."""
@@ -57,7 +56,9 @@ class ReferenceLine:
     description: str
 
 
-def write_report(completed: CompletedUnits, plan: Plan, failures: Sequence[UnitFailed] = ()) -> Path:
+def write_report(
+    completed: CompletedUnits, plan: Plan[DatasetSpec], failures: Sequence[UnitFailed] = ()
+) -> Path:
     """Write a data set's `report.html`, and the distances in it as `realism.json`, atomically.
 
     Parameters
@@ -107,7 +108,7 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(angle=format_tilt_angle, duration=format_time)
+    environment.filters.update(angle=format_angle, duration=format_time)
     text = files("faket_dask.report").joinpath("report.html").read_text(encoding="utf-8")
     return environment.from_string(text)
 
@@ -130,7 +131,7 @@ def _facts(spec: DatasetSpec) -> dict[str, str]:
     angles = acquisition.tilt_angles
     varies = config.acquisition.varies or config.microscope.varies
     voxels = f"{width} × {rows} × {depth} voxels, {depth * pixel / 10:.0f} nm thick"
-    tilts = f"{angles.size} from {format_tilt_angle(angles[0])} to {format_tilt_angle(angles[-1])}"
+    tilts = f"{angles.size} from {format_angle(angles[0])} to {format_angle(angles[-1])}"
     facts = {
         "Series": f"{len(spec.series)}: {len(spec.specimens)} specimens × "
         f"{len(spec.paired_references)} references, pairing {config.pairing}",
@@ -159,21 +160,20 @@ def _describe_transfer(style: StyleSection) -> str:
 
 
 def _reference_line(completed: CompletedUnits, name: str) -> ReferenceLine:
-    spec = completed.plan.spec
+    spec: DatasetSpec = completed.plan.spec
     kind = spec.references[name].kind.replace("_", "-")
     if kind == "blend":
         parts = ", ".join(f"{weight:.0%} {part}" for part, weight in spec.blend_weights(name).items())
         return ReferenceLine(name, kind, parts)
-    reference = open_reference(spec, name)
+    reference, recording = open_reference(spec, name), spec.inputs.recordings.get(name)
     angles = reference.tilt_angles
-    recording = spec.inputs.recordings.get(name)
-    shape = recording.shape[1:] if recording else spec.geometry.tilt_shape
+    shape = recording.shape[1:] if recording else reference.shape
     pixel = recording.pixel_size_A if recording else reference.pixel_size_A
     origin = f", sha256 {recording.checksum[:12]}…" if recording else ""
     return ReferenceLine(
         name,
         kind,
-        f"{angles.size} tilts from {format_tilt_angle(angles.min())} to {format_tilt_angle(angles.max())}, "
+        f"{angles.size} tilts from {format_angle(angles.min())} to {format_angle(angles.max())}, "
         f"{shape[1]} × {shape[0]} pixels of {pixel:g} Å{origin}{_describe_mask(completed, name)}",
     )
 

@@ -89,8 +89,9 @@ class Source:
         specimens = {name: open_reference(spec, name).simulated_specimen for name in weights}
         if modality == "noiseless" or None in specimens.values():
             return None
-        largest = specimens[max(weights, key=lambda name: weights[name])]
-        return None if largest is None else spec.geometry.acquisition(largest)
+        specimen = specimens[max(weights, key=lambda name: weights[name])]
+        assert specimen is not None
+        return spec.geometry.acquisition(specimen)
 
     def defocus_um(self, series: Series, modality: str) -> NDArray[np.float64] | None:
         """Return the underfocus of the images in µm, ``(tilt,)``, or ``None`` where it is not known."""
