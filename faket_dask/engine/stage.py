@@ -94,9 +94,6 @@ class Stage(ABC, Generic[S]):
     milestone: ClassVar[str | None] = None
     """State of an item in displays once its batch is complete, such as ``"projected"``."""
 
-    has_previews: ClassVar[bool] = False
-    """True for stages whose units `read_preview` shows."""
-
     least_stored_share: ClassVar[float] = 0.5
     """Smallest share of the uncompressed size that its files take on disk; 0 for data that may be empty."""
 

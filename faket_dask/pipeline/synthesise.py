@@ -21,7 +21,6 @@ class SynthesiseTilts(Stage[DatasetSpec]):
 
     name = "synthesise"
     label = "synthesise"
-    has_previews = True
 
     def items(self, spec: DatasetSpec) -> list[Item]:
         """Return all series, if any kept modality depends on a reference."""
