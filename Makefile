@@ -34,7 +34,7 @@ test: install
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-all: install
-	$(BIN)/python -m pytest -m 'not gpu and not pbs and not slurm'
+	$(BIN)/python -m pytest -m 'not gpu and not pbs and not slurm and not gridengine'
 
 test-slurm: install
 	$(BIN)/python -m pytest -m slurm
