@@ -44,7 +44,7 @@ from faket_dask.kernels.vgg import VGG19
 from faket_dask.references.statistics import reference_tilt
 from faket_dask.stages.networks import network
 from faket_dask.stages.process import prepare_process
-from faket_dask.stages.scaling import Scaling, TiltScaling, tilt_extrema
+from faket_dask.kernels.style.scaling import Scaling, TiltScaling, tilt_extrema
 from faket_dask.stages.synthesis import measure_spectrum, spectral_field
 from faket_dask.weights import verify
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from faket_dask.config.section import Section
+
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
     """All mistakes of a document, one line each, and one for each place.
@@ -22,7 +24,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     return "\n".join(_explain(where, item, model) for where, item in reversed(mistakes.items()))
 
 
-_TAGS = {"built", "volume", "tilt_series", "simulated", "blend", "int"}
+_TAGS = {"built", "volume", "tilt_series", "simulated", "blend", "int", "settings"}
 
 
 def _where(item: Any) -> str:
@@ -58,9 +60,8 @@ def _field_names(model: type[BaseModel]) -> list[str]:
     while pending:
         current = pending.pop()
         if isinstance(current, type) and issubclass(current, BaseModel):
-            for name, field in current.model_fields.items():
-                found.append(name)
-                pending.append(field.annotation)
+            found.extend(current.key_names() if issubclass(current, Section) else current.model_fields)
+            pending.extend(field.annotation for field in current.model_fields.values())
         else:
             pending.extend(getattr(current, "__args__", ()))
     return found

@@ -24,6 +24,11 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @classmethod
+    def key_names(cls) -> list[str]:
+        """Return the keys that a run file may hold in this section."""
+        return list(cls.model_fields)
+
 
 def kind_or(default: str) -> Discriminator:
     """Choose a section's model by its key `kind`, which may be left out for the usual one."""

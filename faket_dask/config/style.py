@@ -1,24 +1,33 @@
-"""How style is transferred, and the settings that have a name."""
+"""The style transfer, and its settings that have a name."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
     ValidationInfo,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
 from faket_dask.config.section import Section, resolve_path
-from faket_dask.kernels.style.precision import Precision
+from faket_dask.kernels.style.network import Precision
+from faket_dask.kernels.vgg_architecture import Pooling
+from faket_dask.methods.networks import STYLE_NETWORKS, StyleNetwork
+from faket_dask.methods.noise import NOISE_MODELS, NoiseModel
+from faket_dask.methods.transfer import TRANSFER_METHODS, TransferMethod
 
 STYLE_PRESETS: dict[str, dict[str, Any]] = {
     "published": {},
     "recorded": {
-        "start": "spectral",
+        "noise": "spectral",
         "scaling": "tilt",
         "style_layers": {1: 1, 6: 1, 11: 1, 20: 1, 29: 1},
         "content_weight": 0.03,
@@ -27,76 +36,37 @@ STYLE_PRESETS: dict[str, dict[str, Any]] = {
         "step_unit": "start_std",
         "decay": 0.0,
     },
-    "matched": {
-        "method": "matched",
-        "start": "spectral",
-        "style_layers": {1: 1, 6: 1, 11: 1, 20: 1, 29: 1},
-    },
+    "matched": {"method": "matched", "noise": "spectral"},
 }
 """Settings by name: FakET's as published, its method in ten small steps, and the one that ends next to a recording."""
-
-PUBLISHED_ONLY = (
-    "content_layers",
-    "content_weight",
-    "tv_weight",
-    "iterations",
-    "step_size",
-    "step_unit",
-    "decay",
-    "scaling",
-    "clip_percent",
-)
-"""Keys that the method `matched` does not have: it finds its own step, and scales each tilt by its own moments."""
 
 
 class StyleSection(Section):
     """The style transfer; the defaults are the published setting.
 
-    `preset` stands for the values of one of `STYLE_PRESETS`; keys that are written beside it go before its own.
+    `preset` stands for the values of one of `STYLE_PRESETS`; keys that are written beside it go before its own. Keys
+    that belong to one method alone are written beside the others, and kept in `settings`.
     """
 
+    network: str = Field(default="vgg19", description="network whose activations describe style")
     weights: str = Field(
         default="vgg19-imagenet1k-v1",
         description="vgg19-imagenet1k-v1, vgg19-normalised, random, or the path of a state dict",
     )
     random_seed: int = Field(default=0, ge=0, description="of `weights: random`")
-    method: Literal["published", "matched"] = Field(
+    method: str = Field(
         default="published",
-        description="FakET's steps of Adam, or L-BFGS until a tilt differs from the reference as its parts do",
+        description="published: FakET's steps of Adam; matched: L-BFGS until a tilt differs from the reference as its "
+        "halves do",
     )
-    start: Literal["noisy", "spectral"] = Field(
-        default="noisy",
-        description="with white noise (published), or with noise of the reference's spectrum",
+    settings: Any = Field(default=None, validate_default=True, description="keys of the method")
+    noise: str = Field(
+        default="white",
+        description="noise of the start image: white (published), or spectral, with the reference's power spectrum",
     )
-    pooling: Literal["max", "average", "l2"] = "max"
-    content_layers: dict[int, Annotated[float, Field(gt=0)]] = Field(default={8: 1.0})
-    style_layers: dict[int, Annotated[float, Field(gt=0)]] = Field(
-        default={1: 256, 6: 64, 11: 16, 20: 4, 29: 1}
-    )
-    content_weight: float = Field(default=1.0, ge=0)
-    tv_weight: float = Field(default=0.0, ge=0)
-    iterations: int = Field(default=1, ge=1)
-    step_size: float = Field(default=0.15, gt=0)
-    step_unit: Literal["absolute", "start_std"] = Field(
-        default="absolute", description="of the [0, 1] range, or of the start image's standard deviation"
-    )
-    decay: float = Field(default=0.99, ge=0, lt=1)
-    evaluations: int = Field(
-        default=8, ge=1, description="of `method: matched`: most evaluations of the loss per tilt"
-    )
-    scaling: Literal["stack", "tilt"] = Field(
-        default="stack",
-        description="to [0, 1]: of whole stacks by their extrema (published), or of each tilt by its moments, "
-        "recorded ones without beads and ramps",
-    )
-    clip_percent: float = Field(
-        default=0.0,
-        ge=0,
-        lt=50,
-        description="per cent of pixels clipped at either end when scaling to [0, 1]; 0 is min-max",
-    )
-    reference_size: Literal["own", "shrink"] = Field(
-        default="own", description="shrink: a reference larger than the tilts is shrunk to them (published)"
+    pooling: Pooling = "max"
+    reference_size: Literal["own", "fit_to_tilt"] = Field(
+        default="own", description="fit_to_tilt: a reference larger than the tilts is shrunk to them (published)"
     )
     angle_match: Literal["nearest", "interpolate"] = "nearest"
     precision: Precision = Field(
@@ -108,49 +78,112 @@ class StyleSection(Section):
     tile: Literal["auto", "whole"] | Annotated[int, Field(ge=16, multiple_of=16)] = Field(
         default="auto",
         description="pixels; side of the tiles that gradients are computed in, or the whole image at once. "
-        "auto: the largest that memory_per_task_GiB allows, settled once, when the run is planned",
+        "auto: the largest that memory_per_task_GiB allows, resolved once, when the run is planned",
     )
     memory_per_task_GiB: float = Field(default=4.0, gt=0, description="of a worker process, for tile: auto")
 
     @property
     def tile_px(self) -> int | None:
-        """Side of a tile, ``None`` for the whole image; of a resolved configuration, where it is settled."""
+        """Side of a tile, ``None`` for the whole image; of a resolved configuration, where it is known."""
         if self.tile == "auto":
-            raise ValueError("style.tile is still `auto`: it is settled when the run is planned")
+            raise ValueError("style.tile is still `auto`: it is resolved when the run is planned")
         return None if self.tile == "whole" else self.tile
 
     @property
-    def loss_layers(self) -> tuple[dict[int, float], dict[int, float]]:
-        """Layers of the style and of the content term, which `matched` does not have."""
-        return self.style_layers, {} if self.method == "matched" else self.content_layers
+    def transfer(self) -> TransferMethod:
+        """Transfer method with its settings."""
+        return TRANSFER_METHODS.get(self.method)(self.settings)
 
     @property
-    def most_evaluations(self) -> int:
-        """Of loss and gradient, per tilt."""
-        return self.evaluations if self.method == "matched" else self.iterations
+    def style_network(self) -> StyleNetwork:
+        """Network whose activations describe style."""
+        return STYLE_NETWORKS.get(self.network)
 
-    @model_validator(mode="after")
-    def _keys_of_the_other_method(self) -> StyleSection:
-        foreign = PUBLISHED_ONLY if self.method == "matched" else ("evaluations",)
-        for key in foreign:
-            if getattr(self, key) != type(self).model_fields[key].default:
-                other = "published" if self.method == "matched" else "matched"
-                raise ValueError(
-                    f"{key} belongs to `method: {other}`, and the method is {self.method}; remove it"
-                )
-        return self
+    @property
+    def noise_model(self) -> NoiseModel:
+        """Noise of the start image and of the content."""
+        return NOISE_MODELS.get(self.noise)
+
+    @property
+    def start_modality(self) -> str:
+        """Modality that the transfer starts from."""
+        return self.noise_model.modality
+
+    @classmethod
+    def key_names(cls) -> list[str]:
+        """Return the keys that a run file may hold, those of all methods included."""
+        of_methods = [key for name in TRANSFER_METHODS.names for key in _settings_keys(name)]
+        own = [key for key in super().key_names() if key != "settings"]
+        return list(dict.fromkeys(["preset", *own, *of_methods]))
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_in_preset(cls, value: Any) -> Any:
-        if not isinstance(value, dict) or "preset" not in value:
+    def _sort_keys(cls, value: Any) -> Any:
+        """Replace a preset by its values, and move the method's own keys to `settings`."""
+        if not isinstance(value, dict) or isinstance(value.get("settings"), _Keys):
             return value
-        name = value["preset"]
-        if name not in STYLE_PRESETS:
-            raise ValueError(f"preset must be one of {', '.join(STYLE_PRESETS)}, not {name!r}")
-        return STYLE_PRESETS[name] | {key: given for key, given in value.items() if key != "preset"}
+        document = dict(value)
+        if "preset" in document:
+            name = document.pop("preset")
+            if name not in STYLE_PRESETS:
+                raise ValueError(f"preset must be one of {', '.join(STYLE_PRESETS)}, not {name!r}")
+            document = STYLE_PRESETS[name] | document
+        if "settings" in document:
+            raise ValueError("settings: there is no such key; write the keys of the method beside `method`")
+        method = document.get("method", cls.model_fields["method"].default)
+        if method not in TRANSFER_METHODS:
+            return document  # reported by the field's own validator
+        own = _settings_keys(method)
+        for other in TRANSFER_METHODS.names:
+            foreign = _settings_keys(other).keys() - own.keys() - cls.model_fields.keys()
+            for key in document:
+                if key in foreign:
+                    raise ValueError(f"{key} belongs to `method: {other}`, and the method is {method}; remove it")
+        document["settings"] = _Keys({key: document.pop(key) for key in own if key in document})
+        return document
+
+    @field_validator("network", "method", "noise")
+    @classmethod
+    def _is_known(cls, value: str, info: ValidationInfo) -> str:
+        registry: Any = {
+            "network": STYLE_NETWORKS,
+            "method": TRANSFER_METHODS,
+            "noise": NOISE_MODELS,
+        }[str(info.field_name)]
+        if value not in registry:
+            raise ValueError(f"must be one of {', '.join(registry.names)}")
+        return value
+
+    @field_validator("settings")
+    @classmethod
+    def _build_settings(cls, value: Any, info: ValidationInfo) -> Any:
+        if "method" not in info.data:
+            return None  # the method is wrong, which is reported
+        return _settings_adapter(info.data["method"]).validate_python(dict(value or {}))
+
+    @model_serializer(mode="wrap")
+    def _write_keys_of_the_method(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document = handler(self)
+        if document.pop("settings", None) is not None:
+            document.update(asdict(self.settings))
+        return document
 
     @field_validator("weights")
     @classmethod
     def _resolve_file(cls, value: str, info: ValidationInfo) -> str:
         return str(resolve_path(Path(value), info)) if "/" in value else value
+
+
+class _Keys(dict[str, Any]):
+    """Keys of a method as the run file writes them."""
+
+
+def _settings_keys(method: str) -> dict[str, Any]:
+    """Return the fields of a method's settings by name."""
+    return {field.name: field for field in fields(TRANSFER_METHODS.get(method).settings_type)}
+
+
+@lru_cache(maxsize=16)
+def _settings_adapter(method: str) -> TypeAdapter[Any]:
+    settings_type = TRANSFER_METHODS.get(method).settings_type
+    return TypeAdapter(settings_type)

@@ -23,7 +23,7 @@ from faket_dask.references.statistics import (
 )
 from faket_dask.stages.networks import load_network
 from faket_dask.stages.process import prepare_process
-from faket_dask.stages.scaling import tilt_extrema
+from faket_dask.kernels.style.scaling import tilt_extrema
 from faket_dask.stages.synthesis import measure_spectrum
 from faket_dask.stages.transfer import GramTargets, style_of, style_targets
 

@@ -24,7 +24,7 @@ from faket_dask.references.statistics import moment_at, nyquist_frequency, share
 from faket_dask.specimen.particles import read_particles
 from faket_dask.stages.networks import load_network, matched_settings_of, settings_of
 from faket_dask.stages.process import prepare_process
-from faket_dask.stages.scaling import Scaling, TiltScaling, stack_scaling, tilt_extrema
+from faket_dask.kernels.style.scaling import Scaling, TiltScaling, stack_scaling, tilt_extrema
 from faket_dask.stages.seeds import noise_field
 from faket_dask.stages.synthesis import select_statistics, spectral_field, synthesise
 from faket_dask.stages.transfer import matched, mixed_style, mixed_targets, stylise

@@ -18,7 +18,7 @@ from faket_dask.stages.angle_interpolation import (
     interpolation_weights,
     weighted_mean,
 )
-from faket_dask.stages.scaling import Scaling, TiltScaling
+from faket_dask.kernels.style.scaling import Scaling, TiltScaling
 from faket_dask.stages.synthesis import RecordedSpectrum, blend_spectra
 
 WHOLE = 0.99

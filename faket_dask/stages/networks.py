@@ -5,7 +5,7 @@ from functools import lru_cache
 from faket_dask.config import StyleSection
 from faket_dask.kernels.style import StyleSettings
 from faket_dask.kernels.style.gram_matching import GramMatchingSettings
-from faket_dask.kernels.style.precision import Precision
+from faket_dask.kernels.style.network import Precision
 from faket_dask.kernels.vgg import VGG19, Pooling
 from faket_dask.weights import load
 

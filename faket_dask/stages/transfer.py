@@ -15,7 +15,7 @@ from faket_dask.kernels.style.gram_matching import (
     measure_grams,
 )
 from faket_dask.kernels.vgg import VGG19
-from faket_dask.stages.scaling import Scaling, TiltScaling
+from faket_dask.kernels.style.scaling import Scaling, TiltScaling
 
 GramTargets = dict[int, NDArray[np.float32]]
 
