@@ -4,14 +4,17 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-slurm lint notebooks clean
+.PHONY: help install demo test test-all test-slurm doctest lint docs architecture notebooks clean
 
 help:
 	@echo "make demo      install into $(VENV), make a small labelled data set, say where its report is"
 	@echo "make test      install and run the default tests (under 10 minutes on two cores)"
 	@echo "make test-all  also the slow ones and those that need the package index"
 	@echo "make test-slurm  those that need SLURM installed (Debian: slurmctld slurmd slurm-client munge), as root"
+	@echo "make doctest   run the examples in the docstrings"
 	@echo "make lint      ruff, mypy and the import contract"
+	@echo "make docs      build the documentation in docs/_build/html; warnings are errors"
+	@echo "make architecture  draw docs/architecture.svg anew from the imports"
 	@echo "make notebooks execute the notebooks anew, outputs and all"
 
 install: $(VENV)/.installed
@@ -20,7 +23,7 @@ $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[test,notebook]'
+	$(BIN)/python -m pip install --quiet --editable '.[test,docs,notebook]'
 	@touch $@
 
 demo: install
@@ -42,10 +45,19 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+doctest: install
+	$(BIN)/python -m pytest --doctest-modules faket_dask docs/draw_architecture.py docs/generate_pages.py
+
+docs: install
+	$(BIN)/sphinx-build --builder html --fail-on-warning --keep-going docs docs/_build/html
+
+architecture: install
+	$(BIN)/python docs/draw_architecture.py
+
 notebooks: install
 	rm -rf notebooks/data
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
 		--ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build docs/_build docs/reference *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -176,7 +176,7 @@ def document(
         },
         "references": [recording.write(folder) for recording in found],
         "pairing": "all",
-        "noise": {"statistics": "unpaired", "average": "own"},
+        "noise": {"statistics": "unpaired", "fit_over": "own_reference"},
         "style": style,
         "outputs": {"modalities": ["faket", "noisy", "spectral"], "report": False},
     }

@@ -35,7 +35,7 @@ def spec(folder: Path, size: int, layers: int, kind: str, binning: int) -> Datas
         },
         "references": [{"kind": "simulated", "name": "a"}],
         "outputs": {"modalities": ["noisy"]},
-        "reconstruction": {"of": ["noiseless"], "filter": kind, "binning_after": binning},
+        "reconstruction": {"modalities": ["noiseless"], "filter": kind, "post_binning": binning},
     }
     return DatasetSpec(parse(document, folder), Inputs({}, (), (), ""))
 
@@ -59,10 +59,10 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=3500)
     parser.add_argument("--layers", type=int, default=360)
     parser.add_argument("--filter", default="hann")
-    parser.add_argument("--binning-after", type=int, default=1)
+    parser.add_argument("--post-binning", type=int, default=1)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        made = spec(Path(scratch) / "data", args.size, args.layers, args.filter, args.binning_after)
+        made = spec(Path(scratch) / "data", args.size, args.layers, args.filter, args.post_binning)
         [tomogram] = tomograms_of(made, made.series[0])
         for stage in ("project", "filter", "reconstruct"):
             STAGES[stage].set_up(made, tomogram.owner if stage == "project" else tomogram.item)

@@ -31,6 +31,8 @@ and is its mirror image.) SHREC 2021 files are used with the sign that they are 
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,6 +43,12 @@ from faket_dask.errors import InputError
 
 SMALLEST_STEP_DEG = 1e-3
 """Tilt angles closer than this are the same angle."""
+
+PIXEL_SIZE_TOLERANCE = 0.01
+"""Relative difference of pixel sizes that is taken for rounding in a header."""
+
+UNKNOWN_PIXEL_SIZE_A = 1.0
+"""Pixel size that programs write when they do not know it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +119,69 @@ class TiltGeometry:
 
     def __len__(self) -> int:
         return self.tilt_angles.size
+
+    @classmethod
+    def from_unsorted(
+        cls,
+        tilt_angles: NDArray[np.float64],
+        pixel_size_A: float,
+        *,
+        tilt_axis_angles: NDArray[np.float64],
+        shift_A: NDArray[np.float64],
+        exposure_before_e_per_A2: NDArray[np.float64] | None = None,
+    ) -> tuple[TiltGeometry, NDArray[np.intp]]:
+        """Sort the tilts of a table by increasing angle.
+
+        Parameters
+        ----------
+        tilt_angles
+            ``(tilt,)`` degrees, in any order.
+        pixel_size_A
+            Edge of a pixel in Å.
+        tilt_axis_angles
+            ``(tilt,)`` in-plane angle of the tilt axis of each tilt, degrees.
+        shift_A
+            ``(tilt, 2)`` displacement ``(x, y)`` of each image in Å; all zero where there is none.
+        exposure_before_e_per_A2
+            ``(tilt,)`` exposure that the specimen had received before each tilt, in e/Å², if known. Each tilt's
+            own exposure and rank in time follow from it; neither is known where two tilts share a value.
+
+        Returns
+        -------
+        geometry, order
+            Geometry of the sorted tilts, and ``(tilt,)`` position of each of them in the table.
+
+        Raises
+        ------
+        InputError
+            As `TiltGeometry`.
+
+        Examples
+        --------
+        >>> geometry, order = TiltGeometry.from_unsorted(
+        ...     np.array([0.0, 3.0, -3.0]),
+        ...     2.0,
+        ...     tilt_axis_angles=np.array([85.0, 85.0, 85.0]),
+        ...     shift_A=np.zeros((3, 2)),
+        ...     exposure_before_e_per_A2=np.array([0.0, 2.5, 5.0]),
+        ... )
+        >>> order, geometry.tilt_axis_angle_deg, geometry.acquisition_order
+        (array([2, 0, 1]), 85.0, array([2, 0, 1]))
+        """
+        order = np.argsort(tilt_angles, kind="stable")
+        axis, shift = tilt_axis_angles[order], shift_A[order]
+        exposure = rank = None
+        if exposure_before_e_per_A2 is not None:
+            exposure, rank = _single_exposures(exposure_before_e_per_A2[order])
+        geometry = cls(
+            tilt_angles[order],
+            pixel_size_A,
+            tilt_axis_angle_deg=float(axis[0]) if axis.size and not np.ptp(axis) else axis,
+            shift_A=shift if shift.any() else None,
+            exposure_e_per_A2=exposure,
+            acquisition_order=rank,
+        )
+        return geometry, order
 
     @property
     def stage_angles(self) -> NDArray[np.float64]:
@@ -238,34 +309,105 @@ def exposure_before(order: NDArray[np.int64], exposure_e_per_A2: ArrayLike) -> N
     return before
 
 
-def exposures_of(
-    before_e_per_A2: NDArray[np.float64],
-) -> tuple[NDArray[np.float64] | None, NDArray[np.int64] | None]:
-    """Exposure and rank in time of each tilt from what came before it: the inverse of `exposure_before`.
+def edges_agree(edges_A: ArrayLike) -> bool:
+    """True if the edges of a pixel or voxel are equal but for rounding.
 
     Parameters
     ----------
-    before_e_per_A2
-        ``(tilt,)`` exposure that the specimen had received before each tilt, in e/Å².
+    edges_A
+        Edges in Å, positive.
+
+    Examples
+    --------
+    >>> edges_agree([10.0, 10.0, 10.05]), edges_agree([10.0, 10.0, 20.0])
+    (True, False)
+    """
+    edges = np.asarray(edges_A, dtype=np.float64)
+    return bool(np.ptp(edges) <= PIXEL_SIZE_TOLERANCE * edges.min())
+
+
+def resolve_pixel_size(
+    source: object,
+    edges_A: Sequence[float],
+    requested_A: float | None,
+    *,
+    quantity: str = "pixel size",
+    place: str = "header",
+) -> float:
+    """Choose between the pixel size that a file records and one that the user gives.
+
+    The user's wins, with a warning if the file contradicts it by more than 1 %. A file that says exactly 1 Å counts
+    as one that says nothing: programs write it when they do not know.
+
+    Parameters
+    ----------
+    source
+        File, for messages.
+    edges_A
+        Recorded edges of a pixel (x, y) or voxel (x, y, z) in Å; not finite or not positive where there is none.
+    requested_A
+        Edge that the user gives, in Å, if any.
+    quantity
+        ``"pixel size"`` or ``"voxel size"``, for messages.
+    place
+        Part of the file that records it, for messages.
 
     Returns
     -------
-    exposure
-        ``(tilt,)`` e/Å²; the last tilt in time, which nothing follows, is given the median of the others.
-    order
-        ``(tilt,)`` int64 rank, 0 for the tilt that was recorded first. Neither is known (both ``None``) where two
-        tilts have the same exposure before them, or there is one tilt alone.
+    pixel_size_A
+        Edge in Å.
+
+    Raises
+    ------
+    InputError
+        If the user gives none and the file has none, or different ones along the axes; or if the user's is not
+        positive.
+
+    Examples
+    --------
+    >>> resolve_pixel_size("a.mrc", [3.5, 3.5], None)
+    3.5
+    >>> resolve_pixel_size("a.mrc", [1.0, 1.0], 3.5)
+    3.5
+    >>> resolve_pixel_size("a.mrc", [1.0, 1.0], None)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    faket_dask.errors.InputError: a.mrc has no pixel size in its header (1 Å, which is ...); give the pixel size in Å
+    """
+    edges = np.asarray(edges_A, dtype=np.float64)
+    recorded = bool(edges.size and np.isfinite(edges).all() and (edges > 0).all())
+    known = recorded and not (edges == UNKNOWN_PIXEL_SIZE_A).all()
+    texts = [f"{edge:g}" for edge in edges]
+    sizes = texts[0] if len(set(texts)) == 1 else " x ".join(texts)
+    if requested_A is not None:
+        if not (np.isfinite(requested_A) and requested_A > 0):
+            raise InputError(f"the {quantity} given for {source} is {requested_A} Å; it must be positive")
+        if known and (np.abs(edges / requested_A - 1) > PIXEL_SIZE_TOLERANCE).any():
+            warnings.warn(
+                f"{source} has a {quantity} of {sizes} Å in its {place}; {requested_A:g} Å is used, as given",
+                stacklevel=3,
+            )
+        return float(requested_A)
+    if not known:
+        reason = "1 Å, which is what programs write when they do not know it" if recorded else "none"
+        raise InputError(f"{source} has no {quantity} in its {place} ({reason}); give the {quantity} in Å")
+    if not edges_agree(edges):
+        raise InputError(f"{source} has a {quantity} of {sizes} Å; they must agree: give the {quantity} in Å")
+    return float(edges.mean())
+
+
+def _single_exposures(
+    before_e_per_A2: NDArray[np.float64],
+) -> tuple[NDArray[np.float64] | None, NDArray[np.int64] | None]:
+    """Invert `exposure_before`: exposure and rank in time of each tilt from the exposure before it.
+
+    The last tilt in time, which nothing follows, is given the median of the others. Neither is known where two tilts
+    have the same exposure before them, or there is one tilt alone.
     """
     if not np.unique(before_e_per_A2).size == before_e_per_A2.size > 1:
         return None, None
     order = np.argsort(np.argsort(before_e_per_A2))
     steps = np.diff(np.sort(before_e_per_A2))
     return np.append(steps, np.median(steps))[order], order
-
-
-def one_or_each(values: NDArray[np.float64]) -> float | NDArray[np.float64]:
-    """The one value that all tilts have, or the values ``(tilt,)`` where they differ."""
-    return float(values[0]) if values.size and not np.ptp(values) else values
 
 
 def _set(geometry: TiltGeometry, name: str, value: NDArray[np.generic]) -> None:

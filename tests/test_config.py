@@ -132,6 +132,60 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load(tmp_path / "nothing.yaml")
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"reconstruction": {"of": ["faket"]}}, "reconstruction.modalities"),
+        ({"reconstruction": {"every": 2}}, "reconstruction.tilt_stride"),
+        ({"reconstruction": {"binning_after": 2}}, "reconstruction.post_binning"),
+        ({"noise": {"average": "own"}}, "noise.fit_over: all_references or own_reference"),
+        ({"style": {"start": "spectral"}}, "style.noise: white or spectral"),
+        ({"style": {"preset": "recorded", "start": "noisy"}}, "style.noise: white or spectral"),
+        ({"style": {"reference_size": "shrink"}}, "'fit_to_tilt'"),
+    ],
+)
+def test_keys_of_version_1_are_refused_with_the_new_name(changes: dict[str, Any], expected: str) -> None:
+    [line] = mistakes(**changes)
+    assert "since version 2 of the run file" in line
+    assert line.endswith(expected)
+
+
+@pytest.mark.parametrize("version", [1, 3, "2", None])
+def test_unknown_version_is_refused_alone(version: object) -> None:
+    [line] = mistakes(version=version, style={"start": "noisy"})
+    assert line.startswith(
+        f"version: run files of version {version!r} cannot be read, only those of version 2"
+    )
+
+
+def test_stored_configuration_states_its_version() -> None:
+    assert dump(parse(document(), Path("/nowhere"))).startswith("version: 2\n")
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"specimen": {"kind": "volume", "volumes": [{"density": 1}]}}, "specimen.volumes.0.density"),
+        ({"specimen": {"kind": "volume", "volume": "a.mrc"}}, "specimen.volume"),
+        ({"references": [{"name": "a", "stack": "a.mrc", "mask": 3}]}, "references.0.mask"),
+        (
+            {"references": [{"kind": "blend", "name": "a", "weights": {"blend": -1}}]},
+            "references.0.weights.blend",
+        ),
+        ({"style": {"style_layers": {6: -1}}}, "style.style_layers.6"),
+        ({"style": {"tile": 17}}, "style.tile"),
+        ({"outputs": {"modalities": ["faket", "fakets"]}}, "outputs.modalities.1"),
+        ({"acquisition": ACQUISITION | {"tilt_angles": {"start": 0}}}, "acquisition.tilt_angles.start"),
+    ],
+)
+def test_mistakes_are_located_by_keys_alone(changes: dict[str, Any], place: str) -> None:
+    places = [line.split(": ")[0] for line in mistakes(**changes)]
+    assert place in places
+    assert all(
+        set(found.split(".")).isdisjoint({"int", "AngleRange", "built", "tilt_series"}) for found in places
+    )
+
+
 def test_published_settings_are_the_defaults() -> None:
     style = parse(document(), Path("/nowhere")).style
     assert (style.step_size, style.decay, style.iterations, style.content_weight) == (0.15, 0.99, 1, 1.0)
@@ -172,7 +226,7 @@ def test_the_strength_of_beads_in_ice_is_not_looked_for_in_a_recording() -> None
 
 def test_a_preset_gives_way_to_what_is_written_beside_it() -> None:
     style = parse(document(style={"preset": "recorded", "iterations": 2}), Path("/nowhere")).style
-    assert (style.start, style.scaling, style.iterations) == ("spectral", "tilt", 2)
+    assert (style.noise, style.scaling, style.iterations) == ("spectral", "tilt", 2)
     published = parse(document(style={"preset": "published"}), Path("/nowhere"))
     assert published == parse(document(), Path("/nowhere"))
     assert any("published, recorded, matched" in line for line in mistakes(style={"preset": "best"}))
@@ -180,7 +234,7 @@ def test_a_preset_gives_way_to_what_is_written_beside_it() -> None:
 
 def test_a_method_has_its_own_keys_only() -> None:
     style = parse(document(style={"preset": "matched", "evaluations": 5}), Path("/nowhere")).style
-    assert (style.method, style.start, style.most_evaluations) == ("matched", "spectral", 5)
+    assert (style.method, style.noise, style.most_evaluations) == ("matched", "spectral", 5)
     assert style.loss_layers == (style.style_layers, {})
     for key, value in {"iterations": 3, "content_weight": 0.1, "scaling": "tilt", "decay": 0.5}.items():
         [line] = mistakes(style={"preset": "matched", key: value})

@@ -20,10 +20,10 @@ import torch
 
 from faket_dask.benchmark.scenarios import Scenario
 from faket_dask.config import StyleSection
+from faket_dask.kernels.style.scaling import Scaling
 from faket_dask.kernels.vgg import VGG19
 from faket_dask.stages.networks import settings_of
 from faket_dask.stages.process import prepare_process
-from faket_dask.kernels.style.scaling import Scaling
 from faket_dask.stages.tiling import GIB, resolve_tile
 from faket_dask.stages.transfer import style_targets, stylise
 

@@ -18,7 +18,7 @@ def show_plan(config: RunFile, cluster: Where = "local") -> None:
     For a cluster, submitting nothing: `faket-dask plan my.yaml --cluster configs/cluster/slurm-cpu.yaml`
     """
     from faket_dask.cluster.local import size_workers
-    from faket_dask.cluster.open import profile_of
+    from faket_dask.cluster.open import resolve_profile
     from faket_dask.cluster.requirements import GIB
     from faket_dask.cluster.sizing import size_jobs
     from faket_dask.config import load
@@ -26,7 +26,7 @@ def show_plan(config: RunFile, cluster: Where = "local") -> None:
     from faket_dask.pipeline.plan import plan
     from faket_dask.progress import duration
 
-    profile = profile_of(cluster)
+    profile = resolve_profile(cluster)
     planned = plan(load(config))
     spec = planned.spec
     done = CompletedUnits.read(planned).counts()

@@ -38,10 +38,10 @@ def reconstruct(
     ] = None,
     filter_: Annotated[str, typer.Option("--filter", help="ramp, crowther, hann, exact or shrec.")] = "hann",
     binning: Annotated[int, typer.Option(help="Of the tilts, before: pixels per voxel along each axis.")] = 1,
-    binning_after: Annotated[
-        int, typer.Option(help="Of the tomogram, afterwards; both may be given, and multiply.")
+    post_binning: Annotated[
+        int, typer.Option(help="Binning of the tomogram, after back-projection; multiplies with --binning.")
     ] = 1,
-    every: Annotated[int, typer.Option(help="Take every n-th tilt, counted from 0°.")] = 1,
+    tilt_stride: Annotated[int, typer.Option(help="Use every n-th tilt, counted from 0°.")] = 1,
     thickness_a: Annotated[
         float | None, typer.Option("--thickness-A", help="Of the tomogram, in Å.", show_default="specimen")
     ] = None,
@@ -68,16 +68,16 @@ def reconstruct(
     """
     from faket_dask.config import parse_reconstruction
     from faket_dask.dataset.layout import Layout
-    from faket_dask.formats.tilt_series import open_tilt_series
+    from faket_dask.formats.openers import open_tilt_series
 
     section = parse_reconstruction(
         filter=filter_,
         binning=binning,
-        binning_after=binning_after,
-        every=every,
+        post_binning=post_binning,
+        tilt_stride=tilt_stride,
         thickness_A=thickness_a,
         device=device,
-        of=modality or ["faket"],
+        modalities=modality or ["faket"],
     )
     again = shlex.join(["faket-dask", *sys.argv[1:]])
     if Layout(source).plan.exists():
@@ -111,8 +111,8 @@ def reconstruct(
     if imod:
         from faket_dask.workflow.reconstruct import reconstruct_with_imod
 
-        ours = {"--filter": filter_ != "hann", "--binning": binning > 1, "--binning-after": binning_after > 1}
-        _refuse(ours | {"--every": every > 1, "--device": device != "cpu"}, "not for IMOD's tilt")
+        ours = {"--filter": filter_ != "hann", "--binning": binning > 1, "--post-binning": post_binning > 1}
+        _refuse(ours | {"--tilt-stride": tilt_stride > 1, "--device": device != "cpu"}, "not for IMOD's tilt")
 
         if thickness_a is None:
             raise InputError("the thickness of the tomogram is not known; give it in Å (--thickness-A)")

@@ -15,13 +15,13 @@ def run(config: RunFile, cluster: Where = "local") -> None:
 
     As jobs of a cluster: `faket-dask run my.yaml --cluster configs/cluster/slurm-cpu.yaml`
     """
-    from faket_dask.cluster.open import profile_of
+    from faket_dask.cluster.open import resolve_profile
     from faket_dask.config import load
     from faket_dask.pipeline.plan import plan
     from faket_dask.progress import ProgressDisplay
     from faket_dask.workflow.run import execute_plan
 
-    where = profile_of(cluster) or "local"
+    where = resolve_profile(cluster) or "local"
     planned = plan(load(config))
     again = f"faket-dask run {config}" + ("" if cluster == "local" else f" --cluster {cluster}")
     with resumable(again), ProgressDisplay(err) as display:

@@ -18,12 +18,12 @@ from distributed.core import Status
 from tornado.ioloop import PeriodicCallback
 
 from faket_dask.cluster.allocation import MIB
-from faket_dask.cluster.drain import FinishUnits
-from faket_dask.cluster.gpu import OneGPUEach
-from faket_dask.cluster.jobqueue import Job, PBSCluster, SLURMCluster
-from faket_dask.cluster.pausing import NeverPause
+from faket_dask.cluster.jobs.jobqueue import Job, PBSCluster, SLURMCluster
 from faket_dask.cluster.profile import Profile
 from faket_dask.cluster.sizing import Sizing
+from faket_dask.cluster.workers.finish_unit import FinishUnits
+from faket_dask.cluster.workers.never_pause import NeverPause
+from faket_dask.cluster.workers.one_gpu import OneGPUEach
 from faket_dask.errors import InputError
 from faket_dask.weights import cache_folder
 

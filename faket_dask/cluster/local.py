@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from distributed import Client, LocalCluster
 
 from faket_dask.cluster.allocation import allocated_bytes, allocated_cores
-from faket_dask.cluster.gpu import OneGPUEach, visible_gpus
-from faket_dask.cluster.pausing import NeverPause
 from faket_dask.cluster.requirements import GIB, Requirements
+from faket_dask.cluster.workers.never_pause import NeverPause
+from faket_dask.cluster.workers.one_gpu import OneGPUEach, list_visible_gpus
 from faket_dask.errors import InputError
 
 DRIVER_BYTES = GIB // 2
@@ -43,7 +43,7 @@ def size_workers(
         )
     wanted = workers or max(1, allocated_cores() // requirements.threads_per_task)
     if requirements.gpu_bytes_per_task:
-        wanted = min(wanted, len(visible_gpus()))
+        wanted = min(wanted, len(list_visible_gpus()))
     if wanted < 1:
         raise InputError(
             "the configuration computes on a GPU (`device: cuda`), and there is none here; run it with a "

@@ -23,7 +23,7 @@ SHORT_LOGS = {"distributed.admin.low-level-log-length": 100}
 """Dask keeps so many of the last messages to each worker: by default 1000, half a gigabyte for some hundred workers."""
 
 
-def profile_of(cluster: Cluster) -> Profile | None:
+def resolve_profile(cluster: Cluster) -> Profile | None:
     """The profile that is meant; none for `local`.
 
     Raises
@@ -84,7 +84,7 @@ def open_cluster(
     InputError
         Before anything is submitted: when a worker of this cluster cannot hold one task, with the arithmetic.
     """
-    profile = profile_of(cluster)
+    profile = resolve_profile(cluster)
     with dask.config.set(SHORT_LOGS):
         if profile is None:
             with local_client(requirements, workers, memory_per_worker_GiB) as client:

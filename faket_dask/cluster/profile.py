@@ -112,7 +112,7 @@ class Profile(Section):
 
     def setting(self, name: str) -> Any:
         """A value of the profile, or else of `jobqueue.yaml`."""
-        import faket_dask.cluster.jobqueue  # noqa: F401 - puts its defaults into Dask's configuration
+        import faket_dask.cluster.jobs.jobqueue  # noqa: F401 - puts its defaults into Dask's configuration
 
         own = getattr(self, name)
         if own is not None:

@@ -21,8 +21,9 @@ import zarr
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError, wrap_as_input_error
-from faket_dask.formats.mrc import open_stack
-from faket_dask.formats.tilt_series import STACKS, open_tilt_series
+from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
+from faket_dask.formats.openers import MissingAnglesError, open_tilt_series
+from faket_dask.geometry import PIXEL_SIZE_TOLERANCE
 from faket_dask.kernels.noise.spectra import DEFAULT_BAND, log_spectrum_distance, radial_power_spectrum
 from faket_dask.kernels.similarity.pixelwise import (
     PixelwiseDistance,
@@ -43,9 +44,6 @@ from faket_dask.stages.angle_interpolation import interpolation_weights
 PIXELWISE = tuple(field.name for field in fields(PixelwiseDistance))
 LOG_SPECTRUM = "log_spectrum"
 TEXTURE_SPECTRUM = "texture_spectrum"
-
-SAME_SIZE = 0.01
-"""Relative difference of pixel sizes that is taken for rounding in a header."""
 
 SAME_ANGLE_DEG = 0.5
 """Difference of angles up to which tilts of two series are the same ones."""
@@ -126,12 +124,10 @@ def open_for_comparison(path: Path) -> OpenedSeries:
     """
     if (path / "zarr.json").exists():
         return _open_stored(path)
-    if path.suffix in STACKS and path.is_file():
+    if path.suffix in STACK_SUFFIXES and path.is_file():
         try:
             series = open_tilt_series(path)
-        except InputError as error:
-            if "no tilt angles" not in str(error):
-                raise
+        except MissingAnglesError:
             return OpenedSeries(path.stem, open_stack(path), None)
         return OpenedSeries(path.stem, series, series.geometry.tilt_angles)
     series = open_tilt_series(path)
@@ -155,7 +151,7 @@ def compare(first: OpenedSeries, second: OpenedSeries, network: VGG19 | None = N
         If the pixel sizes differ by more than 1 %, a series is constant or not finite, or its tilts are too small.
     """
     a, b = first.tilts, second.tilts
-    if abs(a.pixel_size_A / b.pixel_size_A - 1) > SAME_SIZE:
+    if abs(a.pixel_size_A / b.pixel_size_A - 1) > PIXEL_SIZE_TOLERANCE:
         raise InputError(
             f"{first.name} has {a.pixel_size_A:g} Å pixels and {second.name} {b.pixel_size_A:g} Å; bring them to one "
             "pixel size first"

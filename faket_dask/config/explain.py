@@ -1,67 +1,142 @@
-"""Mistakes that pydantic finds, as one line each: where, what is wrong, what to write instead."""
+"""Mistakes in a run file, one line each: where, what is wrong, and what to write instead."""
 
 from __future__ import annotations
 
 import difflib
-from typing import Any
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import Tag, ValidationError
 
 from faket_dask.config.section import Section
 
+RENAMED_KEYS = {
+    "noise.average": "noise.fit_over: all_references or own_reference",
+    "reconstruction.binning_after": "reconstruction.post_binning",
+    "reconstruction.every": "reconstruction.tilt_stride",
+    "reconstruction.of": "reconstruction.modalities",
+    "style.start": "style.noise: white or spectral",
+}
+"""Keys of run files of version 1, with those that replace them."""
 
-def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """All mistakes of a document, one line each, and one for each place.
+RENAMED_VALUES = {("style.reference_size", "shrink"): "fit_to_tilt"}
+"""Values of run files of version 1, by key, with those that replace them."""
+
+
+def explain(error: ValidationError, model: type[Section]) -> str:
+    """Return all mistakes in a document, one line each and one for each place.
 
     Parameters
     ----------
     error
-        What validation raised.
+        Error that the validation raised.
     model
-        What the document was validated against: its keys are what may have been meant.
+        Model that the document was validated against; its keys are suggested in place of unknown ones.
+
+    Examples
+    --------
+    >>> from faket_dask.config import ReconstructionSection
+    >>> try:
+    ...     ReconstructionSection(bining=2)
+    ... except ValidationError as error:
+    ...     print(explain(error, ReconstructionSection))
+    bining: there is no such key; did you mean 'binning'?
     """
-    mistakes = {_where(item): item for item in reversed(error.errors())}
-    return "\n".join(_explain(where, item, model) for where, item in reversed(mistakes.items()))
+    mistakes = {locate(item["loc"], model): item for item in reversed(error.errors())}
+    return "\n".join(_explain(place, item, model) for place, item in reversed(mistakes.items()))
 
 
-_TAGS = {"built", "volume", "tilt_series", "simulated", "blend", "int", "settings"}
+def locate(location: Sequence[int | str], model: type[Section]) -> str:
+    """Return the dotted path of a place in a document.
+
+    Pydantic adds the members of unions that it tried to a location; they are left out by following the location
+    through the model.
+
+    Parameters
+    ----------
+    location
+        Keys and indices, as pydantic gives them.
+    model
+        Model of the whole document.
+    """
+    path: list[str] = []
+    members: list[tuple[str | None, Any]] = [(None, model)]
+    for number, part in enumerate(location):
+        tagged = [kind for tag, kind in members if tag is not None and tag == part]
+        children = [child for _, kind in members for child in _children(kind, part)]
+        if tagged:
+            members = [(None, kind) for kind in tagged]
+        elif children:
+            path.append(str(part))
+            members = [member for child in children for member in _members(child)]
+        elif number == len(location) - 1 and any(_is_model(kind) for _, kind in members):
+            path.append(str(part))  # a key that no model has
+    return ".".join(path)
 
 
-def _where(item: Any) -> str:
-    """Dotted path of a mistake, without pydantic's own names for the members of a union."""
-    parts = (str(part) for part in item["loc"])
-    return ".".join(
-        part for part in parts if part not in _TAGS and "[" not in part and not part.startswith("constrained")
-    )
+def _members(annotation: Any, tag: str | None = None) -> Iterator[tuple[str | None, Any]]:
+    """Yield the types that a union consists of, each with its tag where the union has them."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        inner, *metadata = get_args(annotation)
+        tags = [item.tag for item in metadata if isinstance(item, Tag)]
+        yield from _members(inner, tags[0] if tags else tag)
+    elif origin in (Union, types.UnionType):
+        for member in get_args(annotation):
+            yield from _members(member, tag)
+    else:
+        yield tag, annotation
 
 
-def _explain(where: str, item: Any, model: type[BaseModel]) -> str:
-    """One line for one mistake that pydantic found: where, what is wrong, what to write instead."""
+def _children(kind: Any, part: int | str) -> list[Any]:
+    """Return the annotation below a key or index of a type, or nothing where it has none such."""
+    if _is_model(kind):
+        return [kind.key_types()[part]] if part in kind.key_types() else []
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (dict, Mapping) and part != "[key]":
+        return [arguments[1]]
+    if origin is tuple and isinstance(part, int):
+        return [arguments[0 if arguments[-1] is Ellipsis else part]]
+    return []
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Section)
+
+
+def _explain(place: str, item: Any, model: type[Section]) -> str:
+    """Return the line for one mistake that pydantic reports."""
     if item["type"] == "extra_forbidden":
+        if place in RENAMED_KEYS:
+            return f"{place}: since version 2 of the run file, this key is {RENAMED_KEYS[place]}"
         name = str(item["loc"][-1])
         close = difflib.get_close_matches(name, _field_names(model), n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        return f"{where}: there is no such key{hint}"
+        return f"{place}: there is no such key{hint}"
     if item["type"] == "missing":
-        return f"{where}: is missing"
+        return f"{place}: is missing"
     if item["type"] == "union_tag_invalid":
-        return f"{where}.kind: must be one of {item['ctx']['expected_tags']} (got {item['ctx']['tag']!r})"
+        return f"{place}.kind: must be one of {item['ctx']['expected_tags']} (got {item['ctx']['tag']!r})"
+    value = item.get("input")
+    if isinstance(value, str) and (place, value) in RENAMED_VALUES:
+        return f"{place}: since version 2 of the run file, {value!r} is {RENAMED_VALUES[place, value]!r}"
     message = item["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
-    given = item.get("input")
-    shown = f" (got {given!r})" if isinstance(given, str | int | float | bool) else ""
-    return f"{where or 'run file'}: {message}{shown}"
+    shown = f" (got {value!r})" if isinstance(value, str | int | float | bool) else ""
+    return f"{place or 'run file'}: {message}{shown}"
 
 
-def _field_names(model: type[BaseModel]) -> list[str]:
-    """All key names below a model, for suggestions."""
-    found: list[str] = []
+def _field_names(model: type[Section]) -> list[str]:
+    """Return all key names below a model, for suggestions."""
+    names: list[str] = []
     pending: list[Any] = [model]
     while pending:
         current = pending.pop()
-        if isinstance(current, type) and issubclass(current, BaseModel):
-            found.extend(current.key_names() if issubclass(current, Section) else current.model_fields)
-            pending.extend(field.annotation for field in current.model_fields.values())
+        if _is_model(current):
+            for name, annotation in current.key_types().items():
+                names.append(name)
+                pending.append(annotation)
         else:
             pending.extend(getattr(current, "__args__", ()))
-    return found
+    return names

@@ -43,8 +43,8 @@ class NoiseSection(Section):
         le=6,
         description="of the polynomial over the tilt angle; lower for references with too few tilts for it",
     )
-    average: Literal["all", "own"] = Field(
-        default="all", description="fit the statistics over all references, or over the series' own"
+    fit_over: Literal["all_references", "own_reference"] = Field(
+        default="all_references", description="references whose tilts the statistics are fitted over"
     )
     content_level: float = Field(default=0.25, ge=0, description="noise in `content` over noise in the start")
 

@@ -52,7 +52,7 @@ class DatasetSection(Section):
 class ReconstructionSection(Section):
     """Tomograms of the series, by weighted back-projection."""
 
-    of: tuple[KnownModality, ...] = Field(
+    modalities: tuple[KnownModality, ...] = Field(
         default=(), description="modalities that are reconstructed; each must be among those kept"
     )
     filter: FilterKind = Field(
@@ -60,15 +60,15 @@ class ReconstructionSection(Section):
         description="ramp, crowther (level where tilts part), hann (window), exact (weighting), shrec",
     )
     binning: int = Field(default=1, ge=1, description="of the tilts, before they are filtered")
-    binning_after: int = Field(default=1, ge=1, description="of the tomogram, further, after back-projection")
-    every: int = Field(default=1, ge=1, description="every n-th tilt, counted from 0°")
+    post_binning: int = Field(default=1, ge=1, description="of the tomogram, further, after back-projection")
+    tilt_stride: int = Field(default=1, ge=1, description="every n-th tilt is used, counted from 0°")
     thickness_A: float | None = Field(default=None, gt=0, description="default: the specimen's")
     device: Literal["cpu", "cuda"] = "cpu"
 
     @property
     def pixels_per_voxel(self) -> int:
         """Recorded pixels along the edge of a voxel."""
-        return self.binning * self.binning_after
+        return self.binning * self.post_binning
 
 
 class OutputsSection(Section):

@@ -57,6 +57,11 @@ class TiltSeriesReference(Section):
         lambda path, info: None if path is None else resolve_path(path, info)
     )
 
+    @property
+    def blend_weights(self) -> dict[str, float]:
+        """Weights of the plain references that it consists of: itself alone."""
+        return {self.name: 1.0}
+
     @field_validator("tilt_angles", "align", "mask")
     @classmethod
     def _resolve_files(cls, value: Any, info: ValidationInfo) -> Any:
@@ -69,6 +74,11 @@ class SimulatedReference(Section):
     kind: Literal["simulated"]
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")
 
+    @property
+    def blend_weights(self) -> dict[str, float]:
+        """Weights of the plain references that it consists of: itself alone."""
+        return {self.name: 1.0}
+
 
 class BlendedReference(Section):
     """A weighted mixture of the styles of other references."""
@@ -76,6 +86,12 @@ class BlendedReference(Section):
     kind: Literal["blend"]
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")
     weights: dict[str, Annotated[float, Field(gt=0)]] = Field(min_length=1)
+
+    @property
+    def blend_weights(self) -> dict[str, float]:
+        """Weights of the plain references that it consists of; they add up to 1."""
+        total = sum(self.weights.values())
+        return {name: weight / total for name, weight in self.weights.items()}
 
 
 Reference = Annotated[

@@ -36,10 +36,14 @@ from faket_dask.config.style import StyleSection
 from faket_dask.errors import InputError
 from faket_dask.modalities import MODALITIES
 
+RUN_FILE_VERSION = 2
+"""Raised when keys of the run file change their names or their meaning."""
+
 
 class RunConfig(Section):
     """A whole run file."""
 
+    version: Literal[2] = 2
     dataset: DatasetSection
     specimen: SpecimenSection
     acquisition: AcquisitionSection
@@ -87,11 +91,13 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _reconstructions_are_possible(self) -> RunConfig:
         section = self.reconstruction
-        for name in section.of:
+        for name in section.modalities:
             if name not in MODALITIES.kept(self.outputs.modalities):
-                raise ValueError(f"reconstruction.of: {name!r} is not kept; add it to outputs.modalities")
+                raise ValueError(
+                    f"reconstruction.modalities: {name!r} is not kept; add it to outputs.modalities"
+                )
         smallest = min(self.acquisition.detector_px) // section.pixels_per_voxel
-        if section.of and smallest < SMALLEST_FILTERED:
+        if section.modalities and smallest < SMALLEST_FILTERED:
             raise ValueError(
                 f"reconstruction.binning: {section.pixels_per_voxel} pixels per voxel leave {smallest} voxels "
                 "along a side of the detector; "
@@ -164,6 +170,12 @@ def parse(document: Any, base: Path) -> RunConfig:
     """
     if not isinstance(document, dict):
         raise InputError("a run file is a mapping of sections (dataset, specimen, acquisition, …)")
+    version = document.get("version", RUN_FILE_VERSION)
+    if version != RUN_FILE_VERSION:
+        raise InputError(
+            f"version: run files of version {version!r} cannot be read, only those of version {RUN_FILE_VERSION}; "
+            "write the keys of that version, or use the faket_dask that the file was written for"
+        )
     try:
         return RunConfig.model_validate(document, context={"base": base})
     except ValidationError as error:

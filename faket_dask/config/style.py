@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields
-from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, get_type_hints
 
 from pydantic import (
     Field,
+    ModelWrapValidatorHandler,
     SerializerFunctionWrapHandler,
     TypeAdapter,
+    ValidationError,
     ValidationInfo,
     field_validator,
     model_serializer,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from faket_dask.config.section import Section, resolve_path
 from faket_dask.kernels.style.network import Precision
+from faket_dask.kernels.style.settings import SettingError
 from faket_dask.kernels.vgg_architecture import Pooling
 from faket_dask.methods.networks import STYLE_NETWORKS, StyleNetwork
 from faket_dask.methods.noise import NOISE_MODELS, NoiseModel
@@ -59,14 +62,17 @@ class StyleSection(Section):
         description="published: FakET's steps of Adam; matched: L-BFGS until a tilt differs from the reference as its "
         "halves do",
     )
-    settings: Any = Field(default=None, validate_default=True, description="keys of the method")
+    settings: Any = Field(
+        default=None, description="keys of the method, which a run file holds beside the others"
+    )
     noise: str = Field(
         default="white",
         description="noise of the start image: white (published), or spectral, with the reference's power spectrum",
     )
     pooling: Pooling = "max"
     reference_size: Literal["own", "fit_to_tilt"] = Field(
-        default="own", description="fit_to_tilt: a reference larger than the tilts is shrunk to them (published)"
+        default="own",
+        description="fit_to_tilt: a reference larger than the tilts is shrunk to them (published)",
     )
     angle_match: Literal["nearest", "interpolate"] = "nearest"
     precision: Precision = Field(
@@ -110,37 +116,38 @@ class StyleSection(Section):
         return self.noise_model.modality
 
     @classmethod
-    def key_names(cls) -> list[str]:
-        """Return the keys that a run file may hold, those of all methods included."""
-        of_methods = [key for name in TRANSFER_METHODS.names for key in _settings_keys(name)]
-        own = [key for key in super().key_names() if key != "settings"]
-        return list(dict.fromkeys(["preset", *own, *of_methods]))
+    def key_types(cls) -> dict[str, Any]:
+        """Return the keys that a run file may hold, those of all methods included, with the types of their values."""
+        types = super().key_types() | {"preset": str}
+        types.pop("settings")
+        for name in TRANSFER_METHODS.names:
+            types |= get_type_hints(TRANSFER_METHODS.get(name).settings_type)
+        return types
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _sort_keys(cls, value: Any) -> Any:
-        """Replace a preset by its values, and move the method's own keys to `settings`."""
-        if not isinstance(value, dict) or isinstance(value.get("settings"), _Keys):
-            return value
-        document = dict(value)
-        if "preset" in document:
-            name = document.pop("preset")
-            if name not in STYLE_PRESETS:
-                raise ValueError(f"preset must be one of {', '.join(STYLE_PRESETS)}, not {name!r}")
-            document = STYLE_PRESETS[name] | document
+    def _read(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Build the settings of the method from its keys, and report their mistakes beside all others."""
+        if not isinstance(value, dict):
+            return handler(value)
+        document = _apply_preset(value)
+        settings, mistakes = None, []
         if "settings" in document:
-            raise ValueError("settings: there is no such key; write the keys of the method beside `method`")
+            mistakes.append({"type": "extra_forbidden", "loc": ("settings",), "input": None})
         method = document.get("method", cls.model_fields["method"].default)
-        if method not in TRANSFER_METHODS:
-            return document  # reported by the field's own validator
-        own = _settings_keys(method)
-        for other in TRANSFER_METHODS.names:
-            foreign = _settings_keys(other).keys() - own.keys() - cls.model_fields.keys()
-            for key in document:
-                if key in foreign:
-                    raise ValueError(f"{key} belongs to `method: {other}`, and the method is {method}; remove it")
-        document["settings"] = _Keys({key: document.pop(key) for key in own if key in document})
-        return document
+        if method in TRANSFER_METHODS:
+            keys = _take_method_keys(document, method)
+            try:
+                settings = TypeAdapter(TRANSFER_METHODS.get(method).settings_type).validate_python(keys)
+            except ValidationError as error:
+                mistakes += [_place_at_setting(item) for item in error.errors(include_url=False)]
+        try:
+            section = handler({**document, "settings": settings})
+        except ValidationError as error:
+            mistakes += error.errors(include_url=False)
+        if mistakes:
+            raise ValidationError.from_exception_data(cls.__name__, mistakes)
+        return section
 
     @field_validator("network", "method", "noise")
     @classmethod
@@ -153,13 +160,6 @@ class StyleSection(Section):
         if value not in registry:
             raise ValueError(f"must be one of {', '.join(registry.names)}")
         return value
-
-    @field_validator("settings")
-    @classmethod
-    def _build_settings(cls, value: Any, info: ValidationInfo) -> Any:
-        if "method" not in info.data:
-            return None  # the method is wrong, which is reported
-        return _settings_adapter(info.data["method"]).validate_python(dict(value or {}))
 
     @model_serializer(mode="wrap")
     def _write_keys_of_the_method(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -174,16 +174,42 @@ class StyleSection(Section):
         return str(resolve_path(Path(value), info)) if "/" in value else value
 
 
-class _Keys(dict[str, Any]):
-    """Keys of a method as the run file writes them."""
+def _apply_preset(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of the section with its preset replaced by the values that it stands for."""
+    if "preset" not in document:
+        return dict(document)
+    name = document["preset"]
+    if name not in STYLE_PRESETS:
+        raise ValueError(f"preset must be one of {', '.join(STYLE_PRESETS)}, not {name!r}")
+    return STYLE_PRESETS[name] | {key: value for key, value in document.items() if key != "preset"}
 
 
-def _settings_keys(method: str) -> dict[str, Any]:
-    """Return the fields of a method's settings by name."""
-    return {field.name: field for field in fields(TRANSFER_METHODS.get(method).settings_type)}
+def _take_method_keys(document: dict[str, Any], method: str) -> dict[str, Any]:
+    """Remove and return the keys of a method from a section.
+
+    Raises
+    ------
+    ValueError
+        If there is a key of another method.
+    """
+    own = _setting_names(method)
+    for other in TRANSFER_METHODS.names:
+        for key in document.keys() & _setting_names(other) - own - StyleSection.model_fields.keys():
+            raise ValueError(f"{key} belongs to `method: {other}`, and the method is {method}; remove it")
+    return {key: document.pop(key) for key in own & document.keys()}
 
 
-@lru_cache(maxsize=16)
-def _settings_adapter(method: str) -> TypeAdapter[Any]:
-    settings_type = TRANSFER_METHODS.get(method).settings_type
-    return TypeAdapter(settings_type)
+def _setting_names(method: str) -> set[str]:
+    return {field.name for field in fields(TRANSFER_METHODS.get(method).settings_type)}
+
+
+def _place_at_setting(item: Any) -> Any:
+    """Return a mistake that settings found in themselves at the key that it is about."""
+    error = item.get("ctx", {}).get("error")
+    if not isinstance(error, SettingError):
+        return item
+    return {
+        "type": PydanticCustomError("setting", "{reason}", {"reason": error.reason}),
+        "loc": (error.setting,),
+        "input": None,
+    }

@@ -27,10 +27,10 @@ def write_stack_coordinates(path: Path, spec: DatasetSpec, specimen: str) -> Non
 
     The volume's corner voxel has its centre at 0, so a particle at (x, y, z) Å is seen at 0° at (x, y).
     """
-    acquisition = spec.acquisition(specimen)
+    acquisition = spec.geometry.acquisition(specimen)
     pixel = acquisition.pixel_size_A
-    rows, columns = spec.tilt_shape
-    width = spec.volume_shape(specimen)[2]
+    rows, columns = spec.geometry.tilt_shape
+    width = spec.geometry.volume_shape(specimen)[2]
     write_vector(path, "tilt_angle", "tilt", acquisition.tilt_angles, {"units": "degrees"})
     write_vector(path, "y", "y", np.arange(rows) * pixel, {"units": "angstrom"})
     write_vector(

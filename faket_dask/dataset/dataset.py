@@ -31,7 +31,7 @@ class Dataset:
 
     @property
     def folder(self) -> Path:
-        return self.spec.layout.root
+        return self.spec.folder.root
 
     @property
     def series(self) -> list[str]:
@@ -40,7 +40,7 @@ class Dataset:
 
     def open(self, series: str) -> xr.Dataset:
         """One series with its specimen and labels, as `open_series` gives it."""
-        return open_series(self.spec.layout.series(series))
+        return open_series(self.spec.folder.series(series))
 
     def tomogram(self, series: str, modality: str = "faket") -> xr.DataArray:
         """The tomogram of one modality of a series, lazily: ``(z, y, x)`` float32, dense dark.
@@ -50,7 +50,7 @@ class Dataset:
         Raises
         ------
         InputError
-            When there is none: add the modality to `reconstruction.of` and run again.
+            When there is none: add the modality to `reconstruction.modalities` and run again.
         """
         pair = self.spec.series_by_name[series]
         if modality in MODALITIES:
@@ -64,7 +64,7 @@ class Dataset:
     def particles(self, series: str) -> ParticleTable:
         """What lies in a series' specimen: classes, centres in Å, rotations, instance numbers."""
         pair = self.spec.series_by_name[series]
-        return read_particles(self.spec.layout.particles(pair.specimen))
+        return read_particles(self.spec.folder.particles(pair.specimen))
 
     def __repr__(self) -> str:
         failed = f", {len(self.failures)} units failed" if self.failures else ""
@@ -76,7 +76,7 @@ class Dataset:
         shown = [(s.name, s.specimen, s.reference) for s in spec.series[:ROWS_SHOWN]]
         more = len(spec.series) - len(shown)
         table = html_table(
-            f"{self.folder.name}: {len(spec.series)} series of {spec.stack_text} (tilts x y x x); {kept}",
+            f"{self.folder.name}: {len(spec.series)} series of {spec.geometry.stack_text} (tilts x y x x); {kept}",
             ("series", "specimen", "reference"),
             [*shown, *([(f"and {more} more", "", "")] if more else [])],
         )

@@ -14,7 +14,7 @@ from faket_dask.specimen.recipe import FIDUCIAL
 
 def columns_in_view(spec: DatasetSpec, specimen: str) -> slice:
     """Columns of a specimen's volume that lie in the field of view at 0°."""
-    width, columns = spec.volume_shape(specimen)[2], spec.tilt_shape[1]
+    width, columns = spec.geometry.volume_shape(specimen)[2], spec.geometry.tilt_shape[1]
     first = width // 2 - columns // 2
     return slice(first, first + columns)
 
@@ -23,12 +23,12 @@ def particles_in_view(spec: DatasetSpec, specimen: str, table: ParticleTable) ->
     """The labelled particles centred in the field of view, in the frame of the volume cut to it."""
     columns = columns_in_view(spec, specimen)
     labelled = table.labelled()
-    x, y, z = labelled.centre_A.T / spec.acquisition(specimen).pixel_size_A
-    depth, rows, _ = spec.volume_shape(specimen)
+    x, y, z = labelled.centre_A.T / spec.geometry.acquisition(specimen).pixel_size_A
+    depth, rows, _ = spec.geometry.volume_shape(specimen)
     ranges = ((x, columns.start, columns.stop), (y, 0, rows), (z, 0, depth))
     inside = np.logical_and.reduce([(at > low - 0.5) & (at < high - 0.5) for at, low, high in ranges])
     seen = labelled.select(inside)
-    origin_A = np.array([columns.start * spec.acquisition(specimen).pixel_size_A, 0.0, 0.0])
+    origin_A = np.array([columns.start * spec.geometry.acquisition(specimen).pixel_size_A, 0.0, 0.0])
     return replace(seen, centre_A=seen.centre_A - origin_A)
 
 
@@ -36,21 +36,21 @@ def columns_at(
     spec: DatasetSpec, specimen: str, centre_A: NDArray[np.float64], tilt_angle: float
 ) -> NDArray[np.float64]:
     """Detector columns, ``(n,)``, at which points ``(n, 3)`` of a specimen are seen at a tilt angle (degrees)."""
-    depth, _, width = spec.volume_shape(specimen)
-    x, _, z = centre_A.T / spec.acquisition(specimen).pixel_size_A
+    depth, _, width = spec.geometry.volume_shape(specimen)
+    x, _, z = centre_A.T / spec.geometry.acquisition(specimen).pixel_size_A
     theta = np.deg2rad(tilt_angle)
     across = (x - width // 2) * np.cos(theta) - (z - depth // 2) * np.sin(theta)
-    return spec.tilt_shape[1] // 2 + across
+    return spec.geometry.tilt_shape[1] // 2 + across
 
 
 def bead_mask(spec: DatasetSpec, specimen: str, table: ParticleTable, tilt_angle: float) -> NDArray[np.bool_]:
     """Where a tilt, ``(y, x)``, shows gold beads, with a margin of two pixels for their blur."""
-    mask = np.zeros(spec.tilt_shape, dtype=bool)
+    mask = np.zeros(spec.geometry.tilt_shape, dtype=bool)
     beads = table.select(table.class_name == FIDUCIAL)
     columns = columns_at(spec, specimen, beads.centre_A, tilt_angle)
-    rows = beads.centre_A[:, 1] / spec.acquisition(specimen).pixel_size_A
+    rows = beads.centre_A[:, 1] / spec.geometry.acquisition(specimen).pixel_size_A
     for row, column, radius_A in zip(rows, columns, beads.radius_A, strict=True):
-        reach = radius_A / spec.acquisition(specimen).pixel_size_A + 2
+        reach = radius_A / spec.geometry.acquisition(specimen).pixel_size_A + 2
         top, left = (max(0, int(np.floor(at - reach))) for at in (row, column))
         bottom, right = (max(0, int(np.ceil(at + reach)) + 1) for at in (row, column))
         y, x = np.ogrid[top : min(bottom, mask.shape[0]), left : min(right, mask.shape[1])]

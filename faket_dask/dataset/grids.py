@@ -95,10 +95,10 @@ class _Sampled:
 
 def view_grid(spec: DatasetSpec, specimen: str) -> Grid:
     """The specimen's own voxels, in the field of view."""
-    depth, rows, _ = spec.volume_shape(specimen)
+    depth, rows, _ = spec.geometry.volume_shape(specimen)
     columns = columns_in_view(spec, specimen)
     shape = (depth, rows, columns.stop - columns.start)
-    return Grid(shape, (0, 0, columns.start), 1, spec.acquisition(specimen).pixel_size_A)
+    return Grid(shape, (0, 0, columns.start), 1, spec.geometry.acquisition(specimen).pixel_size_A)
 
 
 def tomogram_grid(tomogram: Tomogram) -> Grid:

@@ -27,7 +27,7 @@ def misplaced_labels(spec: DatasetSpec, specimen: str) -> Iterator[str]:
     centre in the volume; every labelled voxel must be of an instance in the table, and of its class. Specimens that
     came without an instance mask have nothing to compare.
     """
-    table = read_particles(spec.layout.particles(specimen)).labelled()
+    table = read_particles(spec.folder.particles(specimen)).labelled()
     ids = np.zeros(max(65536, int(table.instance.max(initial=0)) + 1), np.int64)
     ids[table.instance] = table.class_id
     boxes, foreign, wrong = _look(spec, specimen, ids)
@@ -37,8 +37,8 @@ def misplaced_labels(spec: DatasetSpec, specimen: str) -> Iterator[str]:
         yield f"instance_mask holds instances that the table lacks, {min(foreign)} first"
     if wrong:
         yield f"class_mask and instance_mask disagree in {wrong} voxels"
-    shape = np.array(spec.volume_shape(specimen)[::-1])
-    pixel_size_A = spec.acquisition(specimen).pixel_size_A
+    shape = np.array(spec.geometry.volume_shape(specimen)[::-1])
+    pixel_size_A = spec.geometry.acquisition(specimen).pixel_size_A
     for row, reach in enumerate(_reaches(spec, specimen, table)):
         instance, name = int(table.instance[row]), table.class_name[row]
         centre = table.centre_A[row] / pixel_size_A
@@ -61,12 +61,12 @@ def _look(
     spec: DatasetSpec, specimen: str, class_of: NDArray[np.int64]
 ) -> tuple[dict[int, Box], set[int], int]:
     """Bounding box, (x, y, z), of every instance; instances that have no class; voxels of another class."""
-    path = spec.layout.volume(specimen)
+    path = spec.folder.volume(specimen)
     boxes: dict[int, Box] = {}
     foreign: set[int] = set()
     wrong = 0
-    for block in range(spec.blocks):
-        rows = spec.rows(block)
+    for block in range(spec.geometry.block_count):
+        rows = spec.geometry.block_rows(block)
         instances, classes = (
             np.asarray(open_array(path, name, "r")[:, rows, :]) for name in ("instance_mask", "class_mask")
         )

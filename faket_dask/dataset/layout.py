@@ -1,78 +1,51 @@
-"""Where everything of a data set lies on disk."""
+"""Paths of a data set: those of any run's folder, and the stores of specimens, references and series."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from faket_dask.engine.folder import RunFolder
+
 
 @dataclass(frozen=True)
-class Layout:
+class Layout(RunFolder):
     """Paths of one data set; nothing here touches the disk."""
-
-    root: Path
 
     @property
     def config(self) -> Path:
+        """Resolved run file."""
         return self.root / "config.yaml"
 
     @property
-    def plan(self) -> Path:
-        return self.root / "plan.json"
-
-    @property
     def report(self) -> Path:
+        """HTML report."""
         return self.root / "report.html"
 
     @property
     def realism(self) -> Path:
+        """Distances to the references, as JSON."""
         return self.root / "realism.json"
 
     @property
     def manifest(self) -> Path:
+        """Table of the series."""
         return self.root / "manifest.csv"
 
-    @property
-    def lock(self) -> Path:
-        return self.root / "progress" / "driver.lock"
-
-    @property
-    def journal(self) -> Path:
-        """What drivers tell of their runs while they go on, a line of JSON per event."""
-        return self.root / "progress" / "journal.jsonl"
-
-    @property
-    def runs(self) -> Path:
-        """One record of each run."""
-        return self.root / "progress" / "runs"
-
-    def environment(self, name: str) -> Path:
-        """Libraries and processor that units were computed with."""
-        return self.root / "progress" / "environments" / f"{name}.yaml"
-
-    @property
-    def job_logs(self) -> Path:
-        """What worker jobs of a batch system print."""
-        return self.root / "progress" / "jobs"
-
     def specimen(self, specimen: str) -> Path:
-        """Zarr group: `noiseless`, `benchmark`; its subgroup `volume` holds density and labels."""
+        """Zarr group of `noiseless` and `benchmark`; its subgroup `volume` holds density and labels."""
         return self.root / "specimens" / f"{specimen}.zarr"
 
     def volume(self, specimen: str) -> Path:
+        """Zarr group of a specimen's density and labels."""
         return self.specimen(specimen) / "volume"
 
     def particles(self, specimen: str) -> Path:
+        """Particle table of a specimen."""
         return self.root / "specimens" / f"{specimen}.particles.csv"
 
     def reference(self, reference: str) -> Path:
-        """Zarr group: statistics and Gram matrices per tilt of a reference."""
+        """Zarr group of a reference's statistics and Gram matrices per tilt."""
         return self.root / "references" / f"{reference}.zarr"
 
     def series(self, series: str) -> Path:
-        """Zarr group: what the reference changes of a specimen's tilt-series."""
+        """Zarr group of the stacks of a series that depend on its reference."""
         return self.root / "series" / f"{series}.zarr"
-
-    def markers(self, stage: str, item: str) -> Path:
-        return self.root / "progress" / stage / item
-
-    def marker(self, stage: str, item: str, index: int) -> Path:
-        return self.markers(stage, item) / f"{index}.json"

@@ -19,7 +19,7 @@ class Series:
         return f"{self.specimen}__{self.reference}"
 
 
-def pair(
+def pair_references(
     specimens: Sequence[str],
     references: Sequence[str],
     pairing: Literal["cyclic", "random", "all"],

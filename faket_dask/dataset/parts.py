@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faket_dask.dataset.spec import BLOCK_ROWS
+from faket_dask.dataset.geometry import BLOCK_ROWS
 from faket_dask.engine.arrays import ArraySpec
 
 SLAB_LAYERS = 128

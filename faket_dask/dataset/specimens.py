@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from faket_dask.config import BuiltSpecimen, ExistingVolume
 from faket_dask.dataset.spec import DatasetSpec
-from faket_dask.specimen.existing import ExistingSpecimen, open_existing
 from faket_dask.specimen.particles import read_particles
 from faket_dask.specimen.recipe import Recipe
+from faket_dask.specimen.volume import SpecimenVolume, open_specimen_volume
 
 
-def open_volume(section: ExistingVolume) -> ExistingSpecimen:
+def open_volume(section: ExistingVolume) -> SpecimenVolume:
     """Open an existing volume with its labels, where it has them.
 
     Raises
@@ -17,7 +17,7 @@ def open_volume(section: ExistingVolume) -> ExistingSpecimen:
     InputError
         When one of its files cannot be used.
     """
-    return open_existing(
+    return open_specimen_volume(
         section.density,
         voxel_size_A=section.voxel_size_A,
         class_mask=section.class_mask,
@@ -26,9 +26,11 @@ def open_volume(section: ExistingVolume) -> ExistingSpecimen:
     )
 
 
-def specimen_source(spec: DatasetSpec, specimen: str) -> Recipe | ExistingSpecimen:
+def specimen_source(spec: DatasetSpec, specimen: str) -> Recipe | SpecimenVolume:
     """What a specimen is built from, or the existing one that it is."""
     section = spec.config.specimen
     if isinstance(section, BuiltSpecimen):
-        return section.recipe(spec.volume_shape(specimen), spec.acquisition(specimen).pixel_size_A)
+        return section.recipe(
+            spec.geometry.volume_shape(specimen), spec.geometry.acquisition(specimen).pixel_size_A
+        )
     return open_volume(section.volumes[spec.specimens.index(specimen)])

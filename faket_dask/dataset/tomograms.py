@@ -66,12 +66,12 @@ class Tomogram:
     @property
     def acquisition(self) -> Acquisition:
         """How the tilt-series is recorded."""
-        return self.spec.acquisition(self.owner)
+        return self.spec.geometry.acquisition(self.owner)
 
     @property
     def stack_group(self) -> Path:
         """Store of the tilt-series."""
-        return stack_store(self.spec.layout, self.owner, self.modality)
+        return stack_store(self.spec.folder, self.owner, self.modality)
 
     @property
     def group(self) -> Path:
@@ -97,25 +97,25 @@ class Tomogram:
     def filtered_shape(self) -> tuple[int, int, int]:
         """Tilts, rows and columns of the filtered tilts, whose rows are those of the tomogram."""
         section = self.spec.config.reconstruction
-        shape = filtered_shape(self.spec.tilt_shape, section.binning, section.binning_after)
+        shape = filtered_shape(self.spec.geometry.tilt_shape, section.binning, section.binning_after)
         return (self.tilts.size, *shape)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Voxels ``(z, y, x)``."""
         section = self.spec.config.reconstruction
-        layers = self.spec.volume_shape(self.specimen)[0]
+        layers = self.spec.geometry.volume_shape(self.specimen)[0]
         if section.thickness_A is not None:
             layers = round(section.thickness_A / self.acquisition.pixel_size_A)
-        rows, columns = binned_shape(self.spec.tilt_shape, section.pixels_per_voxel)
+        rows, columns = binned_shape(self.spec.geometry.tilt_shape, section.pixels_per_voxel)
         return max(1, layers // section.pixels_per_voxel), rows, columns
 
     def coordinates(self) -> dict[str, NDArray[np.float64]]:
         """Places in Å of the layers, rows and columns by axis, in the frame of the specimen's volume."""
         spec = self.spec
         binning, pixel = spec.config.reconstruction.pixels_per_voxel, self.acquisition.pixel_size_A
-        specimen_layers, _, specimen_columns = spec.volume_shape(self.specimen)
-        rows, columns = spec.tilt_shape
+        specimen_layers, _, specimen_columns = spec.geometry.volume_shape(self.specimen)
+        rows, columns = spec.geometry.tilt_shape
         layers = self.shape[0]
         steps = np.arange(layers, dtype=np.float64) - layers // 2
         first_column = specimen_columns // 2 - columns // 2

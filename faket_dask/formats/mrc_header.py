@@ -1,9 +1,9 @@
-"""The header of an MRC file: read as it is found, written as the standard has it.
+"""Headers of MRC files: read leniently, written to the standard.
 
 Many real files break the standard (MRC2014; Cheng et al., J. Struct. Biol. 192, 2015) in ways that do not keep
-their data from being read: a missing version, a wrong machine stamp, a volume marked as a stack of images. What
-can be understood is taken, with one warning a file. `nstart` and `origin` are ignored, since programs disagree
-about their meaning. Sizes are checked against the size of the file before anything is allocated.
+their data from being read: a missing version, a wrong machine stamp, a volume marked as a stack of images. Every
+header with one meaning is accepted, with one warning a file. `nstart` and `origin` are ignored, since programs
+disagree about their meaning. Sizes are checked against the size of the file before anything is allocated.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from faket_dask.errors import InputError
 LITTLE_ENDIAN = (0x44, 0x44, 0, 0)
 VERSION = 20141
 IMAGE_STACK, VOLUME = 0, 1
-SAME_SIZE = 0.01
-"""Relative difference of edges that is taken for rounding in a header."""
+XYZ_ORDER = (1, 2, 3)
+"""Axis numbers of columns, rows and sections in a file whose sections lie along z and rows along y."""
 
 _IMOD_FLAGS, _IMOD_STAMP = 152, 1146047817
 _MODES = {0: "int8", 1: "int16", 2: "float32", 6: "uint16", 12: "float16"}
@@ -32,74 +32,64 @@ _MODES = {0: "int8", 1: "int16", 2: "float32", 6: "uint16", 12: "float16"}
 
 @dataclass(frozen=True)
 class MrcHeader:
-    """What is needed of an MRC file's header to read its data.
+    """Fields of an MRC header that are needed to read its data.
 
     Parameters
     ----------
     path
-        The file.
-    shape
+        MRC file.
+    stored_shape
         Sections, rows, columns.
+    axes
+        Axis of the columns, the rows and the sections: 1 is x, 2 is y, 3 is z.
     dtype
         Type and byte order of a sample.
     offset
         Bytes before the first sample.
     edges_A
         Edges of a voxel along x, y, z in Å, as the header has them; not finite or not positive where it has none.
+    space_group
+        `IMAGE_STACK`, `VOLUME`, or the number of a crystal's.
     """
 
     path: Path
-    shape: tuple[int, int, int]
+    stored_shape: tuple[int, int, int]
+    axes: tuple[int, int, int]
     dtype: np.dtype[np.generic]
     offset: int
     edges_A: tuple[float, float, float]
+    space_group: int
 
-    def edge_A(self, axes: int, given: float | None) -> float:
-        """Edge of a pixel (the first two axes) or voxel (all three) in Å.
+    @property
+    def zyx_axes(self) -> tuple[int, int, int]:
+        """Position of z, y and x in `stored_shape`."""
+        sections_rows_columns = self.axes[::-1]
+        z, y, x = (sections_rows_columns.index(axis) for axis in (3, 2, 1))
+        return z, y, x
 
-        What is given wins, with a warning if the header contradicts it by more than 1 %. A header with 1 Å
-        exactly counts as one without: that is what programs write when they do not know.
-
-        Raises
-        ------
-        InputError
-            If nothing is given and the header has no size, or different ones along the axes.
-        """
-        what = "pixel size" if axes == 2 else "voxel size"
-        edges = np.array(self.edges_A[:axes])
-        known = bool(np.isfinite(edges).all() and (edges > 0).all())
-        if given is not None:
-            if not (np.isfinite(given) and given > 0):
-                raise InputError(f"the {what} given for {self.path} is {given} Å; it must be positive")
-            unset = not known or (edges == 1).all()
-            if not unset and (np.abs(edges / given - 1) > SAME_SIZE).any():
-                sizes = " x ".join(f"{edge:g}" for edge in edges)
-                warnings.warn(
-                    f"{self.path} has a {what} of {sizes} Å in its header; {given:g} Å is used, as given",
-                    stacklevel=3,
-                )
-            return float(given)
-        if not known or (edges == 1).all():
-            found = "1 Å, which is what programs write when they do not know it" if known else "none"
-            raise InputError(f"{self.path} has no {what} in its header ({found}); give the {what} in Å")
-        if np.ptp(edges) > SAME_SIZE * edges.min():
-            sizes = " x ".join(f"{edge:g}" for edge in edges)
-            raise InputError(f"{self.path} has a {what} of {sizes} Å; they must agree: give the {what} in Å")
-        return float(edges.mean())
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Size along z (or the tilts of a stack), y and x."""
+        z, y, x = (self.stored_shape[position] for position in self.zyx_axes)
+        return z, y, x
 
 
-def read_header(path: Path) -> MrcHeader:
+def read_header(path: Path, *, stacklevel: int = 3) -> MrcHeader:
     """Read the header of an MRC file and check it against the file's size.
 
     Parameters
     ----------
     path
-        MRC file of mode 0, 1, 2, 6 or 12 (int8, int16, float32, uint16, float16), either byte order.
+        MRC file of mode 0, 1, 2, 6 or 12 (int8, int16, float32, uint16, float16), either byte order. Bytes that
+        IMOD wrote are uint8 unless its flags say otherwise.
+    stacklevel
+        Frame that the warning is attributed to, as for `warnings.warn`.
 
     Raises
     ------
     InputError
-        If the file is absent, not an MRC file, of another mode, truncated, or has impossible dimensions.
+        If the file is absent, not an MRC file, of another mode, truncated, has impossible dimensions, or an order of
+        axes that is none.
     """
     try:
         size = path.stat().st_size
@@ -109,7 +99,7 @@ def read_header(path: Path) -> MrcHeader:
         raise InputError(f"{path} cannot be read: {error.strerror}; check the path") from None
     if len(raw) < HEADER_DTYPE.itemsize:
         raise InputError(f"{path} has {size} bytes and is not an MRC file, whose header alone takes 1024")
-    order, complaints = _interpret(path, raw)
+    order, axes, complaints = _interpret(path, raw)
     header = np.frombuffer(raw, HEADER_DTYPE.newbyteorder(order))[0]
     mode = int(header["mode"])
     if mode not in _MODES:
@@ -141,20 +131,21 @@ def read_header(path: Path) -> MrcHeader:
         complaints.append(f"{size - expected} bytes after the data")
     if complaints:
         warnings.warn(
-            f"{path} breaks the MRC standard and is read nevertheless: {', '.join(complaints)}", stacklevel=3
+            f"{path} breaks the MRC standard and is read nevertheless: {', '.join(complaints)}",
+            stacklevel=stacklevel,
         )
     with np.errstate(divide="ignore", invalid="ignore"):
         edges = [
             float(np.float64(header["cella"][axis]) / np.float64(header[f"m{axis}"]))
             for axis in ("x", "y", "z")
         ]
-    return MrcHeader(path, shape, dtype, offset, (edges[0], edges[1], edges[2]))
+    return MrcHeader(path, shape, axes, dtype, offset, (edges[0], edges[1], edges[2]), int(header["ispg"]))
 
 
 def new_header(
     shape: tuple[int, int, int], dtype: np.dtype[np.generic], edge_A: float, space_group: int
 ) -> NDArray[np.void]:
-    """A header that meets the standard, but for the statistics of the data.
+    """Make a header that meets the standard, but for the statistics of the data.
 
     Parameters
     ----------
@@ -184,8 +175,8 @@ def new_header(
     return header
 
 
-def _interpret(path: Path, raw: bytes) -> tuple[Literal["<", ">"], list[str]]:
-    """The byte order that the header makes sense in, and how the header breaks the standard."""
+def _interpret(path: Path, raw: bytes) -> tuple[Literal["<", ">"], tuple[int, int, int], list[str]]:
+    """Find the byte order in which a header makes sense, its order of axes, and how it breaks the standard."""
     orders: tuple[Literal["<", ">"], ...] = ("<", ">")
     headers = {order: np.frombuffer(raw, HEADER_DTYPE.newbyteorder(order))[0] for order in orders}
     complaints = []
@@ -205,11 +196,13 @@ def _interpret(path: Path, raw: bytes) -> tuple[Literal["<", ">"], list[str]]:
             raise InputError(f"{path} is not an MRC file")
     if int(header["nversion"]) not in (20140, VERSION):
         complaints.append(f"version {int(header['nversion'])}")
-    axes = tuple(int(header[name]) for name in ("mapc", "mapr", "maps"))
+    axes = (int(header["mapc"]), int(header["mapr"]), int(header["maps"]))
     if axes == (0, 0, 0):
+        axes = XYZ_ORDER
         complaints.append("no axis order")
-    elif axes != (1, 2, 3):
+    elif sorted(axes) != sorted(XYZ_ORDER):
         raise InputError(
-            f"{path} stores its axes in the order {axes} instead of x, y, z (1, 2, 3); rewrite it in that order"
+            f"{path} has the order of axes {axes}; it must name x, y and z (1, 2, 3), each once: set MAPC, MAPR and "
+            "MAPS in the header"
         )
-    return order, complaints
+    return order, axes, complaints

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from faket_dask.errors import InputError, wrap_as_input_error
 from faket_dask.formats.mrc_writing import ArrayLike3D
+from faket_dask.geometry import edges_agree
 
 LEVELS = 3
 CHUNK = 64
@@ -112,7 +113,7 @@ def open_volume(path: Path) -> OmeZarrVolume:
     factor = {"angstrom": 1.0, "nanometer": 10.0}.get(units.pop()) if len(units) == 1 else None
     if factor is None:
         raise InputError(f"{path} is not in angstrom or nanometer; convert its scale")
-    if not (np.isfinite(scale).all() and scale.min() > 0 and np.ptp(scale) <= 0.01 * scale.min()):
+    if not (np.isfinite(scale).all() and scale.min() > 0 and edges_agree(scale)):
         raise InputError(f"{path} has voxels of {scale} (z, y, x); they must be cubes of a positive size")
     return OmeZarrVolume(data, float(scale.mean()) * factor)
 

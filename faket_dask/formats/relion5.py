@@ -21,7 +21,7 @@ from faket_dask.errors import InputError
 from faket_dask.formats.files import find_upwards
 from faket_dask.formats.particle_list import ParticleList, rotation_matrices
 from faket_dask.formats.star import StarTable, read_star
-from faket_dask.geometry import TiltGeometry, exposures_of, one_or_each
+from faket_dask.geometry import TiltGeometry
 
 AXES = ("X", "Y", "Z")
 ANGLES = ("Rot", "Tilt", "Psi")
@@ -29,7 +29,7 @@ _LARGEST_X_TILT_DEG = 0.1
 
 
 @dataclass(frozen=True)
-class Optics:
+class RelionOptics:
     """Constants of the microscope: voltage in kV, spherical aberration in mm, amplitude contrast."""
 
     voltage_kV: float
@@ -65,7 +65,7 @@ class RelionTomogram:
 
     name: str
     geometry: TiltGeometry
-    optics: Optics
+    optics: RelionOptics
     stacks: tuple[str, ...]
     sections: tuple[int, ...]
     shape: tuple[int, int, int]
@@ -116,7 +116,7 @@ def read_tomograms(path: Path) -> list[RelionTomogram]:
             RelionTomogram(
                 name=name,
                 geometry=geometry,
-                optics=Optics(*(float(values[row]) for values in columns.values())),
+                optics=RelionOptics(*(float(values[row]) for values in columns.values())),
                 stacks=tuple(stack for stack, _ in images),
                 sections=tuple(section for _, section in images),
                 shape=(int(sizes[row][0]), int(sizes[row][1]), int(sizes[row][2])),
@@ -191,19 +191,12 @@ def _geometry(tilts: StarTable, pixel_size_A: float) -> tuple[TiltGeometry, NDAr
         )
     axis = tilts.numbers("rlnTomoZRot" if aligned else "rlnTomoNominalTiltAxisAngle", 0)
     shift = np.stack([tilts.numbers(f"rlnTomo{a}ShiftAngst", 0) for a in "XY"], axis=1)
-    order = np.argsort(angles, kind="stable")
-    rank = dose = None
+    before = None
     if "rlnMicrographPreExposure" in tilts.columns:
-        dose, rank = exposures_of(tilts.numbers("rlnMicrographPreExposure")[order])
-    geometry = TiltGeometry(
-        angles[order],
-        pixel_size_A,
-        tilt_axis_angle_deg=one_or_each(axis[order]),
-        shift_A=shift[order] if shift.any() else None,
-        exposure_e_per_A2=dose,
-        acquisition_order=rank,
+        before = tilts.numbers("rlnMicrographPreExposure")
+    return TiltGeometry.from_unsorted(
+        angles, pixel_size_A, tilt_axis_angles=axis, shift_A=shift, exposure_before_e_per_A2=before
     )
-    return geometry, order
 
 
 def _image(tilts: StarTable, name: str) -> tuple[str, int]:

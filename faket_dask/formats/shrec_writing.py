@@ -97,7 +97,7 @@ def write_model(
     write_text(folder / ALIGNMENT_FILE, header + rows)
 
 
-def as_cube(volume: ArrayLike3D) -> ArrayLike3D:
+def pad_to_cube(volume: ArrayLike3D) -> ArrayLike3D:
     """A volume ``(z, y, x)`` with empty layers around it, as deep as it is wide, ``Z // 2`` at ``N // 2``."""
     return _Cube(volume, None)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from faket_dask.errors import InputError
 from faket_dask.formats.star import read_star, write_star
-from faket_dask.geometry import TiltGeometry, exposures_of, one_or_each
+from faket_dask.geometry import TiltGeometry
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,17 +56,9 @@ def read_tomostar(path: Path, pixel_size_A: float) -> TomoStar:
     axis = table.numbers("wrpAxisAngle", 0)
     shift = np.stack([table.numbers(f"wrpAxisOffset{a}", 0) for a in "XY"], axis=1)
     movies = table.text("wrpMovieName")
-    order = np.argsort(angles, kind="stable")
-    dose = rank = None
-    if "wrpDose" in table.columns:
-        dose, rank = exposures_of(table.numbers("wrpDose")[order])
-    geometry = TiltGeometry(
-        angles[order],
-        pixel_size_A,
-        tilt_axis_angle_deg=one_or_each(axis[order]),
-        shift_A=shift[order] if shift.any() else None,
-        exposure_e_per_A2=dose,
-        acquisition_order=rank,
+    before = table.numbers("wrpDose") if "wrpDose" in table.columns else None
+    geometry, order = TiltGeometry.from_unsorted(
+        angles, pixel_size_A, tilt_axis_angles=axis, shift_A=shift, exposure_before_e_per_A2=before
     )
     return TomoStar(geometry, tuple(movies[tilt] for tilt in order))
 

@@ -15,10 +15,10 @@ from faket_dask.errors import InputError
 from faket_dask.graphs.tilts import angles_of, by_tilt
 from faket_dask.kernels.artefacts import artefact_mask
 from faket_dask.kernels.style.gram_matching import ReferenceGrams
+from faket_dask.kernels.style.scaling import Scaling, TiltScaling, stack_scaling, tilt_extrema
 from faket_dask.stages.angle_interpolation import interpolation_weights, weighted_mean
 from faket_dask.stages.networks import load_network, matched_settings_of, settings_of
 from faket_dask.stages.process import prepare_process
-from faket_dask.kernels.style.scaling import Scaling, TiltScaling, stack_scaling, tilt_extrema
 from faket_dask.stages.tiling import resolve_tile
 from faket_dask.stages.transfer import (
     GramTargets,

@@ -95,7 +95,7 @@ def import_series(series: TiltSeries, target: Path) -> Iterator[Path]:
     mdoc = target.with_name(target.name + ".mdoc")
     write_mdoc(mdoc, series.geometry, target.name, (rows, columns))
     yield mdoc
-    transforms = series.known_transforms() if series.placement is None else None
+    transforms = series.xf_transforms() if series.alignment is None else None
     if transforms is not None:
         path = target.with_suffix(".xf")
         write_transforms(path, transforms)

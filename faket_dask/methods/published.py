@@ -14,7 +14,7 @@ from faket_dask.kernels.moments import Moments, match_moments
 from faket_dask.kernels.style.memory import targets_bytes, transfer_bytes
 from faket_dask.kernels.style.network import Architecture, Network, Precision
 from faket_dask.kernels.style.scaling import Scaling, TiltScaling
-from faket_dask.kernels.style.settings import StyleSettings
+from faket_dask.kernels.style.settings import SettingError, StyleSettings
 from faket_dask.methods.arrays import TiltArrayLayout, TiltArrays
 from faket_dask.methods.grams import gram_arrays, gram_layouts, grams_by_layer
 from faket_dask.methods.transfer import TiltImage
@@ -41,7 +41,7 @@ class PublishedSettings(StyleSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not (isfinite(self.clip_percent) and 0 <= self.clip_percent < 50):
-            raise ValueError(f"clip_percent must be from 0 to below 50, got {self.clip_percent}")
+            raise SettingError("clip_percent", f"must be from 0 to below 50, got {self.clip_percent}")
 
 
 @dataclass(frozen=True)

@@ -1,39 +1,53 @@
-"""All units of work, a stage of the pipeline each."""
+"""Pipeline of tilt-series: from specimens and references to synthetic tilt-series and tomograms, as units of work.
 
-from __future__ import annotations
+Data flow: `place` → `build` → `project` (→ `simulate`) make specimens and their projections; `reference_statistics` and
+`reference_gram` measure references; `fit_noise` → `synthesise` make series; `realism` measures them; `filter` →
+`reconstruct` make tomograms. Each module holds the stages of one step; libraries of a step are imported when it is
+first computed, so that a worker that only back-projects never loads PyTorch.
+"""
 
-from collections import UserDict
-from importlib import import_module
-
-from faket_dask.engine.unit import Stage
-
-
-class _Stages(UserDict[str, Stage | str]):
-    """Stages by name; the module of one, with the libraries that it needs, is imported when it is first used.
-
-    A worker that only back-projects never loads PyTorch, which takes more memory than its work.
-    """
-
-    def __getitem__(self, name: str) -> Stage:
-        found = self.data[name]
-        if isinstance(found, str):
-            module, _, constant = found.partition(".")
-            found = getattr(import_module(f"{__name__}.{module}"), constant)
-            self.data[name] = found
-        return found
+from faket_dask.dataset.spec import PIPELINE, DatasetSpec
+from faket_dask.engine.pipeline import Pipeline, register_pipeline
+from faket_dask.engine.unit import Item
+from faket_dask.pipeline.build import BuildVolume, PlaceParticles
+from faket_dask.pipeline.noise import FitNoise
+from faket_dask.pipeline.project import ProjectVolume
+from faket_dask.pipeline.realism import MeasureRealism
+from faket_dask.pipeline.reconstruct import FilterTilts, ReconstructTomogram
+from faket_dask.pipeline.reference import MeasureGram, MeasureStatistics
+from faket_dask.pipeline.simulate import SimulateImages
+from faket_dask.pipeline.synthesise import SynthesiseTilts
 
 
-STAGES = _Stages(
-    place="specimen.PLACE",
-    build="specimen.BUILD",
-    project="projection.PROJECT",
-    image="microscope.IMAGE",
-    measure="reference.MEASURE",
-    targets="reference.TARGETS",
-    levels="series.LEVELS",
-    style="series.STYLE",
-    realism="realism.REALISM",
-    filter="reconstruction.FILTER",
-    reconstruct="reconstruction.RECONSTRUCT",
+def rank_item(spec: DatasetSpec, item: Item) -> int:
+    """Return when an item's work starts: references first, then series by series, so that the first end early."""
+    for place, series in enumerate(spec.series, start=1):
+        if item.owner in (series.name, series.specimen):
+            return place
+    return 0
+
+
+TILT_SERIES = Pipeline(
+    name=PIPELINE,
+    target="faket_dask.pipeline:TILT_SERIES",
+    stages=(
+        PlaceParticles(),
+        BuildVolume(),
+        ProjectVolume(),
+        SimulateImages(),
+        MeasureStatistics(),
+        MeasureGram(),
+        FitNoise(),
+        SynthesiseTilts(),
+        MeasureRealism(),
+        FilterTilts(),
+        ReconstructTomogram(),
+    ),
+    read=DatasetSpec.read,
+    products=(SynthesiseTilts.name, SimulateImages.name, ProjectVolume.name),
+    product_name="series",
+    rank=rank_item,
 )
-"""By name, in the order that data flows through them."""
+"""Pipeline of data sets."""
+
+register_pipeline(TILT_SERIES.name, TILT_SERIES.target)

@@ -16,25 +16,23 @@ import numpy as np
 
 from faket_dask import weights
 from faket_dask.config import BuiltSpecimen, ExistingVolume, RunConfig, StyleSection, TiltSeriesReference
-from faket_dask.dataset.spec import BLOCK_ROWS, DatasetSpec, ExistingSpecimen, Inputs, Recording
+from faket_dask.dataset.geometry import BLOCK_ROWS
+from faket_dask.dataset.spec import DatasetSpec, ExistingSpecimen, Inputs, Recording
 from faket_dask.dataset.specimens import open_volume
 from faket_dask.dataset.splits import split_series
 from faket_dask.errors import InputError
 from faket_dask.formats.mrc import open_stack
 from faket_dask.formats.tilt_series import TiltSeries
-from faket_dask.geometry import TiltGeometry
+from faket_dask.geometry import PIXEL_SIZE_TOLERANCE, TiltGeometry
 from faket_dask.references.recorded import believed, open_counterpart, open_mask, open_reference
-from faket_dask.specimen import existing
 from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.placement import check_fits
+from faket_dask.specimen.volume import SpecimenVolume
 from faket_dask.stages.networks import matched_settings_of, settings_of
 from faket_dask.stages.tiling import resolve_tile
 
 SMALLEST_TILT = 32
 """Pixels: below this the network's deepest layer sees nothing but padding."""
-
-PIXEL_SIZE_TOLERANCE = 0.01
-"""Relative difference of pixel sizes that is taken for rounding in a header."""
 
 
 class Problems:
@@ -176,7 +174,7 @@ def _check_size(series: TiltSeries, reference: TiltSeriesReference, config: RunC
     """Refuse tilts that the network cannot see, as they are or as small as their style is taken."""
     found = series.shape[1:]
     factor = series.pixel_size_A / config.acquisition.nominal_pixel_size_A if reference.resample else 1.0
-    if config.style.reference_size == "shrink":
+    if config.style.reference_size == "fit_to_tilt":
         factor *= min(1.0, max(config.acquisition.detector_px) / (factor * max(found)))
     seen = tuple(round(size * min(1.0, factor)) for size in found)
     if min(seen) < SMALLEST_TILT:
@@ -288,7 +286,7 @@ def look_at_volume(volume: ExistingVolume, config: RunConfig) -> ExistingSpecime
     return ExistingSpecimen(opened.shape, tuple(file_checksum(path) for path in files if path is not None))
 
 
-def _check_voxels(path: Path, opened: existing.ExistingSpecimen) -> None:
+def _check_voxels(path: Path, opened: SpecimenVolume) -> None:
     """Read every block, which finds what is no density and no label."""
     rows = opened.shape[1]
     lows, highs = [], []

@@ -9,8 +9,9 @@ import numpy as np
 
 from faket_dask.cluster.requirements import GIB, Requirements, StageRequirement
 from faket_dask.config import RunConfig
+from faket_dask.dataset.geometry import BLOCK_ROWS
 from faket_dask.dataset.parts import SLAB_LAYERS
-from faket_dask.dataset.spec import BLOCK_ROWS, DatasetSpec
+from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.dataset.tomograms import tomograms_of
 from faket_dask.html_table import html_table
 from faket_dask.kernels.backprojection_binned import FINE_LAYERS
@@ -81,7 +82,7 @@ class Plan:
 
     def __repr__(self) -> str:
         units = sum(batch.count for batch in self.batches)
-        return f"Plan({self.spec.layout.root.name!r}: {len(self.spec.series)} series, {units} units)"
+        return f"Plan({self.spec.folder.root.name!r}: {len(self.spec.series)} series, {units} units)"
 
     def _repr_html_(self) -> str:
         spec = self.spec
@@ -104,7 +105,7 @@ class Plan:
             f"{requirements.bytes_written / GIB:.3f} GiB",
         )
         return html_table(
-            f"{len(spec.series)} series of {spec.stack_text} (tilts x y x x)",
+            f"{len(spec.series)} series of {spec.geometry.stack_text} (tilts x y x x)",
             ("stage", "units", "memory per task", "time per task", "written"),
             [*body, total],
         )
@@ -141,7 +142,7 @@ def _batches(spec: DatasetSpec) -> list[Batch]:
         if reference in spec.inputs.recordings:
             measured[reference] = add("measure", reference)
         else:
-            specimen = spec.reference_specimen(reference)
+            specimen = spec.simulated_specimen(reference)
             measured[reference] = add("measure", reference, add("image", specimen, add_specimen(specimen)))
     if "faket" in modalities:
         styled = {name for series in spec.series for name, _ in spec.parts(series.reference)}
@@ -157,7 +158,7 @@ def _batches(spec: DatasetSpec) -> list[Batch]:
         if spec.makes_series:
             statistics = (
                 list(measured.values())
-                if spec.config.noise.average == "all"
+                if spec.config.noise.fit_over == "all_references"
                 else [measured[name] for name in parts]
             )
             leveled = add("levels", series.name, projected, *statistics)
@@ -181,9 +182,9 @@ class _Costs:
 
     def of(self, stage: str) -> tuple[float, int, int]:
         spec, speed = self.spec, self.speed
-        tilts, (rows, columns) = spec.tilt_counts[1], spec.tilt_shape
+        tilts, (rows, columns) = spec.geometry.tilt_counts[1], spec.geometry.tilt_shape
         tilt_pixels = rows * columns
-        depth, _, width = spec.volume_shape(spec.specimens[0])
+        depth, _, width = spec.geometry.volume_shape(spec.specimens[0])
         block_rows = min(BLOCK_ROWS, rows)
         block_voxels = depth * block_rows * width
         block_stack = 4 * tilts * block_rows * columns
@@ -239,7 +240,7 @@ class _Costs:
                 # the tilt binned, its transform, and the filter in double precision with what it is made from
                 return speed.levels_s_per_pixel * tilt_pixels, base + 60 * tilt_pixels, 4 * filtered_pixels
             case "reconstruct":
-                after = spec.config.reconstruction.binning_after
+                after = spec.config.reconstruction.post_binning
                 block = min(BLOCK_ROWS, filtered_rows) * filtered_columns
                 voxels = min(SLAB_LAYERS, layers) * block // after
                 seconds = speed.back_project_s_per_voxel * after**2 * voxels * filtered_tilts
@@ -264,10 +265,10 @@ class _Costs:
     def _style_bytes(self) -> int:
         style = self.spec.config.style
         shapes = [found.shape[1:] for found in self.spec.inputs.recordings.values()]
-        return task_bytes(style, self.spec.tilt_shape, shapes, style.tile_px)
+        return task_bytes(style, self.spec.geometry.tilt_shape, shapes, style.tile_px)
 
     @property
     def _tiled_work(self) -> float:
         style = self.spec.config.style
         layers = set().union(*style.loss_layers)
-        return tiled_work(self.spec.tilt_shape, style.tile_px, layers)
+        return tiled_work(self.spec.geometry.tilt_shape, style.tile_px, layers)

@@ -48,7 +48,7 @@ def measured_modalities(spec: DatasetSpec) -> list[str]:
 
 def measured_tilts(spec: DatasetSpec, series: str) -> list[int]:
     """The tilt nearest 0°, the one tilted furthest, and one half way (on the positive side, where there is one)."""
-    angles = np.round(spec.acquisition(series).tilt_angles, 6)
+    angles = np.round(spec.geometry.acquisition(series).tilt_angles, 6)
     steepest = float(max(angles, key=lambda angle: (abs(angle), angle)))
     nearest = [int(np.argmin(np.abs(angles - wanted))) for wanted in (0.0, steepest / 2, steepest)]
     return list(dict.fromkeys(nearest))
@@ -75,15 +75,15 @@ def _reference_textures(root: str, fingerprint: str, reference: str, angle: floa
     return sample_halves(
         reference_tilt(spec, reference, tilt),
         _network(spec),
-        valid_mask=believed_pixels(spec, reference, tilt) if recorded else None,
+        believed=believed_pixels(spec, reference, tilt) if recorded else None,
     )
 
 
 def _image(spec: DatasetSpec, series: Series, modality: str, tilt: int) -> np.ndarray:
     if modality == "benchmark":
-        return read_tilt(spec.layout.specimen(series.specimen), modality, tilt)
+        return read_tilt(spec.folder.specimen(series.specimen), modality, tilt)
     if modality in spec.config.outputs.modalities:
-        return read_tilt(spec.layout.series(series.name), modality, tilt)
+        return read_tilt(spec.folder.series(series.name), modality, tilt)
     return resynthesise(spec, series.name, modality, tilt)
 
 
@@ -96,11 +96,11 @@ def _realism(spec: DatasetSpec, item: str, index: int) -> Record:
     name, modality = _split(item)
     series = spec.series_by_name[name]
     tilt = measured_tilts(spec, name)[index]
-    angle = float(spec.acquisition(name).tilt_angles[tilt])
+    angle = float(spec.geometry.acquisition(name).tilt_angles[tilt])
     image = _image(spec, series, modality, tilt)
-    noiseless = read_tilt(spec.layout.specimen(series.specimen), "noiseless", tilt)
+    noiseless = read_tilt(spec.folder.specimen(series.specimen), "noiseless", tilt)
     ours = sample_halves(image, _network(spec))
-    root = str(spec.layout.root)
+    root = str(spec.folder.root)
     found = []
     for reference, weight in spec.parts(series.reference):
         theirs = _reference_textures(root, spec.fingerprint, reference, angle)

@@ -12,6 +12,7 @@ from faket_dask.engine.unit import OwnedArray, Record, Stage
 from faket_dask.kernels.noise import noise_curves
 from faket_dask.kernels.noise.spectral import CELLS
 from faket_dask.kernels.style.gram_matching import ReferenceGrams
+from faket_dask.kernels.style.scaling import tilt_extrema
 from faket_dask.kernels.vgg import channels
 from faket_dask.references.statistics import (
     believed_pixels,
@@ -23,7 +24,6 @@ from faket_dask.references.statistics import (
 )
 from faket_dask.stages.networks import load_network
 from faket_dask.stages.process import prepare_process
-from faket_dask.kernels.style.scaling import tilt_extrema
 from faket_dask.stages.synthesis import measure_spectrum
 from faket_dask.stages.transfer import GramTargets, style_of, style_targets
 
@@ -37,7 +37,7 @@ FLOOR = "floor"
 
 
 def _prepare(spec: DatasetSpec, reference: str) -> None:
-    path = spec.layout.reference(reference)
+    path = spec.folder.reference(reference)
     angles = spec.reference_angles(reference)
     style = spec.config.style
     describe_group(
@@ -60,7 +60,7 @@ def _statistics(spec: DatasetSpec, reference: str) -> list[OwnedArray]:
         arrays["directions"] = (("tilt", "frequency_y", "frequency_x"), CELLS)
     return [
         OwnedArray(
-            spec.layout.reference(reference),
+            spec.folder.reference(reference),
             ArraySpec(
                 name, dims, (tilts, *size), (tilts, *size), "float64", None, {"coordinates": "tilt_angle"}
             ),
@@ -104,7 +104,7 @@ def _measure(spec: DatasetSpec, reference: str, index: int) -> Record:
 
 def _grams(spec: DatasetSpec, reference: str) -> list[OwnedArray]:
     tilts = spec.reference_angles(reference).size
-    path, style = spec.layout.reference(reference), spec.config.style
+    path, style = spec.folder.reference(reference), spec.config.style
     floors = []
     if style.method == "matched":
         shape = (tilts, len(style.style_layers))
@@ -138,7 +138,7 @@ def _targets(spec: DatasetSpec, reference: str, index: int) -> Record:
     prepare_process(section.threads)
     image = style_tilt(spec, reference, index)
     network = load_network(section, spec.inputs.weights_checksum)
-    path = spec.layout.reference(reference)
+    path = spec.folder.reference(reference)
     targets: Mapping[int, np.ndarray]
     if section.method == "matched":
         seen = style_pixels(spec, reference, index)
@@ -159,7 +159,7 @@ def gram_name(layer: int) -> str:
 
 def read_targets(spec: DatasetSpec, reference: str, tilt: int) -> GramTargets:
     """The stored Gram matrices of one reference tilt."""
-    path = spec.layout.reference(reference)
+    path = spec.folder.reference(reference)
     return {
         layer: np.asarray(open_array(path, gram_name(layer), "r")[tilt])
         for layer in spec.config.style.style_layers
@@ -168,7 +168,7 @@ def read_targets(spec: DatasetSpec, reference: str, tilt: int) -> GramTargets:
 
 def read_style(spec: DatasetSpec, reference: str, tilt: int) -> ReferenceGrams:
     """The stored style of one reference tilt, for the method `matched`."""
-    floor = open_array(spec.layout.reference(reference), FLOOR, "r")[tilt]
+    floor = open_array(spec.folder.reference(reference), FLOOR, "r")[tilt]
     layers = spec.config.style.style_layers
     return ReferenceGrams(
         read_targets(spec, reference, tilt), dict(zip(layers, np.asarray(floor).tolist(), strict=True))

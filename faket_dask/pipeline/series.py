@@ -19,12 +19,12 @@ from faket_dask.errors import InputError
 from faket_dask.kernels.artefacts import fill
 from faket_dask.kernels.noise import NoiseCurves, fit_curves
 from faket_dask.kernels.noise.unpaired import fit_spectral_scales, ring_power, signal_is_distinct
+from faket_dask.kernels.style.scaling import Scaling, TiltScaling, stack_scaling, tilt_extrema
 from faket_dask.pipeline.reference import read_style, read_targets
 from faket_dask.references.statistics import moment_at, nyquist_frequency, shares_at, spectrum_at, statistic
 from faket_dask.specimen.particles import read_particles
 from faket_dask.stages.networks import load_network, matched_settings_of, settings_of
 from faket_dask.stages.process import prepare_process
-from faket_dask.kernels.style.scaling import Scaling, TiltScaling, stack_scaling, tilt_extrema
 from faket_dask.stages.seeds import noise_field
 from faket_dask.stages.synthesis import select_statistics, spectral_field, synthesise
 from faket_dask.stages.transfer import matched, mixed_style, mixed_targets, stylise
@@ -55,7 +55,7 @@ def series_curves(spec: DatasetSpec, series: str, order: int, signal: Signal | N
         the very signal that it is given to.
     """
     section = spec.config.noise
-    tilt_angles = spec.acquisition(series).tilt_angles
+    tilt_angles = spec.geometry.acquisition(series).tilt_angles
     parts = (
         [(name, 1.0) for name in spec.used_references]
         if section.average == "all"
@@ -103,11 +103,11 @@ def _fitted(measured: NoiseCurves, angles: np.ndarray, order: int, wanted: np.nd
 def _prepare(spec: DatasetSpec, series: str) -> None:
     pair = spec.series_by_name[series]
     style = spec.config.style
-    path = spec.layout.series(series)
+    path = spec.folder.series(series)
     describe_group(
         path,
         spec,
-        spec.acquisition(series).pixel_size_A,
+        spec.geometry.acquisition(series).pixel_size_A,
         specimen=pair.specimen,
         reference=pair.reference,
         weights=style.weights,
@@ -117,7 +117,7 @@ def _prepare(spec: DatasetSpec, series: str) -> None:
 
 
 def _vectors(spec: DatasetSpec, series: str) -> list[OwnedArray]:
-    tilts = spec.stack_shape(series)[0]
+    tilts = spec.geometry.stack_shape(series)[0]
     names = [*CURVES, *(f"{name}_{end}" for name in SCALED for end in ("low", "high"))]
     arrays: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {name: (("tilt",), ()) for name in names}
     if spec.measures_spectra:
@@ -125,7 +125,7 @@ def _vectors(spec: DatasetSpec, series: str) -> list[OwnedArray]:
         arrays[SIGNAL_VARIANCE] = (("tilt",), ())
     return [
         OwnedArray(
-            spec.layout.series(series),
+            spec.folder.series(series),
             ArraySpec(name, dims, (tilts, *size), (tilts, *size), "float64", None, STACK_ATTRIBUTES),
             lambda index, axes=len(dims): (0,) * axes,  # type: ignore[misc]
         )
@@ -140,10 +140,10 @@ def _signal(spec: DatasetSpec, series: str) -> Signal:
     that is then not found.
     """
     specimen = spec.series_by_name[series].specimen
-    table = read_particles(spec.layout.particles(specimen))
+    table = read_particles(spec.folder.particles(specimen))
     power, variance = [], []
-    for tilt, angle in enumerate(spec.acquisition(series).tilt_angles):
-        image = read_tilt(spec.layout.specimen(specimen), "noiseless", tilt)
+    for tilt, angle in enumerate(spec.geometry.acquisition(series).tilt_angles):
+        image = read_tilt(spec.folder.specimen(specimen), "noiseless", tilt)
         beads = bead_mask(spec, specimen, table, float(angle))
         bare = fill(image, beads)
         variance.append(bare.var() / max(image.var(dtype=np.float64), 1e-30) if beads.any() else 1.0)
@@ -152,7 +152,7 @@ def _signal(spec: DatasetSpec, series: str) -> Signal:
 
 
 def _levels(spec: DatasetSpec, series: str, index: int) -> Record:
-    path = spec.layout.series(series)
+    path = spec.folder.series(series)
     found = {owned.spec.name: np.empty(owned.spec.shape) for owned in _vectors(spec, series)}
     signal = None
     if spec.measures_spectra:
@@ -163,7 +163,7 @@ def _levels(spec: DatasetSpec, series: str, index: int) -> Record:
     for name in CURVES:
         found[name] = getattr(fitted, name)
     start = spec.config.style.start
-    for tilt in range(spec.stack_shape(series)[0]):
+    for tilt in range(spec.geometry.stack_shape(series)[0]):
         images = _synthesised(spec, series, tilt, {start: fitted, "content": fitted})
         for name, image in (("start", images[start]), ("content", images["content"])):
             ends = tilt_extrema(image, spec.config.style.clip_percent)
@@ -181,8 +181,8 @@ def _synthesised(
     `content` has a part of the very noise that the transfer starts with: white, or shaped as in `spectral`.
     """
     pair = spec.series_by_name[series]
-    noiseless = read_tilt(spec.layout.specimen(pair.specimen), "noiseless", tilt)
-    white = noise_field(spec.config.dataset.seed, series, tilt, spec.tilt_shape)
+    noiseless = read_tilt(spec.folder.specimen(pair.specimen), "noiseless", tilt)
+    white = noise_field(spec.config.dataset.seed, series, tilt, spec.geometry.tilt_shape)
     levels = {"content": spec.config.noise.content_level}
     shaped = ("spectral", "content") if spec.config.style.start == "spectral" else ("spectral",)
     images = {}
@@ -197,7 +197,7 @@ def _synthesised(
 
 def resynthesise(spec: DatasetSpec, series: str, modality: str, tilt: int) -> np.ndarray:
     """A noisy tilt, (y, x), from its seed: it need not have been kept, but `levels` must be done."""
-    store = spec.layout.series(series)
+    store = spec.folder.series(series)
     curves = NoiseCurves(*(read_vector(store, name) for name in CURVES))
     return _synthesised(spec, series, tilt, {modality: curves})[modality]
 
@@ -207,9 +207,9 @@ def _spectral_field(
 ) -> np.ndarray:
     reference = spec.series_by_name[series].reference
     spectrum = spectrum_at(
-        spec, shares_at(spec, reference, float(spec.acquisition(series).tilt_angles[tilt]))
+        spec, shares_at(spec, reference, float(spec.geometry.acquisition(series).tilt_angles[tilt]))
     )
-    signal = np.asarray(open_array(spec.layout.series(series), SIGNAL_POWER, "r")[tilt, 0])
+    signal = np.asarray(open_array(spec.folder.series(series), SIGNAL_POWER, "r")[tilt, 0])
     return spectral_field(white, spectrum, signal, signal_scale)
 
 
@@ -218,10 +218,10 @@ def _kept(spec: DatasetSpec) -> list[str]:
 
 
 def _stacks(spec: DatasetSpec, series: str) -> list[OwnedArray]:
-    tilts, rows, columns = spec.stack_shape(series)
+    tilts, rows, columns = spec.geometry.stack_shape(series)
     return [
         OwnedArray(
-            spec.layout.series(series),
+            spec.folder.series(series),
             ArraySpec(
                 name,
                 ("tilt", "y", "x"),
@@ -236,7 +236,7 @@ def _stacks(spec: DatasetSpec, series: str) -> list[OwnedArray]:
 
 
 def _style(spec: DatasetSpec, series: str, index: int) -> Record:
-    path = spec.layout.series(series)
+    path = spec.folder.series(series)
     kept = _kept(spec)
     fitted = NoiseCurves(*(read_vector(path, name) for name in CURVES))
     wanted = set(kept) & set(SYNTHESISED)
@@ -260,7 +260,7 @@ def _transferred(spec: DatasetSpec, series: str, tilt: int, images: Mapping[str,
     style = spec.config.style
     prepare_process(style.threads)
     reference = spec.series_by_name[series].reference
-    shares = shares_at(spec, reference, float(spec.acquisition(series).tilt_angles[tilt]))
+    shares = shares_at(spec, reference, float(spec.geometry.acquisition(series).tilt_angles[tilt]))
     network = load_network(style, spec.inputs.weights_checksum)
     mean, std = (moment_at(spec, shares, name) for name in ("mean", "std"))
     if style.method == "matched":
@@ -291,11 +291,13 @@ def _transferred(spec: DatasetSpec, series: str, tilt: int, images: Mapping[str,
 def _scaling(spec: DatasetSpec, series: str, name: str) -> Scaling | TiltScaling:
     if spec.config.style.scaling == "tilt":
         return TiltScaling()
-    path = spec.layout.series(series)
+    path = spec.folder.series(series)
     ends = (read_vector(path, f"{name}_{end}") for end in ("low", "high"))
     return stack_scaling(zip(*ends, strict=True))
 
 
 LEVELS = Stage("levels", count=lambda spec, series: 1, compute=_levels, prepare=_prepare, arrays=_vectors)
 
-STYLE = Stage("style", count=lambda spec, series: spec.stack_shape(series)[0], compute=_style, arrays=_stacks)
+STYLE = Stage(
+    "style", count=lambda spec, series: spec.geometry.stack_shape(series)[0], compute=_style, arrays=_stacks
+)

@@ -1,1 +1,9 @@
-"""TODO."""
+"""References: tilt-series whose style is transferred, recorded or simulated, alone or blended.
+
+`open_reference` returns a `Reference`; everything behind it (files, alignment, masks, resampling) is the same for all
+kinds. `blend` chooses the tilts that stand for an angle, `statistics` reads what was measured of them.
+"""
+
+from faket_dask.references.base import Reference, open_reference
+
+__all__ = ["Reference", "open_reference"]

@@ -1,29 +1,126 @@
-"""Recorded references: from the configuration's section to an opened series, and which of its pixels to believe."""
+"""Recorded references: tilt-series from files, aligned, masked and resampled."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.config import TiltSeriesReference
+from faket_dask.dataset.inputs import RecordingInput
 from faket_dask.errors import InputError
 from faket_dask.formats.mrc import open_stack
 from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
 from faket_dask.kernels.artefacts import artefact_mask
+from faket_dask.references.resampling import (
+    resample_image,
+    resample_mask,
+    resample_valid,
+    resampled_shape,
+)
 
-LEAST_BELIEVED = 0.1
-"""Share of a tilt that must be left, so that its statistics mean something."""
+LEAST_VALID_SHARE = 0.1
+"""Smallest share of valid pixels in a tilt with which its statistics mean anything."""
 
 
-def open_reference(section: TiltSeriesReference) -> TiltSeries:
-    """The tilt-series that a section names, aligned if it says so.
+@dataclass(frozen=True)
+class RecordedReference:
+    """Reference from files; see `faket_dask.references.Reference`.
+
+    Parameters
+    ----------
+    section
+        Section of the run file.
+    recording
+        Facts about its files.
+    nominal_pixel_size_A
+        Pixel size of the data set.
+    """
+
+    section: TiltSeriesReference
+    recording: RecordingInput
+    nominal_pixel_size_A: float
+
+    @property
+    def name(self) -> str:
+        """Name in the run file."""
+        return self.section.name
+
+    @property
+    def tilt_angles(self) -> NDArray[np.float64]:
+        """``(tilt,)`` degrees."""
+        return np.asarray(self.recording.tilt_angles)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(y, x)`` of its tilts at the data set's pixel size."""
+        return resampled_shape(self.recording.shape[1:], self.resampling_factor)
+
+    @property
+    def pixel_size_A(self) -> float:
+        """Edge of a pixel at which its tilts are used."""
+        return self.nominal_pixel_size_A
+
+    @property
+    def resampling_factor(self) -> float:
+        """Pixels of the data set per recorded pixel; 1 where resampling is not asked for."""
+        return self.recording.pixel_size_A / self.nominal_pixel_size_A if self.section.resample else 1.0
+
+    @property
+    def nyquist_frequency(self) -> float:
+        """Cycles per pixel up to which its tilts hold information."""
+        return 0.5 / max(1.0, self.resampling_factor)
+
+    @property
+    def simulated_specimen(self) -> None:
+        """Nothing: it is a recording."""
+        return None
+
+    @property
+    def series(self) -> TiltSeries:
+        """Opened tilt-series; opened once per process."""
+        return _open_cached(self.section)
+
+    def read_tilt(self, tilt: int) -> NDArray[np.float32]:
+        """Read one tilt, ``(y, x)``, at the data set's pixel size."""
+        image = self.series.tilt(tilt)
+        if self.resampling_factor == 1:
+            return image
+        return resample_valid(
+            image, find_valid_pixels(self.section, self.series, tilt), self.resampling_factor
+        )
+
+    def read_clean_tilt(self, tilt: int) -> NDArray[np.float32] | None:
+        """Read the noiseless counterpart of a tilt, where the run file names one."""
+        if self.section.clean is None:
+            return None
+        image = open_clean_series(self.section, self.series).tilt(tilt)
+        return resample_image(image, self.resampling_factor)
+
+    def valid_mask(self, tilt: int) -> NDArray[np.bool_]:
+        """Return the pixels that are neither artefacts nor outside the detector."""
+        return resample_mask(find_valid_pixels(self.section, self.series, tilt), self.resampling_factor)
+
+    def recorded_mask(self, tilt: int) -> NDArray[np.bool_]:
+        """Return `valid_mask`."""
+        return self.valid_mask(tilt)
+
+
+@lru_cache(maxsize=8)
+def _open_cached(section: TiltSeriesReference) -> TiltSeries:
+    return open_recording(section)
+
+
+def open_recording(section: TiltSeriesReference) -> TiltSeries:
+    """Open the tilt-series that a section names, aligned if it says so.
 
     Raises
     ------
     InputError
-        When one of its files cannot be used.
+        If one of its files cannot be used.
     """
     series = open_tilt_series(
         section.stack,
@@ -36,13 +133,13 @@ def open_reference(section: TiltSeriesReference) -> TiltSeries:
     return series.aligned() if section.align else series
 
 
-def open_counterpart(section: TiltSeriesReference, series: TiltSeries) -> TiltSeries:
-    """The noiseless counterpart of a reference that has one, its tilts in the same order.
+def open_clean_series(section: TiltSeriesReference, series: TiltSeries) -> TiltSeries:
+    """Open the noiseless counterpart of a reference, its tilts in the same order.
 
     Raises
     ------
     InputError
-        When the section names none, or its stack does not fit.
+        If the section names none, or its stack does not fit.
     """
     if section.clean is None:
         raise InputError(f"the reference {section.name!r} has no noiseless counterpart (its key `clean`)")
@@ -50,34 +147,34 @@ def open_counterpart(section: TiltSeriesReference, series: TiltSeries) -> TiltSe
 
 
 def open_mask(section: TiltSeriesReference, series: TiltSeries) -> TiltSeries:
-    """The mask file of a reference that has one, its sections in the order of the reference's tilts.
+    """Open the mask file of a reference, its sections in the order of the reference's tilts.
 
     Raises
     ------
     InputError
-        When the file cannot be read or does not fit.
+        If the file cannot be read or does not fit.
     """
     assert isinstance(section.mask, Path)
     return series.mask(open_stack(section.mask, pixel_size_A=series.pixel_size_A))
 
 
-def believed(section: TiltSeriesReference, series: TiltSeries, tilt: int) -> NDArray[np.bool_]:
-    """Pixels ``(y, x)`` of a tilt, as it is read, that statistics may see.
+def find_valid_pixels(section: TiltSeriesReference, series: TiltSeries, tilt: int) -> NDArray[np.bool_]:
+    """Find the pixels, ``(y, x)`` as recorded, that statistics may use.
 
     Raises
     ------
     InputError
-        When next to nothing is left of the tilt.
+        If less than a tenth of the tilt is left.
     """
     if section.mask == "none":
         return np.ones(series.shape[1:], dtype=np.bool_)
     if isinstance(section.mask, Path):
-        left_out, covering = open_mask(section, series).marked(tilt), f"{section.mask} and edges cover"
+        excluded, covering = open_mask(section, series).marked(tilt), f"{section.mask} and edges cover"
         advice = "mark less of it"
     else:
-        left_out, covering = artefact_mask(series.tilt(tilt)), f"{section.stack}: artefacts and edges cover"
+        excluded, covering = artefact_mask(series.tilt(tilt)), f"{section.stack}: artefacts and edges cover"
         advice = "leave that tilt out, or write `mask: none` for the reference"
-    seen = ~(series.beyond(tilt) | left_out)
-    if seen.mean() < LEAST_BELIEVED:
-        raise InputError(f"{covering} {1 - seen.mean():.0%} of tilt {tilt}; {advice}")
-    return seen
+    valid = ~(series.beyond(tilt) | excluded)
+    if valid.mean() < LEAST_VALID_SHARE:
+        raise InputError(f"{covering} {1 - valid.mean():.0%} of tilt {tilt}; {advice}")
+    return valid

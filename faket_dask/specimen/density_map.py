@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from faket_dask.errors import InputError
-from faket_dask.specimen.mrc_volume import open_mrc
+from faket_dask.formats.mrc import open_samples
+from faket_dask.geometry import UNKNOWN_PIXEL_SIZE_A, edges_agree
 from faket_dask.specimen.template import BLUR, OVERSAMPLING, Template, centred_template, surface_level
 
 
@@ -66,22 +67,30 @@ def map_template(path: Path, voxel_size_A: float, mean_potential_V: float) -> Te
 
 
 def _read_map(path: Path) -> tuple[NDArray[np.float32], float]:
+    """Read the density ``(z, y, x)`` and the edge of a voxel in Å."""
     with warnings.catch_warnings():
         # Maps in circulation break the standard in ways that do not touch the data; here it is not news.
         warnings.simplefilter("ignore")
-        data, voxel_size = open_mrc(path)
-    density = np.array(data, dtype=np.float32)
+        volume = open_samples(path)
+    density = volume.rows(0, volume.shape[1])
     if not np.isfinite(density).all() or np.ptp(density) == 0:
         raise InputError(f"map {path} holds NaN, infinity, or the same value everywhere")
-    if voxel_size is None:
+    with np.errstate(over="ignore"):
+        # Headers hold lengths in single precision.
+        edges = np.array(volume.header.edges_A, dtype=np.float32).astype(np.float64)
+    if not (np.isfinite(edges).all() and (edges > 0).all()):
         raise InputError(f"map {path} does not say its voxel size; write it into the file's header")
-    if voxel_size == 1:
+    if not edges_agree(edges):
+        raise InputError(f"map {path} has voxels of {edges} Å along x, y, z; they must be cubes")
+    voxel_size_A = float(edges.mean())
+    if voxel_size_A == UNKNOWN_PIXEL_SIZE_A:
+        # Many maps are sampled at 1 Å indeed, so here it is not refused.
         warnings.warn(
             f"map {path} says 1 Å per voxel, which programs also write when they do not know; if it is wrong, "
             "write the true one into the file's header",
             stacklevel=2,
         )
-    return density, voxel_size
+    return density, voxel_size_A
 
 
 def _faces(density: NDArray[np.float32]) -> list[NDArray[np.float32]]:

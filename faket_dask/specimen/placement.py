@@ -14,7 +14,7 @@ from faket_dask.specimen.orientation import standing_rotation, uniform_rotations
 from faket_dask.specimen.packing import PackingError, SpherePacking
 from faket_dask.specimen.particles import ParticleTable, particle_table
 from faket_dask.specimen.recipe import FIDUCIAL, SHEET, VESICLE, Recipe, Species, draw, largest
-from faket_dask.specimen.sources import conformations_of
+from faket_dask.specimen.sources import load_conformations
 from faket_dask.specimen.template import Template
 
 _Row = tuple[str, int, NDArray[np.float64], NDArray[np.float64], float, int]
@@ -35,7 +35,7 @@ def check_fits(recipe: Recipe) -> None:
     sizes = []
     claimed = 0.0
     for species in recipe.species:
-        templates = conformations_of(species, recipe.voxel_size_A)
+        templates = load_conformations(species, recipe.voxel_size_A)
         sizes += [(species.name, 2 * template.radius_A) for template in templates]
         claimed += recipe.count_range(species)[0] * min(template.volume_A3 for template in templates)
     for name, group, widening in (
@@ -86,7 +86,7 @@ def place(recipe: Recipe, rng: np.random.Generator) -> ParticleTable:
     check_fits(recipe)
     gap = max(recipe.spacing_A, recipe.voxel_size_A)
     membrane_rows = _place_membranes(recipe, gap, rng)
-    membranes = membranes_of(recipe, membrane_rows)
+    membranes = _membrane_surfaces(recipe, membrane_rows)
     packing = SpherePacking(recipe.extent, gap, membranes, membrane.HALF_THICKNESS_A)
 
     common = None
@@ -96,7 +96,7 @@ def place(recipe: Recipe, rng: np.random.Generator) -> ParticleTable:
     rows: dict[int, list[_Row]] = {}
     for index, species in enumerate(recipe.species):
         rows[index] = []
-        radius = max(template.radius_A for template in conformations_of(species, recipe.voxel_size_A))
+        radius = max(template.radius_A for template in load_conformations(species, recipe.voxel_size_A))
         order.append((np.inf if species.on_membrane else radius, index, species))
     fiducials = len(recipe.species)
     rows[fiducials] = []
@@ -111,7 +111,7 @@ def place(recipe: Recipe, rng: np.random.Generator) -> ParticleTable:
     return particle_table(membrane_rows + [row for index in sorted(rows) for row in rows[index]])
 
 
-def membranes_of(recipe: Recipe, rows: list[_Row]) -> NDArray[np.float64]:
+def _membrane_surfaces(recipe: Recipe, rows: list[_Row]) -> NDArray[np.float64]:
     """Surfaces ``(m, PARAMETERS)`` of the vesicles and sheets among some rows."""
     surfaces = [
         membrane_surface(recipe, name, centre, rotation, radius, variant)
@@ -172,7 +172,7 @@ def _place_species(
     conformations = rng.integers(len(species.sources), size=requested)
     rotations = uniform_rotations(requested, rng)
     class_id = recipe.class_ids.get(species.name, 0) if species.labelled else 0
-    templates = conformations_of(species, recipe.voxel_size_A)
+    templates = load_conformations(species, recipe.voxel_size_A)
     rows: list[_Row] = []
     for conformation, rotation in zip(conformations, rotations, strict=True):
         template = templates[conformation]

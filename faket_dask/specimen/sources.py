@@ -55,7 +55,7 @@ def load_template(species: Species, conformation: int, voxel_size_A: float) -> T
     )
 
 
-def conformations_of(species: Species, voxel_size_A: float) -> list[Template]:
+def load_conformations(species: Species, voxel_size_A: float) -> list[Template]:
     """Templates of all conformations of a class, in the order of its sources, as :func:`load_template` has them."""
     return [load_template(species, index, voxel_size_A) for index in range(len(species.sources))]
 

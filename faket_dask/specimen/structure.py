@@ -141,11 +141,11 @@ def structure_template(path: Path, voxel_size_A: float, assembly: str | None = N
     reach = 1.1 * np.linalg.norm(places[:, :3] - middle, axis=1).max() + 4 * BLUR * voxel_size_A + 10.0
     size = scipy.fft.next_fast_len(2 * int(np.ceil(reach / fine)) + 2, real=True)
     size += size % 2
-    spectrum = spectrum_of_atoms(atoms, size, fine, BLUR * voxel_size_A)
-    return centred_template(str(path), partial(density_about, spectrum=spectrum, voxel_size_A=fine), fine)
+    spectrum = potential_spectrum(atoms, size, fine, BLUR * voxel_size_A)
+    return centred_template(str(path), partial(shifted_density, spectrum=spectrum, voxel_size_A=fine), fine)
 
 
-def spectrum_of_atoms(atoms: Atoms, size: int, voxel_size_A: float, blur_A: float) -> NDArray[np.complex128]:
+def potential_spectrum(atoms: Atoms, size: int, voxel_size_A: float, blur_A: float) -> NDArray[np.complex128]:
     """Fourier transform of the potential over ice of a set of atoms.
 
     Parameters
@@ -181,7 +181,7 @@ def spectrum_of_atoms(atoms: Atoms, size: int, voxel_size_A: float, blur_A: floa
     return spectrum
 
 
-def density_about(
+def shifted_density(
     offset_A: NDArray[np.float64], spectrum: NDArray[np.complex128], voxel_size_A: float
 ) -> NDArray[np.float32]:
     """Density with a given point at its middle.
@@ -191,7 +191,7 @@ def density_about(
     offset_A
         ``(x, y, z)`` of the point that comes to voxel ``size // 2``, in Å.
     spectrum
-        As :func:`spectrum_of_atoms` returns it.
+        As :func:`potential_spectrum` returns it.
     voxel_size_A
         Edge of a voxel in Å.
 

@@ -14,8 +14,8 @@ from faket_dask.kernels.style.gram_matching import (
     match_grams,
     measure_grams,
 )
-from faket_dask.kernels.vgg import VGG19
 from faket_dask.kernels.style.scaling import Scaling, TiltScaling
+from faket_dask.kernels.vgg import VGG19
 
 GramTargets = dict[int, NDArray[np.float32]]
 

@@ -75,7 +75,7 @@ def reconstruct_series(
         raise InputError("the thickness of the tomogram is not known; give it in Å (--thickness-A)")
     if target.suffix not in (".mrc", ".rec", ".zarr"):
         raise InputError(f"{target} is neither .mrc, .rec nor .zarr, which a tomogram can be written as")
-    if series.awaits_alignment:
+    if series.needs_alignment:
         warnings.warn(
             f"{series.images[0][0].path} is reconstructed as if it were aligned, and its files have an alignment "
             "that is not applied; unless the images are aligned already, align them (--align)",

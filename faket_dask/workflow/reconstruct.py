@@ -46,9 +46,9 @@ def reconstruct_dataset(
         When the folder holds no data set, or a modality was not kept.
     """
     found = DatasetSpec.read(folder)
-    wanted = tuple(dict.fromkeys((*found.config.reconstruction.of, *section.of)))
+    wanted = tuple(dict.fromkeys((*found.config.reconstruction.modalities, *section.modalities)))
     document = found.config.model_dump(mode="json")
-    document["reconstruction"] = section.model_copy(update={"of": wanted}).model_dump(mode="json")
+    document["reconstruction"] = section.model_copy(update={"modalities": wanted}).model_dump(mode="json")
     extended = DatasetSpec(parse(document, folder), found.inputs)
     return execute_plan(Plan(extended), client, watch, cluster)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from distributed import Client
 
-from faket_dask.cluster.open import Cluster, check_cluster, open_cluster, profile_of
-from faket_dask.cluster.pausing import without_pauses
+from faket_dask.cluster.open import Cluster, check_cluster, open_cluster, resolve_profile
 from faket_dask.cluster.profile import Profile
+from faket_dask.cluster.workers.never_pause import without_pauses
 from faket_dask.config import RunConfig, load
 from faket_dask.dataset.dataset import Dataset
 from faket_dask.dataset.spec import DatasetSpec
@@ -76,18 +76,18 @@ def execute_plan(
     cluster: Cluster = "local",
 ) -> Dataset:
     """`run` for a plan that is made already."""
-    profile = profile_of(cluster)
+    profile = resolve_profile(cluster)
     spec = planned.spec
 
     def report(event: Event) -> None:
-        write_event(spec.layout.journal, event)
+        write_event(spec.folder.journal, event)
         if watch is not None:
             watch(event)
 
     _check_same_run(spec)
     with (
-        room_on(spec.layout.root),
-        locked(spec.layout.lock) as lock,
+        room_on(spec.folder.root),
+        locked(spec.folder.lock) as lock,
         recorded_run(spec) as record,
     ):
         spec.write()
@@ -133,7 +133,7 @@ def _compute(
         profile or "local",
         workers=settings.workers,
         memory_per_worker_GiB=settings.memory_per_worker_GiB,
-        logs=spec.layout.job_logs,
+        logs=spec.folder.job_logs,
     )
     with without_pauses(client) if client is not None else opening as connected:
         before = {key: frozenset(batch.indices()) for key, batch in completed.done.items()}
@@ -163,10 +163,10 @@ def _check_same_run(spec: DatasetSpec) -> None:
         For a data set of another fingerprint, a damaged one of which nothing shows that it is this one, or a folder
         with other things in it.
     """
-    root = spec.layout.root
+    root = spec.folder.root
     if root.exists() and not root.is_dir():
         raise InputError(f"{root} is a file; choose another dataset.folder")
-    if spec.layout.plan.exists() and spec.layout.config.exists():
+    if spec.folder.plan.exists() and spec.folder.config.exists():
         try:
             existing = DatasetSpec.read(root)
         except InputError:

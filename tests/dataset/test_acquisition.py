@@ -15,7 +15,7 @@ from faket_dask.config import RunConfig, parse
 from faket_dask.dataset.acquisition import draw_acquisition
 from faket_dask.engine.arrays import open_array
 from faket_dask.errors import InputError
-from faket_dask.formats.tilt_series import open_tilt_series
+from faket_dask.formats.openers import open_tilt_series
 from faket_dask.interchange.export import export
 from faket_dask.kernels.projection import project
 from tests.runs import small_document

@@ -29,7 +29,7 @@ def run(client: Client, made: dict[str, Any]) -> tuple[faket_dask.Dataset, list[
 @pytest.fixture(scope="module")
 def dataset(one_worker: Client, tmp_path_factory: pytest.TempPathFactory) -> faket_dask.Dataset:
     folder = tmp_path_factory.mktemp("tomograms") / "data"
-    return run(one_worker, bead_document(folder, of=["noisy", "noiseless"], filter="ramp"))[0]
+    return run(one_worker, bead_document(folder, modalities=["noisy", "noiseless"], filter="ramp"))[0]
 
 
 def test_the_bytes_are_those_of_the_lazy_graph(dataset: faket_dask.Dataset) -> None:
@@ -52,7 +52,7 @@ def test_a_tomogram_has_the_places_of_the_labels(dataset: faket_dask.Dataset) ->
 def test_every_bead_lies_on_its_label(one_worker: Client, tmp_path: Path, before: int, after: int) -> None:
     binning = before * after
     made = bead_document(
-        tmp_path / "data", of=["noiseless"], filter="hann", binning=before, binning_after=after
+        tmp_path / "data", modalities=["noiseless"], filter="hann", binning=before, post_binning=after
     )
     made["outputs"]["modalities"] = ["benchmark"]
     dataset, _ = run(one_worker, made)
@@ -73,10 +73,10 @@ def test_other_settings_remake_tomograms_and_nothing_else(
 ) -> None:
     copy = shutil.copytree(dataset.folder, tmp_path / "data")
     before = bytes_of(copy)
-    again, done = run(one_worker, bead_document(copy, of=["noisy", "noiseless"], filter="ramp"))
+    again, done = run(one_worker, bead_document(copy, modalities=["noisy", "noiseless"], filter="ramp"))
     assert done == []
     assert bytes_of(copy) == before
-    again, done = run(one_worker, bead_document(copy, of=["noisy"], filter="shrec", every=2))
+    again, done = run(one_worker, bead_document(copy, modalities=["noisy"], filter="shrec", tilt_stride=2))
     assert set(unit.split()[0] for unit in done) == {"filter", "reconstruct"}
     assert len(done) == 13 + 2
     [name] = again.series
@@ -88,7 +88,7 @@ def test_tomograms_binned_afterwards_are_those_of_the_lazy_graph(
     dataset: faket_dask.Dataset, one_worker: Client, tmp_path: Path
 ) -> None:
     copy = shutil.copytree(dataset.folder, tmp_path / "data")
-    again, done = run(one_worker, bead_document(copy, of=["noisy"], filter="ramp", binning_after=2))
+    again, done = run(one_worker, bead_document(copy, modalities=["noisy"], filter="ramp", post_binning=2))
     assert len(done) == 25 + 1
     [name] = again.series
     lazy = reconstruct(filter_tilts(again.open(name)["noisy"], "ramp"), 30, binning=2)
@@ -101,13 +101,13 @@ def test_a_lost_part_is_made_again(dataset: faket_dask.Dataset, one_worker: Clie
     [name] = dataset.series
     lost = copy / f"series/{name}.zarr/reconstruction/noisy/c/0/1/0"
     lost.unlink()
-    _, done = run(one_worker, bead_document(copy, of=["noisy", "noiseless"], filter="ramp"))
+    _, done = run(one_worker, bead_document(copy, modalities=["noisy", "noiseless"], filter="ramp"))
     assert done == ["reconstruct 1"]
     assert bytes_of(copy) == before
 
 
 def test_deep_tomograms_are_made_in_slabs(one_worker: Client, tmp_path: Path) -> None:
-    made = bead_document(tmp_path / "data", of=["noisy"], thickness_A=1500)
+    made = bead_document(tmp_path / "data", modalities=["noisy"], thickness_A=1500)
     dataset, done = run(one_worker, made)
     assert done.count("reconstruct 3") == 1
     [name] = dataset.series

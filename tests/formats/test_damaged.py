@@ -18,17 +18,17 @@ from faket_dask.formats import copick, ome_zarr, portal
 from faket_dask.formats.imod import read_angles, read_transforms, write_angles, write_transforms
 from faket_dask.formats.mdoc import read_mdoc, write_mdoc
 from faket_dask.formats.mrc import write_stack, write_volume
-from faket_dask.formats.relion5 import Optics, RelionTomogram, read_particles, read_tomograms
+from faket_dask.formats.openers import open_tilt_series
+from faket_dask.formats.relion5 import RelionOptics, RelionTomogram, read_particles, read_tomograms
 from faket_dask.formats.relion5_writing import write_project
 from faket_dask.formats.shrec import read_alignment, read_locations, read_model
 from faket_dask.formats.shrec_writing import write_model
 from faket_dask.formats.star import read_star
 from faket_dask.formats.tilt_com import read_tilt_com, write_tilt_com
-from faket_dask.formats.tilt_series import open_tilt_series
 from faket_dask.formats.tomostar import read_tomostar, write_tomostar
 from faket_dask.interchange.importers import as_table
-from faket_dask.specimen.existing import open_existing
 from faket_dask.specimen.particles import read_particles as read_table
+from faket_dask.specimen.volume import open_specimen_volume
 from tests.formats.conftest import VOXEL_A, make_phantom
 
 Reader = Callable[[Path], object]
@@ -46,7 +46,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tomogram = RelionTomogram(
         "a",
         geometry,
-        Optics(300, 2.7, 0.1),
+        RelionOptics(300, 2.7, 0.1),
         ("a.mrc",) * len(geometry),
         tuple(range(len(geometry))),
         (4, 8, 8),
@@ -123,8 +123,8 @@ READERS: dict[str, Reader] = {
         path.parents[1]
     ),
     "particles.csv": read_table,
-    "own.mrc": lambda path: open_existing(path).read_block(0, 8),
-    "own.zarr/noisy/zarr.json": lambda path: open_existing(path.parent).read_block(0, 8),
+    "own.mrc": lambda path: open_specimen_volume(path).read_block(0, 8),
+    "own.zarr/noisy/zarr.json": lambda path: open_specimen_volume(path.parent).read_block(0, 8),
     "own.zarr/zarr.json": lambda path: open_for_comparison(path.parent / "noisy").tilts.tilt(0),
     "own.zarr/tilt_angle/zarr.json": lambda path: open_for_comparison(path.parents[1] / "noisy"),
 }

@@ -1,5 +1,6 @@
 """MRC files as they are found, and as they ought to be."""
 
+import itertools
 import pickle
 import warnings
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from mrcfile.dtypes import HEADER_DTYPE
 
 from faket_dask.errors import InputError
-from faket_dask.formats.mrc import open_stack, open_volume, write_stack, write_volume
+from faket_dask.formats.mrc import open_samples, open_stack, open_volume, write_stack, write_volume
 
 
 def random_stack(shape: tuple[int, int, int] = (3, 5, 7)) -> np.ndarray:
@@ -123,6 +124,38 @@ def test_imod_bytes_are_unsigned_unless_marked(tmp_path: Path) -> None:
         raw[152:160] = np.array([1146047817, flags], "<i4").tobytes()
         path.write_bytes(raw)
         np.testing.assert_array_equal(open_stack(path).tilt(0), expected[0].astype(np.float32))
+
+
+@pytest.mark.parametrize("axes", itertools.permutations((1, 2, 3)))
+def test_volume_in_any_axis_order_reads_as_z_y_x(tmp_path: Path, axes: tuple[int, int, int]) -> None:
+    volume = random_stack((3, 5, 7))
+    path = tmp_path / "a.mrc"
+    mapc, mapr, maps = axes
+    stored = volume.transpose([3 - axis for axis in (maps, mapr, mapc)])
+    with mrcfile.new(path) as file:
+        file.set_data(np.ascontiguousarray(stored))
+        file.header.mx, file.header.my, file.header.mz = 7, 5, 3
+        file.header.cella = (70, 50, 30)
+        file.header.mapc, file.header.mapr, file.header.maps = axes
+    opened = open_volume(path)
+    assert opened.shape == volume.shape
+    assert opened.voxel_size_A == 10
+    np.testing.assert_array_equal(opened.rows(1, 4), volume[:, 1:4])
+    assert open_samples(path).rows(0, 5).flags.c_contiguous
+
+
+def test_axis_order_that_is_none_is_refused(tmp_path: Path) -> None:
+    for opener in (open_stack, open_volume, open_samples):
+        with pytest.raises(InputError, match=r"order of axes \(1, 1, 2\)"):
+            opener(with_header(tmp_path / "a.mrc", mapc=1, mapr=1, maps=2))
+
+
+@pytest.mark.parametrize("cella", [(0, 0, 0), (7, 5, 3), (7, 10, 3)])
+def test_samples_open_without_voxel_size(tmp_path: Path, cella: tuple[float, float, float]) -> None:
+    path = with_header(tmp_path / "a.mrc", cella=cella)
+    np.testing.assert_array_equal(open_samples(path).rows(0, 5), random_stack())
+    with pytest.raises(InputError, match="voxel size"):
+        open_volume(path)
 
 
 def test_an_extended_header_is_skipped(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from faket_dask.formats.imod import read_angles
 from faket_dask.formats.mdoc import read_mdoc, write_mdoc
 from faket_dask.formats.mrc import open_stack, open_volume, write_stack, write_volume
 from faket_dask.formats.particle_list import ParticleList
-from faket_dask.formats.relion5 import Optics, RelionTomogram, read_particles, read_tomograms
+from faket_dask.formats.relion5 import RelionOptics, RelionTomogram, read_particles, read_tomograms
 from faket_dask.formats.relion5_writing import write_project
 from faket_dask.formats.shrec import read_model
 from faket_dask.formats.shrec_writing import write_model
@@ -143,7 +143,7 @@ def test_relion(tmp_path: Path, shape: tuple[int, int, int], tilt_axis: float) -
     tomogram = RelionTomogram(
         name="001",
         geometry=phantom.geometry,
-        optics=Optics(300, 2.7, 0.1),
+        optics=RelionOptics(300, 2.7, 0.1),
         stacks=("stacks/001.mrc",) * len(phantom.geometry),
         sections=tuple(range(len(phantom.geometry))),
         shape=phantom.volume.shape,

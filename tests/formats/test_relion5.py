@@ -10,14 +10,14 @@ from scipy.spatial.transform import Rotation
 from faket_dask.errors import InputError
 from faket_dask.formats.imod import write_angles, write_transforms
 from faket_dask.formats.mrc import write_stack
+from faket_dask.formats.openers import open_tilt_series
 from faket_dask.formats.particle_list import ParticleList
-from faket_dask.formats.relion5 import Optics, RelionTomogram, read_particles, read_tomograms
+from faket_dask.formats.relion5 import RelionOptics, RelionTomogram, read_particles, read_tomograms
 from faket_dask.formats.relion5_writing import write_project
-from faket_dask.formats.tilt_series import open_tilt_series
 from faket_dask.geometry import TiltGeometry, centre_A
 from tests.formats.conftest import INSTALLING_S, Others
 
-OPTICS = Optics(300, 2.7, 0.1)
+OPTICS = RelionOptics(300, 2.7, 0.1)
 TABLES = {
     "tomograms": (
         "data_global\nloop_\n_rlnTomoName\n_rlnVoltage\n_rlnSphericalAberration\n_rlnAmplitudeContrast\n"
@@ -171,7 +171,7 @@ def test_another_reading_of_relions_geometry_gives_our_pixels(
     write_project(tmp_path, [tomogram("a", 4, geometry=geometry, shape=shape)], {})
     stack = tmp_path / "a.mrc"
     write_stack(stack, np.zeros((4, *image), np.float32), (4, *image), 5.0)
-    transforms = open_tilt_series(tmp_path / "tomograms.star").known_transforms()
+    transforms = open_tilt_series(tmp_path / "tomograms.star").xf_transforms()
     write_transforms(tmp_path / "a.xf", transforms)
     write_angles(tmp_path / "a.tlt", geometry.stage_angles)
     points = rng.uniform(0, min(shape), (6, 3))

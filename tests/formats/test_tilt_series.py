@@ -9,10 +9,11 @@ from faket_dask.errors import InputError
 from faket_dask.formats.imod import write_angles, write_transforms
 from faket_dask.formats.mdoc import write_mdoc
 from faket_dask.formats.mrc import open_stack, write_stack
-from faket_dask.formats.relion5 import Optics, RelionTomogram
+from faket_dask.formats.openers import open_tilt_series
+from faket_dask.formats.relion5 import RelionOptics, RelionTomogram
 from faket_dask.formats.relion5_writing import write_project
 from faket_dask.formats.shrec_writing import write_model
-from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
+from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.formats.tomostar import write_tomostar
 from faket_dask.geometry import TiltGeometry, acquisition_order, centre_A
 from tests.formats.conftest import VOXEL_A, Phantom, beads, make_phantom, reconstruction, registration_error
@@ -108,10 +109,10 @@ def test_what_lies_beyond_the_detector_is_known(phantom: Phantom, tmp_path: Path
     write_angles(tmp_path / "a.tlt", geometry.stage_angles)
     write_transforms(tmp_path / "a.xf", transforms_of(geometry))
     series = open_tilt_series(tmp_path)
-    assert not series.beyond(0).any()
+    assert not series.outside_detector(0).any()
     aligned = series.aligned()
     for tilt in (0, 20):
-        beyond = aligned.beyond(tilt)
+        beyond = aligned.outside_detector(tilt)
         assert 0.02 < beyond.mean() < 0.3
         assert set(aligned.tilt(tilt)[beyond]) == {100}
         assert np.median(aligned.tilt(tilt)) == pytest.approx(100, abs=0.1)
@@ -189,7 +190,7 @@ def test_a_relion_project(phantom: Phantom, tmp_path: Path) -> None:
     write_stack(tmp_path / "a.mrc", iter(stack), stack.shape, VOXEL_A)
     tilts = len(geometry)
     tomogram = RelionTomogram(
-        "a", geometry, Optics(300, 2.7, 0.1), ("a.mrc",) * tilts, tuple(range(tilts)), (40, 100, 90)
+        "a", geometry, RelionOptics(300, 2.7, 0.1), ("a.mrc",) * tilts, tuple(range(tilts)), (40, 100, 90)
     )
     write_project(tmp_path, [tomogram], {})
     series = open_tilt_series(tmp_path)
@@ -223,11 +224,11 @@ def test_an_alignment_is_known_as_imod_has_it_whatever_it_comes_from(
     geometry, stack = recorded(phantom, 4.3, jitter=60.0, wobble=2.0)
     images = tuple((f, 0) for f in map(open_stack, (tmp_path / n for n in write_tilts(tmp_path, stack))))
     series = TiltSeries(geometry, images)
-    assert series.awaits_alignment
-    np.testing.assert_allclose(series.known_transforms(), transforms_of(geometry), atol=1e-9)
+    assert series.needs_alignment
+    np.testing.assert_allclose(series.xf_transforms(), transforms_of(geometry), atol=1e-9)
     aligned = series.aligned()
-    assert not aligned.awaits_alignment
-    assert TiltSeries(aligned.geometry, images).known_transforms() is None
+    assert not aligned.needs_alignment
+    assert TiltSeries(aligned.geometry, images).xf_transforms() is None
 
 
 def test_the_real_series_is_aligned_by_its_transforms(real_series: Path) -> None:
@@ -237,7 +238,7 @@ def test_the_real_series_is_aligned_by_its_transforms(real_series: Path) -> None
     np.testing.assert_allclose(series.geometry.tilt_angles[[0, 20, 40]], [-60.01, -0.01, 59.98])
     aligned = series.aligned()
     assert aligned.shape == series.shape
-    assert 0.02 < aligned.beyond(0).mean() < 0.2
+    assert 0.02 < aligned.outside_detector(0).mean() < 0.2
     assert np.isfinite(aligned.tilt(0)).all()
 
 

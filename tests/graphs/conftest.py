@@ -46,7 +46,7 @@ def matched(folder: Path) -> dict[str, Any]:
     stack = np.random.default_rng(4).gamma(40.0, size=(len(RECORDED_ANGLES), 50, 70)).astype(np.float32)
     write_stack(folder / "ref.mrc", stack - 100 * bead.astype(np.float32), stack.shape, 10.0)
     del document["references"][0]["mask"]
-    style = {"preset": "matched", "start": "noisy", "angle_match": "interpolate", "evaluations": 3}
+    style = {"preset": "matched", "noise": "white", "angle_match": "interpolate", "evaluations": 3}
     return {**document, "style": style}
 
 

@@ -17,9 +17,10 @@ from faket_dask.config import parse
 from faket_dask.errors import InputError
 from faket_dask.formats import copick, ome_zarr, portal
 from faket_dask.formats.mrc import open_volume
+from faket_dask.formats.openers import open_tilt_series
 from faket_dask.formats.relion5 import read_particles, read_tomograms
 from faket_dask.formats.shrec import read_model
-from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
+from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.interchange.export import export
 from faket_dask.interchange.exporters import EXPORTERS
 from faket_dask.kernels.backprojection import back_project
@@ -46,14 +47,14 @@ class Exported:
 
 @pytest.fixture(
     scope="module",
-    params=[{"binning": 1}, {"binning": 2, "thickness_A": 500}, {"binning_after": 2, "thickness_A": 500}],
+    params=[{"binning": 1}, {"binning": 2, "thickness_A": 500}, {"post_binning": 2, "thickness_A": 500}],
     ids=["full", "binned", "binned-after"],
 )
 def exported(
     request: pytest.FixtureRequest, one_worker: Client, tmp_path_factory: pytest.TempPathFactory
 ) -> Exported:
     folder = tmp_path_factory.mktemp("exported")
-    document = bead_document(folder / "data", of=["noiseless"], **request.param)
+    document = bead_document(folder / "data", modalities=["noiseless"], **request.param)
     document["specimen"]["species"] = [{"name": "boot", "count": 3}]
     document["specimen"]["thickness_A"] = 590  # odd
     dataset = faket_dask.run(parse(document, folder), one_worker)

@@ -13,10 +13,10 @@ from faket_dask.cli import app
 from faket_dask.errors import InputError
 from faket_dask.formats import copick, portal
 from faket_dask.formats.mrc import open_stack, open_volume, write_stack
-from faket_dask.formats.relion5 import Optics, RelionTomogram
+from faket_dask.formats.openers import open_tilt_series
+from faket_dask.formats.relion5 import RelionOptics, RelionTomogram
 from faket_dask.formats.relion5_writing import write_project
 from faket_dask.formats.shrec_writing import write_model
-from faket_dask.formats.tilt_series import open_tilt_series
 from faket_dask.formats.tomostar import write_tomostar
 from faket_dask.interchange.importers import import_particles
 from faket_dask.kernels.projection import project
@@ -81,11 +81,13 @@ def test_a_series_that_is_not_aligned_keeps_its_alignment(phantom: Phantom, tmp_
     )
     write_stack(tmp_path / "a.mrc", phantom.tilts(), phantom.stack.shape, VOXEL_A)
     images = ("a.mrc",) * tilts
-    tomogram = RelionTomogram("a", turned, Optics(300, 2.7, 0.1), images, tuple(range(tilts)), (40, 96, 96))
+    tomogram = RelionTomogram(
+        "a", turned, RelionOptics(300, 2.7, 0.1), images, tuple(range(tilts)), (40, 96, 96)
+    )
     write_project(tmp_path, [tomogram], {})
     invoke("import", "series", tmp_path / "tomograms.star", "--to", tmp_path / "own/a.mrc")
     own, theirs = (
-        open_tilt_series(tmp_path / name).aligned().placement for name in ("own/a.mrc", "tomograms.star")
+        open_tilt_series(tmp_path / name).aligned().alignment for name in ("own/a.mrc", "tomograms.star")
     )
     np.testing.assert_allclose(own.matrix, theirs.matrix, atol=1e-5)
     np.testing.assert_allclose(own.shift + own.centre, theirs.shift + theirs.centre, atol=2e-3)
@@ -99,7 +101,12 @@ def test_a_series_that_is_not_aligned_keeps_its_alignment(phantom: Phantom, tmp_
 def test_particle_lists_become_tables(phantom: Phantom, tmp_path: Path) -> None:
     tilts = len(phantom.geometry)
     tomogram = RelionTomogram(
-        "a", phantom.geometry, Optics(300, 2.7, 0.1), ("a.mrc",) * tilts, tuple(range(tilts)), (40, 96, 96)
+        "a",
+        phantom.geometry,
+        RelionOptics(300, 2.7, 0.1),
+        ("a.mrc",) * tilts,
+        tuple(range(tilts)),
+        (40, 96, 96),
     )
     write_project(tmp_path, [tomogram], {"a": phantom.particles})
     names = (("1BXN", 4), ("4V94", 1))

@@ -180,7 +180,7 @@ def test_a_reference_that_shrinking_makes_too_small(tmp_path: Path) -> None:
     line = only_complaint(
         tmp_path,
         **recorded(record(tmp_path, long)),
-        style={"reference_size": "shrink"},
+        style={"reference_size": "fit_to_tilt"},
     )
     assert "which are made 20 x 96" in line
 

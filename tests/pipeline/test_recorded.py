@@ -56,7 +56,7 @@ def finished(
     one_worker: Client, source: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> faket_dask.Dataset:
     folder = tmp_path_factory.mktemp("finished") / "data"
-    document = recorded_document(folder, source, style={"start": "spectral"})
+    document = recorded_document(folder, source, style={"noise": "spectral"})
     return faket_dask.run(parse(document, folder), one_worker)
 
 
@@ -99,7 +99,7 @@ def test_neither_order_nor_company_changes_a_series(
     finished: faket_dask.Dataset, one_worker: Client, source: Path, tmp_path: Path
 ) -> None:
     """More specimens beside it, and another number of workers, leave a series as it is."""
-    document = recorded_document(tmp_path / "data", source, style={"start": "spectral"})
+    document = recorded_document(tmp_path / "data", source, style={"noise": "spectral"})
     document["specimen"]["count"] = 3
     with Client(processes=False, n_workers=3, threads_per_worker=1, dashboard_address=None) as three:
         again = faket_dask.run(parse(document, tmp_path), three)

@@ -16,7 +16,7 @@ from faket_dask.formats.imod import write_angles, write_transforms
 from faket_dask.formats.mdoc import write_mdoc
 from faket_dask.formats.mrc import write_stack
 from faket_dask.formats.particle_list import ParticleList
-from faket_dask.formats.relion5 import Optics, RelionTomogram
+from faket_dask.formats.relion5 import RelionOptics, RelionTomogram
 from faket_dask.formats.relion5_writing import write_project
 from faket_dask.formats.shrec_writing import write_model
 from faket_dask.formats.tomostar import write_tomostar
@@ -71,7 +71,9 @@ def test_a_series_may_be_given_in_any_form(tmp_path: Path) -> None:
     (tmp_path / "relion/stacks").mkdir(parents=True)
     write_stack(tmp_path / "relion/stacks/a.mrc", iter(stack), SHAPE, 10)
     images = ("stacks/a.mrc",) * 5
-    tomogram = RelionTomogram("a", geometry(), Optics(300, 2.7, 0.1), images, tuple(range(5)), (9, 9, 9))
+    tomogram = RelionTomogram(
+        "a", geometry(), RelionOptics(300, 2.7, 0.1), images, tuple(range(5)), (9, 9, 9)
+    )
     write_project(tmp_path / "relion", [tomogram], {})
     (tmp_path / "warp").mkdir()
     for number, tilt in enumerate(stack):

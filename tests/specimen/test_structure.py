@@ -13,9 +13,9 @@ from faket_dask.specimen.ice import ICE_V
 from faket_dask.specimen.sources import load_template
 from faket_dask.specimen.structure import (
     ASYMMETRIC_UNIT,
-    density_about,
+    potential_spectrum,
     read_atoms,
-    spectrum_of_atoms,
+    shifted_density,
     structure_template,
 )
 
@@ -44,7 +44,7 @@ def source(structures, name):
 
 
 def density_of(atoms, size, voxel_A, blur_A):
-    return density_about(np.zeros(3), spectrum_of_atoms(atoms, size, voxel_A, blur_A), voxel_A)
+    return shifted_density(np.zeros(3), potential_spectrum(atoms, size, voxel_A, blur_A), voxel_A)
 
 
 def density_at(template, points_A):
@@ -176,9 +176,9 @@ def test_an_atoms_potential_has_the_integral_of_its_form_factor_less_the_ice_it_
 
 def test_any_point_can_be_put_in_the_middle():
     atoms = {"C": np.array([[10.0, -5.0, 20.0, 1.0], [15.0, -5.0, 25.0, 1.0]])}
-    spectrum = spectrum_of_atoms(atoms, 32, 5.0, 5.0)
-    moved = density_about(np.array([10.0, -5.0, 20.0]), spectrum, 5.0)
-    expected = np.roll(density_about(np.zeros(3), spectrum, 5.0), (-4, 1, -2), (0, 1, 2))
+    spectrum = potential_spectrum(atoms, 32, 5.0, 5.0)
+    moved = shifted_density(np.array([10.0, -5.0, 20.0]), spectrum, 5.0)
+    expected = np.roll(shifted_density(np.zeros(3), spectrum, 5.0), (-4, 1, -2), (0, 1, 2))
     np.testing.assert_allclose(moved, expected, atol=1e-5)
     assert moved[16, 16, 16] == pytest.approx(moved.max(), rel=1e-3)
 

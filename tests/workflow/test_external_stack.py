@@ -16,7 +16,8 @@ from faket_dask.errors import InputError
 from faket_dask.formats.imod import write_angles
 from faket_dask.formats.mrc import write_stack
 from faket_dask.formats.ome_zarr import open_volume
-from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
+from faket_dask.formats.openers import open_tilt_series
+from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.workflow.external_stack import reconstruct_series
 
 PATIENCE_S = 120

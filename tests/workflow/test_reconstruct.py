@@ -16,7 +16,8 @@ from faket_dask.errors import InputError
 from faket_dask.formats.imod import write_angles
 from faket_dask.formats.mrc import write_stack
 from faket_dask.formats.ome_zarr import open_volume
-from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
+from faket_dask.formats.openers import open_tilt_series
+from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.kernels.backprojection_binned import back_project_binned
 from faket_dask.stages.reconstruction import prepare_tilt
@@ -79,7 +80,7 @@ def test_from_the_command_line(stack_file: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     with mrcfile.open(target) as file:
         assert registration_error(file.data, make_phantom((40, 100, 90)).particles) < 0.1
-    binned = CliRunner().invoke(app, [*command, "--binning", "2", "--filter", "shrec", "--every", "2"])
+    binned = CliRunner().invoke(app, [*command, "--binning", "2", "--filter", "shrec", "--tilt-stride", "2"])
     assert binned.exit_code == 0, binned.output
     with mrcfile.open(target) as file:
         assert file.data.shape == (20, 50, 45)
@@ -88,7 +89,7 @@ def test_from_the_command_line(stack_file: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_tomogram_may_be_binned_afterwards(series: TiltSeries, tmp_path: Path, threads: int) -> None:
-    after = ReconstructionSection(thickness_A=400, filter="exact", binning_after=2)
+    after = ReconstructionSection(thickness_A=400, filter="exact", post_binning=2)
     reconstruct_series(series, tmp_path / "a.mrc", after, threads)
     angles = series.geometry.tilt_angles
     ready = np.stack([prepare_tilt(series.tilt(i), "exact", angles, i, 40, 1, 2) for i in range(angles.size)])
@@ -106,7 +107,7 @@ def test_a_tomogram_may_be_binned_afterwards(series: TiltSeries, tmp_path: Path,
         (["--thickness-A", "400", "--binning", "0"], "binning"),
         (["--thickness-A", "400", "--binning", "60"], "cannot be filtered"),
         (
-            ["--thickness-A", "400", "--binning", "10", "--binning-after", "10"],
+            ["--thickness-A", "400", "--binning", "10", "--post-binning", "10"],
             "100 pixels per voxel are more",
         ),
         (["--thickness-A", "400", "--align"], "no .xf file beside it"),
@@ -131,7 +132,7 @@ def test_a_finished_data_set_gets_tomograms(
 ) -> None:
     copy = shutil.copytree(tiny_dataset.folder, tmp_path / "data")
     for modalities, settings in ((("faket",), {"filter": "ramp"}), (("noisy",), {"filter": "ramp"})):
-        section = ReconstructionSection(of=modalities, **settings)
+        section = ReconstructionSection(modalities=modalities, **settings)
         dataset = reconstruct_dataset(copy, section, one_worker)
     assert not dataset.failures
     for name in dataset.series:
@@ -149,7 +150,7 @@ def test_a_modality_that_was_not_kept_is_refused(one_worker: Client, tmp_path: P
     document = small_document(tmp_path / "data", specimen={"count": 1}, outputs={"modalities": ["noisy"]})
     faket_dask.run(parse(document, tmp_path), one_worker)
     with pytest.raises(InputError, match=r"'faket' is not kept; add it to outputs\.modalities"):
-        reconstruct_dataset(tmp_path / "data", ReconstructionSection(of=("faket",)), one_worker)
+        reconstruct_dataset(tmp_path / "data", ReconstructionSection(modalities=("faket",)), one_worker)
 
 
 def test_imod_is_given_what_it_needs(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from faket_dask.formats.mrc import write_stack, write_volume
-from faket_dask.formats.relion5 import Optics, RelionTomogram
+from faket_dask.formats.relion5 import RelionOptics, RelionTomogram
 from faket_dask.formats.relion5_writing import write_project
 from faket_dask.interchange.exporters.source import Source
 
@@ -18,7 +18,9 @@ def export_relion5(source: Source, folder: Path) -> Iterator[Path]:
     reconstructed it, in ``tomograms``.
     """
     microscope = source.spec.config.microscope
-    optics = Optics(microscope.voltage_kV, microscope.spherical_aberration_mm, microscope.amplitude_contrast)
+    optics = RelionOptics(
+        microscope.voltage_kV, microscope.spherical_aberration_mm, microscope.amplitude_contrast
+    )
     listed, particles = [], {}
     for series in source.series:
         view = source.view(series.specimen)

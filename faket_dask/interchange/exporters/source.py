@@ -95,7 +95,7 @@ class Source:
 
     def tomogram(self, series: Series, modality: str) -> zarr.Array | None:
         """A tomogram ``(z, y, x)`` in its store, if the data set makes it."""
-        if modality not in self.spec.config.reconstruction.of:
+        if modality not in self.spec.config.reconstruction.modalities:
             return None
         return open_array(self._tomogram(series, modality).group, modality, "r")
 
@@ -108,7 +108,7 @@ class Source:
 
     def grid(self, series: Series) -> Grid:
         """The voxels of a series' tomograms where it has any, otherwise those of its specimen in view."""
-        made = [name for name in self.modalities if name in self.spec.config.reconstruction.of]
+        made = [name for name in self.modalities if name in self.spec.config.reconstruction.modalities]
         if made:
             return tomogram_grid(self._tomogram(series, made[0]))
         return self.view(series.specimen)

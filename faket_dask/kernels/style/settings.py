@@ -8,6 +8,26 @@ from math import isfinite
 from typing import Literal
 
 
+class SettingError(ValueError):
+    """Value of a setting that is out of range.
+
+    Parameters
+    ----------
+    setting
+        Name of the setting.
+    reason
+        Rest of the sentence that begins with the name.
+    """
+
+    def __init__(self, setting: str, reason: str) -> None:
+        super().__init__(f"{setting} {reason}")
+        self.setting = setting
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[SettingError], tuple[str, str]]:
+        return type(self), (self.setting, self.reason)
+
+
 @dataclass(frozen=True)
 class StyleSettings:
     """Settings of the published style transfer; the defaults are the published ones.
@@ -34,7 +54,7 @@ class StyleSettings:
 
     Raises
     ------
-    ValueError
+    SettingError
         If there is no style layer, or a number is out of range.
 
     Examples
@@ -43,7 +63,7 @@ class StyleSettings:
     0.15
     >>> StyleSettings(iterations=0)
     Traceback (most recent call last):
-    ValueError: iterations must be at least 1, got 0
+    faket_dask.kernels.style.settings.SettingError: iterations must be at least 1, got 0
     """
 
     content_layers: Mapping[int, float] = field(default_factory=lambda: {8: 1.0})
@@ -62,15 +82,15 @@ class StyleSettings:
         check_layer_weights("content_layers", self.content_layers)
         for name in ("content_weight", "tv_weight"):
             if not (isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+                raise SettingError(name, f"must not be negative, got {getattr(self, name)}")
         if self.iterations < 1:
-            raise ValueError(f"iterations must be at least 1, got {self.iterations}")
+            raise SettingError("iterations", f"must be at least 1, got {self.iterations}")
         if not (isfinite(self.step_size) and self.step_size > 0):
-            raise ValueError(f"step_size must be positive, got {self.step_size}")
+            raise SettingError("step_size", f"must be positive, got {self.step_size}")
         if self.step_unit not in ("absolute", "start_std"):
-            raise ValueError(f"step_unit must be 'absolute' or 'start_std', got {self.step_unit!r}")
+            raise SettingError("step_unit", f"must be 'absolute' or 'start_std', got {self.step_unit!r}")
         if not 0 <= self.decay < 1:
-            raise ValueError(f"decay must be from 0 to below 1, got {self.decay}")
+            raise SettingError("decay", f"must be from 0 to below 1, got {self.decay}")
 
     @property
     def used_content_layers(self) -> Mapping[int, float]:
@@ -92,7 +112,7 @@ class GramMatchingSettings:
 
     Raises
     ------
-    ValueError
+    SettingError
         If there is no style layer, or a number is out of range.
     """
 
@@ -104,13 +124,13 @@ class GramMatchingSettings:
     def __post_init__(self) -> None:
         check_style_layers(self.style_layers)
         if self.evaluations < 1:
-            raise ValueError(f"evaluations must be at least 1, got {self.evaluations}")
+            raise SettingError("evaluations", f"must be at least 1, got {self.evaluations}")
 
 
 def check_style_layers(weights: Mapping[int, float]) -> None:
     """Refuse weights of style layers that no style can be transferred with."""
     if not weights:
-        raise ValueError("style_layers is empty: without a style layer there is no style to transfer")
+        raise SettingError("style_layers", "is empty: without a style layer there is no style to transfer")
     check_layer_weights("style_layers", weights)
 
 
@@ -118,4 +138,4 @@ def check_layer_weights(name: str, weights: Mapping[int, float]) -> None:
     """Refuse weights that are not positive."""
     for layer, weight in weights.items():
         if not (isfinite(weight) and weight > 0):
-            raise ValueError(f"{name}: the weight of layer {layer} must be positive, got {weight}")
+            raise SettingError(name, f"must have positive weights, got {weight} for layer {layer}")

@@ -1,7 +1,7 @@
-"""One GPU for each worker process: those of a node are dealt out by the number in a worker's name.
+"""Assign one GPU to each worker process, by the number in the worker's name.
 
-PyTorch looks at `CUDA_VISIBLE_DEVICES` when it first uses a GPU, which is later than a worker's start, so a plugin
-can still choose. A worker that is started again keeps its name, and so its GPU.
+PyTorch reads `CUDA_VISIBLE_DEVICES` when it first uses a GPU, which is after a worker's start, so a plugin can still
+set it. A worker that is restarted keeps its name, and so its GPU.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from distributed import Worker, WorkerPlugin
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
-def visible_gpus() -> list[str]:
-    """Names of the GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` has them."""
+def list_visible_gpus() -> list[str]:
+    """Return the GPUs that this process may use, named as in `CUDA_VISIBLE_DEVICES`."""
     if VISIBLE in os.environ:
         return [name for name in os.environ[VISIBLE].split(",") if name not in ("", "-1", "NoDevFiles")]
     import torch
@@ -24,12 +24,12 @@ def visible_gpus() -> list[str]:
 
 
 class OneGPUEach(WorkerPlugin):
-    """Shows a worker one of the GPUs of its node or job."""
+    """Show a worker one of the GPUs of its node or job."""
 
     name = "one-gpu-each"
 
     def setup(self, worker: Worker) -> None:
         numbers = re.findall(r"\d+", str(worker.name))
-        gpus = visible_gpus()
+        gpus = list_visible_gpus()
         if numbers and len(gpus) > 1:
             os.environ[VISIBLE] = gpus[int(numbers[-1]) % len(gpus)]

@@ -1,45 +1,56 @@
-"""A specimen that somebody else built: a volume with, where there are any, its masks and its particle table.
+"""Specimens from files: a volume with, where there are any, its label masks and its particle table.
 
 Volumes may be larger than memory: they stay on disk, and blocks of y are read from them.
 """
 
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError, wrap_as_input_error
-from faket_dask.specimen.mrc_volume import SAME_VOXEL_SIZE, open_mrc
+from faket_dask.formats.mrc import open_samples, open_volume
+from faket_dask.geometry import resolve_pixel_size
 from faket_dask.specimen.particles import ParticleTable
 from faket_dask.specimen.render import Block
 
 
+class Slices(Protocol):
+    """Array ``(z, y, x)`` on disk that is read in blocks of y, such as `MrcArray`."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def rows(self, start: int, stop: int, /) -> NDArray[Any]:
+        """Read the slices ``start <= y < stop``."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
-class ExistingSpecimen:
+class SpecimenVolume:
     """A volume on disk that is read in blocks of y.
 
     Parameters
     ----------
     density
-        ``(z, y, x)`` array-like on disk, dense positive.
+        ``(z, y, x)`` density, dense positive.
     voxel_size_A
         Edge of a voxel in Å.
     class_mask, instance_mask
-        Arrays of the same shape on disk, or ``None``: the labels are zero then.
+        Labels of the same shape, or ``None``: they are zero then.
     table
         Particles, or ``None``.
     class_ids
         Label of each class by name.
     """
 
-    density: Any
+    density: Slices
     voxel_size_A: float
-    class_mask: Any | None = None
-    instance_mask: Any | None = None
+    class_mask: Slices | None = None
+    instance_mask: Slices | None = None
     table: ParticleTable | None = None
     class_ids: dict[str, int] = field(default_factory=dict)
 
@@ -50,13 +61,13 @@ class ExistingSpecimen:
         return int(depth), int(height), int(width)
 
     def read_block(self, y_start: int, y_stop: int) -> Block:
-        """Density and labels of the slices ``y_start <= y < y_stop``.
+        """Read density and labels of the slices ``y_start <= y < y_stop``.
 
         Raises
         ------
         InputError
             If the slices lie outside the volume or are damaged, the density holds NaN or infinity, or a mask
-            something that is not a label.
+            numbers that are no labels.
         """
         height = self.shape[1]
         if not 0 <= y_start < y_stop <= height:
@@ -64,35 +75,35 @@ class ExistingSpecimen:
         with wrap_as_input_error(
             f"slices {y_start} to {y_stop} of the volume cannot be read; copy or make it again"
         ):
-            density = np.array(self.density[:, y_start:y_stop, :], dtype=np.float32)
+            density = np.array(self.density.rows(y_start, y_stop), dtype=np.float32)
         if not np.isfinite(density).all():
             slices = y_start + np.unique(np.nonzero(~np.isfinite(density))[1])
             raise InputError(f"the specimen's volume holds NaN or infinity, first in slice y = {slices[0]}")
         return Block(
             density,
-            _labels(self.class_mask, "class mask", np.uint8, y_start, density),
-            _labels(self.instance_mask, "instance mask", np.uint16, y_start, density),
+            _read_labels(self.class_mask, "class mask", np.uint8, y_start, density),
+            _read_labels(self.instance_mask, "instance mask", np.uint16, y_start, density),
         )
 
 
-def open_existing(
+def open_specimen_volume(
     volume: Path,
     voxel_size_A: float | None = None,
     class_mask: Path | None = None,
     instance_mask: Path | None = None,
     table: ParticleTable | None = None,
     class_ids: dict[str, int] | None = None,
-) -> ExistingSpecimen:
+) -> SpecimenVolume:
     """Open a volume and its masks without reading them.
 
     Parameters
     ----------
     volume
-        MRC file or Zarr array, ``store.zarr/name`` for one in a group. Axes ``(z, y, x)``, dense positive. A
-        Zarr array may have its voxel size in Å as the attribute ``voxel_size_A``.
+        MRC file, its axes in any order, or Zarr array ``(z, y, x)``, ``store.zarr/name`` for one in a group; dense
+        positive. A Zarr array may have its voxel size in Å as the attribute ``voxel_size_A``.
     voxel_size_A
         Edge of a voxel in Å; needed where the file does not know it, and taken, with a warning, where the
-        file contradicts it.
+        file contradicts it by more than 1 %.
     class_mask, instance_mask
         Volumes of labels of the same shape; 0 is background.
     table
@@ -106,23 +117,7 @@ def open_existing(
         If a file is absent, unreadable or truncated, is not three-dimensional, differs in shape from the
         volume, or no voxel size is known.
     """
-    density, known_size = _open(volume)
-    if known_size == 1:
-        # Programs write 1 Å when they do not know.
-        known_size = None
-    if voxel_size_A is None:
-        if known_size is None:
-            raise InputError(
-                f"{volume} does not say its voxel size, or says 1 Å, which programs write when they do not know "
-                "it; give the voxel size in Å"
-            )
-        voxel_size_A = known_size
-    if not voxel_size_A > 0:
-        raise InputError(f"the voxel size of {volume} is {voxel_size_A} Å; it must be positive")
-    if known_size is not None and abs(known_size / voxel_size_A - 1) > SAME_VOXEL_SIZE:
-        warnings.warn(
-            f"{volume} says {known_size:g} Å per voxel; {voxel_size_A:g} Å is used, as given", stacklevel=2
-        )
+    density, edge = _open_density(volume, voxel_size_A)
     masks = [
         None if path is None else _open_mask(path, volume, density) for path in (class_mask, instance_mask)
     ]
@@ -130,24 +125,36 @@ def open_existing(
         labelled = table.labelled()
         pairs = zip(labelled.class_name, labelled.class_id, strict=True)
         class_ids = {str(name): int(number) for name, number in pairs}
-    return ExistingSpecimen(density, voxel_size_A, masks[0], masks[1], table, class_ids or {})
+    return SpecimenVolume(density, edge, masks[0], masks[1], table, class_ids or {})
 
 
-def _open(path: Path) -> tuple[Any, float | None]:
-    if not any(part.endswith(".zarr") for part in path.parts):
-        return open_mrc(path)
-    with wrap_as_input_error(f"{path} cannot be read as a Zarr array; name an array, not a group"):
-        array = zarr.open_array(str(path), mode="r")
-    if array.ndim != 3 or array.dtype.kind not in "iuf":
-        raise InputError(
-            f"{path} has shape {array.shape} and type {array.dtype}; a volume is (z, y, x) and real"
-        )
-    size = array.attrs.get("voxel_size_A")
-    return array, float(size) if isinstance(size, int | float) else None
+@dataclass(frozen=True, eq=False)
+class _ZarrVolume:
+    """Zarr array ``(z, y, x)`` that is read in blocks of y."""
+
+    array: zarr.Array[Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
+    def rows(self, start: int, stop: int, /) -> NDArray[Any]:
+        return np.asarray(self.array[:, start:stop, :])
 
 
-def _open_mask(path: Path, volume: Path, density: Any) -> Any:
-    mask, _ = _open(path)
+def _open_density(path: Path, voxel_size_A: float | None) -> tuple[Slices, float]:
+    if not _is_zarr(path):
+        volume = open_volume(path, voxel_size_A=voxel_size_A)
+        return volume, volume.voxel_size_A
+    array = _open_zarr(path)
+    recorded = array.attrs.get("voxel_size_A")
+    edges = [float(recorded)] if isinstance(recorded, int | float) else []
+    edge = resolve_pixel_size(path, edges, voxel_size_A, quantity="voxel size", place="attributes")
+    return _ZarrVolume(array), edge
+
+
+def _open_mask(path: Path, volume: Path, density: Slices) -> Slices:
+    mask: Slices = _ZarrVolume(_open_zarr(path)) if _is_zarr(path) else open_samples(path)
     if mask.shape != density.shape:
         raise InputError(
             f"mask {path} has the shape {mask.shape} and the volume {volume} {density.shape}; they must agree"
@@ -155,8 +162,26 @@ def _open_mask(path: Path, volume: Path, density: Any) -> Any:
     return mask
 
 
-def _labels(
-    mask: Any | None, what: str, dtype: type[np.unsignedinteger], y_start: int, density: NDArray[np.float32]
+def _is_zarr(path: Path) -> bool:
+    return any(part.endswith(".zarr") for part in path.parts)
+
+
+def _open_zarr(path: Path) -> zarr.Array[Any]:
+    with wrap_as_input_error(f"{path} cannot be read as a Zarr array; name an array, not a group"):
+        array = zarr.open_array(str(path), mode="r")
+    if array.ndim != 3 or array.dtype.kind not in "iuf":
+        raise InputError(
+            f"{path} has shape {array.shape} and type {array.dtype}; a volume is (z, y, x) and real"
+        )
+    return array
+
+
+def _read_labels(
+    mask: Slices | None,
+    what: str,
+    dtype: type[np.unsignedinteger],
+    y_start: int,
+    density: NDArray[np.float32],
 ) -> NDArray[Any]:
     if mask is None:
         return np.zeros(density.shape, dtype)
@@ -164,7 +189,7 @@ def _labels(
     with wrap_as_input_error(
         f"slices {y_start} to {y_stop} of the {what} cannot be read; copy or make it again"
     ):
-        values = np.asarray(mask[:, y_start:y_stop, :])
+        values = np.asarray(mask.rows(y_start, y_stop))
     labels = np.zeros(density.shape, dtype)
     if np.isfinite(values).all():
         labels = np.clip(values, 0, np.iinfo(dtype).max).astype(dtype)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from distributed import Client, LocalCluster
 
-from faket_dask.cluster.drain import FinishUnits
+from faket_dask.cluster.workers.finish_unit import FinishUnits
 
 LIFETIME_S = 14.0
 DRAIN_S = 10.0

@@ -7,8 +7,8 @@ import pytest
 from distributed import Client, LocalCluster
 
 from faket_dask.cluster import local, open_cluster
-from faket_dask.cluster.pausing import without_pauses
 from faket_dask.cluster.requirements import GIB, HEADROOM
+from faket_dask.cluster.workers.never_pause import without_pauses
 from tests.cluster.requirements import requirements
 
 LIMIT_GIB = 1.5

@@ -1,8 +1,8 @@
-"""Workers that end before their job does, and finish the unit they are at.
+"""Let a worker finish its current unit before its lifetime ends.
 
-Dask's own `--lifetime` retires a worker at once: the task that it is at is begun anew elsewhere. Some time before,
-as long as the longest unit takes, the plugin here has the worker take no new task; when the one that it is at has
-ended, the worker goes.
+Dask's own `--lifetime` retires a worker at once, and the task that it runs is started anew elsewhere. This plugin
+stops a worker from accepting tasks some time before, as long as the longest unit takes; once its last task has ended,
+the worker leaves.
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ POLL_S = 0.2
 
 
 class FinishUnits(WorkerPlugin):
-    """Has a worker with a lifetime finish what it is at within the last `drain_s` seconds of it."""
+    """Let a worker finish its current task within the last seconds of its lifetime.
+
+    Parameters
+    ----------
+    drain_s
+        Seconds before the end of the lifetime from which on no task is accepted.
+    """
 
     name = "finish-units"
 
@@ -29,7 +35,7 @@ class FinishUnits(WorkerPlugin):
             worker.io_loop.call_later(max(0.0, worker.lifetime - self.drain_s - POLL_S), self._finish, worker)
 
     async def _finish(self, worker: Worker) -> None:
-        """Say that no new task is wanted, wait for the last one, and leave as a worker retires."""
+        """Refuse new tasks, wait for the last one, and leave as a retiring worker does."""
         if worker.status != Status.running:
             return
         worker.status = Status.closing_gracefully

@@ -7,11 +7,11 @@ is used.
 
 import signal
 
-_before = signal.getsignal(signal.SIGINT)
+_handler = signal.getsignal(signal.SIGINT)
 
 from dask_jobqueue import PBSCluster, SLURMCluster  # noqa: E402
 from dask_jobqueue.core import Job  # noqa: E402
 
-signal.signal(signal.SIGINT, _before)
+signal.signal(signal.SIGINT, _handler)
 
 __all__ = ["Job", "PBSCluster", "SLURMCluster"]

@@ -22,7 +22,7 @@ from faket_dask.stages.reconstruction import prepare_tilt
 def _prepare(spec: DatasetSpec, item: str) -> None:
     tomogram = Tomogram.of_item(spec, item)
     section = spec.config.reconstruction
-    settings: dict[str, Any] = section.model_dump(mode="json", exclude={"of", "thickness_A"})
+    settings: dict[str, Any] = section.model_dump(mode="json", exclude={"modalities", "thickness_A"})
     pixel = tomogram.acquisition.pixel_size_A
     describe_group(tomogram.group, spec, pixel, voxel_size_A=tomogram.voxel_size_A, **settings)
     for axis, places in tomogram.coordinates().items():
@@ -42,7 +42,7 @@ def _filtered_array(spec: DatasetSpec, item: str) -> list[OwnedArray]:
 def _filter(spec: DatasetSpec, item: str, index: int) -> Record:
     tomogram = Tomogram.of_item(spec, item)
     section = spec.config.reconstruction
-    thickness = spec.volume_shape(tomogram.specimen)[0] * tomogram.acquisition.pixel_size_A
+    thickness = spec.geometry.volume_shape(tomogram.specimen)[0] * tomogram.acquisition.pixel_size_A
     if section.thickness_A is not None:
         thickness = section.thickness_A
     tilt = read_tilt(tomogram.stack_group, tomogram.modality, int(tomogram.tilts[index]))
@@ -54,7 +54,7 @@ def _filter(spec: DatasetSpec, item: str, index: int) -> Record:
         index,
         thickness_px,
         section.binning,
-        section.binning_after,
+        section.post_binning,
     )
     return {}
 
@@ -74,7 +74,7 @@ def _reconstruct(spec: DatasetSpec, item: str, index: int) -> Record:
         np.asarray(filtered[:, rows, :]),
         tomogram.tilt_angles,
         layers.stop - layers.start,
-        section.binning_after,
+        section.post_binning,
         z_centre=tomogram.shape[0] // 2 - layers.start,
         device=section.device,
     )

@@ -1,0 +1,1 @@
+"""Dask plugins that adapt workers to long, durable units of work."""

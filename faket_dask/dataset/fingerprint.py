@@ -1,0 +1,41 @@
+"""Content of a data set's fingerprint: everything that its results depend on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from faket_dask.config import RunConfig
+from faket_dask.dataset.inputs import Inputs
+from faket_dask.specimen.phantoms import PHANTOMS
+
+KERNEL_VERSION = 4
+"""Raised whenever results change, or the sections that describe them, so that old and new are never mixed."""
+
+
+def result_inputs(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
+    """Return everything that results depend on as plain data by section.
+
+    Left out are paths, cluster settings, how many specimens there are, what is kept and how tomograms are made; the
+    checksums among the inputs stand for files.
+    """
+    document = config.model_dump(mode="json", exclude={"cluster", "outputs", "reconstruction"})
+    document["dataset"].pop("folder")
+    specimen = document["specimen"]
+    if specimen["kind"] == "built":
+        specimen.pop("count")
+        for species in specimen["species"]:
+            sources = species["source"] or ()
+            species["source"] = [source if source in PHANTOMS else "file" for source in sources]
+    else:
+        specimen.pop("volumes")
+    for reference in document["references"]:
+        for path in ("stack", "clean", "tilt_angles", "align"):
+            reference.pop(path, None)
+        if reference.get("mask", "none") not in ("artefacts", "none"):
+            reference["mask"] = "file"
+    document["style"].pop("memory_per_task_GiB")  # `tile`, resolved from it, stands for it
+    document["style"].pop("weights")
+    document["style"].pop("random_seed")  # the weights' checksum, among the inputs, stands for both
+    document["inputs"] = inputs.to_json()
+    document["kernel_version"] = KERNEL_VERSION
+    return document

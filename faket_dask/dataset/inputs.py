@@ -1,0 +1,78 @@
+"""Facts about the files that a run file names, as they were found when the run was planned."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RecordingInput:
+    """Facts about a recorded reference.
+
+    Parameters
+    ----------
+    shape
+        ``(tilt, y, x)`` as recorded.
+    tilt_angles
+        Degrees, increasing.
+    pixel_size_A
+        Edge of a recorded pixel.
+    checksum, clean_checksum, mask_checksum
+        SHA-256 of the stack, its noiseless counterpart and its mask.
+    """
+
+    shape: tuple[int, int, int]
+    tilt_angles: tuple[float, ...]
+    pixel_size_A: float
+    checksum: str
+    clean_checksum: str | None = None
+    mask_checksum: str | None = None
+
+
+@dataclass(frozen=True)
+class VolumeInput:
+    """Facts about an existing specimen volume; checksums of density, masks and particles in turn."""
+
+    shape: tuple[int, int, int]
+    checksums: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Facts about all files of a run file.
+
+    Parameters
+    ----------
+    recordings
+        Recorded references by name.
+    specimens
+        Existing specimen volumes.
+    structures
+        Checksums of particle structures, in the order of the species.
+    weights_checksum
+        SHA-256 of the network's weights; empty where no network is used.
+    """
+
+    recordings: dict[str, RecordingInput]
+    specimens: tuple[VolumeInput, ...]
+    structures: tuple[str, ...]
+    weights_checksum: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data that `from_json` reads."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Inputs:
+        """Read what `to_json` returned, also after a JSON round trip."""
+        recordings = {
+            name: RecordingInput(
+                **{**item, "shape": tuple(item["shape"]), "tilt_angles": tuple(item["tilt_angles"])}
+            )
+            for name, item in document["recordings"].items()
+        }
+        specimens = tuple(
+            VolumeInput(tuple(item["shape"]), tuple(item["checksums"])) for item in document["specimens"]
+        )
+        return cls(recordings, specimens, tuple(document["structures"]), document["weights_checksum"])

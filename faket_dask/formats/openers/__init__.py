@@ -1,0 +1,92 @@
+"""Open a recorded tilt-series in any format that the field keeps one in.
+
+A tilt-series is named by a stack with its angles beside it (IMOD's `.tlt` or `.rawtlt`, SerialEM's `.mdoc`, SHREC's
+``alignment_simulated.txt``), an `.mdoc` (of a stack or of single images), a RELION-5 table of tomograms or
+tilt-series, a Warp `.tomostar`, or a folder with one of these, or with single images and one angle file. Each gives a
+`TiltSeries`: the geometry in this project's convention, tilts sorted by angle, and, on request, the alignment that
+brings the tilt axis onto y and its centre onto pixel ``(N // 2, N // 2)``.
+
+Each format is one module with a `SeriesFormat`; a new one is such a module and its entry in `FORMATS`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast, get_args
+
+from numpy.typing import ArrayLike
+
+from faket_dask.errors import InputError
+from faket_dask.formats.openers.images import SINGLE_IMAGES
+from faket_dask.formats.openers.mdoc import MDOC
+from faket_dask.formats.openers.relion5 import RELION5
+from faket_dask.formats.openers.series_format import SeriesFormat, SeriesOptions, Sign
+from faket_dask.formats.openers.shrec import SHREC
+from faket_dask.formats.openers.stack import STACK, MissingAnglesError
+from faket_dask.formats.openers.tomostar import TOMOSTAR
+from faket_dask.formats.tilt_series import TiltSeries
+
+__all__ = ["FORMATS", "MissingAnglesError", "SeriesFormat", "SeriesOptions", "open_tilt_series"]
+
+FORMATS: list[SeriesFormat] = [SHREC, SINGLE_IMAGES, TOMOSTAR, RELION5, MDOC, STACK]
+"""Formats in the order in which a folder is searched for them. A file of no format's ending is opened as the last."""
+
+
+def open_tilt_series(
+    path: Path,
+    *,
+    tilt_angles: Path | ArrayLike | None = None,
+    transforms: Path | None = None,
+    pixel_size_A: float | None = None,
+    tomogram: str | None = None,
+    sign: str = "imod",
+) -> TiltSeries:
+    """Open a tilt-series; headers and metadata are read, images are not.
+
+    Parameters
+    ----------
+    path
+        Stack, `.mdoc`, `.star`, `.tomostar`, or a folder that holds one tilt-series. Single images in a folder are
+        taken in the order of their names, in which numbers count as numbers; in a SHREC model, ``projections.mrc`` is.
+    tilt_angles
+        Angles of a stack or single images: an angle file, SHREC's alignment file or an `.mdoc`, or ``(tilt,)`` degrees
+        in the order of the stack with this project's sign. By default the file of the stack's name is taken, and the
+        only one in a folder of single images.
+    transforms
+        An `.xf` file with one line a tilt of the stack; by default that of the stack's name, if there is one.
+    pixel_size_A
+        Edge of a pixel in Å, in place of the one in the files.
+    tomogram
+        Name of a tomogram of a RELION table, where it has more than one.
+    sign
+        Sign of the angles in angle files: ``"imod"``, as IMOD and SerialEM have them, or ``"warp"``, the opposite,
+        which is this project's too.
+
+    Raises
+    ------
+    MissingAnglesError
+        If nothing says the angles of a stack.
+    InputError
+        If a file is absent or damaged, more than one series could be meant, or angles, images and transforms
+        do not fit together.
+    """
+    if sign not in get_args(Sign):
+        raise InputError(f"the sign of angle files is 'imod' or 'warp', not {sign!r}")
+    options = SeriesOptions(tilt_angles, transforms, pixel_size_A, tomogram, cast(Sign, sign))
+    path = Path(path)
+    if path.is_dir():
+        return _open_folder(path, options)
+    fitting = (candidate for candidate in FORMATS if path.suffix in candidate.suffixes)
+    return next(fitting, FORMATS[-1]).open(path, options)
+
+
+def _open_folder(folder: Path, options: SeriesOptions) -> TiltSeries:
+    files = sorted(entry for entry in folder.iterdir() if entry.is_file())
+    for candidate in FORMATS:
+        matches = candidate.find(folder, files)
+        if len(matches) == 1:
+            return candidate.open(matches[0], options)
+        if matches:
+            names = ", ".join(match.name for match in matches[:4])
+            raise InputError(f"{folder} holds several tilt-series ({names}, …); name one of the files")
+    raise InputError(f"{folder} holds no stack, .mdoc, .star or .tomostar of a tilt-series")

@@ -1,0 +1,52 @@
+"""Folders of single images in MRC files, with one file of their angles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from faket_dask.errors import InputError
+from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
+from faket_dask.formats.mrc_header import read_header
+from faket_dask.formats.openers.series_format import SeriesFormat, SeriesOptions, sort_images
+from faket_dask.formats.shrec import ALIGNMENT_FILE
+from faket_dask.formats.tilt_series import TiltSeries, check_images
+
+
+def _find(folder: Path, files: Sequence[Path]) -> list[Path]:
+    """Return the folder if it holds images of one section each, and nothing about them but their angles."""
+    images = _list_images(files)
+    others = (".tomostar", ".star", ".mdoc")
+    if len(images) < 2 or any(file.suffix in others or file.name == ALIGNMENT_FILE for file in files):
+        return []
+    return [] if any(read_header(image).shape[0] > 1 for image in images) else [folder]
+
+
+def _open(folder: Path, options: SeriesOptions) -> TiltSeries:
+    files = sorted(entry for entry in folder.iterdir() if entry.is_file())
+    images = sorted(_list_images(files), key=_natural_key)
+    angles = options.tilt_angles
+    if angles is None:
+        matches = [file for file in files if file.suffix in (".tlt", ".rawtlt")]
+        if len(matches) != 1:
+            names = ", ".join(file.name for file in matches) or "none"
+            raise InputError(
+                f"{folder} holds single images ({images[0].name}, …) and needs one file of their angles, .tlt or "
+                f".rawtlt, in the order of their names; it has {names}"
+            )
+        [angles] = matches
+    tilts = [(open_stack(image, pixel_size_A=options.pixel_size_A), 0) for image in images]
+    return check_images(folder, sort_images(folder, tilts, angles, options.sign))
+
+
+def _list_images(files: Sequence[Path]) -> list[Path]:
+    return [file for file in files if file.suffix in STACK_SUFFIXES]
+
+
+def _natural_key(path: Path) -> list[int | str]:
+    """Key that sorts names with their numbers counted as numbers: t2 before t10."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", path.name)]
+
+
+SINGLE_IMAGES = SeriesFormat((), _find, _open)

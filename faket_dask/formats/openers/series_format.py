@@ -1,0 +1,167 @@
+"""What a format of tilt-series implements, and the steps that several of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from faket_dask.errors import InputError
+from faket_dask.formats.imod import read_angles, read_transforms
+from faket_dask.formats.mrc import STACK_SUFFIXES, MrcStack, open_stack
+from faket_dask.formats.shrec import ALIGNMENT_FILE, read_alignment
+from faket_dask.formats.tilt_series import TiltSeries
+from faket_dask.geometry import TiltGeometry
+
+Sign = Literal["imod", "warp"]
+
+
+@dataclass(frozen=True)
+class SeriesOptions:
+    """Arguments of `faket_dask.formats.openers.open_tilt_series`, which describes them."""
+
+    tilt_angles: Path | ArrayLike | None
+    transforms: Path | None
+    pixel_size_A: float | None
+    tomogram: str | None
+    sign: Sign
+
+
+@dataclass(frozen=True)
+class SeriesFormat:
+    """A format that tilt-series come in.
+
+    Parameters
+    ----------
+    suffixes
+        Endings of the files that name a series of this format.
+    find
+        Function of a folder and its sorted files that returns the files (or the folder itself) that stand for a
+        series of this format; a folder with more than one is refused.
+    open
+        Function of such a file and the options that opens the series.
+    """
+
+    suffixes: tuple[str, ...]
+    find: Callable[[Path, Sequence[Path]], list[Path]]
+    open: Callable[[Path, SeriesOptions], TiltSeries]
+
+
+def find_by_suffix(*suffixes: str) -> Callable[[Path, Sequence[Path]], list[Path]]:
+    """Return a function for `SeriesFormat.find` that chooses files by their ending."""
+
+    def find(folder: Path, files: Sequence[Path]) -> list[Path]:
+        return [file for file in files if file.suffix in suffixes]
+
+    return find
+
+
+def sort_images(
+    path: Path, images: list[tuple[MrcStack, int]], tilt_angles: Path | ArrayLike, sign: Sign
+) -> TiltSeries:
+    """Make a series of images whose angles come in the same order.
+
+    Parameters
+    ----------
+    path
+        Stack or folder of the images, for messages.
+    images
+        ``(tilt,)`` file and section of each tilt.
+    tilt_angles
+        Angle file, SHREC's alignment file, or ``(tilt,)`` degrees with this project's sign.
+    sign
+        Sign of the angles in an angle file.
+
+    Raises
+    ------
+    InputError
+        If the file is absent or damaged, or the number of angles is not that of the images.
+    """
+    if not isinstance(tilt_angles, Path):
+        angles, source = np.asarray(tilt_angles, dtype=np.float64), "tilt_angles"
+    elif tilt_angles.name == ALIGNMENT_FILE:
+        angles, source = read_alignment(tilt_angles), str(tilt_angles)
+    else:
+        angles, source = read_angles(tilt_angles) * (-1 if sign == "imod" else 1), str(tilt_angles)
+    if angles.shape != (len(images),):
+        raise InputError(f"{source} has {angles.size} angles, {path} has {len(images)} tilts")
+    order = np.argsort(angles, kind="stable")
+    geometry = TiltGeometry(angles[order], images[0][0].pixel_size_A)
+    return TiltSeries(geometry, tuple(images[tilt] for tilt in order))
+
+
+def add_transforms(series: TiltSeries, path: Path, transforms: Path | None) -> TiltSeries:
+    """Add the alignment of an `.xf` file to a series, by default of the one of its name, if there is one.
+
+    Parameters
+    ----------
+    series
+        Series in one stack.
+    path
+        Stack or `.mdoc`.
+    transforms
+        `.xf` file, if the user names one.
+
+    Raises
+    ------
+    InputError
+        If the file is absent or damaged, or does not fit the series.
+    """
+    file = transforms or find_beside(path, (".xf",))
+    if file is None:
+        return series
+    matrices = read_transforms(file)
+    if len(matrices) != len(series.images):
+        raise InputError(f"{file} has {len(matrices)} transforms, {path} has {len(series.images)} tilts")
+    sections = [section for _, section in series.images]
+    if len(set(sections)) < len(sections):
+        raise InputError(f"{file} aligns a stack; {path} names single images")
+    return replace(series, transforms=matrices[sections])
+
+
+def find_beside(path: Path, suffixes: Sequence[str]) -> Path | None:
+    """Find a file of a stack's name, or of its part before the first dot, with one of the endings."""
+    stems = dict.fromkeys((path.name, path.stem, path.name.split(".")[0]))
+    for suffix in suffixes:
+        for stem in stems:
+            if (candidate := path.with_name(stem + suffix)).is_file():
+                return candidate
+    return None
+
+
+def open_movie_average(path: Path, movie: str, pixel_size_A: float | None) -> MrcStack:
+    """Open the averaged image of a tilt's movie: of the movie's name, beside the file that names it or in `average`.
+
+    Parameters
+    ----------
+    path
+        File that names the movie.
+    movie
+        Path of the movie as the file has it.
+    pixel_size_A
+        Edge of a pixel in Å, if the header's is not to be taken.
+
+    Raises
+    ------
+    InputError
+        If there is no such image, or it cannot be read.
+    """
+    name = movie.replace("\\", "/").split("/")[-1]
+    stem = Path(name).stem
+    if not stem:
+        raise InputError(f"{path} names neither a stack beside it nor an image of each tilt")
+    folder = path.parent
+    places = [folder / movie.replace("\\", "/"), folder / name]
+    places += [
+        place / f"{stem}.mrc" for place in (folder, folder / "average", (folder / movie).parent / "average")
+    ]
+    for place in places:
+        if place.suffix in STACK_SUFFIXES and place.is_file():
+            return open_stack(place, pixel_size_A=pixel_size_A)
+    raise InputError(
+        f"{path} names {movie}, of which there is no averaged image {stem}.mrc beside it or in average/"
+    )

@@ -1,0 +1,149 @@
+"""Stages that make specimens: `place` draws the particle table, `build` renders density and labels by block."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from faket_dask.atomic import replace_atomically
+from faket_dask.dataset.attributes import describe_group
+from faket_dask.dataset.geometry import BLOCK_ROWS
+from faket_dask.dataset.label_checks import find_misplaced_labels
+from faket_dask.dataset.spec import DatasetSpec
+from faket_dask.dataset.specimens import open_specimen_source
+from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array, write_vector
+from faket_dask.engine.marker import Findings
+from faket_dask.engine.stage import BatchKey, Stage, UnitCost
+from faket_dask.engine.unit import Item
+from faket_dask.pipeline.costs import INTERPRETER_BYTES, block_voxels
+from faket_dask.pipeline.kernel_rates import load_kernel_rates
+from faket_dask.specimen.particles import particle_table, read_particles
+from faket_dask.specimen.recipe import Recipe
+from faket_dask.stages.seeds import generator
+
+VOLUMES = {"density": "float32", "class_mask": "uint8", "instance_mask": "uint16"}
+"""Arrays of a specimen's volume with their types."""
+
+BUILD_BYTES_PER_VOXEL = 15
+"""Density twice while the particles displace each other, the two masks, and the encoder's copy."""
+
+
+def list_specimens(spec: DatasetSpec) -> list[Item]:
+    """Return the specimens of the data set, and those that its simulated references image."""
+    from faket_dask.references import open_reference
+
+    references = (open_reference(spec, name) for name in spec.used_references) if spec.makes_series else ()
+    simulated = (reference.simulated_specimen for reference in references)
+    own = dict.fromkeys(series.specimen for series in spec.series)
+    return [Item(name) for name in (*own, *(name for name in simulated if name))]
+
+
+class PlaceParticles(Stage[DatasetSpec]):
+    """Draw where particles, membranes and beads of a specimen lie."""
+
+    name = "place"
+    label = "place"
+
+    def items(self, spec: DatasetSpec) -> list[Item]:
+        """Return all specimens."""
+        return list_specimens(spec)
+
+    def prepare(self, spec: DatasetSpec, item: Item) -> None:
+        """Create the specimen's groups and the coordinates of its volume."""
+        specimen = item.owner
+        path = spec.folder.volume(specimen)
+        pixel = spec.geometry.acquisition(specimen).pixel_size_A
+        describe_group(spec.folder.specimen(specimen), spec, pixel, specimen=specimen)
+        class_ids = open_specimen_source(spec, specimen).class_ids
+        describe_group(path, spec, pixel, specimen=specimen, class_ids=class_ids)
+        for axis, size in zip("zyx", spec.geometry.volume_shape(specimen), strict=True):
+            write_vector(path, axis, axis, np.arange(size) * pixel, {"units": "angstrom"})
+
+    def files(self, spec: DatasetSpec, item: Item) -> list[Path]:
+        """Return the particle table."""
+        return [spec.folder.particles(item.owner)]
+
+    def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
+        """Draw and write the particle table; the finding `particles` counts them by class."""
+        from faket_dask.specimen.placement import place
+
+        source = open_specimen_source(spec, item.owner)
+        if isinstance(source, Recipe):
+            table = place(source, generator(spec.config.dataset.seed, item.owner, "placement"))
+        else:
+            table = source.table or particle_table([])
+        with replace_atomically(spec.folder.particles(item.owner)) as temporary:
+            table.write_csv(temporary)
+        return {"particles": table.labelled().counts()}
+
+    def cost(self, spec: DatasetSpec) -> UnitCost:
+        """Estimate a second: there is no rate for packing yet."""
+        return UnitCost(1.0, INTERPRETER_BYTES, 0)
+
+
+class BuildVolume(Stage[DatasetSpec]):
+    """Render density and labels of a block of rows."""
+
+    name = "build"
+    label = "build-labels"
+    milestone = "specimen built"
+    least_stored_share = 0.0  # empty volumes compress to nothing
+
+    def items(self, spec: DatasetSpec) -> list[Item]:
+        """Return all specimens."""
+        return list_specimens(spec)
+
+    def predecessors(self, spec: DatasetSpec, item: Item) -> list[BatchKey]:
+        """Return the placement of the specimen's particles."""
+        return [BatchKey(PlaceParticles.name, item)]
+
+    def count(self, spec: DatasetSpec, item: Item) -> int:
+        """Return the number of blocks."""
+        return spec.geometry.block_count
+
+    def arrays(self, spec: DatasetSpec, item: Item) -> list[OwnedArray]:
+        """Return density, class mask and instance mask."""
+        shape = spec.geometry.volume_shape(item.owner)
+        attributes = {"density": {"units": "V", "long_name": "potential over that of ice"}}
+        return [
+            OwnedArray(
+                spec.folder.volume(item.owner),
+                ArraySpec(
+                    name,
+                    ("z", "y", "x"),
+                    shape,
+                    (shape[0], BLOCK_ROWS, shape[2]),
+                    dtype,
+                    attributes=attributes.get(name),
+                ),
+                unit_axes=(1,),
+            )
+            for name, dtype in VOLUMES.items()
+        ]
+
+    def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
+        """Render and write one block."""
+        from faket_dask.specimen.render import render_block
+
+        source = open_specimen_source(spec, item.owner)
+        rows = spec.geometry.block_rows(index)
+        if isinstance(source, Recipe):
+            table = read_particles(spec.folder.particles(item.owner))
+            block = render_block(source, table, rows.start, rows.stop)
+        else:
+            block = source.read_block(rows.start, rows.stop)
+        for name in VOLUMES:
+            open_array(spec.folder.volume(item.owner), name)[:, rows, :] = getattr(block, name)
+        return {}
+
+    def check_contents(self, spec: DatasetSpec, item: Item) -> list[str]:
+        """Return contradictions between the masks and the particle table."""
+        return list(find_misplaced_labels(spec, item.owner))
+
+    def cost(self, spec: DatasetSpec) -> UnitCost:
+        """Estimate one block."""
+        rates, voxels = load_kernel_rates(spec.threads_per_task), block_voxels(spec)
+        memory = INTERPRETER_BYTES + BUILD_BYTES_PER_VOXEL * voxels
+        written = sum(np.dtype(dtype).itemsize for dtype in VOLUMES.values()) * voxels
+        return UnitCost(rates.build_s_per_voxel * voxels, memory, written)

@@ -1,0 +1,57 @@
+"""Sizes that the cost estimates of several stages share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from faket_dask.dataset.geometry import BLOCK_ROWS
+from faket_dask.dataset.spec import DatasetSpec
+from faket_dask.stages.tiling import INTERPRETER_BYTES, task_bytes
+
+__all__ = [
+    "INTERPRETER_BYTES",
+    "block_rows",
+    "block_voxels",
+    "cuda_bytes",
+    "reference_pixels",
+    "tilt_pixels",
+    "transfer_task_bytes",
+]
+
+CUDA_CONTEXT_BYTES = 2**30
+"""Memory that CUDA, cuDNN and the network take of a GPU before it holds any image; an estimate."""
+
+
+def tilt_pixels(spec: DatasetSpec) -> int:
+    """Return the pixels of a tilt."""
+    rows, columns = spec.geometry.tilt_shape
+    return rows * columns
+
+
+def block_rows(spec: DatasetSpec) -> int:
+    """Return the rows of the largest block."""
+    return min(BLOCK_ROWS, spec.geometry.tilt_shape[0])
+
+
+def block_voxels(spec: DatasetSpec) -> int:
+    """Return the voxels of the largest block of a specimen."""
+    depth, _, width = spec.geometry.volume_shape(spec.specimens[0])
+    return depth * block_rows(spec) * width
+
+
+def reference_pixels(spec: DatasetSpec) -> int:
+    """Return the pixels of the largest tilt of a recorded reference, or of a simulated one where none is recorded."""
+    recorded = (int(np.prod(recording.shape[1:])) for recording in spec.inputs.recordings.values())
+    return max(recorded, default=tilt_pixels(spec))
+
+
+def transfer_task_bytes(spec: DatasetSpec) -> int:
+    """Return the peak memory of a worker process that may get any task of the transfer."""
+    shapes = [(recording.shape[1], recording.shape[2]) for recording in spec.inputs.recordings.values()]
+    style = spec.config.style
+    return task_bytes(style, spec.geometry.tilt_shape, shapes, style.tile_px)
+
+
+def cuda_bytes(memory_bytes: int) -> int:
+    """Return the peak memory of a GPU for work that takes a process this much memory on a processor."""
+    return CUDA_CONTEXT_BYTES + memory_bytes - INTERPRETER_BYTES

@@ -1,0 +1,84 @@
+"""Stage that projects specimens: every angle for one block of rows, so that each voxel is read once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from faket_dask.dataset.attributes import STACK_ATTRIBUTES, write_stack_coordinates
+from faket_dask.dataset.geometry import BLOCK_ROWS
+from faket_dask.dataset.spec import DatasetSpec
+from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array
+from faket_dask.engine.marker import Findings
+from faket_dask.engine.stage import BatchKey, Stage, UnitCost
+from faket_dask.engine.unit import Item
+from faket_dask.pipeline.build import BuildVolume, list_specimens
+from faket_dask.pipeline.costs import INTERPRETER_BYTES, block_rows, block_voxels
+from faket_dask.pipeline.kernel_rates import load_kernel_rates
+
+PROJECT_BYTES_PER_VOXEL = 12
+"""The block as stored, as read, and transposed."""
+
+PROJECT_STACKS = 3
+"""The projected rows, the kernel's buffer, and the encoder's copy."""
+
+
+class ProjectVolume(Stage[DatasetSpec]):
+    """Project a block of a specimen at all tilt angles: the modality `noiseless`."""
+
+    name = "project"
+    label = "project-density"
+    milestone = "projected"
+
+    def items(self, spec: DatasetSpec) -> list[Item]:
+        """Return all specimens."""
+        return list_specimens(spec)
+
+    def predecessors(self, spec: DatasetSpec, item: Item) -> list[BatchKey]:
+        """Return the specimen's volume."""
+        return [BatchKey(BuildVolume.name, item)]
+
+    def count(self, spec: DatasetSpec, item: Item) -> int:
+        """Return the number of blocks."""
+        return spec.geometry.block_count
+
+    def prepare(self, spec: DatasetSpec, item: Item) -> None:
+        """Write the coordinates of projections."""
+        write_stack_coordinates(spec.folder.specimen(item.owner), spec, item.owner)
+
+    def arrays(self, spec: DatasetSpec, item: Item) -> list[OwnedArray]:
+        """Return the noiseless stack, written in blocks of rows and read by tilt."""
+        tilts, rows, columns = spec.geometry.stack_shape(item.owner)
+        noiseless = ArraySpec(
+            "noiseless",
+            ("tilt", "y", "x"),
+            (tilts, rows, columns),
+            (tilts, BLOCK_ROWS, columns),
+            read_shape=(1, BLOCK_ROWS, columns),
+            attributes={
+                "units": "V voxel",
+                "long_name": "negated ray sums of the density",
+                **STACK_ATTRIBUTES,
+            },
+        )
+        return [OwnedArray(spec.folder.specimen(item.owner), noiseless, unit_axes=(1,))]
+
+    def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
+        """Project and write one block."""
+        from faket_dask.kernels.projection import project
+
+        geometry, rows = spec.geometry, spec.geometry.block_rows(index)
+        density = np.asarray(open_array(spec.folder.volume(item.owner), "density", "r")[:, rows, :])
+        stack = project(density, geometry.acquisition(item.owner).tilt_angles, width=geometry.tilt_shape[1])
+        open_array(spec.folder.specimen(item.owner), "noiseless")[:, rows, :] = stack
+        return {}
+
+    def cost(self, spec: DatasetSpec) -> UnitCost:
+        """Estimate one block."""
+        rates, voxels, tilts = (
+            load_kernel_rates(spec.threads_per_task),
+            block_voxels(spec),
+            spec.geometry.tilt_counts[1],
+        )
+        stack_bytes = 4 * tilts * block_rows(spec) * spec.geometry.tilt_shape[1]
+        memory = INTERPRETER_BYTES + PROJECT_BYTES_PER_VOXEL * voxels + PROJECT_STACKS * stack_bytes
+        return UnitCost(rates.project_s_per_voxel * voxels * tilts, memory, stack_bytes)
