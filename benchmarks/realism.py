@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
+from faket_dask.config import StyleSection
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_tilt, read_vector
 from faket_dask.kernels.artefacts import artefact_mask
@@ -40,11 +41,11 @@ from faket_dask.kernels.similarity.texture_similarity import GRAM_LAYERS, sample
 from faket_dask.kernels.style import StyleSettings, gram_targets, transfer
 from faket_dask.kernels.style.gram_matching import GramMatchingSettings, match_grams, measure_grams
 from faket_dask.kernels.style.network_input import scale_to_network
+from faket_dask.kernels.style.scaling import Scaling, TiltScaling, tilt_extrema
 from faket_dask.kernels.vgg import VGG19
 from faket_dask.references.statistics import reference_tilt
-from faket_dask.stages.networks import network
+from faket_dask.stages.networks import load_network
 from faket_dask.stages.process import prepare_process
-from faket_dask.kernels.style.scaling import Scaling, TiltScaling, tilt_extrema
 from faket_dask.stages.synthesis import measure_spectrum, spectral_field
 from faket_dask.weights import verify
 
@@ -94,7 +95,7 @@ def main() -> None:
 
 def _distances(options: argparse.Namespace) -> None:
     spec = DatasetSpec.read(options.dataset)
-    net = network(options.weights, verify(options.weights, 0), 0, "max", "float32", "cpu")
+    net = load_network(StyleSection(weights=options.weights), verify(options.weights, 0))
     names = " | ".join(f"Gram {layer}" if layer == 1 else str(layer) for layer in GRAM_LAYERS)
     print(f"| tilt | | log spectrum | {names} | kurtosis | signal | objects per Mpx | evaluations | s |")
     print("|---" * (len(GRAM_LAYERS) + 8) + "|")
@@ -203,7 +204,7 @@ def _made(
 def _objects(options: argparse.Namespace) -> None:
     """Objects per million pixels away from all labels, and the error that counting has."""
     spec = DatasetSpec.read(options.dataset)
-    net = network(options.weights, verify(options.weights, 0), 0, "max", "float32", "cpu")
+    net = load_network(StyleSection(weights=options.weights), verify(options.weights, 0))
     print("| tilt | | objects | Mpx | per Mpx |\n|---|---|---|---|---|")
     for angle in options.angles or _angles(spec):
         used, _ = _halves(spec, float(angle))
@@ -229,7 +230,7 @@ def _objects(options: argparse.Namespace) -> None:
 def _picture(options: argparse.Namespace) -> None:
     """All modalities beside the recorded half that they have not seen, a row for each angle."""
     spec = DatasetSpec.read(options.dataset)
-    net = network(options.weights, verify(options.weights, 0), 0, "max", "float32", "cpu")
+    net = load_network(StyleSection(weights=options.weights), verify(options.weights, 0))
     angles = options.angles or [0.0, 60.0]
     rows = []
     for angle in angles:
@@ -260,7 +261,7 @@ def _picture(options: argparse.Namespace) -> None:
 
 def _classifier(options: argparse.Namespace) -> None:
     spec = DatasetSpec.read(options.dataset)
-    net = network(options.weights, verify(options.weights, 0), 0, "max", "float32", "cpu")
+    net = load_network(StyleSection(weights=options.weights), verify(options.weights, 0))
     found: dict[str, list[Tilt]] = {}
     judges = []
     for angle in options.angles or _angles(spec):

@@ -111,6 +111,11 @@ class StyleSection(Section):
         return NOISE_MODELS.get(self.noise)
 
     @property
+    def studies_reference_noise(self) -> bool:
+        """True where the noise model must know the references."""
+        return bool(self.noise_model.arrays(1))
+
+    @property
     def start_modality(self) -> str:
         """Modality that the transfer starts from."""
         return self.noise_model.modality
@@ -131,7 +136,8 @@ class StyleSection(Section):
         if not isinstance(value, dict):
             return handler(value)
         document = _apply_preset(value)
-        settings, mistakes = None, []
+        settings = None
+        mistakes: list[Any] = []
         if "settings" in document:
             mistakes.append({"type": "extra_forbidden", "loc": ("settings",), "input": None})
         method = document.get("method", cls.model_fields["method"].default)
@@ -148,6 +154,14 @@ class StyleSection(Section):
         if mistakes:
             raise ValidationError.from_exception_data(cls.__name__, mistakes)
         return section
+
+    @model_validator(mode="after")
+    def _layers_exist(self) -> Self:
+        if self.settings is not None:
+            self.style_network.architecture.check(
+                sorted({*self.transfer.layers, *self.transfer.style_layers})
+            )
+        return self
 
     @field_validator("network", "method", "noise")
     @classmethod

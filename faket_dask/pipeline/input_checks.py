@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from faket_dask import weights
-from faket_dask.config import BuiltSpecimen, ExistingVolume, RunConfig, StyleSection, TiltSeriesReference
+from faket_dask.config import BuiltSpecimen, ExistingVolume, RunConfig, TiltSeriesReference
 from faket_dask.dataset.geometry import BLOCK_ROWS
 from faket_dask.dataset.spec import DatasetSpec, ExistingSpecimen, Inputs, Recording
 from faket_dask.dataset.specimens import open_volume
@@ -28,7 +28,6 @@ from faket_dask.references.recorded import believed, open_counterpart, open_mask
 from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.placement import check_fits
 from faket_dask.specimen.volume import SpecimenVolume
-from faket_dask.stages.networks import matched_settings_of, settings_of
 from faket_dask.stages.tiling import resolve_tile
 
 SMALLEST_TILT = 32
@@ -87,7 +86,6 @@ def resolve(config: RunConfig) -> DatasetSpec:
                 specimens.append(look_at_volume(volume, config))
     checksum = ""
     with problems.at("style"):
-        _check_settings(config.style)
         shapes = [(found.shape[1], found.shape[2]) for found in recordings.values()]
         settled = resolve_tile(config.style, config.acquisition.detector_px, shapes)
         config = config.model_copy(update={"style": settled})
@@ -107,13 +105,6 @@ def _check_folder(folder: Path) -> None:
         raise InputError(f"{nearest} is a file; choose another folder")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise InputError(f"{nearest} cannot be written to; choose another folder, or change its permissions")
-
-
-def _check_settings(style: StyleSection) -> None:
-    try:
-        matched_settings_of(style) if style.method == "matched" else settings_of(style)
-    except ValueError as error:
-        raise InputError(str(error)) from None
 
 
 def look_at(reference: TiltSeriesReference, config: RunConfig) -> Recording:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from faket_dask.dataset.layout import Layout
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_vector
-from faket_dask.kernels.style.scaling import Scaling, TiltScaling
+from faket_dask.kernels.style.scaling import Scaling
+from faket_dask.methods.arrays import TiltArrays
 from faket_dask.references.base import open_reference
 from faket_dask.references.blend import WeightedTilt
-from faket_dask.references.style_size import style_valid_mask
-from faket_dask.stages.synthesis import RecordedSpectrum, blend_spectra
 
 
 def read_statistic(folder: Layout, reference: str, name: str) -> NDArray[np.float64]:
@@ -27,20 +26,9 @@ def blend_statistic(folder: Layout, tilts: Sequence[WeightedTilt], name: str) ->
     return sum(part.weight * float(read_statistic(folder, part.reference, name)[part.tilt]) for part in tilts)
 
 
-def blend_spectrum(folder: Layout, tilts: Sequence[WeightedTilt]) -> RecordedSpectrum:
-    """Return the power spectrum of a reference at an angle, from the tilts that stand for it."""
-    return blend_spectra(
-        [
-            (
-                part.weight,
-                RecordedSpectrum(
-                    read_statistic(folder, part.reference, "power")[part.tilt, 0],
-                    read_statistic(folder, part.reference, "directions")[part.tilt],
-                ),
-            )
-            for part in tilts
-        ]
-    )
+def read_tilt_arrays(folder: Layout, reference: str, tilt: int, names: Iterable[str]) -> TiltArrays:
+    """Read what a method keeps of one tilt of a reference, such as the estimates of a noise model."""
+    return {name: np.asarray(read_statistic(folder, reference, name)[tilt]) for name in names}
 
 
 def count_rings(spec: DatasetSpec) -> int:
@@ -50,14 +38,9 @@ def count_rings(spec: DatasetSpec) -> int:
     return min(*spec.geometry.tilt_shape, *sizes) // 2
 
 
-def choose_scaling(spec: DatasetSpec, reference: str, tilt: int) -> Scaling | TiltScaling:
-    """Return the scaling to [0, 1] of a reference's tilt in the size that its style is taken at."""
-    if spec.config.style.scaling == "tilt":
-        opened = open_reference(spec, reference)
-        recorded = opened.simulated_specimen is None
-        mask = style_valid_mask(opened, tilt, style_size(spec)) if recorded else None
-        return TiltScaling(True, mask)
-    lows, highs = (read_statistic(spec.folder, reference, name) for name in ("low", "high"))
+def read_stack_range(folder: Layout, reference: str) -> Scaling:
+    """Read the values of a reference's stack that become 0 and 1."""
+    lows, highs = (read_statistic(folder, reference, name) for name in ("low", "high"))
     return Scaling(float(lows.min()), float(highs.max()))
 
 

@@ -135,13 +135,7 @@ def _facts(spec: DatasetSpec) -> dict[str, str]:
     }
     if "faket" in config.outputs.modalities:
         style = config.style
-        unit = "" if style.step_unit == "absolute" else " standard deviations"
-        steps = (
-            f"matched, at most {style.evaluations} evaluations"
-            if style.method == "matched"
-            else f"{style.iterations} iteration{'s' if style.iterations > 1 else ''}, step {style.step_size:g}{unit}"
-        )
-        facts["Style transfer"] = f"{steps}, {style.pooling} pooling"
+        facts["Style transfer"] = f"{style.transfer.describe()}, {style.pooling} pooling"
         facts["VGG-19 weights"] = f"{Path(style.weights).name}, sha256 {spec.inputs.weights_checksum[:12]}…"
     facts["Seed"] = str(config.dataset.seed)
     facts["Fingerprint"] = spec.fingerprint
