@@ -143,10 +143,9 @@ def _facts(spec: DatasetSpec) -> dict[str, str]:
         "Noise": f"{config.noise.statistics} statistics, order {config.noise.order} over the tilt angle",
     }
     if "faket" in config.outputs.modalities:
-        facts["Style transfer"] = _describe_transfer(config.style)
-        facts["VGG-19 weights"] = (
-            f"{Path(config.style.weights).name}, sha256 {spec.inputs.weights_checksum[:12]}…"
-        )
+        style = config.style
+        facts["Style transfer"] = f"{style.transfer.describe()}, {style.pooling} pooling"
+        facts["VGG-19 weights"] = f"{Path(style.weights).name}, sha256 {spec.inputs.weights_checksum[:12]}…"
     facts["Seed"] = str(config.dataset.seed)
     facts["Fingerprint"] = spec.fingerprint
     return facts
