@@ -15,11 +15,11 @@ from dask.utils import format_bytes, format_time
 from pydantic import ValidationError
 from rich.table import Table
 
+from faket_dask.atomic import write_text
 from faket_dask.benchmark.measure import COLUMNS, Measurement, format_row, measure
 from faket_dask.benchmark.scenarios import PUBLISHED, Scenario
 from faket_dask.config import StyleSection
 from faket_dask.errors import InputError
-from faket_dask.formats.files import write_text
 from faket_dask.pipeline.calibration import record_style
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from faket_dask.atomic import write_text
 from faket_dask.dataset.pairing import Series
 from faket_dask.engine.completed import CompletedUnits
-from faket_dask.formats.files import write_text
 from faket_dask.kernels.realism import CROP_PX
 from faket_dask.kernels.spectra import DEFAULT_BAND
 from faket_dask.pipeline.realism import measured_modalities, realism_item

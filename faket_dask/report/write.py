@@ -16,12 +16,12 @@ import jinja2
 from dask.utils import format_time
 
 from faket_dask._version import __version__
+from faket_dask.atomic import write_text
 from faket_dask.config import BuiltSpecimen, StyleSection, TiltSeriesReference, dump
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.events import UnitFailed
 from faket_dask.engine.presence import why_missing
-from faket_dask.formats.files import write_text
 from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline.plan import Plan
 from faket_dask.report.figures import CLASS_COLOURS, COLOURS
