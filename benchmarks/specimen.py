@@ -1,10 +1,10 @@
-"""Time and memory of building a specimen in blocks of y.
+"""Time and memory to build a specimen in blocks of y.
 
     python benchmarks/specimen.py [--shape 200 1024 2048] [--particles 2000] [--processes 2]
         [--structures FOLDER]
 
-Classes are the built-in phantoms, or the structures (PDB, mmCIF) and maps (MRC) of a folder. Prints hardware,
-the time of the placement and of the rendering, templates included in both, and the peak memory of a worker.
+Classes are the built-in phantoms, or the structures (PDB, mmCIF) and maps (MRC) in a folder. The output lists the
+hardware, the time of placement and rendering (both with templates), and the peak memory of a worker.
 """
 
 import argparse
@@ -70,11 +70,11 @@ def main() -> None:
     print(
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {arguments.processes} processes"
     )
-    what = recipe(shape, arguments.particles, arguments.structures)
+    contents = recipe(shape, arguments.particles, arguments.structures)
     start = time.perf_counter()
-    table = place(what, np.random.default_rng(1))
+    table = place(contents, np.random.default_rng(1))
     placing = time.perf_counter() - start
-    jobs = [(what, table, y, min(y + BLOCK, shape[1])) for y in range(0, shape[1], BLOCK)]
+    jobs = [(contents, table, y, min(y + BLOCK, shape[1])) for y in range(0, shape[1], BLOCK)]
     start = time.perf_counter()
     with multiprocessing.get_context("spawn").Pool(arguments.processes) as pool:
         records = pool.map(build, jobs, chunksize=1)

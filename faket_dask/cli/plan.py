@@ -68,7 +68,7 @@ def show_plan(config: RunFile, cluster: Where = "local") -> None:
     )
     say_remaining(requirements.seconds(sizing.workers), where)
     table = Table("workers", "jobs", "time", "node-hours")
-    for count in sizing.counts_to_compare(requirements.widest):
+    for count in sizing.list_worker_counts(requirements.widest):
         seconds, jobs = requirements.seconds(count), math.ceil(count / sizing.processes_per_job)
         table.add_row(str(count), str(jobs), format_time(seconds), f"{jobs * seconds / 3600:.3g}")
     out.print(table)

@@ -24,7 +24,6 @@ def status(
     """
     from dask.utils import format_time
 
-    import faket_dask.pipeline  # noqa: F401  # registers the pipeline of data sets
     from faket_dask.engine.plan import read_plan
     from faket_dask.engine.status import read_status
 

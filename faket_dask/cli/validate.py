@@ -40,7 +40,6 @@ def validate(
 
 
 def _validate_dataset(folder: Path, repair: bool) -> None:
-    import faket_dask.pipeline  # noqa: F401  # registers the pipeline of data sets
     from faket_dask.engine.plan import read_plan
     from faket_dask.engine.validate import forget
     from faket_dask.engine.validate import validate as check_units

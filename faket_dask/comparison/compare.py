@@ -4,7 +4,7 @@ Each series is scaled to [0, 1] by its own extrema first, so that units do not m
 shape are compared pixel by pixel; power spectra are compared in any case, each tilt of the first series with the tilt
 of the second at the nearest angle.
 
-A network adds distances of texture statistics (`faket_dask.kernels.similarity`), which do not depend on the specimen,
+A network adds distances of texture statistics (`faket_dask.kernels.similarity.texture_similarity`), which do not depend on the specimen,
 and the intra-reference distance: that between the halves of the second series' tilts.
 """
 
@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from faket_dask.errors import InputError, wrap_as_input_error
 from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
 from faket_dask.formats.openers import MissingAnglesError, open_tilt_series
-from faket_dask.geometry import PIXEL_SIZE_TOLERANCE
 from faket_dask.kernels.noise.spectra import DEFAULT_BAND, log_spectrum_distance, radial_power_spectrum
 from faket_dask.kernels.similarity.pixelwise import (
     PixelwiseDistance,
@@ -44,6 +43,9 @@ from faket_dask.stages.angle_interpolation import interpolation_weights
 PIXELWISE = tuple(field.name for field in fields(PixelwiseDistance))
 LOG_SPECTRUM = "log_spectrum"
 TEXTURE_SPECTRUM = "texture_spectrum"
+
+SAME_SIZE = 0.01
+"""Largest relative difference of pixel sizes that is attributed to rounding in a header."""
 
 SAME_ANGLE_DEG = 0.5
 """Largest difference of angles in degrees between tilts that are compared in their order."""
@@ -168,7 +170,7 @@ def compare(first: OpenedSeries, second: OpenedSeries, network: VGG19 | None = N
         If the pixel sizes differ by more than 1 %, a series is constant or not finite, or its tilts are too small.
     """
     a, b = first.tilts, second.tilts
-    if abs(a.pixel_size_A / b.pixel_size_A - 1) > PIXEL_SIZE_TOLERANCE:
+    if abs(a.pixel_size_A / b.pixel_size_A - 1) > SAME_SIZE:
         raise InputError(
             f"{first.name} has {a.pixel_size_A:g} Å pixels and {second.name} {b.pixel_size_A:g} Å; bring them to one "
             "pixel size first"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import types
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Union, get_args, get_origin
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, Tag, ValidationError
+from pydantic import Tag, ValidationError
+
+from faket_dask.config.section import Section
 
 RENAMED_KEYS = {
     "noise.average": "noise.fit_over: all_references or own_reference",
@@ -22,7 +25,7 @@ RENAMED_VALUES = {("style.reference_size", "shrink"): "fit_to_tilt"}
 """Values of run files of version 1, by key, with those that replace them."""
 
 
-def explain(error: ValidationError, model: type[BaseModel]) -> str:
+def explain(error: ValidationError, model: type[Section]) -> str:
     """Return all mistakes in a document, one line each and one for each place.
 
     Parameters
@@ -45,7 +48,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     return "\n".join(_explain(place, item, model) for place, item in reversed(mistakes.items()))
 
 
-def locate(location: Sequence[int | str], model: type[BaseModel]) -> str:
+def locate(location: Sequence[int | str], model: type[Section]) -> str:
     """Return the dotted path of a place in a document.
 
     Pydantic adds the members of unions that it tried to a location; they are left out by following the location
@@ -68,7 +71,7 @@ def locate(location: Sequence[int | str], model: type[BaseModel]) -> str:
         elif children:
             path.append(str(part))
             members = [member for child in children for member in _members(child)]
-        elif number == len(location) - 1 and any(_is_model(kind) for _, kind in members):
+        elif number == len(location) - 1 and any(_fields(kind) is not None for _, kind in members):
             path.append(str(part))  # a key that no model has
     return ".".join(path)
 
@@ -89,23 +92,29 @@ def _members(annotation: Any, tag: str | None = None) -> Iterator[tuple[str | No
 
 def _children(kind: Any, part: int | str) -> list[Any]:
     """Return the annotation below a key or index of a type, or nothing where it has none such."""
-    if _is_model(kind):
-        return [kind.model_fields[part].annotation] if part in kind.model_fields else []
+    fields = _fields(kind)
+    if fields is not None:
+        return [fields[str(part)]] if part in fields else []
     origin, arguments = get_origin(kind), get_args(kind)
-    if origin is dict and part != "[key]":
+    if origin in (dict, Mapping) and part != "[key]":
         return [arguments[1]]
     if origin is tuple and isinstance(part, int):
         return [arguments[0 if arguments[-1] is Ellipsis else part]]
     return []
 
 
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
+def _fields(kind: Any) -> dict[str, Any] | None:
+    """Return the annotation of each key of a section or a dataclass, or ``None`` for any other type."""
+    if not isinstance(kind, type):
+        return None
+    if issubclass(kind, Section):
+        return dict(kind.key_types())
+    return get_type_hints(kind, include_extras=True) if dataclasses.is_dataclass(kind) else None
 
 
-def _explain(place: str, item: Any, model: type[BaseModel]) -> str:
+def _explain(place: str, item: Any, model: type[Section]) -> str:
     """Return the line for one mistake that pydantic reports."""
-    if item["type"] == "extra_forbidden":
+    if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):  # in a model, in a dataclass
         if place in RENAMED_KEYS:
             return f"{place}: since version 2 of the run file, this key is {RENAMED_KEYS[place]}"
         name = str(item["loc"][-1])
@@ -125,16 +134,16 @@ def _explain(place: str, item: Any, model: type[BaseModel]) -> str:
     return f"{place or 'run file'}: {message}{shown}"
 
 
-def _field_names(model: type[BaseModel]) -> list[str]:
+def _field_names(model: type[Section]) -> list[str]:
     """Return all key names below a model, for suggestions."""
     names: list[str] = []
     pending: list[Any] = [model]
     while pending:
         current = pending.pop()
-        if _is_model(current):
-            for name, field in current.model_fields.items():
-                names.append(name)
-                pending.append(field.annotation)
+        fields = _fields(current)
+        if fields is not None:
+            names += fields
+            pending += fields.values()
         else:
             pending.extend(getattr(current, "__args__", ()))
     return names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import matplotlib
@@ -14,19 +14,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from numpy.typing import NDArray
 
-from faket_dask.dataset.spec import DatasetSpec
-from faket_dask.engine.arrays import read_tilt
 from faket_dask.engine.plan import Plan
-from faket_dask.engine.specification import Specification
+from faket_dask.engine.stage import Preview
 from faket_dask.engine.unit import Unit
-from faket_dask.modalities import MODALITIES, Owner
 from faket_dask.progress.grid import DONE, FAILED, WAITING, ProgressGrid
 from faket_dask.progress.run_state import RunState
 from faket_dask.report.figures import grey_levels
 from faket_dask.report.gallery import average_blocks
-from faket_dask.report.series import format_angle
 
 COLOURS = {WAITING: "#eceef1", DONE: "#0072b2", FAILED: "#d55e00"}
 """Colours of states, from Okabe and Ito's palette, distinguishable with any colour vision."""
@@ -48,41 +43,16 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Preview:
-    """Tilt at reduced size.
-
-    Parameters
-    ----------
-    image
-        ``(y, x)`` uint8 grey levels.
-    title
-        Modality, series and tilt angle.
-    """
-
-    image: NDArray[np.uint8]
-    title: str
-
-
-def read_preview(spec: Specification, unit: Unit) -> Preview | None:
-    """Read the tilt of a series that a unit made; ``None`` if it made none, or it cannot be read now."""
-    if not isinstance(spec, DatasetSpec):
-        return None
-    made = [
-        name
-        for name in MODALITIES.select(Owner.SERIES)
-        if name in spec.config.outputs.modalities and MODALITIES.get(name).stage == unit.stage
-    ]
-    if not made:
-        return None
-    series, modality = unit.item.owner, made[-1]
+def read_preview(plan: Plan[Any], unit: Unit) -> Preview | None:
+    """Read the image that a unit made, at reduced size; ``None`` if it made none, or it cannot be read now."""
     try:
-        tilt = read_tilt(spec.folder.series(series), modality, unit.index)
+        preview = plan.stage(unit.stage).read_preview(plan.spec, unit.item, unit.index)
     except (OSError, ValueError):
         return None
-    factor = max(1, round(max(tilt.shape) / PREVIEW_PX))
-    angle = format_angle(float(spec.geometry.acquisition(series).tilt_angles[unit.index]))
-    return Preview(grey_levels(average_blocks(tilt, factor)), f"{modality} of {series}, {angle}")
+    if preview is None:
+        return None
+    factor = max(1, round(max(preview.image.shape) / PREVIEW_PX))
+    return replace(preview, image=grey_levels(average_blocks(preview.image, factor)))
 
 
 def draw(state: RunState, preview: Preview | None, *, summary: bool = False) -> bytes:
@@ -155,7 +125,9 @@ def _draw_grid(axes: Axes, grid: ProgressGrid, plan: Plan[Any]) -> None:
     colours = list(_state_colours(grid).values())
     states = np.ma.masked_array(grid.states, grid.absent)
     rows, units = grid.states.shape
-    axes.set_title(f"{rows} {plan.pipeline.product_name} × {units} units", fontsize=8, loc="left")
+    axes.set_title(
+        f"{rows} {plan.pipeline.product_name} × {units} {plan.pipeline.unit_name}", fontsize=8, loc="left"
+    )
     axes.tick_params(which="both", length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -179,24 +151,14 @@ def _draw_grid(axes: Axes, grid: ProgressGrid, plan: Plan[Any]) -> None:
         axes.set_xticks(np.arange(units + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=0.6)
     labelled = sorted({0, units // 2, units - 1})
-    axes.set_xticks(labelled, [_label_unit(grid, plan, unit) for unit in labelled])
-    if _common_angles(grid, plan) is not None:
-        axes.set_title(f"{rows} {plan.pipeline.product_name} × {units} tilts", fontsize=8, loc="left")
+    labels = _label_units(plan)
+    axes.set_xticks(labelled, [str(unit + 1) if labels is None else labels[unit] for unit in labelled])
 
 
-def _label_unit(grid: ProgressGrid, plan: Plan[Any], unit: int) -> str:
-    angles = _common_angles(grid, plan)
-    return str(unit + 1) if angles is None else format_angle(float(angles[unit]))
-
-
-def _common_angles(grid: ProgressGrid, plan: Plan[Any]) -> NDArray[np.float64] | None:
-    """Return the tilt angles of all products, if their units are tilts and they share them."""
-    if not isinstance(plan.spec, DatasetSpec):
-        return None
-    geometry = plan.spec.geometry
-    angles = [geometry.acquisition(item.owner).tilt_angles for item in grid.products]
-    shared = all(np.array_equal(other, angles[0]) for other in angles)
-    return angles[0] if shared and angles[0].size == grid.states.shape[1] else None
+def _label_units(plan: Plan[Any]) -> list[str] | None:
+    """Return the labels of the products' units, if all products share them."""
+    labels = [list(plan.stage(b.stage).unit_labels(plan.spec, b.item)) for b in plan.product_batches()]
+    return labels[0] if all(other == labels[0] for other in labels) else None
 
 
 def _draw_preview(axes: Axes, preview: Preview) -> None:

@@ -14,6 +14,7 @@ from faket_dask.engine.arrays import read_tilt, read_vector
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.stage import BatchKey
 from faket_dask.engine.unit import Item
+from faket_dask.geometry import format_tilt_angle
 from faket_dask.kernels.noise.spectra import radial_power_spectrum
 from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline.build import PlaceParticles
@@ -116,15 +117,17 @@ def report_series(completed: CompletedUnits, series: Series) -> SeriesReport:
         angle = float(acquisition.tilt_angles[tilt])
         key = f"{series.name}-{tilt}"
         overlays[key] = [] if table is None else particle_overlays(spec, series.specimen, table, angle)
-        rows.append(PictureRow(format_angle(angle), key, draw_whole(panels, spec.geometry.tilt_shape)))
+        rows.append(PictureRow(format_tilt_angle(angle), key, draw_whole(panels, spec.geometry.tilt_shape)))
         details = draw_details(panels, spec.geometry.tilt_shape) if number == 0 else []
         if details:
-            rows.append(PictureRow(f"{format_angle(angle)}, the middle at full resolution", key, details))
+            rows.append(
+                PictureRow(f"{format_tilt_angle(angle)}, the middle at full resolution", key, details)
+            )
         charts.extend(_spectra(panels, angle, acquisition.pixel_size_A))
     charts.extend(_moments(completed, series))
     realism = collect_realism(completed, series)
     charts.extend(
-        ChartBox(f"Distances to the reference at {format_angle(tilt.tilt_angle)}", tilt.chart())
+        ChartBox(f"Distances to the reference at {format_tilt_angle(tilt.tilt_angle)}", tilt.chart())
         for tilt in realism
     )
     batches = list_batches(completed, series)
@@ -163,18 +166,6 @@ def sum_timings(completed: CompletedUnits, keys: Iterable[BatchKey]) -> list[Tim
     return rows
 
 
-def format_angle(angle: float) -> str:
-    """Return a tilt angle with sign and degree.
-
-    Examples
-    --------
-    >>> format_angle(0.0), format_angle(60.0), format_angle(-48.5)
-    ('0°', '+60°', '−48.5°')
-    """
-    rounded = round(angle, 2) + 0.0
-    return f"{rounded:+g}°".replace("-", "\N{MINUS SIGN}") if rounded else "0°"
-
-
 def _pairing(completed: CompletedUnits, series: Series) -> str:
     weights = completed.plan.spec.blend_weights(series.reference)
     if len(weights) == 1:
@@ -211,7 +202,7 @@ def _spectra(panels: list[Panel], angle: float, pixel_size_A: float) -> list[Cha
     # Without noise the spectrum falls by many decades, in which all that is of interest would be flat.
     bottom = 0.3 * float(min(lowest)) if lowest else None
     uri = chart(curves, "spatial frequency (1/Å)", "power (white noise: 1)", logarithmic=True, bottom=bottom)
-    return [ChartBox(f"Radial power spectra at {format_angle(angle)}", uri)]
+    return [ChartBox(f"Radial power spectra at {format_tilt_angle(angle)}", uri)]
 
 
 def _moments(completed: CompletedUnits, series: Series) -> list[ChartBox]:

@@ -23,6 +23,7 @@ from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.events import UnitFailed
 from faket_dask.engine.plan import Plan
 from faket_dask.engine.unit import Item
+from faket_dask.geometry import format_tilt_angle
 from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline.build import PlaceParticles
 from faket_dask.pipeline.reference import MeasureStatistics
@@ -30,7 +31,7 @@ from faket_dask.references import open_reference
 from faket_dask.report.figures import CLASS_COLOURS, COLOURS
 from faket_dask.report.gallery import PICTURE_PX
 from faket_dask.report.realism import write_realism
-from faket_dask.report.series import SPECTRUM_PX, format_angle, list_batches, report_series, sum_timings
+from faket_dask.report.series import SPECTRUM_PX, list_batches, report_series, sum_timings
 
 SERIES_IN_FULL = 12
 """Number of series that are shown with pictures and charts, about a megabyte each."""
@@ -108,7 +109,7 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(angle=format_angle, duration=format_time)
+    environment.filters.update(angle=format_tilt_angle, duration=format_time)
     text = files("faket_dask.report").joinpath("report.html").read_text(encoding="utf-8")
     return environment.from_string(text)
 
@@ -131,7 +132,7 @@ def _facts(spec: DatasetSpec) -> dict[str, str]:
     angles = acquisition.tilt_angles
     varies = config.acquisition.varies or config.microscope.varies
     voxels = f"{width} × {rows} × {depth} voxels, {depth * pixel / 10:.0f} nm thick"
-    tilts = f"{angles.size} from {format_angle(angles[0])} to {format_angle(angles[-1])}"
+    tilts = f"{angles.size} from {format_tilt_angle(angles[0])} to {format_tilt_angle(angles[-1])}"
     facts = {
         "Series": f"{len(spec.series)}: {len(spec.specimens)} specimens × "
         f"{len(spec.paired_references)} references, pairing {config.pairing}",
@@ -142,10 +143,9 @@ def _facts(spec: DatasetSpec) -> dict[str, str]:
         "Noise": f"{config.noise.statistics} statistics, order {config.noise.order} over the tilt angle",
     }
     if "faket" in config.outputs.modalities:
-        facts["Style transfer"] = _describe_transfer(config.style)
-        facts["VGG-19 weights"] = (
-            f"{Path(config.style.weights).name}, sha256 {spec.inputs.weights_checksum[:12]}…"
-        )
+        style = config.style
+        facts["Style transfer"] = f"{style.transfer.describe()}, {style.pooling} pooling"
+        facts["VGG-19 weights"] = f"{Path(style.weights).name}, sha256 {spec.inputs.weights_checksum[:12]}…"
     facts["Seed"] = str(config.dataset.seed)
     facts["Fingerprint"] = spec.fingerprint
     return facts
@@ -173,7 +173,7 @@ def _reference_line(completed: CompletedUnits, name: str) -> ReferenceLine:
     return ReferenceLine(
         name,
         kind,
-        f"{angles.size} tilts from {format_angle(angles.min())} to {format_angle(angles.max())}, "
+        f"{angles.size} tilts from {format_tilt_angle(angles.min())} to {format_tilt_angle(angles.max())}, "
         f"{shape[1]} × {shape[0]} pixels of {pixel:g} Å{origin}{_describe_mask(completed, name)}",
     )
 

@@ -1,4 +1,4 @@
-"""Warp's tomostar beyond what the registration test shows, and what starfile finds in ours."""
+"""Tables of Warp (`.tomostar`): details, and agreement with starfile."""
 
 from pathlib import Path
 
@@ -29,18 +29,18 @@ def geometry() -> TiltGeometry:
     return TiltGeometry(angles, 2.5, -4.0, np.array([[1.0, 2], [0, 0], [3, 4]]), np.full(3, 2.5), order)
 
 
-def test_a_recorded_file_is_understood(tmp_path: Path) -> None:
+def test_recorded_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.tomostar").write_text(RECORDED)
-    found = read_tomostar(tmp_path / "a.tomostar", 1.35)
-    assert found.geometry.tilt_angles.tolist() == [-3, 0.01, 3]
-    assert found.movies == ("../frames/b.tif", "../frames/c.tif", "../frames/a.tif")
-    assert found.geometry.acquisition_order.tolist() == [1, 0, 2]
-    assert found.geometry.exposure_before_e_per_A2.tolist() == [2.5, 0, 5]
-    assert found.geometry.tilt_axis_angles.tolist() == [-95.5, -95.7, -95.6]
-    assert found.geometry.shift_A is None
+    result = read_tomostar(tmp_path / "a.tomostar", 1.35)
+    assert result.geometry.tilt_angles.tolist() == [-3, 0.01, 3]
+    assert result.movies == ("../frames/b.tif", "../frames/c.tif", "../frames/a.tif")
+    assert result.geometry.acquisition_order.tolist() == [1, 0, 2]
+    assert result.geometry.exposure_before_e_per_A2.tolist() == [2.5, 0, 5]
+    assert result.geometry.tilt_axis_angles.tolist() == [-95.5, -95.7, -95.6]
+    assert result.geometry.shift_A is None
 
 
-def test_starfile_reads_what_is_written_in_the_order_of_acquisition(tmp_path: Path) -> None:
+def test_starfile_reads_tilts_in_acquisition_order(tmp_path: Path) -> None:
     write_tomostar(tmp_path / "a.tomostar", geometry(), ["a.mrc", "b.mrc", "c.mrc"])
     [table] = starfile.read(tmp_path / "a.tomostar", always_dict=True).values()
     assert table["wrpMovieName"].tolist() == ["b.mrc", "c.mrc", "a.mrc"]
@@ -50,19 +50,19 @@ def test_starfile_reads_what_is_written_in_the_order_of_acquisition(tmp_path: Pa
     np.testing.assert_allclose(table["wrpAxisOffsetY"], [0, 4, 2])
 
 
-def test_everything_comes_back(tmp_path: Path) -> None:
+def test_geometry_reads_back(tmp_path: Path) -> None:
     write_tomostar(tmp_path / "a.tomostar", geometry(), ["a.mrc", "b.mrc", "c.mrc"])
-    found = read_tomostar(tmp_path / "a.tomostar", 2.5)
-    assert found.movies == ("a.mrc", "b.mrc", "c.mrc")
+    result = read_tomostar(tmp_path / "a.tomostar", 2.5)
+    assert result.movies == ("a.mrc", "b.mrc", "c.mrc")
     for name in ("tilt_angles", "shift_A", "exposure_e_per_A2", "acquisition_order"):
-        np.testing.assert_allclose(getattr(found.geometry, name), getattr(geometry(), name))
+        np.testing.assert_allclose(getattr(result.geometry, name), getattr(geometry(), name))
 
 
-def test_a_series_whose_order_is_not_known(tmp_path: Path) -> None:
+def test_series_without_acquisition_order(tmp_path: Path) -> None:
     write_tomostar(tmp_path / "a.tomostar", TiltGeometry(np.array([-1.0, 1]), 2.5), ["a", "b"])
-    found = read_tomostar(tmp_path / "a.tomostar", 2.5)
-    assert found.movies == ("a", "b")
-    assert found.geometry.acquisition_order is None
+    result = read_tomostar(tmp_path / "a.tomostar", 2.5)
+    assert result.movies == ("a", "b")
+    assert result.geometry.acquisition_order is None
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_series_whose_order_is_not_known(tmp_path: Path) -> None:
         ("../frames", "", "have the same angle"),
     ],
 )
-def test_what_is_wrong_is_said(tmp_path: Path, old: str, new: str, message: str) -> None:
+def test_unusable_tables_are_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
     text = RECORDED.replace(old, new)
     if not new:
         text = RECORDED.split("../")[0]

@@ -292,7 +292,7 @@ def test_an_image_is_no_volume(tmp_path: Path, volume: np.ndarray) -> None:
     with mrcfile.new(tmp_path / "image.mrc") as file:
         file.set_data(volume[0])
     line = volume_complaint(tmp_path, volume, instance_mask="image.mrc")
-    assert "a volume has three dimensions" in line
+    assert "a volume (z, y, x) is expected" in line
 
 
 def test_nan_in_a_volume_is_found_in_any_block(tmp_path: Path, volume: np.ndarray) -> None:
@@ -355,8 +355,8 @@ def test_weights_with_a_wrong_checksum(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_layers_that_the_network_does_not_have(tmp_path: Path) -> None:
-    line = only_complaint(tmp_path, style={"style_layers": {1: 1, 40: 1}})
-    assert line == "style: style_layers: there is no layer 40; layers are 0 to 29"
+    with pytest.raises(InputError, match="style: VGG-19 has the layers 0 to 29, there is no layer 40"):
+        parse(small_document(tmp_path, style={"style_layers": {1: 1, 40: 1}}), tmp_path)
 
 
 def test_a_folder_that_is_a_file(tmp_path: Path) -> None:

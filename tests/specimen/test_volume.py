@@ -79,7 +79,7 @@ def test_integer_density_keeps_its_values(tmp_path):
 def test_other_axis_order_is_turned_to_z_y_x(tmp_path):
     path = tmp_path / "v.mrc"
     with mrcfile.new(path) as file:
-        # Columns run along z, sections along x: what crystallographers' maps often do.
+        # Columns run along z, sections along x: as in many maps from crystallography.
         file.set_data(np.ascontiguousarray(BLOCK.density.transpose(2, 1, 0)))
         file.voxel_size = 14.0
         file.header.mapc, file.header.mapr, file.header.maps = 3, 2, 1
@@ -145,7 +145,7 @@ def test_mask_without_labels_is_refused(tmp_path, value):
 
 
 def test_other_files_are_refused(tmp_path):
-    with pytest.raises(InputError, match="absent.mrc cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"absent\.mrc cannot be read: No such file"):
         open_specimen_volume(tmp_path / "absent.mrc")
     with pytest.raises(InputError, match="cannot be read as a Zarr array"):
         open_specimen_volume(tmp_path / "absent.zarr")
