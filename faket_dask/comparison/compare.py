@@ -4,8 +4,9 @@ Each series is scaled to [0, 1] by its own extrema first, so that units do not m
 shape are compared pixel by pixel; power spectra are compared in any case, each tilt of the first series with the tilt
 of the second at the nearest angle.
 
-A network adds distances of texture statistics (`faket_dask.kernels.similarity.texture_similarity`), which do not depend on the specimen,
-and the intra-reference distance: that between the halves of the second series' tilts.
+A network adds distances of texture statistics, which do not depend on the specimen (module
+`faket_dask.kernels.similarity.texture_similarity`), and the intra-reference distance: that between the halves of the
+second series' tilts.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from faket_dask.kernels.similarity.texture_similarity import (
     sample_halves,
     texture_distances,
 )
-from faket_dask.kernels.vgg import VGG19
+from faket_dask.kernels.style.network import Network
 from faket_dask.stages.angle_interpolation import interpolation_weights
 
 PIXELWISE = tuple(field.name for field in fields(PixelwiseDistance))
@@ -152,7 +153,7 @@ def open_for_comparison(path: Path) -> OpenedSeries:
     return OpenedSeries(path.stem, series, series.geometry.tilt_angles)
 
 
-def compare(first: OpenedSeries, second: OpenedSeries, network: VGG19 | None = None) -> Comparison:
+def compare(first: OpenedSeries, second: OpenedSeries, network: Network | None = None) -> Comparison:
     """Compare two series; two tilts of each are in memory at a time.
 
     Parameters
