@@ -239,7 +239,7 @@ def test_run_of_finished_data_set_prints_its_folder(dataset: faket_dask.Dataset)
 def test_folder_without_data_set_is_refused(tmp_path: Path, command: str) -> None:
     for folder in (tmp_path, tmp_path / "absent"):
         [line] = errors(command, folder)
-        assert line == f"{folder} is not a data set: it has no config.yaml and plan.json"
+        assert line.startswith(f"{folder} is not a data set: it has no ")
 
 
 def test_export_prints_written_files(dataset: faket_dask.Dataset, tmp_path: Path) -> None:
