@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
+from faket_dask.config import StyleSection
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_tilt, read_vector
 from faket_dask.kernels.artefacts import artefact_mask
@@ -41,11 +42,11 @@ from faket_dask.kernels.similarity.texture_similarity import GRAM_LAYERS, sample
 from faket_dask.kernels.style import StyleSettings, gram_targets, transfer
 from faket_dask.kernels.style.gram_matching import GramMatchingSettings, match_grams, measure_grams
 from faket_dask.kernels.style.network_input import scale_to_network
+from faket_dask.kernels.style.scaling import Scaling, TiltScaling, tilt_extrema
 from faket_dask.kernels.vgg import VGG19
 from faket_dask.references.statistics import reference_tilt
-from faket_dask.stages.networks import network
+from faket_dask.stages.networks import load_network
 from faket_dask.stages.process import prepare_process
-from faket_dask.stages.scaling import Scaling, TiltScaling, tilt_extrema
 from faket_dask.stages.synthesis import measure_spectrum, spectral_field
 from faket_dask.weights import verify
 
@@ -96,7 +97,7 @@ def main() -> None:
 
 def _distances(options: argparse.Namespace) -> None:
     spec = DatasetSpec.read(options.dataset)
-    net = network(options.weights, verify(options.weights, 0), 0, "max", "float32", "cpu")
+    net = load_network(StyleSection(weights=options.weights), verify(options.weights, 0))
     names = " | ".join(f"Gram {layer}" if layer == 1 else str(layer) for layer in GRAM_LAYERS)
     print(f"| tilt | | log spectrum | {names} | kurtosis | signal | objects per Mpx | evaluations | s |")
     print("|---" * (len(GRAM_LAYERS) + 8) + "|")
@@ -205,7 +206,7 @@ def _made(
 def _objects(options: argparse.Namespace) -> None:
     """Print the number of objects per million pixels away from all labels, with its counting error."""
     spec = DatasetSpec.read(options.dataset)
-    net = network(options.weights, verify(options.weights, 0), 0, "max", "float32", "cpu")
+    net = load_network(StyleSection(weights=options.weights), verify(options.weights, 0))
     print("| tilt | | objects | Mpx | per Mpx |\n|---|---|---|---|---|")
     for angle in options.angles or _angles(spec):
         used, _ = _halves(spec, float(angle))
@@ -232,7 +233,7 @@ def _objects(options: argparse.Namespace) -> None:
 def _picture(options: argparse.Namespace) -> None:
     """Draw all modalities beside the held-out half, one row per angle."""
     spec = DatasetSpec.read(options.dataset)
-    net = network(options.weights, verify(options.weights, 0), 0, "max", "float32", "cpu")
+    net = load_network(StyleSection(weights=options.weights), verify(options.weights, 0))
     angles = options.angles or [0.0, 60.0]
     rows = []
     for angle in angles:
@@ -263,7 +264,7 @@ def _picture(options: argparse.Namespace) -> None:
 
 def _classifier(options: argparse.Namespace) -> None:
     spec = DatasetSpec.read(options.dataset)
-    net = network(options.weights, verify(options.weights, 0), 0, "max", "float32", "cpu")
+    net = load_network(StyleSection(weights=options.weights), verify(options.weights, 0))
     patches: dict[str, list[Tilt]] = {}
     judges = []
     for angle in options.angles or _angles(spec):

@@ -29,7 +29,8 @@ from faket_dask.kernels.style.gram_matching import (
     measure_grams,
 )
 from faket_dask.kernels.style.memory import targets_bytes, transfer_bytes
-from faket_dask.kernels.vgg import CONVOLUTIONS, VGG19, stride
+from faket_dask.kernels.vgg import VGG19
+from faket_dask.kernels.vgg_architecture import VGG19_ARCHITECTURE
 from faket_dask.stages.process import prepare_process
 
 GIB = 2**30
@@ -50,8 +51,8 @@ def seconds(work: object) -> float:
 
 def convolution_seconds(layer: int, size: int, dtype: torch.dtype) -> tuple[float, float]:
     """Best forward and backward time of one convolution."""
-    inputs, outputs = CONVOLUTIONS[layer]
-    side = size // stride(layer)
+    inputs, outputs = VGG19_ARCHITECTURE.convolutions[layer]
+    side = size // VGG19_ARCHITECTURE.stride(layer)
     best = [np.inf, np.inf]
     for layout in (torch.contiguous_format, torch.channels_last):
         x = torch.randn((1, inputs, side, side)).to(dtype).contiguous(memory_format=layout)
@@ -82,7 +83,7 @@ def speed(size: int, tile: int | None, precision: str, threads: int, rounds: int
     transfer(network, content, start, targets, SETTINGS, tile)
     ratios = []
     for _ in range(rounds):
-        alone = {layer: convolution_seconds(layer, size, dtype) for layer in CONVOLUTIONS}
+        alone = {layer: convolution_seconds(layer, size, dtype) for layer in VGG19_ARCHITECTURE.convolutions}
         limit = sum(map(sum, alone.values())) + sum(f for layer, (f, _) in alone.items() if layer < 8)
         took = seconds(lambda: transfer(network, content, start, targets, SETTINGS, tile))
         ratios.append(took / limit)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from faket_dask.stages.seeds import generator
+from faket_dask.stages.seeds import Purpose, generator
 
 
 @dataclass(frozen=True)
@@ -35,5 +35,6 @@ def pair_references(
     if pairing == "cyclic":
         return [Series(s, references[(i + 1) % len(references)]) for i, s in enumerate(specimens)]
     return [
-        Series(s, references[int(generator(seed, s, "pairing").integers(len(references)))]) for s in specimens
+        Series(s, references[int(generator(seed, s, Purpose.PAIRING).integers(len(references)))])
+        for s in specimens
     ]

@@ -212,5 +212,5 @@ class DatasetSpec:
         return (
             self.config.noise.statistics == "unpaired"
             or "spectral" in self.config.outputs.modalities
-            or (self.uses_network and self.config.style.noise == "spectral")
+            or (self.uses_network and self.config.style.studies_reference_noise)
         )

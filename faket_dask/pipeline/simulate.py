@@ -8,7 +8,7 @@ from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array, read_til
 from faket_dask.engine.marker import Findings
 from faket_dask.engine.stage import BatchKey, Stage, UnitCost
 from faket_dask.engine.unit import Item
-from faket_dask.geometry import acquisition_order, exposure_before
+from faket_dask.geometry import acquisition_order, exposure_before, format_tilt_angle
 from faket_dask.pipeline.build import list_specimens
 from faket_dask.pipeline.costs import INTERPRETER_BYTES, tilt_pixels
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
@@ -42,6 +42,10 @@ class SimulateImages(Stage[DatasetSpec]):
     def count(self, spec: DatasetSpec, item: Item) -> int:
         """Return the number of tilts."""
         return spec.geometry.stack_shape(item.owner)[0]
+
+    def unit_labels(self, spec: DatasetSpec, item: Item) -> list[str]:
+        """Return the tilt angles."""
+        return [format_tilt_angle(angle) for angle in spec.geometry.acquisition(item.owner).tilt_angles]
 
     def prepare(self, spec: DatasetSpec, item: Item) -> None:
         """Write the exposure before each tilt."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from faket_dask.dataset.attributes import STACK_ATTRIBUTES
 from faket_dask.dataset.spec import DatasetSpec
-from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array, read_vector
+from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array, read_tilt, read_vector
 from faket_dask.engine.marker import Findings
-from faket_dask.engine.stage import BatchKey, Stage, UnitCost
+from faket_dask.engine.stage import BatchKey, Preview, Stage, UnitCost
 from faket_dask.engine.unit import Item
+from faket_dask.geometry import format_tilt_angle
 from faket_dask.modalities import MODALITIES, Owner
 from faket_dask.pipeline.costs import INTERPRETER_BYTES, cuda_bytes, tilt_pixels, transfer_task_bytes
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
@@ -52,6 +53,18 @@ class SynthesiseTilts(Stage[DatasetSpec]):
             )
             for name in kept_modalities(spec)
         ]
+
+    def unit_labels(self, spec: DatasetSpec, item: Item) -> list[str]:
+        """Return the tilt angles."""
+        return [format_tilt_angle(angle) for angle in spec.geometry.acquisition(item.owner).tilt_angles]
+
+    def read_preview(self, spec: DatasetSpec, item: Item, index: int) -> Preview | None:
+        """Read the tilt of the kept modality that is nearest to the final image."""
+        kept = kept_modalities(spec)
+        if not kept:
+            return None
+        tilt = read_tilt(spec.folder.series(item.owner), kept[-1], index)
+        return Preview(tilt, f"{kept[-1]} of {item}, {self.unit_labels(spec, item)[index]}")
 
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
         """Draw, transfer and write one tilt."""
