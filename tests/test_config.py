@@ -188,7 +188,12 @@ def test_mistakes_are_located_by_keys_alone(changes: dict[str, Any], place: str)
 
 def test_published_settings_are_the_defaults() -> None:
     settings = parse(document(), Path("/nowhere")).style.settings
-    assert (settings.step_size, settings.decay, settings.iterations, settings.content_weight) == (0.15, 0.99, 1, 1.0)
+    assert (settings.step_size, settings.decay, settings.iterations, settings.content_weight) == (
+        0.15,
+        0.99,
+        1,
+        1.0,
+    )
     assert settings.style_layers == {1: 256, 6: 64, 11: 16, 20: 4, 29: 1}
     assert settings.content_layers == {8: 1.0}
 

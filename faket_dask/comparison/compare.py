@@ -37,7 +37,7 @@ from faket_dask.kernels.similarity.texture_similarity import (
     sample_halves,
     texture_distances,
 )
-from faket_dask.kernels.vgg import VGG19
+from faket_dask.kernels.style.network import Network
 from faket_dask.stages.angle_interpolation import interpolation_weights
 
 PIXELWISE = tuple(field.name for field in fields(PixelwiseDistance))
@@ -152,7 +152,7 @@ def open_for_comparison(path: Path) -> OpenedSeries:
     return OpenedSeries(path.stem, series, series.geometry.tilt_angles)
 
 
-def compare(first: OpenedSeries, second: OpenedSeries, network: VGG19 | None = None) -> Comparison:
+def compare(first: OpenedSeries, second: OpenedSeries, network: Network | None = None) -> Comparison:
     """Compare two series; two tilts of each are in memory at a time.
 
     Parameters

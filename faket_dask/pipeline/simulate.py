@@ -13,7 +13,7 @@ from faket_dask.pipeline.build import list_specimens
 from faket_dask.pipeline.costs import INTERPRETER_BYTES, tilt_pixels
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
 from faket_dask.pipeline.project import ProjectVolume
-from faket_dask.stages.seeds import generator
+from faket_dask.stages.seeds import Purpose, generator
 
 IMAGE_BYTES_PER_PIXEL = 72
 """Complex wave, its transform and the contrast transfer function, in double precision."""
@@ -83,14 +83,14 @@ class SimulateImages(Stage[DatasetSpec]):
             ice_thickness_A=spec.geometry.volume_shape(item.owner)[0] * acquisition.pixel_size_A,
         )
         open_array(path, "benchmark")[index] = simulate_counts(
-            read_tilt(path, "noiseless", index),
-            acquisition.pixel_size_A,
-            optics,
-            float(acquisition.tilt_angles[index]),
-            acquisition.defocus_um,
-            acquisition.dose_e_per_A2,
-            read_vector(path, "exposure")[index],
-            generator(spec.config.dataset.seed, item.owner, "counts", index),
+            noiseless=read_tilt(path, "noiseless", index),
+            pixel_size_A=acquisition.pixel_size_A,
+            optics=optics,
+            tilt_angle=float(acquisition.tilt_angles[index]),
+            defocus_um=acquisition.defocus_um,
+            dose_e_per_A2=acquisition.dose_e_per_A2,
+            exposure_before_e_per_A2=read_vector(path, "exposure")[index],
+            rng=generator(spec.config.dataset.seed, item.owner, Purpose.COUNTS, index),
         )
         return {}
 

@@ -17,7 +17,7 @@ from dask.utils import format_time
 
 from faket_dask._version import __version__
 from faket_dask.atomic import write_text
-from faket_dask.config import BuiltSpecimen, StyleSection, TiltSeriesReference, dump
+from faket_dask.config import BuiltSpecimen, TiltSeriesReference, dump
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.events import UnitFailed
@@ -149,14 +149,6 @@ def _facts(spec: DatasetSpec) -> dict[str, str]:
     facts["Seed"] = str(config.dataset.seed)
     facts["Fingerprint"] = spec.fingerprint
     return facts
-
-
-def _describe_transfer(style: StyleSection) -> str:
-    if style.method == "matched":
-        return f"matched, at most {style.evaluations} evaluations, {style.pooling} pooling"
-    plural = "s" if style.iterations > 1 else ""
-    unit = "" if style.step_unit == "absolute" else " standard deviations"
-    return f"{style.iterations} iteration{plural}, step {style.step_size:g}{unit}, {style.pooling} pooling"
 
 
 def _reference_line(completed: CompletedUnits, name: str) -> ReferenceLine:

@@ -73,6 +73,7 @@ def test_transfer_method_follows_the_protocol() -> None:
 
 def test_noise_model_follows_the_protocol_and_has_unit_variance() -> None:
     import numpy as np
+
     from faket_dask.methods.noise import NoiseModel
 
     model = run_example("noise model")["SMOOTH_NOISE"]
