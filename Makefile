@@ -11,7 +11,7 @@ help:
 	@echo "make test      install and run the default tests (under 10 minutes on two cores)"
 	@echo "make test-all  also the slow ones and those that need the package index"
 	@echo "make test-slurm  those that need SLURM installed (Debian: slurmctld slurmd slurm-client munge), as root"
-	@echo "make doctest   run the examples in the docstrings"
+	@echo "make doctest   only the examples in the docstrings, which \`make test\` runs as well"
 	@echo "make lint      ruff, mypy and the import contract"
 	@echo "make docs      build the documentation in docs/_build/html; warnings are errors"
 	@echo "make architecture  draw docs/architecture.svg anew from the imports"
@@ -34,7 +34,7 @@ test: install
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-all: install
-	$(BIN)/python -m pytest -m 'not gpu and not pbs and not slurm'
+	$(BIN)/python -m pytest -m 'not gpu and not pbs and not slurm and not gridengine'
 
 test-slurm: install
 	$(BIN)/python -m pytest -m slurm
@@ -46,7 +46,7 @@ lint: install
 	$(BIN)/lint-imports
 
 doctest: install
-	$(BIN)/python -m pytest --doctest-modules faket_dask docs/draw_architecture.py docs/generate_pages.py
+	$(BIN)/python -m pytest faket_dask docs/draw_architecture.py docs/generate_pages.py
 
 docs: install
 	$(BIN)/sphinx-build --builder html --fail-on-warning --keep-going docs docs/_build/html

@@ -1,11 +1,12 @@
-"""How near a transfer comes to the references of other microscopes, with no setting touched.
+"""Distances of transferred tilts to references of other microscopes, with unchanged settings.
 
     python benchmarks/microscopes.py [--size 384] [--presets published matched] [--angles 0 40]
 
-References are recorded by the microscope model of the project, of particles in ice, and differ from the first in one
-thing each: pixel size, dose, defocus, detector, shape, number of tilts, kind of numbers, or what is wrong with them. A
-data set takes the style of their left halves, as any run does; the right halves, which it never sees, judge. Printed
-are the six distances of `kernels.similarity.texture_similarity` over those of the left half, their mean and largest.
+References are simulated by the microscope model of the project, from particles in ice, and differ from the first in
+one property each: pixel size, dose, defocus, detector, shape, number of tilts, number type, or defects. A data set
+takes the style of their left halves, as any run does; distances are to the right halves, which it never reads. The
+output lists the six distances of `kernels.similarity.texture_similarity` relative to those of the left half, their
+mean and largest.
 """
 
 from __future__ import annotations
@@ -33,25 +34,25 @@ from faket_dask.stages.networks import load_network
 from faket_dask.stages.process import prepare_process
 
 PIXEL_SIZE_A = 10.0
-"""Of the specimens that are given a style."""
+"""Pixel size of the synthetic specimens."""
 
 ANGLES = (-40.0, 0.0, 40.0)
 PARTICLE_RADII_A = (30.0, 60.0, 110.0)
 PARTICLES_PER_A2 = 4e-6
 PROTEIN_V = 1.0
-"""Over ice. The balls are solid, proteins are not: with this their signal is as strong as that of EMPIAR-10499."""
+"""Potential above that of ice. Balls are solid and proteins are not; this value gives the signal of EMPIAR-10499."""
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """A tilt-series, the left half of which is a reference.
+    """Tilt-series, the left half of which is a reference.
 
     Attributes
     ----------
     stack
-        ``(tilt, y, x)`` of any unit and kind of numbers.
+        ``(tilt, y, x)`` in any unit and number type.
     settings
-        What the run file must say of it beside its name and place.
+        Further keys of the reference in the run file, besides name and path.
     """
 
     name: str
@@ -62,10 +63,11 @@ class Recording:
 
     @property
     def half(self) -> int:
+        """Width of a half in pixels."""
         return self.stack.shape[2] // 2
 
     def write(self, folder: Path) -> dict[str, Any]:
-        """Write the left half; returns the section of the run file."""
+        """Write the left half and return its section of the run file."""
         used = self.stack[:, :, : self.half]
         path = folder / f"{self.name}.mrc"
         write_stack(path, iter(used), used.shape, self.pixel_size_A)
@@ -77,7 +79,7 @@ class Recording:
         }
 
     def halves(self, angle: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The used and the judging half, ``(y, x)``, of the tilt nearest an angle, in the pixels that are made."""
+        """Return used and held-out half, ``(y, x)``, of the tilt nearest an angle, in pixels of the data set."""
         tilt = self.stack[int(np.argmin(np.abs(np.array(self.tilt_angles) - angle)))].astype(np.float32)
         factor = self.pixel_size_A / PIXEL_SIZE_A
         left, right = (resample(part, factor) for part in (tilt[:, : self.half], tilt[:, -self.half :]))
@@ -85,7 +87,7 @@ class Recording:
 
 
 def particles(shape: tuple[int, int], pixel_size_A: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Projected potential over that of ice, ``(y, x)`` in V·Å: balls of protein at random places."""
+    """Return the projected potential above that of ice, ``(y, x)`` in V·Å: balls of protein at random positions."""
     y, x = (np.fft.fftfreq(extent, 1 / extent) * pixel_size_A for extent in shape)
     distance = np.hypot(y[:, None], x)
     spectrum = np.zeros(shape, dtype=np.complex128)
@@ -104,7 +106,7 @@ def record(
     dose_e_per_A2: float = 3.0,
     **optics: float,
 ) -> NDArray[np.float32]:
-    """A series, ``(tilt, y, x)`` in electrons, of particles that are others in every tilt."""
+    """Simulate a series, ``(tilt, y, x)`` in electrons, with different particles in every tilt."""
     rng = np.random.default_rng(0)
     return np.stack(
         [
@@ -124,7 +126,7 @@ def record(
 
 
 def recordings(side: int, angles: Sequence[float] = ANGLES) -> Iterator[Recording]:
-    """References at these angles, two halves of about ``side`` × ``side`` pixels each."""
+    """Iterate over references at these angles, with two halves of about ``side`` × ``side`` pixels each."""
     shape = (side, 2 * side)
 
     def take(shape: tuple[int, int] = shape, **changes: Any) -> NDArray[np.float32]:
@@ -158,9 +160,9 @@ def recordings(side: int, angles: Sequence[float] = ANGLES) -> Iterator[Recordin
 
 
 def document(
-    folder: Path, found: Sequence[Recording], size: int, angles: Sequence[float], style: dict[str, Any]
+    folder: Path, references: Sequence[Recording], size: int, angles: Sequence[float], style: dict[str, Any]
 ) -> dict[str, Any]:
-    """The run file of a specimen in the style of each of them."""
+    """Return the run file of a specimen in the style of each of the references."""
     return {
         "dataset": {"folder": str(folder / "data"), "seed": 7},
         "specimen": {
@@ -174,7 +176,7 @@ def document(
             "pixel_size_A": PIXEL_SIZE_A,
             "detector_px": [size, size],
         },
-        "references": [recording.write(folder) for recording in found],
+        "references": [recording.write(folder) for recording in references],
         "pairing": "all",
         "noise": {"statistics": "unpaired", "fit_over": "own_reference"},
         "style": style,
@@ -182,7 +184,7 @@ def document(
     }
 
 
-def over_floor(
+def relative_distances(
     dataset: faket_dask.Dataset,
     recording: Recording,
     modality: str,
@@ -190,19 +192,19 @@ def over_floor(
     network: VGG19,
     layers: Sequence[int] = GRAM_LAYERS,
 ) -> NDArray[np.float64]:
-    """Distances of a tilt to the half that it has not seen over those of the other half.
+    """Return distances of a tilt to the held-out half relative to the intra-reference distances.
 
-    Of the log spectrum, then of the Gram matrices as the layers increase.
+    The first is that of the log spectrum; those of the Gram matrices follow in the order of the layers.
     """
     images = (_made(dataset, recording, modality, angle), *recording.halves(angle))
     ours, used, theirs = ([sample_texture(image, ~artefact_mask(image), network, layers)] for image in images)
-    near, floor = texture_distances(ours, theirs), texture_distances(used, theirs)
-    ratios = [near.log_spectrum / floor.log_spectrum]
-    return np.array([*ratios, *(near.gram[layer] / floor.gram[layer] for layer in layers)])
+    distances, intra = texture_distances(ours, theirs), texture_distances(used, theirs)
+    ratios = [distances.log_spectrum / intra.log_spectrum]
+    return np.array([*ratios, *(distances.gram[layer] / intra.gram[layer] for layer in layers)])
 
 
 def correlation(dataset: faket_dask.Dataset, recording: Recording, modality: str, angle: float) -> float:
-    """Of a tilt with its noiseless projection."""
+    """Return the correlation of a tilt with its noiseless projection."""
     made, noiseless = (_made(dataset, recording, name, angle).ravel() for name in (modality, "noiseless"))
     return float(np.corrcoef(made, noiseless)[0, 1])
 
@@ -214,6 +216,7 @@ def _made(
 
 
 def main() -> None:
+    """Print the table of all references and presets."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -221,10 +224,10 @@ def main() -> None:
     parser.add_argument("--presets", nargs="+", default=["published", "matched"])
     parser.add_argument("--angles", type=float, nargs="+", default=[0, 40])
     parser.add_argument("--weights", default="vgg19-normalised")
-    parser.add_argument("--names", nargs="+", help="of references; default: all")
+    parser.add_argument("--names", nargs="+", help="names of references; default: all")
     options = parser.parse_args()
     prepare_process(1)
-    found = [
+    references = [
         recording
         for recording in recordings(options.size)
         if recording.name in (options.names or recording.name)
@@ -237,17 +240,17 @@ def main() -> None:
             Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client,
         ):
             style = {"preset": preset, "weights": options.weights}
-            run_file = document(Path(folder), found, options.size, options.angles, style)
+            run_file = document(Path(folder), references, options.size, options.angles, style)
             dataset = faket_dask.run(parse(run_file, Path(folder)), client)
             section = dataset.spec.config.style
             network = load_network(section, dataset.spec.inputs.weights_checksum)
             shown = {"faket": preset}
             if preset == options.presets[0]:
                 shown = {"noisy": "noisy", "spectral": "spectral", **shown}
-            for recording in found:
+            for recording in references:
                 for angle in options.angles:
                     for modality, name in shown.items():
-                        ratios = over_floor(dataset, recording, modality, angle, network)
+                        ratios = relative_distances(dataset, recording, modality, angle, network)
                         numbers = " | ".join(
                             f"{value:.2f}" for value in (*ratios, ratios.mean(), ratios.max())
                         )

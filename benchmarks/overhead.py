@@ -1,10 +1,10 @@
-"""Share of a run's time that is not work: start-up, scheduling, waiting for the last unit, the report.
+"""Overhead of a run: the share of its time spent on start-up, scheduling, idle workers at the end, and the report.
 
     python benchmarks/overhead.py [--size 1024] [--tilts 9] [--workers 2]
 
-Runs `faket-dask run` on two simulated series in a temporary folder and compares the time on the clock with the
-seconds that the markers of its units hold (kernels with the reading and writing of their arrays). The weights are
-random: they cost the same.
+The script runs `faket-dask run` on two simulated series in a temporary folder and compares the wall-clock time with the
+seconds in the markers of the units (kernels, with reading and writing of their arrays). The weights are random, at the
+same cost.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import yaml
 
 
 def document(folder: Path, size: int, tilts: int, workers: int) -> dict[str, object]:
+    """Return the run file."""
     return {
         "dataset": {"folder": str(folder), "seed": 1},
         "specimen": {
@@ -42,6 +43,7 @@ def document(folder: Path, size: int, tilts: int, workers: int) -> dict[str, obj
 
 
 def main() -> None:
+    """Run the data set and print its overhead."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -68,7 +70,7 @@ def main() -> None:
         print(f"{stage:10} {len(spent):4} units, {sum(spent):8.1f} s")
     print(
         f"{wall:.1f} s on the clock x {options.workers} workers, {work:.1f} s in units: "
-        f"{1 - work / (wall * options.workers):.1%} is not work"
+        f"{1 - work / (wall * options.workers):.1%} is overhead"
     )
 
 

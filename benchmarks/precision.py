@@ -1,10 +1,10 @@
-"""Which parts of the style transfer need float32: deviation of the result when others are rounded.
+"""Precision that each part of the style transfer needs: deviation of the result when other parts are rounded.
 
     python benchmarks/precision.py [--weights vgg19-normalised] [--size 256] [--stack recorded.mrc]
 
-Every part named is rounded to bfloat16 (or TF32, 10 bits of mantissa) and computed in float32, as hardware with float32
-sums does. Printed is the root mean square difference of the result to that in float32, over that of the change which
-the transfer makes. The style is noise with a falling spectrum, or the middle tilt of a stack.
+Each part named in the output is rounded to bfloat16 (or TF32, with 10 bits of mantissa) and computed in float32, as on
+hardware with float32 accumulation. The output lists the root mean square deviation of the result from that in float32,
+relative to the change made by the transfer. The style is noise with a falling spectrum, or the middle tilt of a stack.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ ALL = tuple(VGG19_ARCHITECTURE.convolutions)
 
 
 def rounded(values: Tensor, bits: int) -> Tensor:
-    """Float32 values with so many bits of mantissa."""
+    """Return float32 values rounded to a number of bits of mantissa."""
     drop = 23 - bits
     whole = values.contiguous().view(torch.int32) + (1 << (drop - 1))
     return (whole & ~((1 << drop) - 1)).view(torch.float32).contiguous(memory_format=torch.channels_last)
 
 
 class Rounded(VGG19):
-    """A network whose convolutions in some layers take and give rounded values."""
+    """Network whose convolutions in some layers have rounded inputs and outputs."""
 
     forward_layers: Collection[int] = ()
     backward_layers: Collection[int] = ()
@@ -47,21 +47,23 @@ class Rounded(VGG19):
     def _convolve(self, layer: int, current: Tensor) -> Tensor:
         if layer not in self.forward_layers:
             return super()._convolve(layer, current)
-        found = super()._convolve(layer, rounded(current, self.bits))
-        return rounded(found, self.bits) if self.outputs else found
+        output = super()._convolve(layer, rounded(current, self.bits))
+        return rounded(output, self.bits) if self.outputs else output
 
     def _convolve_back(self, layer: int, gradient: Tensor) -> Tensor:
         if layer not in self.backward_layers:
             return super()._convolve_back(layer, gradient)
-        found = super()._convolve_back(layer, rounded(gradient, self.bits))
-        return rounded(found, self.bits) if self.outputs else found
+        output = super()._convolve_back(layer, rounded(gradient, self.bits))
+        return rounded(output, self.bits) if self.outputs else output
 
 
 def unit(image: np.ndarray) -> np.ndarray:
+    """Scale an image to [0, 1]."""
     return ((image - image.min()) / (image.max() - image.min())).astype(np.float32)
 
 
 def main() -> None:
+    """Print the deviations for all combinations of rounded parts."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -91,8 +93,8 @@ def main() -> None:
     change = np.sqrt(np.mean(np.square(exact - start)))
 
     def show(name: str, network: VGG19) -> None:
-        found = result(network)
-        print(f"{np.sqrt(np.mean(np.square(found - exact))) / change:.4f}  {name}", flush=True)
+        deviation = result(network) - exact
+        print(f"{np.sqrt(np.mean(np.square(deviation))) / change:.4f}  {name}", flush=True)
 
     def parts(name: str, forward: Collection[int], backward: Collection[int], bits: int = 7) -> None:
         kept = dict(state)

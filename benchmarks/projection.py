@@ -1,7 +1,7 @@
-"""Speed of the projection against a loop over scikit-image's `radon`, measured in one run on one thread.
+"""Speed of the projection compared with a loop over scikit-image's `radon`, in one process with one thread.
 
-Everything is included but compilation: casting, transposing, weights, and the copy into the stack. The loop
-is timed on a few of the (angle, slice) pairs, before and after, and extrapolated.
+The time includes everything except compilation: casting, transposing, weights, and the copy into the stack. The loop is
+timed on a few of the (angle, slice) pairs, before and after the projection, and extrapolated.
 """
 
 import os
@@ -20,6 +20,7 @@ from faket_dask.kernels.projection import project
 
 
 def seconds_of_loop(volume: np.ndarray, angles: np.ndarray) -> float:
+    """Return the extrapolated time of the loop."""
     start = time.perf_counter()
     for y in range(volume.shape[1]):
         radon(volume[:, y], angles, circle=False)
@@ -27,12 +28,14 @@ def seconds_of_loop(volume: np.ndarray, angles: np.ndarray) -> float:
 
 
 def seconds_of_ours(volume: np.ndarray, angles: np.ndarray) -> float:
+    """Return the time of `project`."""
     start = time.perf_counter()
     project(volume, angles)
     return time.perf_counter() - start
 
 
 def main() -> None:
+    """Print both times and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--columns", type=int, default=1024)
     parser.add_argument("--depth", type=int, default=200)

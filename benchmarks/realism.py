@@ -1,18 +1,19 @@
-"""How real a data set looks, judged by what its making has not seen.
+"""Realism of a data set, measured against held-out parts of its recorded references.
 
     python benchmarks/realism.py distances DATASET [--size 512] [--angles 0 60] [--evaluations 8]
     python benchmarks/realism.py objects DATASET [--size 512] [--angles 0 60] [--draws 3]
     python benchmarks/realism.py classifier DATASET [--size 512] [--patch 64]
     python benchmarks/realism.py picture DATASET --file docs/matched.png [--size 320] [--angles 0 60]
 
-`distances` takes the statistics of the left half of each reference tilt (spectrum, Gram matrices), makes every modality
-from the data set's noiseless tilt with them, and measures the distance to the right half; the floor is that of the
-left half to the right. `objects` counts bead- or particle-like objects that no label explains, over several draws of
-noise; where the run file of the data set asks for no species, none of them can be one. `classifier` makes the same, and
-trains a small network to tell patches of a modality from patches of the right half, on every second tilt; it is tested
-on the others. Patches have mean 0 and standard deviation 1, none holds a bead. Its floor is the left half against the
-right; noise of the left half's spectrum alone tells how much of an accuracy the recording's shapes give. Of the data
-set, the noiseless tilts, their spectra and the noise statistics are used.
+`distances` takes the statistics of the left half of each reference tilt (spectrum, Gram matrices), generates every
+modality from the noiseless tilt of the data set with them, and measures the distance to the right half; the
+intra-reference distance is that of the left half to the right one. `objects` counts bead- or particle-like objects
+that no label explains, over several draws of noise; in a data set without species, none of them can be a particle.
+`classifier` generates the same tilts and trains a small network to tell patches of a modality from patches of the
+right half, on every second tilt; it is tested on the others. Patches have mean 0 and standard deviation 1 and contain
+no bead. Its lower limit is the left half against the right one; noise with the spectrum of the left half alone shows
+how much of an accuracy comes from the shapes in the recording. The noiseless tilts of the data set, their spectra and
+its noise statistics are used.
 """
 
 from __future__ import annotations
@@ -46,7 +47,6 @@ from faket_dask.kernels.vgg import VGG19
 from faket_dask.references.statistics import reference_tilt
 from faket_dask.stages.networks import load_network
 from faket_dask.stages.process import prepare_process
-from faket_dask.stages.synthesis import measure_spectrum, spectral_field
 from faket_dask.weights import verify
 
 Tilt = NDArray[np.float32]
@@ -61,6 +61,7 @@ RECORDED = StyleSettings(
 
 
 def main() -> None:
+    """Parse the command line and run one measurement."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -72,7 +73,7 @@ def main() -> None:
         command.add_argument("--size", type=int, default=512)
         command.add_argument("--evaluations", type=int, default=8)
         command.add_argument("--weights", default="vgg19-normalised")
-        command.add_argument("--recorded", action="store_true", help="also the preset `recorded`")
+        command.add_argument("--recorded", action="store_true", help="include the preset `recorded`")
         if name == "objects":
             command.add_argument("--draws", type=int, default=3)
         if name == "picture":
@@ -125,7 +126,7 @@ def _at(spec: DatasetSpec, net: VGG19, angle: float, options: argparse.Namespace
 
     for name, made in _made(spec, net, used, angle, options):
         show(f"`{name}`", made.image, made.truth, made.evaluations, made.seconds)
-    show("floor: the left half", used, None, 0, 0)
+    show("intra-reference: left half", used, None, 0, 0)
 
 
 def _angles(spec: DatasetSpec) -> NDArray[np.float64]:
@@ -138,7 +139,7 @@ def _nearest(angles: NDArray[np.floating], angle: float) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """A tilt of one modality, and what it took."""
+    """Generated tilt of one modality, with its cost."""
 
     image: Tilt
     truth: Tilt
@@ -147,7 +148,7 @@ class Made:
 
 
 def _halves(spec: DatasetSpec, angle: float) -> tuple[Tilt, Tilt]:
-    """The left half of a reference's tilt, whose statistics are used, and the right half, which judges."""
+    """Return the left half of a reference tilt, whose statistics are used, and the held-out right half."""
     [(reference, _), *_] = spec.parts(spec.series[0].reference)
     recorded = reference_tilt(spec, reference, _nearest(spec.reference_angles(reference), angle))
     half = recorded.shape[1] // 2
@@ -157,7 +158,7 @@ def _halves(spec: DatasetSpec, angle: float) -> tuple[Tilt, Tilt]:
 def _made(
     spec: DatasetSpec, net: VGG19, used: Tilt, angle: float, options: argparse.Namespace, draw: int = 0
 ) -> Iterator[tuple[str, Made]]:
-    """All modalities of the tilt nearest an angle, with the statistics of a part of a recorded tilt."""
+    """Generate all modalities of the tilt nearest an angle, with the statistics of a part of a recorded tilt."""
     series, tilt = spec.series[0], _nearest(_angles(spec), angle)
     noiseless = read_tilt(spec.layout.specimen(series.specimen), "noiseless", tilt)
     height, width = (min(options.size, extent) for extent in noiseless.shape)
@@ -165,14 +166,15 @@ def _made(
     truth = standardise(noiseless[top : top + height, left : left + width])
     curves = (read_vector(spec.layout.series(series.name), name) for name in ("signal_scale", "noise_scale"))
     signal_scale, noise_scale = (float(values[tilt]) for values in curves)
-    spectrum, _, _ = measure_spectrum(used, min(*truth.shape, *used.shape) // 2)
+    rings = min(*truth.shape, *used.shape) // 2
+    reference = SPECTRAL_NOISE.estimate(ReferenceTilt.from_image(used, rings))
     rng = np.random.default_rng([spec.config.dataset.seed, tilt, draw])
     white = rng.standard_normal(truth.shape, np.float32)
     # Without its beads, as the noise statistics are.
     known = read_vector(spec.layout.series(series.name), "signal_power")[tilt, 0]
-    places = (np.arange(1, rings + 1) / rings for rings in (spectrum.power.size, known.size))
-    signal = np.interp(*places, known)
-    shaped = spectral_field(white, spectrum, signal, signal_scale)
+    places = (np.arange(1, number + 1) / number for number in (rings, known.size))
+    signal = SignalSpectrum(np.interp(*places, known), signal_scale)
+    shaped = SPECTRAL_NOISE.field(white, tilt_angle=angle, reference=reference, signal=signal)
 
     def mixed(field: Tilt, level: float = 1.0) -> Tilt:
         return standardise(signal_scale * truth + level * noise_scale * field)
@@ -194,15 +196,15 @@ def _made(
         yield "recorded", Made(made, truth, RECORDED.iterations, time.perf_counter() - begin)
     target = measure_grams(net, used, GRAM_LAYERS, None, ~artefact_mask(used))
     begin = time.perf_counter()
-    found = match_grams(net, spectral, target, GramMatchingSettings(evaluations=options.evaluations))
-    yield "matched", Made(found.image, truth, len(found.losses), time.perf_counter() - begin)
+    result = match_grams(net, spectral, target, GramMatchingSettings(evaluations=options.evaluations))
+    yield "matched", Made(result.image, truth, len(result.losses), time.perf_counter() - begin)
 
 
 # Objects
 
 
 def _objects(options: argparse.Namespace) -> None:
-    """Objects per million pixels away from all labels, and the error that counting has."""
+    """Print the number of objects per million pixels away from all labels, with its counting error."""
     spec = DatasetSpec.read(options.dataset)
     net = load_network(StyleSection(weights=options.weights), verify(options.weights, 0))
     print("| tilt | | objects | Mpx | per Mpx |\n|---|---|---|---|---|")
@@ -216,10 +218,11 @@ def _objects(options: argparse.Namespace) -> None:
                 free = float((~explained).sum()) / 1e6
                 counts.setdefault(name, []).append(spurious_density(made.image, explained) * free)
             area += free
-        for name, found in counts.items():
-            error = max(np.sqrt(sum(found)), 1.0) / area
+        for name, numbers in counts.items():
+            total = sum(numbers)
+            error = max(np.sqrt(total), 1.0) / area
             print(
-                f"| {angle:g}° | `{name}` | {sum(found):.0f} | {area:.2f} | {sum(found) / area:.0f} ± {error:.0f} |",
+                f"| {angle:g}° | `{name}` | {total:.0f} | {area:.2f} | {total / area:.0f} ± {error:.0f} |",
                 flush=True,
             )
 
@@ -228,7 +231,7 @@ def _objects(options: argparse.Namespace) -> None:
 
 
 def _picture(options: argparse.Namespace) -> None:
-    """All modalities beside the recorded half that they have not seen, a row for each angle."""
+    """Draw all modalities beside the held-out half, one row per angle."""
     spec = DatasetSpec.read(options.dataset)
     net = load_network(StyleSection(weights=options.weights), verify(options.weights, 0))
     angles = options.angles or [0.0, 60.0]
@@ -262,44 +265,46 @@ def _picture(options: argparse.Namespace) -> None:
 def _classifier(options: argparse.Namespace) -> None:
     spec = DatasetSpec.read(options.dataset)
     net = load_network(StyleSection(weights=options.weights), verify(options.weights, 0))
-    found: dict[str, list[Tilt]] = {}
+    patches: dict[str, list[Tilt]] = {}
     judges = []
     for angle in options.angles or _angles(spec):
         used, judge = _halves(spec, float(angle))
         judges.append(_patches(judge, options.patch))
         for name, made in _made(spec, net, used, float(angle), options):
-            found.setdefault(f"`{name}`", []).append(_patches(made.image, options.patch))
+            patches.setdefault(f"`{name}`", []).append(_patches(made.image, options.patch))
         alone = _noise_alone(used, options.size, np.random.default_rng(len(judges)))
-        found.setdefault("noise of the left half's spectrum", []).append(_patches(alone, options.patch))
-        found.setdefault("floor: the left half", []).append(_patches(used, options.patch))
+        patches.setdefault("noise of the left half's spectrum", []).append(_patches(alone, options.patch))
+        patches.setdefault("intra-reference: left half", []).append(_patches(used, options.patch))
     print("| | held-out accuracy | 95 % interval | tilts | patches |\n|---|---|---|---|---|")
-    for name, ours in sorted(found.items(), key=lambda item: item[0].startswith("floor")):
+    for name, ours in sorted(patches.items(), key=lambda item: item[0].startswith("intra-reference")):
         _told_apart(name, ours, judges, options.epochs)
 
 
 def _noise_alone(used: Tilt, size: int, rng: np.random.Generator) -> Tilt:
-    """What `spectral` would be without a specimen."""
-    spectrum, _, _ = measure_spectrum(used, min(size, *used.shape) // 2)
+    """Return the tilt that `spectral` would be without a specimen."""
+    rings = min(size, *used.shape) // 2
+    reference = SPECTRAL_NOISE.estimate(ReferenceTilt.from_image(used, rings))
     white = rng.standard_normal((size, size), np.float32)
-    return standardise(spectral_field(white, spectrum, np.zeros_like(spectrum.power), 0.0))
+    nothing = SignalSpectrum(np.zeros(rings), 0.0)
+    return standardise(SPECTRAL_NOISE.field(white, tilt_angle=0.0, reference=reference, signal=nothing))
 
 
 def _patches(tilt: Tilt, size: int) -> Tilt:
-    """(patches, size, size) of a tilt, none with a bead in it, each of mean 0 and standard deviation 1."""
+    """Return ``(patches, size, size)`` of a tilt, without beads, each with mean 0 and standard deviation 1."""
     mask = artefact_mask(tilt)
-    # What differs between tilts at large, ramps of the ice and frames, is not what is asked for.
+    # Large-scale differences between tilts, such as ramps of the ice and frames, are excluded.
     inset = 16
-    found = []
+    windows = []
     for top in range(inset, tilt.shape[0] - size - inset + 1, size):
         for left in range(inset, tilt.shape[1] - size - inset + 1, size):
             window = (slice(top, top + size), slice(left, left + size))
             if not mask[window].any():
-                found.append(standardise(tilt[window]))
-    return np.stack(found)
+                windows.append(standardise(tilt[window]))
+    return np.stack(windows)
 
 
 def _told_apart(name: str, ours: list[Tilt], theirs: list[Tilt], epochs: int) -> None:
-    """Accuracy on tilts that were not trained on, from both ways of splitting them in two."""
+    """Return the accuracy on held-out tilts, from both ways of dividing them in two."""
     accuracies, patches = [], 0
     for fold in (0, 1):
         trained = [index for index in range(len(ours)) if index % 2 == fold]
@@ -337,13 +342,13 @@ def _train(ours: Tilt, theirs: Tilt, epochs: int) -> nn.Module:
     )
     for _ in range(epochs):
         for batch in torch.randperm(len(labels)).split(64):
-            seen = images[batch]
+            shown = images[batch]
             if torch.rand(()) < 0.5:
-                seen = seen.flip(2)
+                shown = shown.flip(2)
             if torch.rand(()) < 0.5:
-                seen = seen.flip(3)
+                shown = shown.flip(3)
             loss = nn.functional.binary_cross_entropy_with_logits(
-                model(seen)[:, 0], labels[batch], weights[batch]
+                model(shown)[:, 0], labels[batch], weights[batch]
             )
             optimiser.zero_grad()
             loss.backward()

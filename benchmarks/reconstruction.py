@@ -1,9 +1,9 @@
-"""Speed of the back-projection against a loop over slices, measured in one run on one thread.
+"""Speed of the back-projection compared with a loop over slices, in one process with one thread.
 
-The loop is written as radontea (which the published pipeline calls) works: for every slice and angle, NumPy's
-linear interpolation onto the whole square, of which the slab is then cut; it is also timed on the slab alone.
-Where radontea itself can be imported, it is timed too. Everything is included but compilation. The loop is
-timed on a few of the slices and angles, before and after ours, and extrapolated.
+The loop works like radontea, which the published pipeline calls: for every slice and angle, NumPy's linear
+interpolation onto the whole square, from which the slab is then cut; it is also timed on the slab alone. radontea
+itself is timed where it can be imported. The time includes everything except compilation. The loop is timed on a few
+of the slices and angles, before and after the back-projection, and extrapolated.
 """
 
 import os
@@ -24,7 +24,7 @@ LAYERS = {512: 180, 1024: 360}
 
 
 def loop(sinogram: np.ndarray, angles: np.ndarray, layers: int) -> np.ndarray:
-    """One slice of `layers` layers from its (tilt, x) rows."""
+    """Return one slice of `layers` layers from its ``(tilt, x)`` rows."""
     width = sinogram.shape[1]
     columns = np.arange(width)
     centre = (width - 1) / 2
@@ -37,12 +37,14 @@ def loop(sinogram: np.ndarray, angles: np.ndarray, layers: int) -> np.ndarray:
 
 
 def seconds_of_loop(stack: np.ndarray, angles: np.ndarray, layers: int) -> float:
+    """Return the extrapolated time of the loop."""
     start = time.perf_counter()
     loop(stack[:, 0].astype(np.float64), angles, layers)
     return time.perf_counter() - start
 
 
 def seconds_of_radontea(stack: np.ndarray, angles: np.ndarray) -> float:
+    """Return the extrapolated time of radontea."""
     import radontea
 
     start = time.perf_counter()
@@ -51,12 +53,14 @@ def seconds_of_radontea(stack: np.ndarray, angles: np.ndarray) -> float:
 
 
 def seconds_of_ours(stack: np.ndarray, angles: np.ndarray, layers: int) -> float:
+    """Return the time of `back_project`."""
     start = time.perf_counter()
     back_project(stack, angles, layers)
     return time.perf_counter() - start
 
 
 def main() -> None:
+    """Print all times and their ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--columns", type=int, nargs="+", default=[512, 1024])
     parser.add_argument("--rows", type=int, default=64)

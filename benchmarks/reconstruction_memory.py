@@ -1,7 +1,7 @@
-"""Memory of a worker that filters a 3500² tilt and one that back-projects a part of a 3500² x 360 tomogram.
+"""Memory of a worker that filters a 3500² tilt, and of one that back-projects a part of a 3500² x 360 tomogram.
 
-The units of the batch run themselves are computed, each in a process of its own: on a tilt of noise, and on filtered
-tilts of zeros. Reported is the peak of the process, and what of it the interpreter with all libraries takes before.
+The units of the batch run are computed, each in a process of its own: on a tilt of noise, and on filtered tilts of
+zeros. The output lists the peak of the process and the share of the interpreter with all libraries.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def spec(folder: Path, size: int, layers: int, kind: str, binning: int) -> Datas
 
 
 def peak_MB() -> float:
-    """Of this process alone: getrusage would count that of the process that started it, too."""
+    """Return the peak of this process alone; `getrusage` would include that of the parent process."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6
 

@@ -1,15 +1,15 @@
-"""What the driver and the scheduler cost with hundreds of workers, which no one machine can hold.
+"""Cost of driver and scheduler with hundreds of workers, simulated on one machine.
 
     python benchmarks/scale.py [--series 150] [--tilts 61] [--workers 256] [--style-seconds 23]
 
-A whole data set goes through the real plan, driver, scheduler, markers and stores. Only what a unit computes is
-replaced: it sleeps as long as its kernels would in proportion (`--style-seconds` for one tilt's transfer) and writes
-small files in place of chunks. The workers are real Dask workers of one thread each, but share processes of their
-own (`--hosts`), so that what they take from the processor is none of the driver's; choose the sleeps long enough
-that they take little of it. Printed are the time on the clock against the ideal (all sleeps, shared out evenly), the
-processor time of the driver's and of the scheduler's thread for each unit (what the latter takes while every worker
-sleeps and none ends anything, for their heartbeats, is told apart), the driver's memory on the way, and how long it
-takes to see how far the data set is and to take up a half of it again.
+A whole data set goes through the real plan, driver, scheduler, markers and stores. Only the computation of a unit is
+replaced: it sleeps in proportion to the time of its kernels (`--style-seconds` for the transfer of one tilt) and
+writes small files instead of chunks. The workers are real Dask workers with one thread each, but share processes of
+their own (`--hosts`), so that their processor time is not counted as the driver's; choose sleeps long enough that the
+workers need little of it. The output lists the wall-clock time against the ideal (all sleeps, evenly distributed),
+the processor time of the driver's and the scheduler's thread per unit (heartbeats of the scheduler, measured while
+every worker sleeps, are listed separately), the memory of the driver during the run, and the time to read the status
+of the data set and to resume it half done.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ QUIET = {
 
 
 def document(folder: Path, series: int, tilts: int) -> dict[str, Any]:
-    """16 blocks of rows, as at 1024², and few columns."""
+    """Return the run file, with 16 blocks of rows, as at 1024², and few columns."""
     return {
         "dataset": {"folder": str(folder), "seed": 1},
         "specimen": {"count": series, "thickness_A": 2000, "species": [{"name": "lantern", "count": 2}]},
@@ -77,7 +77,7 @@ def sleep_seconds(stage: str, item: str, index: int, style_seconds: float) -> fl
 
 
 def replace_kernels(style_seconds: float) -> None:
-    """Let every stage sleep, and write something into every file that it owns."""
+    """Let every stage sleep, and write a small file for every file that it owns."""
     from faket_dask.pipeline import STAGES
     from faket_dask.specimen.particles import particle_table
 
@@ -117,7 +117,7 @@ async def host_workers(scheduler: str, count: int, style_seconds: float) -> None
 
 
 def thread_seconds() -> float:
-    """Processor time of the thread that this runs in."""
+    """Return the processor time of the current thread."""
     return time.thread_time()
 
 
@@ -205,8 +205,8 @@ def simulate(options: argparse.Namespace, folder: Path) -> None:
     markers = sum("progress" in path.parts for path in files)
     print(f"{len(files)} files ({markers} in progress/), {folders} folders")
     begin = time.perf_counter()
-    found = status(plan.spec)
-    print(f"status of {found.total} units: {time.perf_counter() - begin:.2f} s")
+    progress = status(plan.spec)
+    print(f"status of {progress.total} units: {time.perf_counter() - begin:.2f} s")
     for batch in plan.batches[len(plan.batches) // 2 :]:
         for index in range(batch.count):
             plan.spec.layout.marker(batch.stage, batch.item, index).unlink(missing_ok=True)
@@ -223,9 +223,9 @@ def main() -> None:
     parser.add_argument("--series", type=int, default=150)
     parser.add_argument("--tilts", type=int, default=61)
     parser.add_argument("--workers", type=int, default=256)
-    parser.add_argument("--hosts", type=int, default=1, help="processes that the workers share")
+    parser.add_argument("--hosts", type=int, default=1, help="number of processes that host the workers")
     parser.add_argument("--style-seconds", type=float, default=23.0)
-    parser.add_argument("--folder", type=Path, help="default: a temporary one")
+    parser.add_argument("--folder", type=Path, help="folder of the data set; default: a temporary one")
     parser.add_argument("--host", nargs=2, metavar=("SCHEDULER", "WORKERS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.host:

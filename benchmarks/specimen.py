@@ -1,10 +1,10 @@
-"""Time and memory of building a specimen in blocks of y.
+"""Time and memory to build a specimen in blocks of y.
 
     python benchmarks/specimen.py [--shape 200 1024 2048] [--particles 2000] [--processes 2]
         [--structures FOLDER]
 
-Classes are the built-in phantoms, or the structures (PDB, mmCIF) and maps (MRC) of a folder. Prints hardware,
-the time of the placement and of the rendering, templates included in both, and the peak memory of a worker.
+Classes are the built-in phantoms, or the structures (PDB, mmCIF) and maps (MRC) in a folder. The output lists the
+hardware, the time of placement and rendering (both with templates), and the peak memory of a worker.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""Speed and memory of the style transfer, beside the limit that its convolutions set.
+"""Speed and memory of the style transfer, compared with the limit set by its convolutions.
 
     python benchmarks/style.py speed --size 1024 [--tile 512] [--precision bfloat16] [--threads 1]
     python benchmarks/style.py memory [--kind match] [--size 1024] [--precision float32]
 
-`speed` times every convolution of the network alone, forward and backward with respect to its input, in the better
-of two memory layouts, and in turn with the transfer of one tilt, so that both see the same machine; the ratio of
-the sums is printed, and the operator table on request. `memory` compares the model of `kernels.style.memory` with the
-peak resident size of a process of its own for each scenario.
+`speed` times every convolution of the network alone, forward and backward with respect to its input, in the faster of
+two memory layouts, alternating with the transfer of one tilt, so that both run under equal conditions; it prints the
+ratio of the sums and, on request, the operator table. `memory` compares the model of `kernels.style.memory` with the
+peak resident size of a separate process for each scenario.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from faket_dask.kernels.style.gram_matching import (
     match_grams,
     measure_grams,
 )
-from faket_dask.kernels.style.memory import targets_bytes, transfer_bytes
+from faket_dask.kernels.style.memory import matching_bytes, measuring_bytes, targets_bytes, transfer_bytes
+from faket_dask.kernels.style.network import Precision
 from faket_dask.kernels.vgg import VGG19
 from faket_dask.kernels.vgg_architecture import VGG19_ARCHITECTURE
 from faket_dask.stages.process import prepare_process
@@ -50,7 +51,7 @@ def seconds(work: object) -> float:
 
 
 def convolution_seconds(layer: int, size: int, dtype: torch.dtype) -> tuple[float, float]:
-    """Best forward and backward time of one convolution."""
+    """Return the shortest forward and backward time of one convolution."""
     inputs, outputs = VGG19_ARCHITECTURE.convolutions[layer]
     side = size // VGG19_ARCHITECTURE.stride(layer)
     best = [np.inf, np.inf]
@@ -94,9 +95,9 @@ def speed(size: int, tile: int | None, precision: str, threads: int, rounds: int
         f"(median of {rounds}), peak {peak:.2f} GiB"
     )
     if profile:
-        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as found:
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
             transfer(network, content, start, targets, SETTINGS, tile)
-        print(found.key_averages().table(sort_by="self_cpu_time_total", row_limit=15))
+        print(profiler.key_averages().table(sort_by="self_cpu_time_total", row_limit=15))
 
 
 SCENARIOS = [
@@ -108,7 +109,7 @@ SCENARIOS = [
 
 
 def peak_of(kind: str, size: int, tile: int | None, precision: str) -> None:
-    """Print resident bytes before and at the peak of one scenario; run in a process of its own."""
+    """Print resident bytes before and at the peak of one scenario; runs in a separate process."""
     prepare_process(1)
     network = VGG19(seed=0, precision=precision)
     small, images_ = images(64, 1)[0], images(size)
@@ -130,16 +131,16 @@ def peak_of(kind: str, size: int, tile: int | None, precision: str) -> None:
     print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
-def predicted_bytes(kind: str, shape: tuple[int, int], tile: int | None, precision: str) -> int:
+def predicted_bytes(kind: str, shape: tuple[int, int], tile: int | None, precision: Precision) -> int:
     match kind:
         case "transfer":
-            return transfer_bytes(shape, tile, SETTINGS.style_layers, SETTINGS.content_layers, precision)
+            return transfer_bytes(shape, tile, VGG19_ARCHITECTURE, SETTINGS, precision)
         case "targets":
-            return targets_bytes(shape, tile, SETTINGS.style_layers, precision)
+            return targets_bytes(shape, tile, VGG19_ARCHITECTURE, SETTINGS.style_layers, precision)
         case "match":
-            return transfer_bytes(shape, tile, MATCHED.style_layers, (), precision, method="matched")
+            return matching_bytes(shape, tile, VGG19_ARCHITECTURE, MATCHED, precision)
         case _:
-            return targets_bytes(shape, tile, MATCHED.style_layers, precision, "matched")
+            return measuring_bytes(shape, tile, VGG19_ARCHITECTURE, MATCHED.style_layers, precision)
 
 
 def memory(only: str | None, of: str | None, sizes: list[int] | None) -> None:
@@ -175,7 +176,7 @@ def main() -> None:
     compared = commands.add_parser("memory")
     compared.add_argument("--precision", default=None)
     compared.add_argument("--kind", default=None, help="transfer, targets, match or measure; default: all")
-    compared.add_argument("--size", type=int, nargs="+", help="default: all")
+    compared.add_argument("--size", type=int, nargs="+", help="sides in pixels; default: all")
     one = commands.add_parser("peak")
     for name, kind in (("kind", str), ("size", int), ("tile", int), ("precision", str)):
         one.add_argument(name, type=kind)

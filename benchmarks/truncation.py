@@ -1,10 +1,12 @@
-"""Rims of tomograms whose specimen goes on beyond the sides of the tilts, with and without continuation of the tilts.
+"""Rims of tomograms whose specimen continues beyond the edges of the tilts, with and without continuation of the tilts.
+
+    python benchmarks/truncation.py
 
 A slab four times as wide as the field of view is projected, and its central columns are reconstructed in three ways:
-from tilts that were filtered in their whole width and then cut, which is the best that any continuation could do; from
-cut tilts, filtered as periods; and from cut tilts, filtered as this project does. Reported is the root mean square
-error against the tomogram of the whole tilts, in standard deviations of its inner half, for the outer 5 % of the
-columns on either side and for the inner half.
+from tilts filtered at full width and then cut, the lower limit for any continuation; from cut tilts, filtered as
+periodic; and from cut tilts, filtered as this project does. The output lists the root mean square error against the
+tomogram of the full-width tilts, in standard deviations of its inner half, for the outer 5 % of the columns on either
+side and for the inner half.
 """
 
 import numpy as np

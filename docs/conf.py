@@ -45,6 +45,7 @@ autodoc_default_options = {"members": True, "ignore-module-all": True, "show-inh
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
+napoleon_attr_annotations = False  # class signatures have the types; as text they are read as markup
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
 

@@ -14,6 +14,7 @@ COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#d55e00", "#cc79a7", "#f0e442")
 
 
 def main(folder: str, target: str) -> None:
+    """Draw two tilts of the first series, one row per angle."""
     dataset = open_dataset(folder)
     name = dataset.series[0]
     series = dataset.open(name)

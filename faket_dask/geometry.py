@@ -1,4 +1,4 @@
-"""The one model of a tilt-series' geometry, which every importer and exporter converts through.
+"""Geometry of a tilt-series: the one model that every importer and exporter converts through.
 
 Frame of the specimen: x, y, z in Å from the volume's centre, which is index ``N // 2`` along each axis; arrays
 are stored ``(z, y, x)``. The tilt axis is y. Looking along +y, the beam coming from +z, the detector below::
@@ -53,7 +53,7 @@ UNKNOWN_PIXEL_SIZE_A = 1.0
 
 @dataclass(frozen=True, eq=False)
 class TiltGeometry:
-    """How a tilt-series was recorded.
+    """Geometry in which a tilt-series was recorded.
 
     Parameters
     ----------
@@ -185,28 +185,28 @@ class TiltGeometry:
 
     @property
     def stage_angles(self) -> NDArray[np.float64]:
-        """``(tilt,)`` degrees with the sign of SerialEM, IMOD and RELION; decreasing."""
+        """Tilt angles ``(tilt,)`` in degrees with the sign of SerialEM, IMOD and RELION; decreasing."""
         return -self.tilt_angles
 
     @property
     def tilt_axis_angles(self) -> NDArray[np.float64]:
-        """``(tilt,)`` degrees: `tilt_axis_angle_deg` of every tilt."""
+        """Tilt-axis angle ``(tilt,)`` of every tilt, in degrees."""
         return np.broadcast_to(np.asarray(self.tilt_axis_angle_deg, dtype=np.float64), self.tilt_angles.shape)
 
     @property
     def is_aligned(self) -> bool:
-        """Whether the tilt axis is along y and through the centre in every tilt."""
+        """True if the tilt axis is along y and through the centre in every tilt."""
         return self.shift_A is None and not self.tilt_axis_angles.any()
 
     @property
     def exposure_before_e_per_A2(self) -> NDArray[np.float64] | None:
-        """``(tilt,)`` e/Å² that the specimen had received before each tilt; ``None`` if that is not known."""
+        """Exposure ``(tilt,)`` before each tilt, in e/Å²; ``None`` if it is not known."""
         if self.exposure_e_per_A2 is None or self.acquisition_order is None:
             return None
         return exposure_before(self.acquisition_order, self.exposure_e_per_A2)
 
     def point_to_detector(self, points_A: ArrayLike) -> NDArray[np.float64]:
-        """Where points of the specimen appear on the detector.
+        """Compute the positions of points of the specimen on the detector.
 
         Parameters
         ----------
@@ -222,6 +222,14 @@ class TiltGeometry:
         ------
         ValueError
             If the points are not ``(n, 3)``.
+
+        Examples
+        --------
+        >>> geometry = TiltGeometry(np.array([-30.0, 0.0, 30.0]), 1.0)
+        >>> geometry.point_to_detector([[0.0, 7.0, 10.0]])[:, 0].round(9)
+        array([[ 5.,  7.],
+               [ 0.,  7.],
+               [-5.,  7.]])
         """
         points = np.asarray(points_A, dtype=np.float64)
         if points.ndim != 2 or points.shape[1] != 3:
@@ -238,14 +246,32 @@ class TiltGeometry:
 
 
 def centre_A(shape: tuple[int, ...], voxel_size_A: float) -> NDArray[np.float64]:
-    """Centre ``(x, y, z)`` in Å of a ``(z, y, x)`` volume (``(x, y)`` of an image) from its corner voxel's centre."""
+    """Compute the centre of a volume or image, in Å from the centre of its corner voxel.
+
+    Parameters
+    ----------
+    shape
+        Voxels ``(z, y, x)``, or pixels ``(y, x)``.
+    voxel_size_A
+        Edge of a voxel in Å.
+
+    Returns
+    -------
+    centre
+        ``(x, y, z)`` or ``(x, y)`` in Å.
+
+    Examples
+    --------
+    >>> centre_A((20, 31, 48), 2.0)
+    array([48., 30., 20.])
+    """
     return np.array([size // 2 for size in reversed(shape)], dtype=np.float64) * voxel_size_A
 
 
 def acquisition_order(
     tilt_angles: ArrayLike, scheme: Literal["dose_symmetric", "increasing", "decreasing"]
 ) -> NDArray[np.int64]:
-    """Rank in time of each tilt.
+    """Rank the tilts in time for an acquisition scheme.
 
     ``dose_symmetric`` starts at the angle nearest to 0 and then takes the sides in turn, first one tilt of the
     positive side, then two of either: 0, +3, -3, -6, +6, +9, -9, … (Hagen et al., J. Struct. Biol. 197, 2017).
@@ -255,7 +281,7 @@ def acquisition_order(
     tilt_angles
         ``(tilt,)`` degrees, strictly increasing.
     scheme
-        How the microscope went through them.
+        Order in which the microscope records them.
 
     Returns
     -------
@@ -266,6 +292,11 @@ def acquisition_order(
     ------
     InputError
         If the angles are not finite, out of range, unsorted or duplicate.
+
+    Examples
+    --------
+    >>> acquisition_order([-6, -3, 0, 3, 6], "dose_symmetric")
+    array([3, 2, 0, 1, 4])
     """
     angles = _angles(tilt_angles)
     _check_increasing(angles)
@@ -288,7 +319,7 @@ def acquisition_order(
 
 
 def exposure_before(order: NDArray[np.int64], exposure_e_per_A2: ArrayLike) -> NDArray[np.float64]:
-    """Exposure that the specimen had received before each tilt.
+    """Compute the exposure that the specimen had received before each tilt.
 
     Parameters
     ----------
@@ -301,6 +332,11 @@ def exposure_before(order: NDArray[np.int64], exposure_e_per_A2: ArrayLike) -> N
     -------
     exposure_before
         ``(tilt,)`` float64, e/Å²; 0 for the tilt that was recorded first.
+
+    Examples
+    --------
+    >>> exposure_before(np.array([2, 0, 1]), 3.0)
+    array([6., 0., 3.])
     """
     sequence = np.argsort(order)
     exposure = np.broadcast_to(np.asarray(exposure_e_per_A2, dtype=np.float64), order.shape)[sequence]

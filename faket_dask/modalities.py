@@ -1,7 +1,7 @@
-"""Modalities: the kinds of tilt-series that a data set holds, and everything that depends on the kind alone.
+"""Modalities: kinds of tilt-series in a data set, and everything that depends on the kind alone.
 
-A new modality is one row here and a stage that makes it. Run files, plans, reports, displays, tomograms and exports
-read this table and name no modality to decide where it lies or how it is drawn.
+A new modality is a row of this table and a stage that makes it. Run files, reports, displays, tomograms and exports
+read from the table where a modality is stored, which stage makes it, and how it is drawn.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Modality:
     colour
         Colour in charts, distinguishable from the others with any colour vision.
     is_noise
-        True for a noiseless tilt with drawn noise, which a transfer has not seen.
+        True for a projection with synthetic noise and without style transfer.
     description
-        One line for people.
+        Description in one line.
     always_kept
         True where every data set holds it, whether its run file names it or not.
     """
@@ -111,7 +111,7 @@ class ModalityRegistry:
         return tuple(dict.fromkeys((*always, *requested)))
 
     def select(self, owner: Owner | None = None, *, is_noise: bool | None = None) -> tuple[str, ...]:
-        """Return the names of the modalities of an owner, of those with drawn noise or of the others, or both."""
+        """Return the names of the modalities of an owner, and of those with or without synthetic noise."""
         return tuple(
             modality.name
             for modality in self

@@ -1,4 +1,4 @@
-"""The command line: what it prints, and the status it ends with."""
+"""Output and exit status of the commands."""
 
 import re
 import subprocess
@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 
 import faket_dask
 from faket_dask.cli import app, importing, weights
-from faket_dask.cli.console import BAD_INPUT
+from faket_dask.cli.console import BAD_INPUT, FAILED
 from faket_dask.config import parse
+from faket_dask.errors import DatasetBusyError, DiskFullError, FaketDaskError, InputError
 from faket_dask.formats.mrc import write_stack
 from tests.runs import small_document
 
@@ -44,7 +45,7 @@ def call(*arguments: str | Path) -> Result:
 
 
 def errors(*arguments: str | Path) -> list[str]:
-    """The lines that a command with bad input ends with: each an error, and nothing else is printed."""
+    """Run a command with bad input; return its lines, each of which is an error."""
     result = call(*arguments)
     assert result.exit_code == BAD_INPUT
     assert result.stdout == ""
@@ -62,7 +63,7 @@ def run_file(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> faket_dask.Dataset:
-    """A finished data set; look, do not touch."""
+    """A finished data set, for reading only."""
     folder = tmp_path_factory.mktemp("cli")
     with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0") as client:
         return faket_dask.run(parse(tiny(folder), folder), client)
@@ -75,8 +76,8 @@ def test_help_shows_an_example(command: list[str]) -> None:
     assert f"Example: faket-dask {' '.join(command)}" in " ".join(result.stdout.split())
 
 
-def test_help_is_there_at_once() -> None:
-    """Nothing heavy is imported for it."""
+def test_help_imports_nothing_heavy() -> None:
+    """Help needs none of the heavy libraries."""
     script = (
         "import sys\n"
         "from faket_dask.cli import app\n"
@@ -94,7 +95,7 @@ def test_help_is_there_at_once() -> None:
 # Run files
 
 
-def test_a_good_run_file_is_called_good(run_file: Path) -> None:
+def test_valid_run_file_is_called_good(run_file: Path) -> None:
     result = call("validate", run_file)
     assert result.exit_code == 0
     assert re.fullmatch(
@@ -102,7 +103,7 @@ def test_a_good_run_file_is_called_good(run_file: Path) -> None:
     )
 
 
-def test_validating_writes_nothing(run_file: Path) -> None:
+def test_validate_writes_nothing(run_file: Path) -> None:
     call("validate", run_file)
     assert list(run_file.parent.iterdir()) == [run_file]
 
@@ -119,7 +120,7 @@ def test_every_mistake_of_a_run_file_is_one_line(tmp_path: Path, command: str) -
 
 
 @pytest.mark.parametrize("command", ["validate", "plan", "run"])
-def test_mistakes_of_the_inputs_are_one_line_each(tmp_path: Path, command: str) -> None:
+def test_every_mistake_of_the_inputs_is_one_line(tmp_path: Path, command: str) -> None:
     document = tiny(tmp_path, specimen={"count": 1, "thickness_A": 100})
     document["references"] += [{"name": "real", "stack": "absent.mrc", "clean": "absent.mrc"}]
     file = tmp_path / "run.yaml"
@@ -132,45 +133,45 @@ def test_mistakes_of_the_inputs_are_one_line_each(tmp_path: Path, command: str) 
 
 
 @pytest.mark.parametrize("command", ["validate", "plan", "run"])
-def test_a_run_file_that_is_not_there(tmp_path: Path, command: str) -> None:
+def test_missing_run_file_is_named(tmp_path: Path, command: str) -> None:
     [line] = errors(command, tmp_path / "nothing.yaml")
     assert "cannot read the run file" in line
     assert "nothing.yaml" in line
 
 
-def test_a_run_file_that_is_no_yaml(tmp_path: Path) -> None:
+def test_invalid_yaml_is_located(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     file.write_text("dataset: {folder: [\n")
     [line] = errors("validate", file)
     assert "is not valid YAML in line" in line
 
 
-def test_a_missing_argument_is_explained() -> None:
+def test_missing_argument_is_reported() -> None:
     result = call("validate")
     assert result.exit_code == 2
     assert "Missing argument" in result.stderr
 
 
-def test_a_plan_tells_units_memory_disk_and_time(run_file: Path) -> None:
+def test_plan_shows_units_memory_disk_and_time(run_file: Path) -> None:
     result = call("plan", run_file)
     assert result.exit_code == 0
     assert "1 specimens, 1 series of 3 x 96 x 80" in result.stdout
     for stage, units in {"place": 2, "build": 4, "project": 4, "image": 3, "measure": 1, "style": 3}.items():
-        assert re.search(rf"{stage}\W+{units}\W+[\d.]+ GiB\W+\S+ s\W+[\d.]+ GiB", result.stdout)
+        assert re.search(rf"{stage}\W+{units}\W+[\d.]+ [KMG]iB\W+\S+ [mu]?s\W+[\d.]+ [kMGi]*B", result.stdout)
     assert re.search(
-        r"0 units are done, 18 left: about .* on \d workers .* GiB each\), at most .* GiB of disk",
+        r"0 units are done, 18 left: about .* on \d workers .* each\), at most .*B of disk",
         result.stdout,
     )
     assert not (run_file.parent / "data").exists()
 
 
-def test_a_plan_of_a_finished_data_set_has_nothing_left(dataset: faket_dask.Dataset) -> None:
+def test_plan_of_finished_data_set_has_nothing_left(dataset: faket_dask.Dataset) -> None:
     result = call("plan", dataset.folder / "config.yaml")
     assert result.exit_code == 0
     assert "18 units are done, 0 left" in result.stdout
 
 
-def test_a_plan_for_a_cluster_tells_what_would_be_submitted_and_submits_nothing(
+def test_plan_for_cluster_shows_jobs_and_submits_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_file, profile = tmp_path / "run.yaml", tmp_path / "profile.yaml"
@@ -181,7 +182,7 @@ def test_a_plan_for_a_cluster_tells_what_would_be_submitted_and_submits_nothing(
     assert result.exit_code == 0
     assert re.search(
         r"0 units are done, 18 left: about .* on 2 workers: 2 jobs of 1 processes, each job with 1 cores, "
-        r"[\d.]+ GiB, at most .* GiB of disk",
+        r"[\d.]+ [MG]iB, at most .*B of disk",
         result.stdout,
     )
     assert re.findall(r"│ (\d+)\s+│ (\d+)\s+│ [^│]+│ [\d.]+", result.stdout) == [
@@ -195,7 +196,7 @@ def test_a_plan_for_a_cluster_tells_what_would_be_submitted_and_submits_nothing(
 
 
 @pytest.mark.parametrize("command", ["plan", "run"])
-def test_a_cluster_that_cannot_hold_a_task_is_refused_before_anything_is_computed(
+def test_jobs_too_small_for_a_task_are_refused_before_the_run(
     tmp_path: Path, run_file: Path, command: str
 ) -> None:
     profile = tmp_path / "profile.yaml"
@@ -217,23 +218,23 @@ def test_status_of_a_finished_data_set(dataset: faket_dask.Dataset) -> None:
     result = call("status", dataset.folder)
     assert result.exit_code == 0
     assert result.stdout.endswith("18 of 18 units, 1 of 1 series complete\n")
-    assert re.search(r"project\W+4\W+4\W+[\d.]+ s", result.stdout)
+    assert re.search(r"project\W+4\W+4\W+[\d.]+ m?s", result.stdout)
 
 
-def test_running_a_finished_data_set_again_says_where_it_is(dataset: faket_dask.Dataset) -> None:
+def test_run_of_finished_data_set_prints_its_folder(dataset: faket_dask.Dataset) -> None:
     result = call("run", dataset.folder / "config.yaml")
     assert result.exit_code == 0
     assert f"1 series in {dataset.folder}" in result.stdout
 
 
 @pytest.mark.parametrize("command", ["status", "export"])
-def test_a_folder_that_is_no_data_set(tmp_path: Path, command: str) -> None:
+def test_folder_without_data_set_is_refused(tmp_path: Path, command: str) -> None:
     for folder in (tmp_path, tmp_path / "absent"):
         [line] = errors(command, folder)
         assert line == f"{folder} is not a data set: it has no config.yaml and plan.json"
 
 
-def test_export_says_what_it_wrote(dataset: faket_dask.Dataset, tmp_path: Path) -> None:
+def test_export_prints_written_files(dataset: faket_dask.Dataset, tmp_path: Path) -> None:
     result = call("export", dataset.folder, "--to", "mrc", "--folder", tmp_path, "--modality", "noisy")
     assert result.exit_code == 0
     written = {Path(line) for line in result.stdout.splitlines()}
@@ -241,14 +242,12 @@ def test_export_says_what_it_wrote(dataset: faket_dask.Dataset, tmp_path: Path) 
     assert tmp_path / "mrc" / "specimen-000__a_noisy.mrc" in written
 
 
-def test_export_of_what_is_not_there(dataset: faket_dask.Dataset, tmp_path: Path) -> None:
+def test_export_of_absent_modality_is_refused(dataset: faket_dask.Dataset, tmp_path: Path) -> None:
     [line] = errors("export", dataset.folder, "--to", "mrc", "--folder", tmp_path)
     assert "no modality 'faket'" in line
 
 
-def test_tomograms_of_a_data_set_can_be_made_on_a_cluster_and_of_a_stack_here(
-    dataset: faket_dask.Dataset, tmp_path: Path
-) -> None:
+def test_reconstruct_accepts_cluster_for_data_sets_only(dataset: faket_dask.Dataset, tmp_path: Path) -> None:
     [line] = errors(
         "reconstruct", dataset.folder, "--modality", "noisy", "--cluster", tmp_path / "absent.yaml"
     )
@@ -269,7 +268,7 @@ def test_weights_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert f"cache: {tmp_path}" in result.stdout
 
 
-def test_weights_that_are_not_here_are_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_absent_weights_are_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKET_DASK_CACHE", str(tmp_path))
     [line] = errors("weights", "verify", "vgg19-normalised")
     assert "`faket-dask weights fetch vgg19-normalised`" in line
@@ -285,7 +284,7 @@ def test_random_weights_have_a_checksum() -> None:
     assert re.fullmatch(r"[0-9a-f]{64}\n", result.stdout)
 
 
-def test_what_is_odd_about_a_file_is_one_line_without_source_code(tmp_path: Path) -> None:
+def test_warning_is_one_line_without_source_code(tmp_path: Path) -> None:
     stack = tmp_path / "a.mrc"
     write_stack(stack, iter(np.random.default_rng(0).random((1, 48, 48), np.float32)), (1, 48, 48), 10.0)
     with stack.open("ab") as file:
@@ -294,3 +293,18 @@ def test_what_is_odd_about_a_file_is_one_line_without_source_code(tmp_path: Path
     assert result.exit_code == 0
     [line] = set(result.stderr.splitlines())
     assert line.startswith(f"warning: {stack} breaks the MRC standard")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(InputError("bad"), BAD_INPUT), (DatasetBusyError("busy"), FAILED), (DiskFullError("full"), FAILED)],
+)
+def test_errors_are_one_line_with_a_status_by_class(
+    monkeypatch: pytest.MonkeyPatch, run_file: Path, error: FaketDaskError, status: int
+) -> None:
+    def fail(path: Path) -> None:
+        raise error
+
+    monkeypatch.setattr("faket_dask.config.load", fail)
+    result = call("validate", run_file)
+    assert (result.exit_code, result.stderr) == (status, f"error: {error}\n")

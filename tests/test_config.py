@@ -1,4 +1,4 @@
-"""Run files: what is accepted, and what is said about what is not."""
+"""Run files: accepted contents, and messages about mistakes."""
 
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert config.references[0].stack == tmp_path / "data" / "a.mrc"
 
 
-def test_the_stored_configuration_reads_back_equal(tmp_path: Path) -> None:
+def test_stored_configuration_reads_back_equal(tmp_path: Path) -> None:
     config = parse(document(), tmp_path)
     stored = tmp_path / "elsewhere" / "config.yaml"
     stored.parent.mkdir()
@@ -114,20 +114,20 @@ ACQUISITION = document()["acquisition"]
         ({"specimen": {"thickness_A": 1000, "species": [{"name": "propeller", "count": [5, 2]}]}}, "count"),
     ],
 )
-def test_a_mistake_is_named(changes: dict[str, Any], expected: str) -> None:
+def test_mistake_is_named(changes: dict[str, Any], expected: str) -> None:
     lines = mistakes(**changes)
     assert any(expected in line for line in lines), lines
 
 
 @pytest.mark.parametrize("text", ["a: [1, 2", "- 1\n- 2", "\tx: 1"])
-def test_what_is_no_mapping_of_sections_is_refused(tmp_path: Path, text: str) -> None:
+def test_document_without_sections_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "run.yaml"
     file.write_text(text)
     with pytest.raises(InputError):
         load(file)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing\.yaml"):
         load(tmp_path / "nothing.yaml")
 
@@ -188,7 +188,12 @@ def test_mistakes_are_located_by_keys_alone(changes: dict[str, Any], place: str)
 
 def test_published_settings_are_the_defaults() -> None:
     settings = parse(document(), Path("/nowhere")).style.settings
-    assert (settings.step_size, settings.decay, settings.iterations, settings.content_weight) == (0.15, 0.99, 1, 1.0)
+    assert (settings.step_size, settings.decay, settings.iterations, settings.content_weight) == (
+        0.15,
+        0.99,
+        1,
+        1.0,
+    )
     assert settings.style_layers == {1: 256, 6: 64, 11: 16, 20: 4, 29: 1}
     assert settings.content_layers == {8: 1.0}
 
@@ -212,7 +217,7 @@ def test_noise_statistics_follow_from_the_references() -> None:
     assert statistics(recorded) == statistics(clean, recorded, simulated) == "unpaired"
 
 
-def test_the_strength_of_beads_in_ice_is_not_looked_for_in_a_recording() -> None:
+def test_unpaired_statistics_of_beads_in_ice_are_refused() -> None:
     """Their spectrum is that of noise."""
     beads = {"specimen": {"thickness_A": 600, "species": [], "fiducials": {"count": 4}}}
     recorded = {"references": [{"name": "real", "stack": "a.mrc"}]}
@@ -224,7 +229,7 @@ def test_the_strength_of_beads_in_ice_is_not_looked_for_in_a_recording() -> None
         assert parse(document(**beads, **(recorded if more else {}), **more), Path("/nowhere"))
 
 
-def test_a_preset_gives_way_to_what_is_written_beside_it() -> None:
+def test_keys_beside_a_preset_override_it() -> None:
     style = parse(document(style={"preset": "recorded", "iterations": 2}), Path("/nowhere")).style
     assert (style.noise, style.settings.scaling, style.settings.iterations) == ("spectral", "tilt", 2)
     published = parse(document(style={"preset": "published"}), Path("/nowhere"))
@@ -232,7 +237,7 @@ def test_a_preset_gives_way_to_what_is_written_beside_it() -> None:
     assert any("published, recorded, matched" in line for line in mistakes(style={"preset": "best"}))
 
 
-def test_a_method_has_its_own_keys_only() -> None:
+def test_keys_of_another_method_are_refused() -> None:
     style = parse(document(style={"preset": "matched", "evaluations": 5}), Path("/nowhere")).style
     assert (style.method, style.noise, style.transfer.evaluations) == ("matched", "spectral", 5)
     assert set(style.transfer.layers) == set(style.transfer.style_layers) == {1, 6, 11, 20, 29}

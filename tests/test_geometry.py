@@ -15,7 +15,7 @@ from faket_dask.kernels.projection import project
 POINTS = np.array([[8.0, 3.0, 5.0], [-6.0, -4.0, 5.0], [10.0, -6.0, -5.0], [-9.0, 6.0, -6.0]])
 
 
-def test_a_point_above_the_centre_moves_to_negative_x_at_positive_tilt() -> None:
+def test_point_above_centre_moves_to_negative_x_at_positive_tilt() -> None:
     positions = TiltGeometry(np.array([-30.0, 0.0, 30.0]), 1.0).point_to_detector([[0, 7, 10]])
     np.testing.assert_allclose(positions[:, 0, 0], [5, 0, -5], atol=1e-12)
     np.testing.assert_allclose(positions[:, 0, 1], 7)
@@ -38,7 +38,7 @@ def test_points_lie_where_the_projector_images_them(point: np.ndarray) -> None:
         )
 
 
-def test_the_image_is_turned_and_shifted_in_a_raw_series() -> None:
+def test_raw_series_is_rotated_and_shifted() -> None:
     shift = np.array([[1.0, 2.0], [3.0, 4.0]])
     geometry = TiltGeometry(np.array([0.0, 60.0]), 1.0, tilt_axis_angle_deg=90, shift_A=shift)
     # The tilt axis, y, lies along -x of the detector after a quarter turn.
@@ -46,7 +46,7 @@ def test_the_image_is_turned_and_shifted_in_a_raw_series() -> None:
     np.testing.assert_allclose(geometry.point_to_detector([[10, 0, 0]])[:, 0], [[1, 12], [3, 9]], atol=1e-12)
 
 
-def test_every_tilt_may_have_its_own_axis() -> None:
+def test_tilt_axis_may_differ_between_tilts() -> None:
     each = TiltGeometry(np.array([0.0, 60.0]), 1.0, tilt_axis_angle_deg=np.array([90.0, 0.0]))
     np.testing.assert_allclose(each.point_to_detector([[0, 10, 0]])[:, 0], [[-10, 0], [0, 10]], atol=1e-12)
     one = TiltGeometry(np.array([0.0, 60.0]), 1.0, tilt_axis_angle_deg=3)
@@ -56,7 +56,7 @@ def test_every_tilt_may_have_its_own_axis() -> None:
     assert TiltGeometry(np.array([0.0, 60.0]), 1.0).is_aligned
 
 
-def test_the_centre_is_half_the_size_rounded_down() -> None:
+def test_centre_is_half_the_size_rounded_down() -> None:
     assert centre_A((20, 31, 48), 2.0).tolist() == [48, 30, 20]
 
 
@@ -73,7 +73,7 @@ def test_the_centre_is_half_the_size_rounded_down() -> None:
         ([3, 0, -3], "sort the tilts"),
     ],
 )
-def test_angles_that_cannot_be_used(angles: list, message: str) -> None:
+def test_unusable_angles_are_refused(angles: list, message: str) -> None:
     with pytest.raises(InputError, match=message):
         TiltGeometry(np.array(angles), 1.0)
 
@@ -92,12 +92,12 @@ def test_angles_that_cannot_be_used(angles: list, message: str) -> None:
         ({"acquisition_order": np.array([1, 2])}, "0 to 1"),
     ],
 )
-def test_fields_that_do_not_fit(fields: dict, message: str) -> None:
+def test_fields_of_wrong_shape_or_value_are_refused(fields: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         TiltGeometry(**{"tilt_angles": np.array([0.0, 3.0]), "pixel_size_A": 1.0, **fields})
 
 
-def test_a_geometry_cannot_be_changed_and_does_not_change_what_it_was_made_of() -> None:
+def test_geometry_is_immutable_and_copies_its_input() -> None:
     angles = np.array([0.0, 3.0])
     geometry = TiltGeometry(angles, 1.0)
     angles[0] = -50
@@ -106,13 +106,13 @@ def test_a_geometry_cannot_be_changed_and_does_not_change_what_it_was_made_of() 
         geometry.tilt_angles[0] = 1
 
 
-def test_the_dose_symmetric_order_of_a_real_series(real_series: Path) -> None:
+def test_dose_symmetric_order_of_real_series(real_series: Path) -> None:
     record = json.loads((real_series / "00254.json").read_text())
     order = acquisition_order(record["tilt_angles_deg"], "dose_symmetric")
     np.testing.assert_allclose(exposure_before(order, 3.0), record["exposure_e_per_A2"])
 
 
-def test_the_dose_symmetric_order_in_short() -> None:
+def test_dose_symmetric_order() -> None:
     angles = np.arange(-9, 10, 3)
     sequence = angles[np.argsort(acquisition_order(angles, "dose_symmetric"))]
     assert sequence.tolist() == [0, 3, -3, -6, 6, 9, -9]
@@ -132,7 +132,7 @@ def test_every_tilt_is_recorded_once(angles: list[int], scheme) -> None:  # type
     assert before[last] + last + 1 == len(angles) * (len(angles) + 1) / 2
 
 
-def test_exposure_is_known_when_dose_and_order_are() -> None:
+def test_exposure_before_needs_exposure_and_order() -> None:
     angles = np.array([-3.0, 0.0, 3.0])
     assert TiltGeometry(angles, 1.0).exposure_before_e_per_A2 is None
     geometry = TiltGeometry(

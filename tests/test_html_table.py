@@ -1,4 +1,4 @@
-"""What notebooks show of plans and data sets."""
+"""Tables of plans and data sets in notebooks."""
 
 import dataclasses
 from html.parser import HTMLParser
@@ -9,11 +9,11 @@ from faket_dask.engine.unit import Unit
 
 
 class Cells(HTMLParser):
-    """The texts of a table's cells."""
+    """Parser of the texts of a table's cells."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.texts: list[str] = []
         self._inside = False
         self.feed(html)
 
@@ -22,19 +22,19 @@ class Cells(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._inside:
-            self.found.append(data)
+            self.texts.append(data)
 
 
-def test_a_plan_shows_every_stage_and_their_sum(tiny_dataset: faket_dask.Dataset) -> None:
+def test_plan_shows_every_stage_and_their_sum(tiny_dataset: faket_dask.Dataset) -> None:
     plan = faket_dask.Plan(tiny_dataset.spec)
-    cells = Cells(plan._repr_html_()).found
+    cells = Cells(plan._repr_html_()).texts
     assert {batch.stage for batch in plan.batches} <= set(cells)
     assert str(sum(batch.count for batch in plan.batches)) in cells
 
 
-def test_a_data_set_shows_its_series_and_failures(tiny_dataset: faket_dask.Dataset) -> None:
+def test_data_set_shows_its_series_and_failures(tiny_dataset: faket_dask.Dataset) -> None:
     failed = UnitFailed(Unit("project", "specimen-000", 1), "ValueError: <cosmic> ray", final=True)
     html = dataclasses.replace(tiny_dataset, failures=(failed,))._repr_html_()
-    assert set(tiny_dataset.series) <= set(Cells(html).found)
+    assert set(tiny_dataset.series) <= set(Cells(html).texts)
     assert "ValueError: &lt;cosmic&gt; ray" in html
     assert str(tiny_dataset.folder.parent) not in html

@@ -1,1 +1,1 @@
-"""How fast and how hungry the style transfer is on this machine, beside the figures of the paper's Table 2."""
+"""Time and memory of the style transfer on this machine, beside the figures of the paper's Table 2."""

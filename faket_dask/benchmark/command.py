@@ -1,4 +1,4 @@
-"""`faket-dask benchmark`: choose scenarios, measure them one by one, print the table, write and keep the figures."""
+"""Measurement of several scenarios one by one, with a table, a file of the figures, and a calibration for plans."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from dask.utils import format_bytes, format_time
 from pydantic import ValidationError
 from rich.table import Table
 
-from faket_dask.atomic import write_text
-from faket_dask.benchmark.measure import COLUMNS, Measurement, measure, row
+from faket_dask.benchmark.measure import COLUMNS, Measurement, format_row, measure
 from faket_dask.benchmark.scenarios import PUBLISHED, Scenario
 from faket_dask.config import StyleSection
 from faket_dask.errors import InputError
+from faket_dask.formats.files import write_text
 from faket_dask.pipeline.calibration import record_style
-from faket_dask.stages.tiling import GIB
 
 
 def run_benchmark(
@@ -35,10 +35,29 @@ def run_benchmark(
 ) -> list[Measurement]:
     """Measure scenarios and show them beside the published figures.
 
+    Parameters
+    ----------
+    show
+        Function that prints text and tables.
+    names
+        Sizes of the scenarios (`Scenario.sizes`).
+    device
+        ``"cpu"`` or ``"cuda"``.
+    workers
+        Number of processes; by default one per core.
+    sample
+        Number of tilts that each process computes; ``None`` for all.
+    precision
+        Precision of the network.
+    memory_per_task_GiB
+        Memory that determines the size of tiles.
+    json_file
+        File for the figures, if any.
+
     Raises
     ------
     InputError
-        For a scenario, device or precision that does not exist here.
+        If a scenario, device or precision does not exist on this machine.
     """
     try:
         style = StyleSection.model_validate(
@@ -51,14 +70,14 @@ def run_benchmark(
         raise InputError("--device cuda: PyTorch finds no CUDA device here")
     count = workers or os.cpu_count() or 1
     chosen = [_scenario(name, device, count) for name in names]
-    found: list[Measurement] = []
+    measurements: list[Measurement] = []
     for number, scenario in enumerate(chosen, 1):
         show(f"{number} of {len(chosen)}: {scenario.name} …")
         measurement = measure(scenario, style, count, sample)
-        found.append(measurement)
-        show(f"{measurement.seconds / 60:.2f} min, {measurement.ram_bytes / GIB:.2f} GiB")
+        measurements.append(measurement)
+        show(f"{format_time(measurement.seconds)}, {format_bytes(measurement.ram_bytes)}")
         if json_file is not None:  # after each: a long series of them may be interrupted
-            document = {"machine": _machine(), "measurements": [asdict(m) for m in found]}
+            document = {"machine": _machine(), "measurements": [asdict(m) for m in measurements]}
             write_text(json_file, json.dumps(document, indent=1) + "\n")
         if measurement.tile is None and device == "cpu" and precision == "float32":
             record_style(
@@ -67,23 +86,19 @@ def run_benchmark(
                 measurement.transfer_seconds / scenario.size**2,
             )
     table = Table(*COLUMNS)
-    for measurement in found:
-        table.add_row(*row(measurement))
+    for measurement in measurements:
+        table.add_row(*format_row(measurement))
     show(table)
     show("In parentheses: published. s per tilt: Gram matrices of the reference + transfer.")
     show(f"≈: extrapolated from fewer tilts. {_machine()}")
-    return found
+    return measurements
 
 
 def _scenario(name: str, device: str, workers: int) -> Scenario:
-    """The published scenario of these sizes on this device, with the number of workers nearest to ours."""
-    same = [
-        scenario
-        for scenario in PUBLISHED
-        if f"{scenario.tilts}x{scenario.size}-{scenario.style_size}" == name and scenario.device == device
-    ]
+    """Return the published scenario of these sizes on this device with the nearest number of workers."""
+    same = [scenario for scenario in PUBLISHED if scenario.sizes == name and scenario.device == device]
     if not same:
-        known = dict.fromkeys(f"{s.tilts}x{s.size}-{s.style_size}" for s in PUBLISHED)
+        known = dict.fromkeys(scenario.sizes for scenario in PUBLISHED)
         raise InputError(f"--scenario: there is no {name!r}; there are {', '.join(known)}")
     return min(same, key=lambda scenario: abs(scenario.workers - workers))
 

@@ -1,8 +1,8 @@
-"""Running a scenario in processes of its own and measuring time and peak memory.
+"""Time and peak memory of a scenario, in processes of its own.
 
-The clock starts before the processes do and stops when the last tilt is there, so start-up is included. Every tilt
-is given a reference tilt of its own, whose Gram matrices are computed, too, as the published program does: in a data
-set they are computed once per reference, and every further series costs the transfer alone.
+The time runs from before the start of the processes to the last tilt. Every tilt has a reference tilt of its own,
+whose Gram matrices are computed as well, as in the published program; in a data set they are computed once per
+reference, and every further series costs the transfer alone.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a scenario took here.
+    """Time and memory of a scenario on this machine.
 
     Parameters
     ----------
     scenario
-        What was asked for; `workers` is how many processes there really were.
+        Requested scenario, with the published number of workers.
     workers
-        Processes.
+        Number of processes.
     tilts
-        How many tilts were really computed; with fewer than the scenario has, `seconds` is extrapolated.
+        Number of computed tilts; `seconds` is extrapolated where they are fewer than the scenario's.
     seconds
-        From start to end.
+        Time from start to end.
     targets_seconds, transfer_seconds
-        Mean per tilt.
+        Mean time per tilt of the reference's Gram matrices and of the transfer.
     ram_bytes
         Sum of the peak resident sizes of all processes.
     vram_bytes
-        Peak allocated on the GPU, if there is one.
+        Peak allocation on the GPU, or ``None`` without one.
     tile
-        Side of the tiles, none for the whole image.
+        Side of the tiles in pixels, ``None`` for the whole image.
     """
 
     scenario: Scenario
@@ -67,12 +67,13 @@ class Measurement:
 
     @property
     def extrapolated(self) -> bool:
+        """True if fewer tilts were computed than the scenario has."""
         return self.tilts < self.scenario.tilts
 
 
 @dataclass(frozen=True)
 class _Share:
-    """What one process computed."""
+    """Time and memory of one process."""
 
     targets_seconds: list[float]
     transfer_seconds: list[float]
@@ -86,13 +87,13 @@ def measure(scenario: Scenario, style: StyleSection, workers: int, sample: int |
     Parameters
     ----------
     scenario
-        What to run; its device is used, its number of workers is not.
+        Scenario, of which all but the number of workers is used.
     style
-        Settings; its tile is settled for the scenario's sizes.
+        Settings; the tile is resolved for the sizes of the scenario.
     workers
-        Processes, at most one per tilt.
+        Number of processes; at most one per tilt is started.
     sample
-        Tilts that each process really computes; ``None`` for all. The time of the rest is extrapolated.
+        Number of tilts that each process computes; ``None`` for all. The time of the rest is extrapolated.
     """
     style = resolve_tile(
         style.model_copy(update={"device": scenario.device}),
@@ -154,26 +155,27 @@ def _compute(scenario: Scenario, style: StyleSection, tilts: int, seed: int) -> 
     )
 
 
-def row(found: Measurement) -> tuple[str, ...]:
-    """A measurement beside the published figures, as text: one row of the table."""
-    published = found.scenario.published
+def format_row(measurement: Measurement) -> tuple[str, ...]:
+    """Return a row of the table: a measurement beside the published figures."""
+    published = measurement.scenario.published
 
     def beside(ours: float | None, theirs: float | None) -> str:
-        shown = "–" if ours is None else f"{ours:.2f}"
-        return shown if theirs is None else f"{shown} ({theirs:g})"
+        text = "–" if ours is None else f"{ours:.2f}"
+        return text if theirs is None else f"{text} ({theirs:g})"
 
-    scenario = found.scenario
-    about = "≈ " if found.extrapolated else ""
+    scenario = measurement.scenario
+    about = "≈ " if measurement.extrapolated else ""
     return (
         f"{scenario.tilts}x{scenario.size}²",
         f"{scenario.style_size}²",
-        f"{found.workers} GPU" if scenario.device == "cuda" else f"{found.workers} CPU",
-        "whole" if found.tile is None else str(found.tile),
-        beside(found.ram_bytes / GIB, published.ram_GiB),
-        beside(None if found.vram_bytes is None else found.vram_bytes / GIB, published.vram_GiB),
-        about + beside(found.seconds / 60, published.minutes),
-        f"{found.targets_seconds:.1f} + {found.transfer_seconds:.1f}",
+        f"{measurement.workers} GPU" if scenario.device == "cuda" else f"{measurement.workers} CPU",
+        "whole" if measurement.tile is None else str(measurement.tile),
+        beside(measurement.ram_bytes / GIB, published.ram_GiB),
+        beside(None if measurement.vram_bytes is None else measurement.vram_bytes / GIB, published.vram_GiB),
+        about + beside(measurement.seconds / 60, published.minutes),
+        f"{measurement.targets_seconds:.1f} + {measurement.transfer_seconds:.1f}",
     )
 
 
 COLUMNS = ("tilts", "style", "device", "tile", "RAM GiB", "VRAM GiB", "minutes", "s per tilt")
+"""Titles of the table's columns."""

@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. A module for each command, in which heavy imports wait until it is called."""
+"""Command line: parse, call, print. Each command is a module that imports heavy libraries only when it is called."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import typer
 from faket_dask.cli import importing, weights
 from faket_dask.cli.benchmark import benchmark
 from faket_dask.cli.compare import compare
-from faket_dask.cli.export import export
+from faket_dask.cli.console import ReportingGroup
+from faket_dask.cli.export import ExportCommand, export
 from faket_dask.cli.plan import show_plan
 from faket_dask.cli.reconstruct import reconstruct
 from faket_dask.cli.run import run
@@ -15,6 +16,7 @@ from faket_dask.cli.status import status
 from faket_dask.cli.validate import validate
 
 app = typer.Typer(
+    cls=ReportingGroup,
     help="Realistic, fully labelled synthetic cryo-electron tilt-series, for whole data sets.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -22,7 +24,11 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command(name="plan")(show_plan)
-for command in (status, validate, reconstruct, export, compare, benchmark):
-    app.command()(command)
+app.command()(status)
+app.command()(validate)
+app.command()(reconstruct)
+app.command(cls=ExportCommand)(export)
+app.command()(compare)
+app.command()(benchmark)
 app.add_typer(importing.app, name="import")
 app.add_typer(weights.app, name="weights")

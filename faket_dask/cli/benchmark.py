@@ -7,25 +7,26 @@ from typing import Annotated
 
 import typer
 
-from faket_dask.cli.console import explained, out
+from faket_dask.cli.console import out
 
 
-@explained
 def benchmark(
     scenario: Annotated[
         list[str] | None,
-        typer.Option(help="TILTSxSIZE-STYLESIZE of Table 2, such as 1x1024-1024; may be repeated."),
+        typer.Option(help="Scenario TILTSxSIZE-STYLESIZE of Table 2, such as 1x1024-1024; may be repeated."),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    workers: Annotated[int | None, typer.Option(help="Processes; default: one per core.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Number of processes; default: one per core.")] = None,
     sample: Annotated[
-        int | None, typer.Option(help="Tilts that each process computes; the rest is extrapolated.")
+        int | None, typer.Option(help="Number of tilts that each process computes; the rest is extrapolated.")
     ] = None,
     precision: Annotated[str, typer.Option(help="float32, mixed or bfloat16.")] = "float32",
-    memory: Annotated[float, typer.Option(help="GiB that a task may take: settles the tiles.")] = 4.0,
+    memory: Annotated[
+        float, typer.Option(help="Memory of a task in GiB, which determines the size of tiles.")
+    ] = 4.0,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
 ) -> None:
-    """Time the style transfer here, in the scenarios of the paper's Table 2, beside what is published.
+    """Time the style transfer on this machine in scenarios of the paper's Table 2, beside the published figures.
 
     Example: `faket-dask benchmark --scenario 1x1024-1024 --scenario 61x1024-1024 --sample 2 --json here.json`
     """

@@ -8,30 +8,29 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from faket_dask.cli.console import explained, out, say
+from faket_dask.cli.console import out, say
 
 
-@explained
 def compare(
     first: Annotated[
         Path, typer.Argument(help="Stack, project, or series/NAME.zarr/MODALITY of a data set.")
     ],
-    second: Annotated[Path, typer.Argument(help="The same of the other series.")],
+    second: Annotated[Path, typer.Argument(help="Series to compare with, of the same kinds.")],
     csv: Annotated[Path | None, typer.Option(help="Also write a table with a row for each tilt.")] = None,
     figure: Annotated[Path | None, typer.Option(help="Also draw it, as .png, .svg or .pdf.")] = None,
     realism: Annotated[
         bool,
         typer.Option(
             "--realism",
-            help="Also compare statistics, whatever the tilts show: spectra and Gram matrices of their textures, with "
-            "beads and shading left out. The floor is what halves of the second series' tilts differ by.",
+            help="Also compare texture statistics, which do not depend on the specimen: spectra and Gram matrices, "
+            "without beads and shading; beside them the distance between halves of the second series' tilts.",
         ),
     ] = False,
     weights: Annotated[
-        str, typer.Option(help="VGG-19 weights that see the textures; `faket-dask weights list` names them.")
+        str, typer.Option(help="VGG-19 weights for --realism; `faket-dask weights list` names them.")
     ] = "vgg19-normalised",
 ) -> None:
-    """Compare two tilt-series, each scaled to [0, 1]: errors, similarity, spectra, and statistics with a floor.
+    """Compare two tilt-series, each scaled to [0, 1]: pixelwise errors, similarity, spectra, and texture statistics.
 
     Example: `faket-dask compare a/series/x__y.zarr/faket recorded.mrc --realism --csv distances.csv`
     """
@@ -48,11 +47,11 @@ def compare(
         comparison = measure(*both, load_network(StyleSection(weights=weights), verify(weights)))
     else:
         comparison = measure(*both)
-    table = Table("distance", "mean", "10 %", "90 %", *(["floor"] if realism else []))
+    table = Table("distance", "mean", "10 %", "90 %", *(["intra-reference"] if realism else []))
     for name, summary in comparison.summaries().items():
         values = [summary.mean, summary.p10, summary.p90]
-        if name in comparison.floor:
-            values.append(float(comparison.floor[name].mean()))
+        if name in comparison.intra_reference:
+            values.append(float(comparison.intra_reference[name].mean()))
         table.add_row(name, *(f"{value:.4g}" for value in values))
     out.print(table)
     say(f"distance of the mean log spectra: {comparison.mean_log_spectrum:.4g}")

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
-from faket_dask.cli.console import Folder, explained, say
+from faket_dask.cli.console import Folder, say
 
 
-@explained
+class ExportCommand(TyperCommand):
+    """Command whose help lists the exporters that are installed."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help, with a line for each format."""
+        from faket_dask.interchange.exporters import exporter_names, load_exporter
+
+        exporters = [load_exporter(name) for name in exporter_names()]
+        self.epilog = "Formats:\n\n" + "\n".join(f"- `{e.name}`: {e.help}" for e in exporters)
+        super().format_help(ctx, formatter)
+
+
 def export(
     folder: Folder,
-    to: Annotated[
-        str,
-        typer.Option(help="Formats: mrc, imod, shrec, relion5, copick, warp, portal; several with commas."),
-    ] = "mrc",
+    to: Annotated[str, typer.Option(help="Formats, as listed below; several with commas.")] = "mrc",
     target: Annotated[
-        Path | None, typer.Option("--folder", help="Where to write.", show_default="DATASET/export")
+        Path | None, typer.Option("--folder", help="Folder to write to.", show_default="DATASET/export")
     ] = None,
-    modality: Annotated[list[str], typer.Option(help="Stacks to export; may be repeated.")] = ["faket"],  # noqa: B006
+    modality: Annotated[list[str], typer.Option(help="Stack to export; may be repeated.")] = ["faket"],  # noqa: B006
 ) -> None:
     """Write tilt-series, tomograms, labels and particles in the formats of other programs.
 

@@ -7,40 +7,38 @@ from typing import Annotated
 
 import typer
 
-from faket_dask.cli.console import PixelSize, Sign, TomogramName, explained, say
+from faket_dask.cli.console import PixelSize, Sign, TomogramName, say
 
 app = typer.Typer(
-    help="Bring in what other programs made: specimens, tilt-series, particle lists.", no_args_is_help=True
+    help="Import specimens, tilt-series and particle lists of other programs.", no_args_is_help=True
 )
 
 
 @app.command(name="specimen")
-@explained
 def import_specimen(
     model: Annotated[Path, typer.Argument(help="SHREC folder model_N.")],
     to: Annotated[Path, typer.Option(help="Folder to write to.")],
     voxel_size_a: Annotated[
-        float | None, typer.Option("--voxel-size-A", help="In place of the header's.")
+        float | None, typer.Option("--voxel-size-A", help="Voxel size in Å, in place of the header's.")
     ] = None,
 ) -> None:
-    """Turn a SHREC model into density, labels and particle table, and print what to write into a run file.
+    """Convert a SHREC model to density, labels and particle table, and print the section for a run file.
 
     Example: `faket-dask import specimen model_0 --to specimens/shrec-0`
     """
-    from faket_dask.interchange.importers import import_specimen as bring
+    from faket_dask.interchange.importers import import_specimen as convert
 
     say("specimen:\n  kind: volume\n  volumes:")
-    for number, path in enumerate(bring(model, to, voxel_size_a)):
+    for number, path in enumerate(convert(model, to, voxel_size_a)):
         say(f"  {' ' if number else '-'} {path.stem}: {path.resolve()}")
 
 
 @app.command(name="series")
-@explained
 def import_series(
     source: Annotated[Path, typer.Argument(help="Stack, .mdoc, .star, .tomostar, or a folder with one.")],
     to: Annotated[Path, typer.Option(help="File to write, .mrc.")],
     align: Annotated[
-        bool, typer.Option(help="Align, by the .xf beside the stack or as the project says.")
+        bool, typer.Option(help="Align by the .xf beside the stack, or by the project's alignment.")
     ] = False,
     sign: Sign = "imod",
     pixel_size_a: PixelSize = None,
@@ -50,32 +48,33 @@ def import_series(
 
     Example: `faket-dask import series relion-project --tomogram TS_01 --align --to TS_01.mrc`
     """
-    from faket_dask.formats.openers import open_tilt_series
-    from faket_dask.interchange.importers import import_series as bring
+    from faket_dask.formats.tilt_series import open_tilt_series
+    from faket_dask.interchange.importers import import_series as convert
 
     series = open_tilt_series(source, pixel_size_A=pixel_size_a, tomogram=tomogram, sign=sign)
-    for path in bring(series.aligned() if align else series, to):
+    for path in convert(series.aligned() if align else series, to):
         say(str(path))
 
 
 @app.command(name="particles")
-@explained
 def import_particles(
     source: Annotated[
         Path, typer.Argument(help="particle_locations.txt, .ndjson, particles.star or copick.json.")
     ],
     to: Annotated[Path, typer.Option(help="Table to write, .csv.")],
-    name: Annotated[str | None, typer.Option(help="Which tomogram or run; the class of an .ndjson.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the tomogram or run; the class of an .ndjson.")
+    ] = None,
     voxel_size_a: Annotated[
-        float | None, typer.Option("--voxel-size-A", help="For lists that count in voxels.")
+        float | None, typer.Option("--voxel-size-A", help="Voxel size in Å, for lists in voxels.")
     ] = None,
 ) -> None:
-    """Turn a particle list of one tomogram into a table for a run file.
+    """Convert a particle list of one tomogram to a table for a run file.
 
     Example: `faket-dask import particles copick.json --name run_0 --to particles.csv`
     """
-    from faket_dask.interchange.importers import import_particles as bring
+    from faket_dask.interchange.importers import import_particles as convert
 
-    table = bring(source, name=name, voxel_size_A=voxel_size_a)
+    table = convert(source, name=name, voxel_size_A=voxel_size_a)
     table.write_csv(to)
     say(f"{len(table)} particles: {to}")

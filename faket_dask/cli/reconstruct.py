@@ -18,14 +18,12 @@ from faket_dask.cli.console import (
     TomogramName,
     Where,
     err,
-    explained,
     resumable,
     say,
 )
 from faket_dask.errors import InputError
 
 
-@explained
 def reconstruct(
     source: Annotated[
         Path, typer.Argument(help="Data set, stack, .mdoc, .star, .tomostar, or a folder with one.")
@@ -34,37 +32,38 @@ def reconstruct(
         Path | None, typer.Option(help="File to write, .mrc or .zarr (not for a data set).")
     ] = None,
     modality: Annotated[
-        list[str] | None, typer.Option(help="Of a data set; may be repeated.", show_default="faket")
+        list[str] | None, typer.Option(help="Modality of a data set; may be repeated.", show_default="faket")
     ] = None,
     filter_: Annotated[str, typer.Option("--filter", help="ramp, crowther, hann, exact or shrec.")] = "hann",
-    binning: Annotated[int, typer.Option(help="Of the tilts, before: pixels per voxel along each axis.")] = 1,
+    binning: Annotated[int, typer.Option(help="Binning of the tilts, before filtering.")] = 1,
     post_binning: Annotated[
         int, typer.Option(help="Binning of the tomogram, after back-projection; multiplies with --binning.")
     ] = 1,
     tilt_stride: Annotated[int, typer.Option(help="Use every n-th tilt, counted from 0°.")] = 1,
     thickness_a: Annotated[
-        float | None, typer.Option("--thickness-A", help="Of the tomogram, in Å.", show_default="specimen")
+        float | None,
+        typer.Option("--thickness-A", help="Thickness of the tomogram in Å.", show_default="specimen"),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     align: Annotated[
-        bool, typer.Option(help="Align first, by the .xf beside the stack or as the project says.")
+        bool, typer.Option(help="Align first, by the .xf beside the stack or by the project's alignment.")
     ] = False,
     angles: Annotated[Path | None, typer.Option(help="Angle file or .mdoc, if not beside the stack.")] = None,
     sign: Sign = "imod",
     transforms: Annotated[Path | None, typer.Option(help=".xf file, if not beside the stack.")] = None,
     pixel_size_a: PixelSize = None,
     tomogram: TomogramName = None,
-    threads: Annotated[int, typer.Option(help="For a stack; a data set uses its workers.")] = 1,
+    threads: Annotated[int, typer.Option(help="Threads for a stack; a data set uses its workers.")] = 1,
     imod: Annotated[
-        bool, typer.Option("--imod", help="With IMOD's tilt, if it is on the PATH (untested against IMOD).")
+        bool, typer.Option("--imod", help="Use IMOD's tilt from the PATH (untested against IMOD).")
     ] = False,
     cluster: Where = "local",
 ) -> None:
-    """Reconstruct tomograms by weighted back-projection; interrupted, the same command goes on.
+    """Reconstruct tomograms by weighted back-projection; after an interruption, the same command continues.
 
     Example: `faket-dask reconstruct demo-dataset --modality faket --binning 2`
 
-    Of a stack: `faket-dask reconstruct TS_01.st --align --thickness-A 2000 --to TS_01.mrc`
+    For a stack: `faket-dask reconstruct TS_01.st --align --thickness-A 2000 --to TS_01.mrc`
     """
     from faket_dask.config import parse_reconstruction
     from faket_dask.dataset.layout import Layout
@@ -79,7 +78,7 @@ def reconstruct(
         device=device,
         modalities=modality or ["faket"],
     )
-    again = shlex.join(["faket-dask", *sys.argv[1:]])
+    command = shlex.join(["faket-dask", *sys.argv[1:]])
     if Layout(source).plan.exists():
         from faket_dask.progress import ProgressDisplay
         from faket_dask.workflow.reconstruct import reconstruct_dataset
@@ -87,7 +86,7 @@ def reconstruct(
         recorded: dict[str, object] = {"--to": to, "--align": align, "--angles": angles, "--imod": imod}
         recorded |= {"--transforms": transforms, "--pixel-size-A": pixel_size_a, "--tomogram": tomogram}
         _refuse(recorded, f"for recorded series, and {source} is a data set")
-        with resumable(again), ProgressDisplay(err) as display:
+        with resumable(command), ProgressDisplay(err) as display:
             dataset = reconstruct_dataset(source, section, watch=display, cluster=cluster)
         if dataset.failures:
             for failure in dataset.failures:
@@ -111,24 +110,30 @@ def reconstruct(
     if imod:
         from faket_dask.workflow.reconstruct import reconstruct_with_imod
 
-        ours = {"--filter": filter_ != "hann", "--binning": binning > 1, "--post-binning": post_binning > 1}
-        _refuse(ours | {"--tilt-stride": tilt_stride > 1, "--device": device != "cpu"}, "not for IMOD's tilt")
+        options = {
+            "--filter": filter_ != "hann",
+            "--binning": binning > 1,
+            "--post-binning": post_binning > 1,
+        }
+        _refuse(
+            options | {"--tilt-stride": tilt_stride > 1, "--device": device != "cpu"}, "not for IMOD's tilt"
+        )
 
         if thickness_a is None:
-            raise InputError("the thickness of the tomogram is not known; give it in Å (--thickness-A)")
+            raise InputError("the thickness of the tomogram is not known; add --thickness-A")
         reconstruct_with_imod(series, target, thickness_a)
     else:
         from faket_dask.workflow.external_stack import reconstruct_series
 
         columns = Progress.get_default_columns()
-        with resumable(again), Progress(*columns, console=err, transient=True) as bars:
+        with resumable(command), Progress(*columns, console=err, transient=True) as bars:
             bar = bars.add_task(target.name, total=1.0)
             reconstruct_series(series, target, section, threads, lambda share: bars.advance(bar, share))
     say(str(target))
 
 
 def _refuse(options: Mapping[str, object], why: str) -> None:
-    """Say which options were given that have no meaning here."""
-    given = [name for name, value in options.items() if value]
-    if given:
-        raise InputError(f"{', '.join(given)}: {why}; leave out")
+    """Raise an error that names the options that were used and do not apply."""
+    used = [name for name, value in options.items() if value]
+    if used:
+        raise InputError(f"{', '.join(used)}: {why}; leave out")

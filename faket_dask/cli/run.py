@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from faket_dask.cli.console import FAILED, RunFile, Where, err, explained, resumable, say
+from faket_dask.cli.console import FAILED, RunFile, Where, err, resumable, say
 
 
-@explained
 def run(config: RunFile, cluster: Where = "local") -> None:
-    """Make a data set, or finish one that was begun.
+    """Compute a data set, or finish one that was begun.
 
     Example: `faket-dask run configs/demo.yaml`
 
@@ -23,15 +22,15 @@ def run(config: RunFile, cluster: Where = "local") -> None:
 
     where = resolve_profile(cluster) or "local"
     planned = plan(load(config))
-    again = f"faket-dask run {config}" + ("" if cluster == "local" else f" --cluster {cluster}")
-    with resumable(again), ProgressDisplay(err) as display:
+    command = f"faket-dask run {config}" + ("" if cluster == "local" else f" --cluster {cluster}")
+    with resumable(command), ProgressDisplay(err) as display:
         dataset = execute_plan(planned, watch=display, cluster=where)
     if dataset.failures:
         failed = typer.style(f"{len(dataset.failures)} units failed", fg="red", bold=True)
-        say(f"{failed}, and what depends on them is missing:", err=True)
+        say(f"{failed}, and the units that depend on them are missing:", err=True)
         for failure in dataset.failures:
             say(f"  {failure.unit}: {failure.cause}", err=True)
-        say(f"mend the cause and run again: `{again}`", err=True)
+        say(f"fix the cause and run again: `{command}`", err=True)
         raise typer.Exit(FAILED)
     say(f"{len(dataset.series)} series in {dataset.folder}")
     if planned.spec.config.outputs.report:

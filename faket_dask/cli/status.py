@@ -8,42 +8,44 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from faket_dask.cli.console import FAILED, INTERRUPTED, Folder, explained, out, say
+from faket_dask.cli.console import FAILED, INTERRUPTED, Folder, out, say
 
 
-@explained
 def status(
     folder: Folder,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Show it live until the run ends; Ctrl-C stops watching only.")
+        bool,
+        typer.Option("--watch", help="Show progress live until the run ends; Ctrl-C stops the display only."),
     ] = False,
 ) -> None:
-    """Show how far a data set is; works during a run, too, from any machine that sees the folder.
+    """Show the progress of a data set, also during a run, from any machine with access to the folder.
 
     Example: `faket-dask status demo-dataset --watch`
     """
+    from dask.utils import format_time
+
     from faket_dask.dataset.spec import DatasetSpec
     from faket_dask.engine.status import status as read_status
 
     if watch:
         _watch(folder)
-    found = read_status(DatasetSpec.read(folder))
-    table = Table("stage", "done", "of", "mean time")
-    for stage in found.stages:
-        mean = "" if stage.mean_seconds is None else f"{stage.mean_seconds:.2f} s"
+    state = read_status(DatasetSpec.read(folder))
+    table = Table("stage", "done", "total", "mean time")
+    for stage in state.stages:
+        mean = "" if stage.mean_seconds is None else format_time(stage.mean_seconds)
         table.add_row(stage.stage, str(stage.done), str(stage.total), mean)
     out.print(table)
-    for failure in found.failures:
+    for failure in state.failures:
         say(f"failed: {failure.unit}: {failure.cause}")
-    if found.driver:
-        say(f"a run is working on it: {found.driver}")
+    if state.driver:
+        say(f"a run is working on it: {state.driver}")
     say(
-        f"{found.done} of {found.total} units, {len(found.series_done)} of {found.series_total} series complete"
+        f"{state.done} of {state.total} units, {len(state.series_done)} of {state.series_total} series complete"
     )
 
 
 def _watch(folder: Path) -> None:
-    """Show a run that another process drives; ends with status 1 unless it ended and nothing had failed."""
+    """Show the run of another process; exit with status 1 unless it ends without failures."""
     from faket_dask.engine.events import RunEnded
     from faket_dask.engine.follow import follow
     from faket_dask.progress import ProgressDisplay

@@ -8,24 +8,26 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from faket_dask.cli.console import FAILED, err, explained, say
+from faket_dask.cli.console import FAILED, err, say
 
 
-@explained
 def validate(
     config: Annotated[
         Path, typer.Argument(help="Run file (YAML), or folder of a data set.", show_default=False)
     ],
     repair: Annotated[
         bool,
-        typer.Option("--repair", help="Of a data set: forget what is damaged; the next run makes it again."),
+        typer.Option(
+            "--repair",
+            help="For a data set: mark damaged units as not done; the next run repeats them.",
+        ),
     ] = False,
 ) -> None:
-    """Check a run file and everything it names, or everything in a data set; every mistake in one line.
+    """Check a run file and the files that it names, or all contents of a data set; print one line per mistake.
 
     Example: `faket-dask validate my.yaml`
 
-    Of a data set: `faket-dask validate demo-dataset --repair && faket-dask run configs/demo.yaml`
+    For a data set: `faket-dask validate demo-dataset --repair && faket-dask run configs/demo.yaml`
     """
     from faket_dask.config import load
     from faket_dask.pipeline.input_checks import resolve
@@ -40,21 +42,21 @@ def validate(
 def _validate_dataset(folder: Path, repair: bool) -> None:
     from faket_dask.dataset.spec import DatasetSpec
     from faket_dask.engine.validate import forget
-    from faket_dask.engine.validate import validate as look_through
+    from faket_dask.engine.validate import validate as check_units
 
     spec = DatasetSpec.read(folder)
     with Progress(console=err, transient=True, disable=not err.is_terminal) as bars:
         task = bars.add_task("units")
-        found = look_through(spec, lambda done, total: bars.update(task, completed=done, total=total))
-    damaged = [damage for damage in found if not damage.missing]
+        damages = check_units(spec, lambda done, total: bars.update(task, completed=done, total=total))
+    damaged = [damage for damage in damages if not damage.missing]
     for damage in damaged:
         say(str(damage))
-    missing = len(found) - len(damaged)
-    if not found:
-        say(f"{folder}: good. {len(spec.series)} series, all units are there as they were written")
+    missing = len(damages) - len(damaged)
+    if not damages:
+        say(f"{folder}: good. {len(spec.series)} series, all units are complete and undamaged")
         return
-    say(f"{folder}: {len(damaged)} faults, {missing} units are not done")
+    say(f"{folder}: {len(damaged)} damaged, {missing} units are not done")
     if not repair:
         raise typer.Exit(FAILED)
     forget(spec, damaged)
-    say("what is damaged is forgotten: the next run makes it again, and nothing else")
+    say("damaged units are marked as not done: the next run repeats them, and no others")

@@ -7,21 +7,20 @@ from pathlib import Path
 import typer
 from rich.table import Table
 
-from faket_dask.cli.console import explained, out, say
+from faket_dask.cli.console import out, say
 
 app = typer.Typer(help="VGG-19 weights: list, fetch, import, verify.", no_args_is_help=True)
 
 
 @app.command(name="list")
-@explained
 def weights_list() -> None:
-    """List the weights that can be used and which of them are here.
+    """List the known weights and which of them are in the cache.
 
     Example: `faket-dask weights list`
     """
     from faket_dask import weights
 
-    table = Table("name", "here", "what it is")
+    table = Table("name", "cached", "description")
     for entry in weights.list_weights():
         table.add_row(entry.name, "yes" if entry.present else "no", entry.description)
     out.print(table)
@@ -29,9 +28,8 @@ def weights_list() -> None:
 
 
 @app.command(name="fetch")
-@explained
 def weights_fetch(name: str) -> None:
-    """Download weights into the cache; do this where there is a network, for example on a login node.
+    """Download weights into the cache, for example on a login node with access to the network.
 
     Example: `faket-dask weights fetch vgg19-normalised`
     """
@@ -41,9 +39,8 @@ def weights_fetch(name: str) -> None:
 
 
 @app.command(name="import")
-@explained
 def weights_import(path: Path, name: str) -> None:
-    """Put a downloaded file into the cache after checking that it is what its name says.
+    """Copy a downloaded file into the cache after checking its checksum.
 
     Example: `faket-dask weights import vgg19-dcbb9e9d.pth vgg19-imagenet1k-v1`
     """
@@ -53,7 +50,6 @@ def weights_import(path: Path, name: str) -> None:
 
 
 @app.command(name="verify")
-@explained
 def weights_verify(name: str) -> None:
     """Check the weights in the cache, or a file, and print their checksum.
 

@@ -1,4 +1,4 @@
-"""Where a run's units of work are computed; all it knows of the work is its `Requirements`."""
+"""Workers that compute the units of a run; all it knows of the run is its `Requirements`."""
 
 from faket_dask.cluster.open import open_cluster
 from faket_dask.cluster.profile import Profile, load_profile

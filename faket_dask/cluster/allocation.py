@@ -1,7 +1,7 @@
-"""What this process may use of the machine it runs on: all of it, or what a batch system gave to its job.
+"""Cores and memory that this process may use: those of the machine, or of its job.
 
-A job is told its share in several ways, and no site uses all of them: the processors a process may run on, the
-limits of its control group, and variables that the batch system sets. The least of them holds.
+A job learns its resources in several ways, and no site uses all of them: the processor affinity, the limits of its
+control group, and variables that the batch system sets. The smallest of them holds.
 """
 
 from __future__ import annotations
@@ -12,48 +12,42 @@ from pathlib import Path
 
 from distributed.system import memory_limit
 
-MIB = 2**20
+from faket_dask.cluster.jobs import get_batch_system, list_batch_systems
 
 CGROUPS = Path("/sys/fs/cgroup")
+"""Folder of all control groups."""
 
 OWN_GROUPS = Path("/proc/self/cgroup")
+"""File that lists the control groups of this process."""
 
 
 def allocated_cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min((affinity, *_cores_of_quota(), *_cores_of_job())))
+    return max(1, min((affinity, *_quota_cores(), *_job_cores())))
 
 
 def allocated_bytes() -> int:
-    """Memory that this process and its children may use together."""
-    return min((memory_limit(), *_bytes_of_groups(), *_bytes_of_job()))
+    """Return the bytes of memory that this process and its children may use together."""
+    return min((memory_limit(), *_group_bytes(), *_job_bytes()))
 
 
-def _cores_of_job() -> Iterator[int]:
-    if "SLURM_JOB_ID" in os.environ:
-        yield from _number("SLURM_CPUS_ON_NODE")
-    if "PBS_JOBID" in os.environ:
-        yield from _number("NCPUS")
+def _job_cores() -> Iterator[int]:
+    for name in list_batch_systems():
+        cores = get_batch_system(name).allocated_cores(os.environ)
+        if cores is not None:
+            yield cores
 
 
-def _bytes_of_job() -> Iterator[int]:
-    """SLURM tells of memory in MiB, 0 for all of the node's; PBS tells of it by the control group alone."""
-    if "SLURM_JOB_ID" not in os.environ:
-        return
-    yield from (node * MIB for node in _number("SLURM_MEM_PER_NODE"))
-    for each in _number("SLURM_MEM_PER_CPU"):
-        yield from (each * MIB * cores for cores in _number("SLURM_CPUS_ON_NODE"))
+def _job_bytes() -> Iterator[int]:
+    for name in list_batch_systems():
+        memory = get_batch_system(name).allocated_bytes(os.environ)
+        if memory is not None:
+            yield memory
 
 
-def _number(variable: str) -> Iterator[int]:
-    text = os.environ.get(variable, "")
-    if text.isdecimal() and int(text):
-        yield int(text)
-
-
-def _cores_of_quota() -> Iterator[int]:
-    """Of a container: microseconds of processor time per period, rounded down to whole cores."""
+def _quota_cores() -> Iterator[int]:
+    """Yield a container's quota of processor time per period, rounded down to whole cores."""
     for folder in _own_groups("cpu"):
         try:
             if (folder / "cpu.max").exists():
@@ -67,7 +61,7 @@ def _cores_of_quota() -> Iterator[int]:
             continue
 
 
-def _bytes_of_groups() -> Iterator[int]:
+def _group_bytes() -> Iterator[int]:
     for folder in _own_groups("memory"):
         for name in ("memory.max", "memory.limit_in_bytes"):
             try:
@@ -77,7 +71,7 @@ def _bytes_of_groups() -> Iterator[int]:
 
 
 def _own_groups(controller: str) -> Iterator[Path]:
-    """Folders of this process's control group and of those around it, each of which may set a limit."""
+    """Yield the folders of this process's control group and of its parents, each of which may set a limit."""
     try:
         lines = OWN_GROUPS.read_text().splitlines()
     except OSError:

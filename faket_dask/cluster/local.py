@@ -1,4 +1,4 @@
-"""Worker processes on this machine: one single-threaded process per core, by the rule one tilt per core."""
+"""Worker processes on this machine, each of which computes one unit at a time."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from dask.utils import format_bytes
 from distributed import Client, LocalCluster
 
 from faket_dask.cluster.allocation import allocated_bytes, allocated_cores
@@ -15,52 +16,60 @@ from faket_dask.cluster.workers.one_gpu import OneGPUEach, list_visible_gpus
 from faket_dask.errors import InputError
 
 DRIVER_BYTES = GIB // 2
-"""Left to the driver and the scheduler."""
+"""Memory reserved for the driver and the scheduler."""
 
 REPLACE_S = 5.0
-"""Seconds between two looks whether a worker is to be replaced. Its nanny starts it anew when it dies, but gives up
-when it dies while it starts, and Dask drops one that is not back within some seconds, as on a busy machine."""
+"""Seconds between two checks for lost workers.
+
+A nanny restarts its worker, but gives up when that dies while it starts, and Dask drops a worker that is not back
+within some seconds, as on a busy machine.
+"""
 
 
 def size_workers(
     requirements: Requirements, workers: int | None, memory_per_worker_GiB: float | None
 ) -> tuple[int, int]:
-    """Number of worker processes and bytes of memory for each.
+    """Return the number of worker processes, and the bytes of memory for each.
+
+    Parameters
+    ----------
+    requirements
+        Requirements of the run.
+    workers
+        Worker processes, as in the run file; by default as many as this process has cores for.
+    memory_per_worker_GiB
+        Memory of a worker, as in the run file; by default an equal share of this machine's.
 
     Raises
     ------
     InputError
-        When what was asked for, or all that this machine (or this job's share of it) has, cannot hold one
-        task; with the arithmetic. When units need a GPU and there is none.
+        When the memory that is requested, or all that this process may use, is too small for one task; the message
+        shows the arithmetic. When units need a GPU and there is none.
     """
     need = requirements.bytes_per_task
     total = allocated_bytes() - DRIVER_BYTES
     fitting = total // max(need, 1)
     if fitting < 1:
         raise InputError(
-            f"one task needs {need / GIB:.1f} GiB, this machine has {total / GIB:.1f} GiB for workers; "
+            f"one task needs {format_bytes(need)}, this machine has {format_bytes(total)} for workers; "
             "use a machine with more memory or smaller tilts"
         )
-    wanted = workers or max(1, allocated_cores() // requirements.threads_per_task)
+    count = workers or max(1, allocated_cores() // requirements.threads_per_task)
     if requirements.gpu_bytes_per_task:
-        wanted = min(wanted, len(list_visible_gpus()))
-    if wanted < 1:
+        count = min(count, len(list_visible_gpus()))
+    if count < 1:
         raise InputError(
             "the configuration computes on a GPU (`device: cuda`), and there is none here; run it with a "
             "`--cluster` that has some, or write `device: cpu`"
         )
-    count = max(1, min(wanted, requirements.widest))
-    if memory_per_worker_GiB is not None:
-        given = int(memory_per_worker_GiB * GIB)
-        if given < need:
-            raise InputError(
-                f"cluster.memory_per_worker_GiB is {memory_per_worker_GiB:g}, one task needs {need / GIB:.2f} GiB"
-            )
-        return count, given
+    count = max(1, min(count, requirements.widest))
+    requested = requirements.check_worker_memory(memory_per_worker_GiB)
+    if requested is not None:
+        return count, requested
     if workers is not None and workers > fitting:
         raise InputError(
-            f"cluster.workers is {workers}: {workers} x {need / GIB:.2f} GiB per task is more than the "
-            f"{total / GIB:.1f} GiB that this machine has; at most {fitting} fit"
+            f"cluster.workers is {workers}: {workers} x {format_bytes(need)} per task is more than the "
+            f"{format_bytes(total)} that this machine has; at most {fitting} fit"
         )
     count = min(count, fitting)
     return count, total // count
@@ -70,7 +79,7 @@ def size_workers(
 def local_client(
     requirements: Requirements, workers: int | None = None, memory_per_worker_GiB: float | None = None
 ) -> Iterator[Client]:
-    """A client of a fresh cluster on this machine, closed at the end whatever happens.
+    """Yield the client of a new cluster on this machine, which is closed at the end of the block.
 
     Workers that are lost are replaced, for as long as the block lasts.
     """
@@ -81,7 +90,7 @@ def local_client(
         processes=True,
         memory_limit=max(memory, requirements.bytes_per_worker),
         dashboard_address="127.0.0.1:0",
-        silence_logs=logging.CRITICAL,  # a worker whose scheduler ends in the middle of a heartbeat is no error
+        silence_logs=logging.CRITICAL,  # a scheduler that ends during a heartbeat is no error
     )
     try:
         cluster.adapt(minimum=count, maximum=count, interval=REPLACE_S)
@@ -91,6 +100,6 @@ def local_client(
                 client.register_plugin(OneGPUEach())
             yield client
     finally:
-        # A worker deep in a long unit may not answer in time; as a daemon it ends with this process.
+        # A worker in a long unit may not answer in time; as a daemon it ends with this process.
         with suppress(TimeoutError):
             cluster.close()

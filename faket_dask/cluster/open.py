@@ -1,4 +1,4 @@
-"""One way to workers, wherever they are: on this machine, or as jobs of a batch system."""
+"""Workers for a run, on this machine or as jobs of a batch system."""
 
 from __future__ import annotations
 
@@ -13,23 +13,30 @@ from faket_dask.cluster.local import local_client
 from faket_dask.cluster.profile import Profile, load_profile
 from faket_dask.cluster.requirements import Requirements
 from faket_dask.cluster.sizing import size_jobs
-from faket_dask.errors import InputError
+from faket_dask.errors import ClusterError
 
 Cluster = str | Path | Profile
-"""`local`, `slurm` or `pbs`, the path of a profile, or a profile."""
-
+"""`local`, the name of a batch system such as `slurm`, the path of a profile, or a profile."""
 
 SHORT_LOGS = {"distributed.admin.low-level-log-length": 100}
-"""Dask keeps so many of the last messages to each worker: by default 1000, half a gigabyte for some hundred workers."""
+"""Number of last messages to each worker that Dask keeps; its default of 1000 takes half a gigabyte for some hundred
+workers."""
 
 
 def resolve_profile(cluster: Cluster) -> Profile | None:
-    """The profile that is meant; none for `local`.
+    """Return the profile of a cluster; None for `local`.
 
     Raises
     ------
     InputError
         When it is a file that cannot be read or has mistakes in it.
+
+    Examples
+    --------
+    >>> resolve_profile("local") is None
+    True
+    >>> resolve_profile("slurm").system
+    'slurm'
     """
     if isinstance(cluster, Profile):
         return cluster
@@ -37,16 +44,16 @@ def resolve_profile(cluster: Cluster) -> Profile | None:
 
 
 def check_cluster(client: Client) -> None:
-    """See whether workers can still be hoped for.
+    """Check that workers may still come.
 
     Raises
     ------
-    InputError
+    ClusterError
         When the jobs of a cluster end again and again before any worker comes.
     """
-    reason = getattr(client.cluster, "given_up", None)
+    reason = getattr(client.cluster, "failure_reason", None)
     if reason is not None:
-        raise InputError(reason)
+        raise ClusterError(reason)
 
 
 @contextmanager
@@ -58,31 +65,33 @@ def open_cluster(
     memory_per_worker_GiB: float | None = None,
     logs: Path | None = None,
 ) -> Iterator[Client]:
-    """Workers that are large enough for a run and no more than it can use, until the block ends.
+    """Start workers that are large enough for a run and no more than it can use, until the block ends.
 
     Parameters
     ----------
     requirements
-        Of the run: `faket_dask.plan(config).requirements()`.
+        Requirements of the run: `faket_dask.plan(config).requirements()`.
     cluster
-        ``"local"``, ``"slurm"`` or ``"pbs"`` (as the user's `jobqueue.yaml` describes it), the path of a
-        profile such as those in `configs/cluster`, or a `Profile`.
+        ``"local"``, the name of a batch system such as ``"slurm"`` (as the user's `jobqueue.yaml` describes it), the
+        path of a profile such as those in `configs/cluster`, or a `Profile`.
     workers
-        Worker processes at most.
+        Most worker processes.
     memory_per_worker_GiB
-        In place of what follows from the requirements.
+        Memory of a worker, in place of the one that follows from the requirements.
     logs
         Folder for the output of worker jobs, where the profile names none.
 
     Yields
     ------
     client
-        Connected to a scheduler in this process; workers come as the batch system starts them.
+        Client of a scheduler in this process; workers come as the batch system starts them.
 
     Raises
     ------
     InputError
-        Before anything is submitted: when a worker of this cluster cannot hold one task, with the arithmetic.
+        When a worker of this cluster is too small for one task; raised before anything is submitted.
+    ClusterError
+        When the batch system's commands are missing, or refuse the jobs.
     """
     profile = resolve_profile(cluster)
     with dask.config.set(SHORT_LOGS):

@@ -1,8 +1,8 @@
-"""A cluster profile: what one site's batch system wants to be asked, in one small YAML file.
+"""Cluster profile: settings of one site's worker jobs, in one small YAML file.
 
-Its keys are those of dask-jobqueue's own `jobqueue.yaml`, and what a profile leaves out comes from there; `cores`
-and `memory` say what a job may ask for at most, and how much of that is asked for follows from the run
-(`faket_dask.cluster.sizing`). `slurm` or `pbs` in place of a file is a profile that leaves everything out.
+Its keys are those of dask-jobqueue's own `jobqueue.yaml`, which also completes a profile. `cores` and `memory` limit
+the request of one job; how much of that a job requests follows from the run (`faket_dask.cluster.sizing`). The name of
+a batch system in place of a file is a profile that leaves everything else out.
 """
 
 from __future__ import annotations
@@ -10,63 +10,63 @@ from __future__ import annotations
 import re
 import string
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import dask
 from dask.utils import parse_bytes
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
+from faket_dask.cluster.jobs import BatchSystem, JobSettings, get_batch_system, list_batch_systems
 from faket_dask.config.document import read_document
 from faket_dask.config.explain import explain
 from faket_dask.config.section import Section, resolve_path
 from faket_dask.errors import InputError
-
-System = Literal["slurm", "pbs"]
-
-SYSTEMS: tuple[System, ...] = ("slurm", "pbs")
 
 DEFAULT_WORKERS = 16
 """Worker processes where neither the profile nor the run file says how many."""
 
 
 class GPUSection(Section):
-    """The GPUs of a job. They are asked for by runs that use them, and by no others."""
+    """GPUs of a job. Runs that use GPUs request them, and no others."""
 
     memory: str = Field(description="of one GPU, such as 40GiB")
     per_job: int = Field(default=1, ge=1, description="each gets a worker process of its own")
     request: str | None = Field(
-        default=None,
-        description="default: --gres=gpu:{gpus} for SLURM, ngpus={gpus} for PBS, where it becomes part of `select`",
+        default=None, description="directive with {gpus}, in place of the batch system's usual one"
     )
 
     @field_validator("memory")
     @classmethod
-    def _is_bytes(cls, value: str) -> str:
-        return _checked_bytes(value)
+    def _has_unit(cls, value: str) -> str:
+        return _check_bytes(value)
 
     @field_validator("request")
     @classmethod
     def _has_known_placeholders(cls, value: str | None) -> str | None:
-        return _checked_template(value, "gpus")
+        return _check_template(value, ("gpus",))
 
     @property
     def memory_bytes(self) -> int:
+        """Memory of one GPU."""
         return int(parse_bytes(self.memory))
 
 
 class Profile(Section):
-    """A cluster profile; what is left out comes from the user's `jobqueue.yaml`."""
+    """Cluster profile; the user's `jobqueue.yaml` completes it."""
 
-    system: System
+    system: str = Field(description="batch system, such as slurm")
     workers: int | None = Field(default=None, ge=1, description="worker processes at most, over all jobs")
-    cores: int | None = Field(default=None, ge=1, description="that one job may ask for")
-    memory: str | None = Field(default=None, description="that one job may ask for, such as 64GiB")
+    cores: int | None = Field(default=None, ge=1, description="most that one job may request")
+    memory: str | None = Field(default=None, description="most that one job may request, such as 64GiB")
     gpu: GPUSection | None = None
     queue: str | None = Field(default=None, description="partition of SLURM")
-    account: str | None = None
+    account: str | None = Field(default=None, description="project of Grid Engine and LSF")
     walltime: str | None = Field(default=None, description="of a worker job, 'HH:MM:SS'")
     resource_spec: str | None = Field(
-        default=None, description="PBS only: the `-l` that asks for {cores} and {memory}"
+        default=None, description="PBS and Grid Engine: the `-l` that requests {cores} and {memory}"
+    )
+    parallel_environment: str | None = Field(
+        default=None, description="Grid Engine: environment whose slots are cores of one host; default: smp"
     )
     job_extra_directives: tuple[str, ...] | None = None
     job_directives_skip: tuple[str, ...] | None = None
@@ -85,73 +85,112 @@ class Profile(Section):
         lambda path, info: path if path is None else resolve_path(path, info)
     )
 
+    @field_validator("system")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        return get_batch_system(value).name
+
     @field_validator("memory")
     @classmethod
-    def _is_bytes(cls, value: str | None) -> str | None:
-        return value if value is None else _checked_bytes(value)
+    def _has_unit(cls, value: str | None) -> str | None:
+        return value if value is None else _check_bytes(value)
 
     @field_validator("walltime", mode="before")
     @classmethod
-    def _is_a_time(cls, value: Any) -> Any:
+    def _is_time(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, int):
             raise ValueError("without quotes it is a number in YAML; write '24:00:00' with them")
-        if isinstance(value, str):
-            parse_walltime(value)
+        system = _validated_system(info)
+        if isinstance(value, str) and system is not None:
+            system.parse_walltime(value)
         return value
 
     @field_validator("resource_spec")
     @classmethod
-    def _has_known_placeholders(cls, value: str | None) -> str | None:
-        return _checked_template(value, "cores", "memory")
+    def _fits_resources(cls, value: str | None, info: ValidationInfo) -> str | None:
+        system = _validated_system(info)
+        if value is None or system is None:
+            return value
+        if not system.resource_fields:
+            raise ValueError(f"there is no such key for {system.title}; write it into job_extra_directives")
+        return _check_template(value, system.resource_fields)
 
-    @model_validator(mode="after")
-    def _belongs_to_the_system(self) -> Profile:
-        if self.resource_spec is not None and self.system != "pbs":
-            raise ValueError("resource_spec is PBS's; for SLURM write it into job_extra_directives")
-        return self
-
-    def setting(self, name: str) -> Any:
-        """A value of the profile, or else of `jobqueue.yaml`."""
-        import faket_dask.cluster.jobs.jobqueue  # noqa: F401 - puts its defaults into Dask's configuration
-
-        own = getattr(self, name)
-        if own is not None:
-            return own
-        return dask.config.get(f"jobqueue.{self.system}.{name.replace('_', '-')}", None)
+    @field_validator("parallel_environment")
+    @classmethod
+    def _fits_system(cls, value: str | None, info: ValidationInfo) -> str | None:
+        system = _validated_system(info)
+        if value is not None and system is not None and not system.has_parallel_environments:
+            raise ValueError(f"there are no parallel environments in {system.title}; remove this key")
+        return value
 
     @property
-    def memory_bytes(self) -> int | None:
-        """That one job may ask for; None without a limit."""
-        found = self.setting("memory")
-        return None if found is None else int(parse_bytes(found))
+    def batch_system(self) -> BatchSystem:
+        """Batch system that runs the jobs."""
+        return get_batch_system(self.system)
 
-    @property
-    def walltime_s(self) -> float:
-        """Of a worker job.
+    def resolve(self) -> JobSettings:
+        """Return the settings of a job, completed by the user's `jobqueue.yaml`.
 
         Raises
         ------
         InputError
-            When `jobqueue.yaml` has one that cannot be read.
+            When `jobqueue.yaml` has a walltime that cannot be read.
         """
+        system = self.batch_system
+        section = system.load_job_class().config_name
+
+        def setting(key: str, default_key: str | None = None) -> Any:
+            own = getattr(self, key)
+            fallback = (default_key or key).replace("_", "-")
+            return dask.config.get(f"jobqueue.{section}.{fallback}", None) if own is None else own
+
+        memory, walltime = setting("memory"), str(setting("walltime"))
         try:
-            return parse_walltime(str(self.setting("walltime")))
+            walltime_s = system.parse_walltime(walltime)
         except ValueError as error:
-            raise InputError(f"jobqueue.{self.system}.walltime of Dask's configuration: {error}") from None
+            raise InputError(f"jobqueue.{section}.walltime of Dask's configuration: {error}") from None
+        gpu_request = self.gpu.request if self.gpu is not None else None
+        return JobSettings(
+            name=self.name,
+            walltime=walltime,
+            walltime_s=walltime_s,
+            gpu_request=gpu_request or system.gpu_request,
+            cores=setting("cores"),
+            memory_bytes=None if memory is None else int(parse_bytes(memory)),
+            queue=setting("queue"),
+            account=setting("account", system.account_keyword),
+            resource_spec=setting("resource_spec"),
+            parallel_environment=self.parallel_environment,
+            job_extra_directives=tuple(setting("job_extra_directives") or ()),
+            job_directives_skip=tuple(setting("job_directives_skip") or ()),
+            job_script_prologue=tuple(setting("job_script_prologue") or ()),
+            worker_extra_args=tuple(setting("worker_extra_args") or ()),
+            python=setting("python"),
+            interface=setting("interface"),
+            scheduler_options=setting("scheduler_options") or {},
+            local_directory=setting("local_directory"),
+            log_directory=self.log_directory,
+        )
 
 
 def load_profile(name: str | Path) -> Profile:
-    """The profile in a file, or the one that `slurm` or `pbs` stands for.
+    """Return the profile in a file, or the empty one of a batch system.
+
+    Parameters
+    ----------
+    name
+        Path of the file, or name of the batch system.
 
     Raises
     ------
     InputError
         When the file cannot be read or any value in it is wrong; one line per mistake.
     """
-    if name in SYSTEMS:
+    known = list_batch_systems()
+    if name in known:
         return Profile.model_validate({"system": name})
     path = Path(name)
-    advice = "give local, slurm, pbs or a file such as configs/cluster/slurm-cpu.yaml"
+    advice = f"give local, {', '.join(known)} or a file such as configs/cluster/slurm-cpu.yaml"
     document = read_document(path, "cluster profile", advice)
     if not isinstance(document, dict):
         raise InputError(f"{path}: a cluster profile is a mapping of keys (system, cores, memory, …)")
@@ -162,27 +201,12 @@ def load_profile(name: str | Path) -> Profile:
         raise InputError("\n".join(f"{path}: {line}" for line in lines)) from None
 
 
-def parse_walltime(text: str) -> float:
-    """Seconds of a time as SLURM and PBS write it: ``HH:MM:SS``, or ``D-HH:MM:SS`` for SLURM.
-
-    SLURM's shorter forms are read as SLURM reads them: ``MM`` and ``MM:SS``, ``D-HH`` and ``D-HH:MM``.
-    """
-    match = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is no time; write 'HH:MM:SS'")
-    days, *rest = match.groups()
-    parts = [int(part) for part in rest if part is not None]
-    if days is not None or len(parts) == 3:
-        hours, minutes, seconds = (*parts, 0, 0)[:3]
-    else:
-        hours, (minutes, seconds) = 0, (*parts, 0)[:2]
-    total = ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
-    if total == 0:
-        raise ValueError(f"{text!r} is no time at all")
-    return float(total)
+def _validated_system(info: ValidationInfo) -> BatchSystem | None:
+    """Return the batch system of the profile that is being validated; None where its name is wrong."""
+    return get_batch_system(info.data["system"]) if "system" in info.data else None
 
 
-def _checked_bytes(text: str) -> str:
+def _check_bytes(text: str) -> str:
     try:
         parse_bytes(text)
     except ValueError:
@@ -192,7 +216,7 @@ def _checked_bytes(text: str) -> str:
     return text
 
 
-def _checked_template(text: str | None, *names: str) -> str | None:
+def _check_template(text: str | None, names: tuple[str, ...]) -> str | None:
     if text is not None:
         for _, name, _, _ in string.Formatter().parse(text):
             if name is not None and name not in names:

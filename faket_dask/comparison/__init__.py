@@ -1,1 +1,1 @@
-"""TODO."""
+"""Comparison of two tilt-series."""

@@ -1,11 +1,11 @@
-"""How far two tilt-series are apart, tilt by tilt and as a whole (FakET, arXiv 2304.02011, Table S1).
+"""Distances between two tilt-series, tilt by tilt and as a whole (FakET, arXiv 2304.02011, Table S1).
 
-Each series is scaled to [0, 1] by its own extrema first, so that units do not matter. Where the tilts of the two
-have the same shape and number they are compared pixel by pixel; in any case their power spectra are, each tilt of
-the first series with the one of the second at the nearest angle.
+Each series is scaled to [0, 1] by its own extrema first, so that units do not matter. Tilts of two series of the same
+shape are compared pixel by pixel; power spectra are compared in any case, each tilt of the first series with the tilt
+of the second at the nearest angle.
 
-With a network they are compared by their statistics, too, as in `kernels.similarity.texture_similarity`: whatever the
-tilts show and wherever it lies, and beside what the halves of the second series' tilts differ by, the floor.
+A network adds distances of texture statistics (`faket_dask.kernels.similarity.texture_similarity`), which do not
+depend on the specimen, and the intra-reference distance: that between the halves of the second series' tilts.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ import zarr
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError, wrap_as_input_error
-from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
-from faket_dask.formats.openers import MissingAnglesError, open_tilt_series
-from faket_dask.geometry import PIXEL_SIZE_TOLERANCE
+from faket_dask.formats.mrc import open_stack
+from faket_dask.formats.tilt_series import STACKS, MissingAnglesError, open_tilt_series
 from faket_dask.kernels.noise.spectra import DEFAULT_BAND, log_spectrum_distance, radial_power_spectrum
 from faket_dask.kernels.similarity.pixelwise import (
     PixelwiseDistance,
@@ -45,23 +44,41 @@ PIXELWISE = tuple(field.name for field in fields(PixelwiseDistance))
 LOG_SPECTRUM = "log_spectrum"
 TEXTURE_SPECTRUM = "texture_spectrum"
 
+SAME_SIZE = 0.01
+"""Largest relative difference of pixel sizes that is attributed to rounding in a header."""
+
 SAME_ANGLE_DEG = 0.5
-"""Difference of angles up to which tilts of two series are the same ones."""
+"""Largest difference of angles in degrees between tilts that are compared in their order."""
 
 
 class Tilts(Protocol):
-    """A tilt-series that is read tilt by tilt."""
+    """Protocol of a tilt-series that is read tilt by tilt."""
 
     @property
-    def shape(self) -> tuple[int, int, int]: ...
+    def shape(self) -> tuple[int, int, int]:
+        """Tilts, rows, columns."""
+
     @property
-    def pixel_size_A(self) -> float: ...
-    def tilt(self, index: int, /) -> NDArray[np.float32]: ...
+    def pixel_size_A(self) -> float:
+        """Edge of a pixel in Å."""
+
+    def tilt(self, index: int, /) -> NDArray[np.float32]:
+        """Read one tilt, ``(y, x)`` float32."""
 
 
 @dataclass(frozen=True)
 class OpenedSeries:
-    """A series, the name it goes by, and its tilt angles ``(tilt,)`` in degrees where they are known."""
+    """Series to compare.
+
+    Parameters
+    ----------
+    name
+        Name in messages and tables.
+    tilts
+        Images.
+    tilt_angles
+        ``(tilt,)`` degrees, or ``None`` where they are not known.
+    """
 
     name: str
     tilts: Tilts
@@ -70,40 +87,41 @@ class OpenedSeries:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Distances of two series.
+    """Distances between two series.
 
     Parameters
     ----------
     names
-        Of the two series.
+        Names of the two series.
     tilt_angles
         ``(tilt,)`` degrees of the first series; its tilts' numbers where the angles are not known.
     per_tilt
-        ``(tilt,)`` values of each distance: ``mae``, ``mse``, ``psnr`` and ``ssim`` where the tilts could be compared
-        pixel by pixel, and ``log_spectrum``; with a network also ``texture_spectrum``, ``gram_1``, ``gram_6``, ...
-    floor
-        ``(tilt,)`` values of those that a network gives: of one half of the second series' tilt to the other.
+        ``(tilt,)`` values of each distance: ``mae``, ``mse``, ``psnr`` and ``ssim`` for series of one shape, and
+        ``log_spectrum``; with a network also ``texture_spectrum``, ``gram_1``, ``gram_6``, ...
+    intra_reference
+        ``(tilt,)`` values of the network's distances between the halves of the second series' tilts.
     frequency, spectra
-        ``(ring,)`` cycles per pixel, and mean power of the standardised tilts of either series there.
+        ``(ring,)`` cycles per pixel, and for either series the mean power of its standardised tilts.
     mean_log_spectrum
-        Distance of these two mean spectra.
+        Root mean square difference of the logarithms of these mean spectra.
     """
 
     names: tuple[str, str]
     tilt_angles: NDArray[np.float64]
     per_tilt: dict[str, NDArray[np.float64]]
-    floor: dict[str, NDArray[np.float64]]
+    intra_reference: dict[str, NDArray[np.float64]]
     frequency: NDArray[np.float64]
     spectra: tuple[NDArray[np.float64], NDArray[np.float64]]
     mean_log_spectrum: float
 
     def summaries(self) -> dict[str, Summary]:
-        """Mean, 10th and 90th percentile of each distance."""
+        """Return the mean, 10th and 90th percentile of each distance."""
         return {name: summarise(values) for name, values in self.per_tilt.items()}
 
     def write_csv(self, path: Path) -> None:
-        """Write a row for each tilt, then the mean and the percentiles; floors follow the distances."""
-        columns = self.per_tilt | {f"floor_{name}": values for name, values in self.floor.items()}
+        """Write a row for each tilt, then the mean and the percentiles; intra-reference distances come last."""
+        reference = {f"intra_reference_{name}": values for name, values in self.intra_reference.items()}
+        columns = self.per_tilt | reference
         summaries = [summarise(values) for values in columns.values()]
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
@@ -115,16 +133,16 @@ class Comparison:
 
 
 def open_for_comparison(path: Path) -> OpenedSeries:
-    """Open a series of a data set (``series/<name>.zarr/<modality>``), or any recorded one.
+    """Open a series of a data set (``series/<name>.zarr/<modality>``), or a recorded one.
 
     Raises
     ------
     InputError
-        If there is none.
+        If the path holds no tilt-series, or a damaged one.
     """
     if (path / "zarr.json").exists():
         return _open_stored(path)
-    if path.suffix in STACK_SUFFIXES and path.is_file():
+    if path.suffix in STACKS and path.is_file():
         try:
             series = open_tilt_series(path)
         except MissingAnglesError:
@@ -140,10 +158,11 @@ def compare(first: OpenedSeries, second: OpenedSeries, network: Network | None =
     Parameters
     ----------
     first, second
-        Where both have angles, each tilt of the first is compared with that of the second at the nearest; otherwise
-        their tilts are taken in order.
+        Series to compare. Where both have angles, each tilt of the first is compared with the tilt of the second at
+        the nearest angle, otherwise with the one of the same index.
     network
-        Sees their textures; without one these are not compared. Beads and bad pixels are looked for and left out.
+        Network for the distances of texture statistics, which leave out gold beads and bad pixels; ``None`` to skip
+        them.
 
     Raises
     ------
@@ -151,17 +170,17 @@ def compare(first: OpenedSeries, second: OpenedSeries, network: Network | None =
         If the pixel sizes differ by more than 1 %, a series is constant or not finite, or its tilts are too small.
     """
     a, b = first.tilts, second.tilts
-    if abs(a.pixel_size_A / b.pixel_size_A - 1) > PIXEL_SIZE_TOLERANCE:
+    if abs(a.pixel_size_A / b.pixel_size_A - 1) > SAME_SIZE:
         raise InputError(
             f"{first.name} has {a.pixel_size_A:g} Å pixels and {second.name} {b.pixel_size_A:g} Å; bring them to one "
             "pixel size first"
         )
     pixelwise = a.shape == b.shape
-    found: dict[str, list[float]] = {}
-    lowest: dict[str, list[float]] = {}
+    per_tilt: dict[str, list[float]] = {}
+    intra_reference: dict[str, list[float]] = {}
     rings = min(*a.shape[1:], *b.shape[1:]) // 2
     power = np.zeros((2, rings))
-    partners = _partners(first, second)
+    partners = _match_tilts(first, second)
     try:
         scales = [_extrema(series.tilts) for series in (first, second)]
         frequency = np.empty(rings)
@@ -170,12 +189,12 @@ def compare(first: OpenedSeries, second: OpenedSeries, network: Network | None =
             if pixelwise:
                 units = [normalise_series(i, *scale) for i, scale in zip(images, scales, strict=True)]
                 distance = compare_tilts(*units)
-                _append(found, {name: getattr(distance, name) for name in PIXELWISE})
-            _append(found, {LOG_SPECTRUM: log_spectrum_distance(*images)})
+                _append(per_tilt, {name: getattr(distance, name) for name in PIXELWISE})
+            _append(per_tilt, {LOG_SPECTRUM: log_spectrum_distance(*images)})
             if network is not None:
                 ours, theirs = (sample_halves(image, network) for image in images)
-                _append(found, _named(texture_distances(ours, theirs)))
-                _append(lowest, _named(intra_reference_distances(theirs)))
+                _append(per_tilt, _by_column(texture_distances(ours, theirs)))
+                _append(intra_reference, _by_column(intra_reference_distances(theirs)))
             for row, image in enumerate(images):
                 frequency, spectrum = radial_power_spectrum(image, rings)
                 power[row] += spectrum / len(partners)
@@ -187,8 +206,8 @@ def compare(first: OpenedSeries, second: OpenedSeries, network: Network | None =
     return Comparison(
         (first.name, second.name),
         np.asarray(angles, dtype=np.float64),
-        {name: np.array(values) for name, values in found.items()},
-        {name: np.array(values) for name, values in lowest.items()},
+        {name: np.array(values) for name, values in per_tilt.items()},
+        {name: np.array(values) for name, values in intra_reference.items()},
         frequency,
         (power[0], power[1]),
         float(np.sqrt(np.mean((logarithms[0] - logarithms[1]) ** 2))),
@@ -200,8 +219,8 @@ def _append(lists: dict[str, list[float]], values: Mapping[str, float]) -> None:
         lists.setdefault(name, []).append(value)
 
 
-def _named(found: TextureDistances) -> dict[str, float]:
-    return {TEXTURE_SPECTRUM: found.log_spectrum} | {f"gram_{k}": value for k, value in found.gram.items()}
+def _by_column(result: TextureDistances) -> dict[str, float]:
+    return {TEXTURE_SPECTRUM: result.log_spectrum} | {f"gram_{k}": value for k, value in result.gram.items()}
 
 
 @dataclass(frozen=True)
@@ -236,8 +255,8 @@ def _open_stored(path: Path) -> OpenedSeries:
     return OpenedSeries(f"{path.parent.stem} {path.name}", _Stored(node, pixel_size_A), angles)
 
 
-def _partners(first: OpenedSeries, second: OpenedSeries) -> Sequence[int]:
-    """Tilt of the second series that each tilt of the first is compared with."""
+def _match_tilts(first: OpenedSeries, second: OpenedSeries) -> Sequence[int]:
+    """Return, for each tilt of the first series, the index of the tilt of the second to compare it with."""
     ours, theirs = first.tilt_angles, second.tilt_angles
     if first.tilts.shape == second.tilts.shape and (
         ours is None or theirs is None or np.allclose(ours, theirs, rtol=0, atol=SAME_ANGLE_DEG)

@@ -1,4 +1,4 @@
-"""A comparison of two series as a figure: distances over the tilt angle, and the mean spectra."""
+"""Figure of a comparison: distances over the tilt angle, and mean power spectra."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ LABELS = {
 
 
 def draw_comparison(comparison: Comparison, path: Path) -> None:
-    """Draw one panel for each distance, with its 10th to 90th percentile and floor, and one for the spectra.
+    """Draw a panel for each distance, with percentiles and intra-reference distance, and one for the spectra.
 
     Parameters
     ----------
     comparison
-        What to draw.
+        Comparison to draw.
     path
         File to write: ``.png``, ``.svg`` or ``.pdf``.
 
     Raises
     ------
     InputError
-        If the file is of another kind.
+        If the file has another suffix.
     """
     if path.suffix not in (".png", ".svg", ".pdf"):
         raise InputError(f"{path} is neither .png, .svg nor .pdf, which a figure can be written as")
@@ -51,10 +51,10 @@ def draw_comparison(comparison: Comparison, path: Path) -> None:
         summary = summaries[name]
         if np.isfinite(summary.p90):
             panel.axhspan(summary.p10, summary.p90, color="#0072b2", alpha=0.12, lw=0)
-        if name in comparison.floor:
+        if name in comparison.intra_reference:
             panel.plot(
                 comparison.tilt_angles,
-                comparison.floor[name],
+                comparison.intra_reference[name],
                 "--",
                 color="#1b1e23",
                 label=f"halves of {comparison.names[1]}",

@@ -1,4 +1,4 @@
-"""The run file, section by section, and reading it."""
+"""Run file: its sections, and functions to read and write it."""
 
 from faket_dask.config.outputs import FilterKind, ReconstructionSection
 from faket_dask.config.references import BlendedReference, Reference, TiltSeriesReference

@@ -1,6 +1,6 @@
-"""How it is imaged: angles, pixels and field of view, and the physics of the microscope.
+"""Acquisition: tilt angles, pixels, field of view, and the physics of the microscope.
 
-What is written as a range is drawn for each specimen anew, from the seed; all series of a specimen share it.
+Ranges are sampled for each specimen from the seed; all series of a specimen share the sample.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from faket_dask.config.section import Section
 from faket_dask.kernels.microscope import Optics
 
 WIDEST_PIXEL_RANGE = 1.02
-"""Largest over smallest pixel size: references are brought to the middle, and 1 % is within what they may be off."""
+"""Largest ratio of pixel sizes in a data set: references are resampled to the middle, and may be 1 % off."""
 
 
 def _ordered(value: float | tuple[float, float]) -> float | tuple[float, float]:
@@ -37,19 +37,25 @@ Drawn = Annotated[float | tuple[float, float], AfterValidator(_ordered)]
 
 
 def ends(value: float | tuple[float, float]) -> tuple[float, float]:
-    """Smallest and largest of what is drawn: both are a number that is given."""
+    """Return the ends of a range; a number is both of its ends.
+
+    Examples
+    --------
+    >>> ends(2.0), ends((1.0, 3.0))
+    ((2.0, 2.0), (1.0, 3.0))
+    """
     return value if isinstance(value, tuple) else (value, value)
 
 
 class AngleRange(Section):
-    """Evenly spaced tilt angles: both ends, or, where they are drawn, the multiples of the step between them."""
+    """Evenly spaced tilt angles: from end to end, or, for sampled ends, the multiples of the step between them."""
 
     start_deg: DrawnAngle
     stop_deg: DrawnAngle
     step_deg: Positive | tuple[Positive, ...] = Field(description="one, or several to choose from")
 
     @model_validator(mode="after")
-    def _possible(self) -> AngleRange:
+    def _has_steps(self) -> AngleRange:
         if self.steps_deg == ():
             raise ValueError("step_deg: the list of steps to choose from is empty")
         shortest = ends(self.stop_deg)[0] - ends(self.start_deg)[1]
@@ -58,7 +64,7 @@ class AngleRange(Section):
         if self.varies:
             if shortest < 2 * max(self.steps_deg):
                 raise ValueError(
-                    f"as little as {shortest:g}° may be drawn, too little for steps of {max(self.steps_deg):g}°"
+                    f"a range as short as {shortest:g}° may be sampled, too short for steps of {max(self.steps_deg):g}°"
                 )
         else:
             steps = shortest / self.steps_deg[0]
@@ -68,22 +74,23 @@ class AngleRange(Section):
 
     @property
     def steps_deg(self) -> tuple[float, ...]:
+        """Steps to choose from."""
         return self.step_deg if isinstance(self.step_deg, tuple) else (self.step_deg,)
 
     @property
     def varies(self) -> bool:
-        """Whether anything is drawn."""
+        """True if anything is sampled."""
         return any(isinstance(value, tuple) for value in (self.start_deg, self.stop_deg, self.step_deg))
 
     def angles(self, start_deg: float, stop_deg: float, step_deg: float) -> np.ndarray:
-        """(tilt,) degrees, of ends and step that were drawn, or are the given ones."""
+        """Return the tilt angles, ``(tilt,)`` degrees, for sampled ends and step."""
         if not self.varies:
             return start_deg + step_deg * np.arange(round((stop_deg - start_deg) / step_deg) + 1)
         return step_deg * np.arange(np.ceil(start_deg / step_deg), np.floor(stop_deg / step_deg) + 1)
 
 
 class AcquisitionSection(Section):
-    """What the synthetic microscope records: angles, pixels and field of view."""
+    """Tilt angles, pixel size and detector of the synthetic microscope."""
 
     tilt_angles: AngleRange | tuple[float, ...]
     pixel_size_A: DrawnPositive
@@ -93,17 +100,17 @@ class AcquisitionSection(Section):
     @classmethod
     def _large_enough(cls, value: tuple[int, int]) -> tuple[int, int]:
         if min(value) < 32:
-            raise ValueError("must be at least 32 x 32: the network's deepest layer sees nothing smaller")
+            raise ValueError("must be at least 32 x 32, two pixels of the network's deepest layer")
         return value
 
     @field_validator("pixel_size_A")
     @classmethod
-    def _alike(cls, value: float | tuple[float, float]) -> float | tuple[float, float]:
+    def _is_narrow(cls, value: float | tuple[float, float]) -> float | tuple[float, float]:
         smallest, largest = ends(value)
         if largest > WIDEST_PIXEL_RANGE * smallest:
             raise ValueError(
-                f"{smallest:g} … {largest:g} Å is too wide: style and noise of a reference are taken at one pixel "
-                f"size, so largest over smallest is at most {WIDEST_PIXEL_RANGE:g}; make data sets of their own"
+                f"{smallest:g} … {largest:g} Å is too wide: style and noise of a reference are measured at one "
+                f"pixel size, so the largest ratio is {WIDEST_PIXEL_RANGE:g}; make several data sets instead"
             )
         return value
 
@@ -121,24 +128,24 @@ class AcquisitionSection(Section):
 
     @property
     def varies(self) -> bool:
-        """Whether series differ in anything."""
+        """True if series differ in anything."""
         angles = self.tilt_angles
         return isinstance(self.pixel_size_A, tuple) or (isinstance(angles, AngleRange) and angles.varies)
 
     @property
     def pixel_sizes_A(self) -> tuple[float, float]:
-        """Smallest and largest."""
+        """Smallest and largest pixel size."""
         return ends(self.pixel_size_A)
 
     @property
     def nominal_pixel_size_A(self) -> float:
-        """The middle of what may be drawn."""
+        """Middle of the range of pixel sizes."""
         smallest, largest = self.pixel_sizes_A
         return (smallest + largest) / 2
 
 
 class MicroscopeSection(Section):
-    """The physics of simulated references and of the `benchmark` modality."""
+    """Physics of simulated references and of the modality `benchmark`."""
 
     voltage_kV: float = Field(default=Optics.voltage_kV, gt=0)
     spherical_aberration_mm: float = Field(default=Optics.spherical_aberration_mm, ge=0)
@@ -151,7 +158,7 @@ class MicroscopeSection(Section):
 
     @property
     def varies(self) -> bool:
-        """Whether series differ in anything."""
+        """True if series differ in anything."""
         return isinstance(self.defocus_um, tuple) or isinstance(self.dose_e_per_A2, tuple)
 
     def to_optics(self, ice_thickness_A: float) -> Optics:

@@ -1,4 +1,4 @@
-"""YAML files that people write, read with one clear error for what cannot be read."""
+"""Reading of YAML files, with one clear error for a file that cannot be read."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ import yaml
 from faket_dask.errors import InputError
 
 
-def read_document(path: Path, what: str, advice: str = "") -> Any:
-    """What a YAML file holds.
+def read_document(path: Path, kind: str, advice: str = "") -> Any:
+    """Read a YAML file.
 
     Parameters
     ----------
     path
         File to read, UTF-8.
-    what
-        What the file is, for messages.
+    kind
+        Kind of file, for messages, such as ``"run file"``.
     advice
-        What to give instead, when it cannot be read.
+        Remedy, for messages.
 
     Raises
     ------
     InputError
-        When the file cannot be read or is no YAML.
+        If the file cannot be read or is not valid YAML.
     """
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InputError(f"cannot read the {what} {path}: {reason}{advice and f'; {advice}'}") from None
+        raise InputError(f"cannot read the {kind} {path}: {reason}{advice and f'; {advice}'}") from None
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f" in line {where.line + 1}" if where else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import Tag, ValidationError
 
@@ -70,7 +71,7 @@ def locate(location: Sequence[int | str], model: type[Section]) -> str:
         elif children:
             path.append(str(part))
             members = [member for child in children for member in _members(child)]
-        elif number == len(location) - 1 and any(_is_model(kind) for _, kind in members):
+        elif number == len(location) - 1 and any(_fields(kind) is not None for _, kind in members):
             path.append(str(part))  # a key that no model has
     return ".".join(path)
 
@@ -91,8 +92,9 @@ def _members(annotation: Any, tag: str | None = None) -> Iterator[tuple[str | No
 
 def _children(kind: Any, part: int | str) -> list[Any]:
     """Return the annotation below a key or index of a type, or nothing where it has none such."""
-    if _is_model(kind):
-        return [kind.key_types()[part]] if part in kind.key_types() else []
+    fields = _fields(kind)
+    if fields is not None:
+        return [fields[str(part)]] if part in fields else []
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (dict, Mapping) and part != "[key]":
         return [arguments[1]]
@@ -101,13 +103,18 @@ def _children(kind: Any, part: int | str) -> list[Any]:
     return []
 
 
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Section)
+def _fields(kind: Any) -> dict[str, Any] | None:
+    """Return the annotation of each field of a model or a dataclass, or ``None`` for any other type."""
+    if not isinstance(kind, type):
+        return None
+    if issubclass(kind, Section):
+        return kind.key_types()
+    return get_type_hints(kind, include_extras=True) if dataclasses.is_dataclass(kind) else None
 
 
 def _explain(place: str, item: Any, model: type[Section]) -> str:
     """Return the line for one mistake that pydantic reports."""
-    if item["type"] == "extra_forbidden":
+    if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):  # in a model, in a dataclass
         if place in RENAMED_KEYS:
             return f"{place}: since version 2 of the run file, this key is {RENAMED_KEYS[place]}"
         name = str(item["loc"][-1])
@@ -133,10 +140,10 @@ def _field_names(model: type[Section]) -> list[str]:
     pending: list[Any] = [model]
     while pending:
         current = pending.pop()
-        if _is_model(current):
-            for name, annotation in current.key_types().items():
-                names.append(name)
-                pending.append(annotation)
+        fields = _fields(current)
+        if fields is not None:
+            names += fields
+            pending += fields.values()
         else:
             pending.extend(getattr(current, "__args__", ()))
     return names

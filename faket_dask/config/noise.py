@@ -1,4 +1,4 @@
-"""How much of a tilt is signal and how much is noise."""
+"""Noise statistics of the synthetic tilts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from faket_dask.config.section import Section
 
 
 class GivenCurves(Section):
-    """Noise statistics known beforehand, at some tilt angles or (one value each) at all."""
+    """Known noise statistics, at some tilt angles, or one value each for all."""
 
     tilt_angles_deg: tuple[float, ...] = (0.0,)
     signal_scale: tuple[Annotated[float, Field(ge=0, le=1)], ...]
@@ -25,12 +25,12 @@ class GivenCurves(Section):
         if not len(self.tilt_angles_deg) == len(self.signal_scale) == len(self.noise_scale):
             raise ValueError("tilt_angles_deg, signal_scale and noise_scale must have the same length")
         if any(b <= a for a, b in itertools.pairwise(self.tilt_angles_deg)):
-            raise ValueError("tilt_angles_deg must increase: sort them, with what belongs to each")
+            raise ValueError("tilt_angles_deg must increase: sort them together with their values")
         return self
 
 
 class NoiseSection(Section):
-    """How much of a tilt is signal and how much is noise."""
+    """Source of the noise statistics, and the noise of `content`."""
 
     statistics: Literal["paired", "unpaired", "given"] = Field(
         default="paired",
@@ -41,15 +41,17 @@ class NoiseSection(Section):
         default=2,
         ge=0,
         le=6,
-        description="of the polynomial over the tilt angle; lower for references with too few tilts for it",
+        description="order of the polynomial over the tilt angle; lowered for references with too few tilts for it",
     )
     fit_over: Literal["all_references", "own_reference"] = Field(
         default="all_references", description="references whose tilts the statistics are fitted over"
     )
-    content_level: float = Field(default=0.25, ge=0, description="noise in `content` over noise in the start")
+    content_level: float = Field(
+        default=0.25, ge=0, description="noise in `content`, relative to that in the start image"
+    )
 
     @model_validator(mode="after")
-    def _given_where_said(self) -> NoiseSection:
+    def _given_agrees_with_statistics(self) -> NoiseSection:
         if (self.statistics == "given") != (self.given is not None):
             raise ValueError("write the section `given` together with `statistics: given`")
         return self

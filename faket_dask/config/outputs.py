@@ -1,4 +1,4 @@
-"""What is kept, what is reconstructed, and where it runs."""
+"""Sections for the data set's folder, its outputs, tomograms, and workers."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ FilterKind = Literal["ramp", "crowther", "hann", "exact", "shrec"]
 
 
 SMALLEST_FILTERED = 8
-"""Pixels along either side of a tilt, once binned, below which filtering means nothing."""
+"""Smallest side of a binned tilt, in pixels, that can be filtered."""
 
 
 class DatasetSection(Section):
-    """Where the data set goes and the seed that all its random numbers come from."""
+    """Folder of the data set, and the seed of all its random numbers."""
 
     folder: Path
     seed: int = Field(ge=0)
@@ -53,43 +53,52 @@ class ReconstructionSection(Section):
     """Tomograms of the series, by weighted back-projection."""
 
     modalities: tuple[KnownModality, ...] = Field(
-        default=(), description="modalities that are reconstructed; each must be among those kept"
+        default=(), description="modalities to reconstruct, each of them kept"
     )
     filter: FilterKind = Field(
         default="hann",
-        description="ramp, crowther (level where tilts part), hann (window), exact (weighting), shrec",
+        description="ramp, crowther (ramp up to the Crowther frequency), hann (ramp and Hann window), "
+        "exact (exact weighting), shrec",
     )
-    binning: int = Field(default=1, ge=1, description="of the tilts, before they are filtered")
-    post_binning: int = Field(default=1, ge=1, description="of the tomogram, further, after back-projection")
-    tilt_stride: int = Field(default=1, ge=1, description="every n-th tilt is used, counted from 0°")
-    thickness_A: float | None = Field(default=None, gt=0, description="default: the specimen's")
+    binning: int = Field(default=1, ge=1, description="binning of the tilts, before they are filtered")
+    post_binning: int = Field(
+        default=1, ge=1, description="further binning of the tomogram, after back-projection"
+    )
+    tilt_stride: int = Field(default=1, ge=1, description="use every n-th tilt, counted from 0°")
+    thickness_A: float | None = Field(
+        default=None, gt=0, description="thickness of the tomogram; default: the specimen's"
+    )
     device: Literal["cpu", "cuda"] = "cpu"
 
     @property
     def pixels_per_voxel(self) -> int:
-        """Recorded pixels along the edge of a voxel."""
+        """Number of recorded pixels along the edge of a voxel."""
         return self.binning * self.post_binning
 
 
 class OutputsSection(Section):
-    """What is kept. The noiseless projections, the density and its labels always are."""
+    """Modalities and files to keep; noiseless projections, density and labels are kept always."""
 
     modalities: tuple[OptionalModality, ...] = ("faket",)
     report: bool = True
     splits: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default={},
-        description="parts of the data set by name, such as {train: 8, test: 2}, that share neither specimens "
+        description="relative sizes of splits by name, such as {train: 8, test: 2}, which share neither specimens "
         "nor references; written to manifest.csv",
     )
 
 
 class ClusterSection(Section):
-    """Where it runs; nothing here changes a result."""
+    """Number and memory of the workers; results do not depend on it."""
 
     workers: int | None = Field(
-        default=None, ge=1, description="at most; default: one per core, or as the cluster profile says"
+        default=None,
+        ge=1,
+        description="largest number; default: one per core, or that of the cluster profile",
     )
     memory_per_worker_GiB: float | None = Field(
-        default=None, gt=0, description="default: a fair share, or what a task needs and a quarter more"
+        default=None,
+        gt=0,
+        description="default: an equal share of the machine, or the need of a task and a quarter more",
     )
-    retries: int = Field(default=2, ge=0, description="of a failed unit of work")
+    retries: int = Field(default=2, ge=0, description="number of further attempts at a failed unit")

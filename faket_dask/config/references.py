@@ -1,4 +1,4 @@
-"""Whose style is taken: recorded tilt-series, simulated ones, and mixtures of them."""
+"""References whose style is transferred: recorded tilt-series, simulated ones, and blends of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from faket_dask.config.section import Section, kind_or, resolve_path
 
 
 class TiltSeriesReference(Section):
-    """A recorded tilt-series whose style is transferred.
+    """Recorded tilt-series whose style is transferred.
 
     `clean` names a noiseless stack of the same content, where one exists (a simulated reference): noise
     statistics can then be paired.
@@ -34,18 +34,19 @@ class TiltSeriesReference(Section):
         "sign; default: the file beside the stack",
     )
     angle_sign: Literal["imod", "warp"] = Field(
-        default="imod", description="of angle files: IMOD's and SerialEM's, or Warp's, which is the opposite"
+        default="imod",
+        description="sign of angle files: IMOD's and SerialEM's, or Warp's, which is the opposite",
     )
-    tomogram: str | None = Field(default=None, description="which one of a RELION table")
+    tomogram: str | None = Field(default=None, description="name in a RELION table")
     align: bool | Path = Field(
         default=False,
         description="align first: by an .xf file, or true for the one beside the stack or the project's own",
     )
     mask: Literal["artefacts", "none"] | Path = Field(
         default="artefacts",
-        description="what is left out of statistics, spectra, style and scaling: beads, dead pixels and the like, as "
-        "found on the tilts; nothing; or the pixels that are not 0 in a stack, section by section as in `stack` "
-        "(for single images: as the angles increase). Found or given, what lies beyond the detector is left out, too",
+        description="pixels to exclude from statistics, spectra, style and scaling: artefacts detected on the tilts "
+        "(beads, dead pixels and the like); none; or the pixels that are not 0 in a stack with the sections of `stack` "
+        "(for single images: as the angles increase). Pixels beyond the detector are excluded with any but `none`",
     )
     clean: Path | None = None
     pixel_size_A: float | None = Field(default=None, gt=0, description="overrides the header")
@@ -69,7 +70,7 @@ class TiltSeriesReference(Section):
 
 
 class SimulatedReference(Section):
-    """A reference made by the microscope model from a specimen of its own, never one of the data set's."""
+    """Reference made by the microscope model from a specimen of its own, which is no specimen of the data set."""
 
     kind: Literal["simulated"]
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")
@@ -81,7 +82,7 @@ class SimulatedReference(Section):
 
 
 class BlendedReference(Section):
-    """A weighted mixture of the styles of other references."""
+    """Weighted blend of the styles of other references."""
 
     kind: Literal["blend"]
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")

@@ -1,9 +1,9 @@
-"""The run file: one YAML document that says everything a data set is made from.
+"""Run file: one YAML document with everything that a data set is made from.
 
-Each section is a model below; a key that no model knows is an error, and every length, angle, dose and
-memory carries its unit in its name. Paths are relative to the file they are written in. `load` reads and
-checks a file and reports all its mistakes at once, one line each. What the file says can be checked here;
-whether the files it names are usable is checked by `faket_dask.pipeline.input_checks`.
+Each section is a model; a key that no model has is an error, and the name of every length, angle, dose and memory ends
+with its unit. Paths are relative to the file that contains them. `load` reads and checks a file and reports all its
+mistakes at once, one line each. The contents of the files that it names are checked by
+`faket_dask.pipeline.input_checks`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ RUN_FILE_VERSION = 2
 
 
 class RunConfig(Section):
-    """A whole run file."""
+    """Contents of a run file."""
 
     version: Literal[2] = 2
     dataset: DatasetSection
@@ -57,7 +57,7 @@ class RunConfig(Section):
     cluster: ClusterSection = ClusterSection()
 
     def built_shape(self, specimen: BuiltSpecimen, voxel_size_A: float) -> tuple[int, int, int]:
-        """(z, y, x) voxels of specimens that are built for this acquisition."""
+        """Return the shape in voxels, (z, y, x), of specimens that are built for this acquisition."""
         rows, columns = self.acquisition.detector_px
         depth = max(1, round(specimen.thickness_A / voxel_size_A))
         return depth, rows, round(columns * specimen.width_factor)
@@ -65,7 +65,7 @@ class RunConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _choose_statistics(cls, document: Any) -> Any:
-        """Write down the noise statistics that the references allow, where none are asked for."""
+        """Fill in the noise statistics that the references allow, where the file names none."""
         if not isinstance(document, dict):
             return document
         noise, references = document.get("noise", {}), document.get("references")
@@ -106,7 +106,7 @@ class RunConfig(Section):
         return self
 
     @model_validator(mode="after")
-    def _signal_can_be_found(self) -> RunConfig:
+    def _signal_is_distinguishable(self) -> RunConfig:
         made = self.specimen
         if (
             self.noise.statistics == "unpaired"
@@ -114,9 +114,9 @@ class RunConfig(Section):
             and not (made.species or made.vesicles or made.sheets)
         ):
             raise ValueError(
-                "noise.statistics: `unpaired` looks for the spectrum of the specimens' signal in the references, but "
-                "that of beads in ice alone is the spectrum of noise; add species or membranes, or write "
-                "`statistics: given` with the strengths that specimens with particles have"
+                "noise.statistics: `unpaired` needs the spectrum of the specimens' signal to differ from that of "
+                "noise, and for beads in ice alone it does not; add species or membranes, or write "
+                "`statistics: given` with the noise curves of specimens with particles"
             )
         return self
 
@@ -158,15 +158,15 @@ def parse(document: Any, base: Path) -> RunConfig:
 
     Parameters
     ----------
-    document : mapping
-        What the YAML file holds.
-    base : Path
+    document
+        Contents of the YAML file: a mapping of sections.
+    base
         Folder that relative paths start from.
 
     Raises
     ------
     InputError
-        Naming every mistake, one line each.
+        If anything is wrong; one line for each mistake.
     """
     if not isinstance(document, dict):
         raise InputError("a run file is a mapping of sections (dataset, specimen, acquisition, …)")
@@ -183,12 +183,17 @@ def parse(document: Any, base: Path) -> RunConfig:
 
 
 def parse_reconstruction(**values: Any) -> ReconstructionSection:
-    """Check the settings of tomograms alone, as the command line gives them.
+    """Check the settings of tomograms alone.
 
     Raises
     ------
     InputError
-        Naming every mistake, one line each.
+        If anything is wrong; one line for each mistake.
+
+    Examples
+    --------
+    >>> parse_reconstruction(binning=2, post_binning=2).pixels_per_voxel
+    4
     """
     try:
         return ReconstructionSection.model_validate(values)
@@ -210,5 +215,5 @@ def load(path: str | Path) -> RunConfig:
 
 
 def dump(config: RunConfig) -> str:
-    """The resolved configuration as YAML that `load` reads back to an equal one."""
+    """Return a configuration as YAML, which `load` reads back to an equal one."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -1,4 +1,4 @@
-"""What all sections share: unknown keys are errors, values do not change, paths are relative to their file."""
+"""Base of all sections of the run file: unknown keys are errors, values are fixed, paths are relative to the file."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pydantic import (
 
 
 def resolve_path(path: Path, info: ValidationInfo) -> Path:
-    """A path as an absolute one, relative ones taken from the folder of the file they are written in."""
+    """Return an absolute path; relative ones start from the folder of the file that contains them."""
     base = (info.context or {}).get("base", Path.cwd())
     return (base / path.expanduser()).resolve()
 
 
 class Section(BaseModel):
-    """Base of all sections: unknown keys are errors, and a value once read does not change."""
+    """Section of a run file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -31,7 +31,7 @@ class Section(BaseModel):
 
 
 def kind_or(default: str) -> Discriminator:
-    """Choose a section's model by its key `kind`, which may be left out for the usual one."""
+    """Choose a section's model by its key `kind`, which may be left out for the default."""
 
     def choose(value: Any) -> str:
         return str(value.get("kind", default) if isinstance(value, dict) else value.kind)

@@ -1,4 +1,4 @@
-"""What is imaged: specimens packed at random, or volumes that exist already."""
+"""Section `specimen` of the run file: specimens packed at random, or volumes that exist already."""
 
 from __future__ import annotations
 
@@ -6,101 +6,30 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    BeforeValidator,
     Field,
     Tag,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 
 from faket_dask.config.section import Section, kind_or, resolve_path
 from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.recipe import Fiducials, Recipe, Sheets, Species, Vesicles
 
-Count = Annotated[int, Field(ge=0)] | tuple[int, int]
-Amount = float | tuple[float, float]
+
+def _resolve_sources(section: Any, info: ValidationInfo) -> Any:
+    """Make the files that a class names absolute; anything but strings is left for the validation that follows."""
+    if not isinstance(section, dict) or section.get("source") is None:
+        return section
+    sources = [section["source"]] if isinstance(section["source"], str) else section["source"]
+    if not isinstance(sources, list | tuple) or not all(isinstance(source, str) for source in sources):
+        return section
+    paths = (name if name in PHANTOMS else str(resolve_path(Path(name), info)) for name in sources)
+    return {**section, "source": tuple(paths)}
 
 
-class SpeciesSection(Section):
-    """Particles of one class; give `count` or `density_per_um3`, a number or a range drawn from per specimen.
-
-    `source` is a built-in phantom or the path of a structure (PDB, mmCIF) or density map (MRC), or a list of
-    them, one per conformation; by default it is `name`.
-    """
-
-    name: str
-    source: str | tuple[str, ...] | None = None
-    count: Count | None = None
-    density_per_um3: Amount | None = None
-    labelled: bool = True
-    on_membrane: bool = False
-    membrane_offset_A: float = 0.0
-    assembly: str | None = None
-    map_potential_V: float = 2.1
-
-    @field_validator("source")
-    @classmethod
-    def _resolve_files(cls, value: Any, info: ValidationInfo) -> Any:
-        if value is None:
-            return None
-        sources = (value,) if isinstance(value, str) else value
-        return tuple(s if s in PHANTOMS else str(resolve_path(Path(s), info)) for s in sources)
-
-    @model_validator(mode="after")
-    def _usable(self) -> SpeciesSection:
-        self.species()
-        return self
-
-    def species(self) -> Species:
-        fields = self.model_dump(exclude={"source"})
-        return Species(sources=tuple(self.source or (self.name,)), **fields)
-
-
-class VesiclesSection(Section):
-    """Closed membranes."""
-
-    count: Count = 1
-    radius_A: Amount = (250.0, 450.0)
-    deformation: float = 0.1
-
-    @model_validator(mode="after")
-    def _usable(self) -> VesiclesSection:
-        self.vesicles()
-        return self
-
-    def vesicles(self) -> Vesicles:
-        return Vesicles(**self.model_dump())
-
-
-class SheetsSection(Section):
-    """Open membranes."""
-
-    count: Count = 1
-    radius_A: Amount = (250.0, 500.0)
-    bend: float = 0.3
-
-    @model_validator(mode="after")
-    def _usable(self) -> SheetsSection:
-        self.sheets()
-        return self
-
-    def sheets(self) -> Sheets:
-        return Sheets(**self.model_dump())
-
-
-class FiducialsSection(Section):
-    """Gold beads."""
-
-    count: Count = 6
-    diameter_A: Amount = (90.0, 110.0)
-
-    @model_validator(mode="after")
-    def _usable(self) -> FiducialsSection:
-        self.fiducials()
-        return self
-
-    def fiducials(self) -> Fiducials:
-        return Fiducials(**self.model_dump())
+SpeciesSection = Annotated[Species, BeforeValidator(_resolve_sources)]
 
 
 class BuiltSpecimen(Section):
@@ -115,19 +44,27 @@ class BuiltSpecimen(Section):
         description="specimen width over field of view, across the tilt axis: 2 keeps tilts of ±60° filled",
     )
     species: tuple[SpeciesSection, ...] = ()
-    vesicles: VesiclesSection | None = None
-    sheets: SheetsSection | None = None
-    fiducials: FiducialsSection | None = None
+    vesicles: Vesicles | None = None
+    sheets: Sheets | None = None
+    fiducials: Fiducials | None = None
     ice_texture: float = Field(
-        default=1.0, ge=0, description="density fluctuations of the ice; 1 is physical"
+        default=Recipe.ice_texture, ge=0, description="density fluctuations of the ice; 1 is physical"
     )
-    spacing_A: float = Field(default=0.0, ge=0, description="smallest gap between two objects")
+    spacing_A: float = Field(default=Recipe.spacing_A, ge=0, description="smallest gap between two objects")
     balanced: bool = Field(
-        default=False, description="the same number of particles of every labelled class in each specimen"
+        default=Recipe.balanced,
+        description="the same number of particles of every labelled class in each specimen",
     )
 
     def recipe(self, shape: tuple[int, int, int], voxel_size_A: float) -> Recipe:
-        """What a specimen of this shape, (z, y, x) voxels, is made of.
+        """Make the recipe of a specimen.
+
+        Parameters
+        ----------
+        shape
+            Voxels ``(z, y, x)``.
+        voxel_size_A
+            Edge of a voxel in Å.
 
         Raises
         ------
@@ -137,10 +74,10 @@ class BuiltSpecimen(Section):
         return Recipe(
             shape=shape,
             voxel_size_A=voxel_size_A,
-            species=tuple(section.species() for section in self.species),
-            vesicles=self.vesicles.vesicles() if self.vesicles else None,
-            sheets=self.sheets.sheets() if self.sheets else None,
-            fiducials=self.fiducials.fiducials() if self.fiducials else None,
+            species=self.species,
+            vesicles=self.vesicles,
+            sheets=self.sheets,
+            fiducials=self.fiducials,
             ice_texture=self.ice_texture,
             spacing_A=self.spacing_A,
             balanced=self.balanced,
@@ -162,7 +99,7 @@ class ExistingVolume(Section):
 
 
 class VolumeSpecimens(Section):
-    """Specimens that exist already ("grandmodels"), one per entry."""
+    """Specimens from files ("grandmodels"), one per entry."""
 
     kind: Literal["volume"]
     volumes: tuple[ExistingVolume, ...] = Field(min_length=1)

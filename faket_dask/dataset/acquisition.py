@@ -1,4 +1,4 @@
-"""How each specimen is recorded: what the configuration gives as a range is drawn from the seed and its name."""
+"""Acquisition parameters of each specimen, sampled deterministically from the seed where the run file has ranges."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from faket_dask.stages.seeds import Purpose, generator
 
 @dataclass(frozen=True, eq=False)
 class Acquisition:
-    """Of one specimen, and so of all series of it.
+    """Acquisition parameters of one specimen, and so of all its series.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class Acquisition:
     pixel_size_A
         Edge of a pixel, and of the specimen's voxels.
     defocus_um, dose_e_per_A2
-        Underfocus, and electrons per Å² and tilt, where the microscope is simulated.
+        Underfocus, and electrons per Å² and tilt, of simulated images.
     """
 
     tilt_angles: NDArray[np.float64]
@@ -33,7 +33,7 @@ class Acquisition:
 
 
 def draw_acquisition(config: RunConfig, specimen: str) -> Acquisition:
-    """The acquisition of a specimen; the same whenever and wherever it is drawn."""
+    """Draw the acquisition of a specimen; the same parameters result wherever and whenever it is drawn."""
     rng = generator(config.dataset.seed, specimen, Purpose.ACQUISITION)
 
     def draw(value: float | tuple[float, float]) -> float:

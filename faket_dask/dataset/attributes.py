@@ -1,4 +1,4 @@
-"""Attributes and coordinates that every store of a data set carries."""
+"""Attributes and coordinates of a data set's stores."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from faket_dask.engine.arrays import create_group, write_vector
 
 
 def describe_group(path: Path, spec: DatasetSpec, pixel_size_A: float, **more: Any) -> None:
-    """Create a group whose attributes say what made it."""
+    """Create a group with attributes that describe its origin."""
     attributes = {
         "software": f"faket_dask {__version__}",
         "fingerprint": spec.fingerprint,
@@ -23,7 +23,7 @@ def describe_group(path: Path, spec: DatasetSpec, pixel_size_A: float, **more: A
 
 
 def write_stack_coordinates(path: Path, spec: DatasetSpec, specimen: str) -> None:
-    """Coordinates of projections: tilt angle in degrees, y and x in Å in the frame of the specimen volume.
+    """Write the coordinates of projections: tilt angle in degrees, y and x in Å in the frame of the specimen volume.
 
     The volume's corner voxel has its centre at 0, so a particle at (x, y, z) Å is seen at 0° at (x, y).
     """
@@ -39,4 +39,4 @@ def write_stack_coordinates(path: Path, spec: DatasetSpec, specimen: str) -> Non
 
 
 STACK_ATTRIBUTES = {"coordinates": "tilt_angle"}
-"""Makes xarray take the tilt angle for a coordinate of a stack."""
+"""Attributes by which xarray takes the tilt angle for a coordinate of a stack."""

@@ -1,4 +1,4 @@
-"""A data set on disk, as users hold it."""
+"""Handle of a data set on disk."""
 
 from __future__ import annotations
 
@@ -19,18 +19,27 @@ from faket_dask.modalities import MODALITIES
 from faket_dask.specimen.particles import ParticleTable, read_particles
 
 ROWS_SHOWN = 10
-"""Of tables in notebooks."""
+"""Number of rows of tables in notebooks."""
 
 
 @dataclass(frozen=True, repr=False)
 class Dataset:
-    """Handle of a data set; iterate over its series' names, open them one by one."""
+    """Handle of a data set: names of its series, and methods that open them.
+
+    Parameters
+    ----------
+    spec
+        Specification of the data set.
+    failures
+        Units that failed for good in the run that returned the handle.
+    """
 
     spec: DatasetSpec
     failures: tuple[UnitFailed, ...] = ()
 
     @property
     def folder(self) -> Path:
+        """Folder of the data set."""
         return self.spec.folder.root
 
     @property
@@ -39,18 +48,18 @@ class Dataset:
         return list(self.spec.series_by_name)
 
     def open(self, series: str) -> xr.Dataset:
-        """One series with its specimen and labels, as `open_series` gives it."""
+        """Open one series with its specimen and labels, as `open_series` does."""
         return open_series(self.spec.folder.series(series))
 
     def tomogram(self, series: str, modality: str = "faket") -> xr.DataArray:
-        """The tomogram of one modality of a series, lazily: ``(z, y, x)`` float32, dense dark.
+        """Open the tomogram of one modality of a series, lazily: ``(z, y, x)`` float32, dense dark.
 
         Its coordinates, in Å, are those of the labels and of the particle table.
 
         Raises
         ------
         InputError
-            When there is none: add the modality to `reconstruction.modalities` and run again.
+            If there is none: add the modality to `reconstruction.modalities` and run again.
         """
         pair = self.spec.series_by_name[series]
         if modality in MODALITIES:
@@ -62,7 +71,7 @@ class Dataset:
         )
 
     def particles(self, series: str) -> ParticleTable:
-        """What lies in a series' specimen: classes, centres in Å, rotations, instance numbers."""
+        """Read the particle table of a series' specimen: classes, centres in Å, rotations, instance numbers."""
         pair = self.spec.series_by_name[series]
         return read_particles(self.spec.folder.particles(pair.specimen))
 
@@ -85,12 +94,12 @@ class Dataset:
 
 
 def open_dataset(folder: str | Path) -> Dataset:
-    """The handle of a data set that exists.
+    """Open an existing data set.
 
     Raises
     ------
     InputError
-        When the folder holds none.
+        If the folder holds none.
     """
     return Dataset(DatasetSpec.read(Path(folder)))
 
@@ -114,7 +123,7 @@ def open_series(path: str | Path) -> xr.Dataset:
     Raises
     ------
     InputError
-        When there is no series at this path.
+        If there is no series at this path.
     """
     path = Path(path).resolve()
     if not (path / "zarr.json").exists():

@@ -1,4 +1,4 @@
-"""Grids that labels are given on: that of a specimen in view, and coarser or thicker ones of tomograms.
+"""Voxel grids of labels: that of a specimen in the field of view, and coarser or thicker ones of tomograms.
 
 A grid's voxels lie on voxels of the specimen, every `step`-th one; since binning keeps the centre and not the
 corner, its first voxel need not be the specimen's.
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faket_dask.dataset.field_of_view import columns_in_view
+from faket_dask.dataset.field_of_view import select_columns
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.dataset.tomograms import Tomogram
 from faket_dask.formats.mrc_writing import ArrayLike3D
@@ -22,7 +22,7 @@ from faket_dask.specimen.particles import ParticleTable
 
 @dataclass(frozen=True)
 class Grid:
-    """Voxels ``(z, y, x)`` at ``origin + step * index`` of the specimen's.
+    """Grid of voxels ``(z, y, x)`` that lie at ``origin + step * index`` of the specimen's voxels.
 
     Parameters
     ----------
@@ -47,11 +47,11 @@ class Grid:
         return self.step * self.specimen_voxel_size_A
 
     def sample(self, volume: ArrayLike3D) -> ArrayLike3D:
-        """A volume of the specimen on this grid, read where it is sliced: nearest voxels, 0 outside."""
+        """Return a volume of the specimen on this grid, read lazily where it is sliced: nearest voxels, 0 outside."""
         return _Sampled(volume, self)
 
     def particles(self, table: ParticleTable) -> ParticleTable:
-        """The labelled particles centred on the grid, in Å from the centre of its first voxel."""
+        """Return the labelled particles centred on the grid, in Å from the centre of its first voxel."""
         labelled = table.labelled()
         origin_A = np.array(self.origin[::-1]) * self.specimen_voxel_size_A
         centre_A = labelled.centre_A - origin_A
@@ -75,34 +75,34 @@ class _Sampled:
         return self.volume.dtype
 
     def __getitem__(self, key: Sequence[slice]) -> NDArray[Any]:
-        wanted, read = [], []
+        inside_masks, read = [], []
         for part, size, origin, length in zip(
             key, self.shape, self.grid.origin, self.volume.shape, strict=True
         ):
             first, last, _ = part.indices(size)
             index = origin + self.grid.step * np.arange(first, last)
             inside = (index >= 0) & (index < length)
-            wanted.append(inside)
+            inside_masks.append(inside)
             present = index[inside]
             stop = int(present[-1]) + 1 if present.size else 0
             read.append(slice(int(present[0]) if present.size else 0, stop, self.grid.step))
-        block = np.zeros(tuple(inside.size for inside in wanted), dtype=self.dtype)
+        block = np.zeros(tuple(inside.size for inside in inside_masks), dtype=self.dtype)
         # Plain slices are read and thinned here: stores take no steps.
         whole = np.asarray(self.volume[tuple(slice(part.start, part.stop) for part in read)])
-        block[np.ix_(*wanted)] = whole[:: self.grid.step, :: self.grid.step, :: self.grid.step]
+        block[np.ix_(*inside_masks)] = whole[:: self.grid.step, :: self.grid.step, :: self.grid.step]
         return block
 
 
 def view_grid(spec: DatasetSpec, specimen: str) -> Grid:
-    """The specimen's own voxels, in the field of view."""
+    """Return the grid of the specimen's own voxels in the field of view."""
     depth, rows, _ = spec.geometry.volume_shape(specimen)
-    columns = columns_in_view(spec, specimen)
+    columns = select_columns(spec, specimen)
     shape = (depth, rows, columns.stop - columns.start)
     return Grid(shape, (0, 0, columns.start), 1, spec.geometry.acquisition(specimen).pixel_size_A)
 
 
 def tomogram_grid(tomogram: Tomogram) -> Grid:
-    """The voxels of a tomogram."""
+    """Return the grid of a tomogram's voxels."""
     pixel = tomogram.acquisition.pixel_size_A
     places = tomogram.coordinates()
     z, y, x = (round(float(places[axis][0]) / pixel) for axis in "zyx")

@@ -1,4 +1,4 @@
-"""Whether the masks of a specimen and its table of particles speak of the same things in the same places."""
+"""Consistency of a specimen's masks with its particle table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from faket_dask.dataset.spec import DatasetSpec
-from faket_dask.dataset.specimens import specimen_source
+from faket_dask.dataset.specimens import open_specimen_source
 from faket_dask.engine.arrays import open_array
 from faket_dask.specimen.membrane import bounding_radius
 from faket_dask.specimen.particles import ParticleTable, read_particles
@@ -17,11 +17,11 @@ from faket_dask.specimen.placement import membrane_surface
 from faket_dask.specimen.recipe import SHEET, VESICLE, Recipe
 
 MARGIN_VOXELS = 2.0
-"""By which labels may reach beyond their particle: half a voxel each way, and the blur of its edge."""
+"""Tolerance by which labels may reach beyond their particle: half a voxel each way, and the blur of its edge."""
 
 
-def misplaced_labels(spec: DatasetSpec, specimen: str) -> Iterator[str]:
-    """Say where masks and table disagree.
+def find_misplaced_labels(spec: DatasetSpec, specimen: str) -> Iterator[str]:
+    """Yield contradictions between masks and table.
 
     Every labelled particle must have voxels of its instance, no further from its centre than it reaches, and its
     centre in the volume; every labelled voxel must be of an instance in the table, and of its class. Specimens that
@@ -30,7 +30,7 @@ def misplaced_labels(spec: DatasetSpec, specimen: str) -> Iterator[str]:
     table = read_particles(spec.folder.particles(specimen)).labelled()
     ids = np.zeros(max(65536, int(table.instance.max(initial=0)) + 1), np.int64)
     ids[table.instance] = table.class_id
-    boxes, foreign, wrong = _look(spec, specimen, ids)
+    boxes, foreign, wrong = _find_boxes(spec, specimen, ids)
     if not boxes:
         return
     if foreign:
@@ -39,28 +39,28 @@ def misplaced_labels(spec: DatasetSpec, specimen: str) -> Iterator[str]:
         yield f"class_mask and instance_mask disagree in {wrong} voxels"
     shape = np.array(spec.geometry.volume_shape(specimen)[::-1])
     pixel_size_A = spec.geometry.acquisition(specimen).pixel_size_A
-    for row, reach in enumerate(_reaches(spec, specimen, table)):
+    for row, reach in enumerate(_measure_reach(spec, specimen, table)):
         instance, name = int(table.instance[row]), table.class_name[row]
         centre = table.centre_A[row] / pixel_size_A
         margin = reach / pixel_size_A + MARGIN_VOXELS
-        who = f"particle {instance} ({name})"
+        particle = f"particle {instance} ({name})"
         if (centre < -0.5).any() or (centre > shape - 0.5).any():
-            yield f"{who} is centred outside the volume"
+            yield f"{particle} is centred outside the volume"
         elif instance not in boxes:
-            yield f"{who} has no voxel in instance_mask"
+            yield f"{particle} has no voxel in instance_mask"
         else:
             low, high = boxes[instance]
             if (low < centre - margin).any() or (high > centre + margin).any():
-                yield f"{who} does not lie on its label"
+                yield f"{particle} does not lie on its label"
 
 
 Box = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-def _look(
-    spec: DatasetSpec, specimen: str, class_of: NDArray[np.int64]
+def _find_boxes(
+    spec: DatasetSpec, specimen: str, class_ids: NDArray[np.int64]
 ) -> tuple[dict[int, Box], set[int], int]:
-    """Bounding box, (x, y, z), of every instance; instances that have no class; voxels of another class."""
+    """Return bounding boxes ``(x, y, z)`` by instance, instances without a class, and the number of misclassified voxels."""
     path = spec.folder.volume(specimen)
     boxes: dict[int, Box] = {}
     foreign: set[int] = set()
@@ -70,13 +70,13 @@ def _look(
         instances, classes = (
             np.asarray(open_array(path, name, "r")[:, rows, :]) for name in ("instance_mask", "class_mask")
         )
-        expected = class_of[instances]
+        expected = class_ids[instances]
         foreign |= set(np.unique(instances[(expected == 0) & (instances > 0)]).tolist())
         wrong += int(((expected != classes) & (instances > 0)).sum())
-        for number, found in enumerate(ndimage.find_objects(instances.astype(np.int32)), start=1):
-            if found is None:
+        for number, slices in enumerate(ndimage.find_objects(instances.astype(np.int32)), start=1):
+            if slices is None:
                 continue
-            z, y, x = found
+            z, y, x = slices
             low = np.array([x.start, y.start + rows.start, z.start], np.float64)
             high = np.array([x.stop, y.stop + rows.start, z.stop], np.float64) - 1
             if number in boxes:
@@ -86,9 +86,9 @@ def _look(
     return boxes, foreign, wrong
 
 
-def _reaches(spec: DatasetSpec, specimen: str, table: ParticleTable) -> Iterator[float]:
-    """How far each row reaches from its centre, in Å: membranes further than the radius of their middle."""
-    source = specimen_source(spec, specimen)
+def _measure_reach(spec: DatasetSpec, specimen: str, table: ParticleTable) -> Iterator[float]:
+    """Yield how far each row reaches from its centre, in Å: membranes further than the radius of their middle."""
+    source = open_specimen_source(spec, specimen)
     for row in range(len(table)):
         name, radius = str(table.class_name[row]), float(table.radius_A[row])
         if isinstance(source, Recipe) and name in (VESICLE, SHEET):

@@ -23,6 +23,7 @@ from faket_dask.dataset.pairing import Series, pair_references
 from faket_dask.dataset.streams import simulated_reference_stream, specimen_stream
 from faket_dask.engine.pipeline import LAYOUT_VERSION, check_layout
 from faket_dask.errors import InputError
+from faket_dask.methods.noise import NOISE_MODELS, NoiseModel
 
 PIPELINE = "tilt-series"
 """Name of the pipeline that computes data sets."""
@@ -207,10 +208,22 @@ class DatasetSpec:
         return "faket" in self.config.outputs.modalities
 
     @property
+    def noise_models(self) -> dict[str, NoiseModel]:
+        """Noise models of the modalities that are drawn, by modality; others are drawn with white noise."""
+        models = [NOISE_MODELS.get(name) for name in NOISE_MODELS.names]
+        return {model.modality: model for model in models} | {"content": self.config.style.noise_model}
+
+    @property
+    def studied_noise(self) -> list[NoiseModel]:
+        """Noise models that references are measured for; unpaired statistics read the spectra of `spectral`."""
+        start = self.config.style.start_modality
+        drawn = {*self.config.outputs.modalities, *((start,) if self.uses_network else ())}
+        names = [name for name in NOISE_MODELS.names if NOISE_MODELS.get(name).modality in drawn]
+        if self.config.noise.statistics == "unpaired" and "spectral" not in names:
+            names.append("spectral")
+        return [model for model in map(NOISE_MODELS.get, names) if model.arrays(1)]
+
+    @property
     def measures_spectra(self) -> bool:
         """True if power spectra of the references are needed, for noise statistics or for shaped noise."""
-        return (
-            self.config.noise.statistics == "unpaired"
-            or "spectral" in self.config.outputs.modalities
-            or (self.uses_network and self.config.style.studies_reference_noise)
-        )
+        return bool(self.studied_noise)

@@ -1,4 +1,4 @@
-"""From the configuration's specimen section to recipes and opened volumes."""
+"""Sources of specimens: the recipe that one is built from, or the existing volume that it is."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from faket_dask.specimen.volume import SpecimenVolume, open_specimen_volume
 
 
 def open_volume(section: ExistingVolume) -> SpecimenVolume:
-    """Open an existing volume with its labels, where it has them.
+    """Open an existing volume with its labels, if it has them.
 
     Raises
     ------
     InputError
-        When one of its files cannot be used.
+        If one of its files cannot be used.
     """
     return open_specimen_volume(
         section.density,
@@ -26,8 +26,8 @@ def open_volume(section: ExistingVolume) -> SpecimenVolume:
     )
 
 
-def specimen_source(spec: DatasetSpec, specimen: str) -> Recipe | SpecimenVolume:
-    """What a specimen is built from, or the existing one that it is."""
+def open_specimen_source(spec: DatasetSpec, specimen: str) -> Recipe | SpecimenVolume:
+    """Return the recipe of a built specimen, or an existing one, opened."""
     section = spec.config.specimen
     if isinstance(section, BuiltSpecimen):
         return section.recipe(

@@ -1,7 +1,7 @@
-"""Parts of a data set to train with, to choose with and to test with, that share nothing.
+"""Training, validation and test splits of a data set that share neither specimens nor references.
 
-Two series of one specimen show the same particles, and two of one reference have the same noise. What is learnt of
-either in training would be known in the test, so series that are connected by a specimen or by a reference, in
+Two series of one specimen show the same particles, and two of one reference have the same noise. Anything learnt of
+either in training would leak into the test, so series that are connected by a specimen or by a reference, in
 however many steps, stay together.
 """
 
@@ -14,12 +14,12 @@ from faket_dask.errors import InputError
 from faket_dask.stages.seeds import Purpose, generator
 
 
-def connected_series(spec: DatasetSpec) -> list[list[str]]:
-    """Names of series in groups that share neither a specimen nor a recording or simulation with one another."""
+def group_connected_series(spec: DatasetSpec) -> list[list[str]]:
+    """Return the names of series in groups that share neither a specimen nor a plain reference with one another."""
     groups: list[tuple[set[str], list[str]]] = []
     for series in spec.series:
         shared = {f"specimen {series.specimen}"}
-        shared |= {f"reference {name}" for name, _ in spec.parts(series.reference)}
+        shared |= {f"reference {name}" for name in spec.blend_weights(series.reference)}
         touching = [group for group in groups if group[0] & shared]
         groups = [group for group in groups if not group[0] & shared]
         names = [name for group in touching for name in group[1]]
@@ -28,7 +28,7 @@ def connected_series(spec: DatasetSpec) -> list[list[str]]:
 
 
 def split_series(spec: DatasetSpec, shares: Mapping[str, float]) -> dict[str, str]:
-    """The split of each series.
+    """Assign each series to a split.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def split_series(spec: DatasetSpec, shares: Mapping[str, float]) -> dict[str, st
     """
     if not shares:
         return {}
-    groups = connected_series(spec)
+    groups = group_connected_series(spec)
     if len(groups) < len(shares):
         raise InputError(
             f"outputs.splits: {len(spec.series)} series fall into {len(groups)} groups that share neither "
@@ -58,14 +58,14 @@ def split_series(spec: DatasetSpec, shares: Mapping[str, float]) -> dict[str, st
     order = sorted(
         groups, key=lambda names: (-len(names), generator(seed, min(names), Purpose.SPLIT).random())
     )
-    wanted = {split: share / sum(shares.values()) * len(spec.series) for split, share in shares.items()}
+    quotas = {split: share / sum(shares.values()) * len(spec.series) for split, share in shares.items()}
     dealt = {split: 0 for split in shares}
-    found: dict[str, str] = {}
+    splits: dict[str, str] = {}
     for left, names in zip(range(len(order), 0, -1), order, strict=True):
         empty = [split for split in shares if not dealt[split]]
         # No split stays empty: the last groups go to those that have none.
         among = empty if len(empty) >= left else list(shares)
-        chosen = max(among, key=lambda split: wanted[split] - dealt[split])
+        chosen = max(among, key=lambda split: quotas[split] - dealt[split])
         dealt[chosen] += len(names)
-        found |= {name: chosen for name in names}
-    return found
+        splits |= {name: chosen for name in names}
+    return splits

@@ -1,4 +1,4 @@
-"""Which tomograms a data set makes, where they lie, and in what geometry."""
+"""Tomograms of a data set: which there are, where they lie, and in what geometry."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from faket_dask.config import ReconstructionSection
 from faket_dask.dataset.acquisition import Acquisition
 from faket_dask.dataset.modality_stores import owning_item, stack_store
 from faket_dask.dataset.pairing import Series
-from faket_dask.dataset.parts import Parts
 from faket_dask.dataset.spec import DatasetSpec
+from faket_dask.dataset.tomogram_chunks import TomogramChunks
+from faket_dask.engine.arrays import read_tilt
+from faket_dask.engine.unit import Item
 from faket_dask.modalities import MODALITIES, Owner
 from faket_dask.stages.reconstruction import (
     binned_coordinates,
@@ -24,49 +27,48 @@ from faket_dask.stages.reconstruction import (
 
 @dataclass(frozen=True)
 class Tomogram:
-    """The tomogram of one modality of a series, or of a specimen for a modality that is the specimen's.
+    """Tomogram of one modality of a series, or of a specimen for a modality that belongs to specimens.
 
     Parameters
     ----------
     spec
-        Of its data set.
+        Specification of its data set.
     owner
         Name of the series or specimen.
     modality
-        Of the tilt-series that it is reconstructed from.
+        Modality that it is reconstructed from.
     """
 
     spec: DatasetSpec
     owner: str
     modality: str
 
-    @classmethod
-    def of_item(cls, spec: DatasetSpec, item: str) -> Tomogram:
-        """The tomogram that the units of an item make."""
-        owner, _, modality = item.rpartition(".")
-        return cls(spec, owner, modality)
-
     @property
-    def item(self) -> str:
-        """Name of the units' item."""
-        return f"{self.owner}.{self.modality}"
-
-    @property
-    def source(self) -> tuple[str, str]:
-        """Stage and item of the units that make the tilt-series."""
-        return MODALITIES.get(self.modality).stage, self.owner
+    def item(self) -> Item:
+        """Item of the units that make it."""
+        return Item(self.owner, self.modality)
 
     @property
     def specimen(self) -> str:
-        """What was imaged."""
+        """Name of the imaged specimen."""
         if MODALITIES.get(self.modality).owner is Owner.SPECIMEN:
             return self.owner
         return self.spec.series_by_name[self.owner].specimen
 
     @property
     def acquisition(self) -> Acquisition:
-        """How the tilt-series is recorded."""
+        """Angles and pixel size of the tilt-series."""
         return self.spec.geometry.acquisition(self.owner)
+
+    @property
+    def section(self) -> ReconstructionSection:
+        """Settings of the run file."""
+        return self.spec.config.reconstruction
+
+    @property
+    def array_name(self) -> str:
+        """Name of the tomogram's array: its modality."""
+        return self.modality
 
     @property
     def stack_group(self) -> Path:
@@ -81,7 +83,7 @@ class Tomogram:
     @property
     def tilts(self) -> NDArray[np.intp]:
         """Indices of the tilts that it is reconstructed from."""
-        return choose_tilts(self.acquisition.tilt_angles, self.spec.config.reconstruction.every)
+        return choose_tilts(self.acquisition.tilt_angles, self.section.tilt_stride)
 
     @property
     def tilt_angles(self) -> NDArray[np.float64]:
@@ -91,19 +93,32 @@ class Tomogram:
     @property
     def voxel_size_A(self) -> float:
         """Edge of a voxel."""
-        return self.acquisition.pixel_size_A * self.spec.config.reconstruction.pixels_per_voxel
+        return self.acquisition.pixel_size_A * self.section.pixels_per_voxel
+
+    @property
+    def thickness_px(self) -> float:
+        """Thickness that the weighting assumes, configured or the specimen's, in pixels of the binned tilts."""
+        pixel = self.acquisition.pixel_size_A
+        thickness_A = self.spec.geometry.volume_shape(self.specimen)[0] * pixel
+        if self.section.thickness_A is not None:
+            thickness_A = self.section.thickness_A
+        return thickness_A / (pixel * self.section.binning)
+
+    def read_tilt(self, index: int) -> NDArray[np.float32]:
+        """Read one of `tilts`, ``(y, x)``."""
+        return read_tilt(self.stack_group, self.modality, int(self.tilts[index]))
 
     @property
     def filtered_shape(self) -> tuple[int, int, int]:
         """Tilts, rows and columns of the filtered tilts, whose rows are those of the tomogram."""
-        section = self.spec.config.reconstruction
-        shape = filtered_shape(self.spec.geometry.tilt_shape, section.binning, section.binning_after)
+        section = self.section
+        shape = filtered_shape(self.spec.geometry.tilt_shape, section.binning, section.post_binning)
         return (self.tilts.size, *shape)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Voxels ``(z, y, x)``."""
-        section = self.spec.config.reconstruction
+        section = self.section
         layers = self.spec.geometry.volume_shape(self.specimen)[0]
         if section.thickness_A is not None:
             layers = round(section.thickness_A / self.acquisition.pixel_size_A)
@@ -111,11 +126,11 @@ class Tomogram:
         return max(1, layers // section.pixels_per_voxel), rows, columns
 
     def coordinates(self) -> dict[str, NDArray[np.float64]]:
-        """Places in Å of the layers, rows and columns by axis, in the frame of the specimen's volume."""
-        spec = self.spec
-        binning, pixel = spec.config.reconstruction.pixels_per_voxel, self.acquisition.pixel_size_A
-        specimen_layers, _, specimen_columns = spec.geometry.volume_shape(self.specimen)
-        rows, columns = spec.geometry.tilt_shape
+        """Return the places in Å of layers, rows and columns by axis, in the frame of the specimen's volume."""
+        geometry = self.spec.geometry
+        binning, pixel = self.section.pixels_per_voxel, self.acquisition.pixel_size_A
+        specimen_layers, _, specimen_columns = geometry.volume_shape(self.specimen)
+        rows, columns = geometry.tilt_shape
         layers = self.shape[0]
         steps = np.arange(layers, dtype=np.float64) - layers // 2
         first_column = specimen_columns // 2 - columns // 2
@@ -126,13 +141,14 @@ class Tomogram:
         }
 
     @property
-    def parts(self) -> Parts:
-        """What the units make."""
-        return Parts(self.shape)
+    def chunks(self) -> TomogramChunks:
+        """Pieces that units make, one at a time."""
+        return TomogramChunks(self.shape)
 
 
-def tomograms_of(spec: DatasetSpec, series: Series) -> list[Tomogram]:
-    """The tomograms of a series that the configuration asks for, those of its specimen among them."""
+def list_tomograms(spec: DatasetSpec, series: Series) -> list[Tomogram]:
+    """Return the tomograms of a series that the run file asks for, those of its specimen among them."""
     return [
-        Tomogram(spec, owning_item(series, modality), modality) for modality in spec.config.reconstruction.of
+        Tomogram(spec, owning_item(series, modality), modality)
+        for modality in spec.config.reconstruction.modalities
     ]

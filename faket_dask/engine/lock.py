@@ -140,7 +140,7 @@ def _take_over(path: Path, stale: str, text: str) -> bool:
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_read()
+        return path.read_text()
     except FileNotFoundError:
         return None
 
@@ -149,7 +149,7 @@ def find_living_holder(path: Path) -> str | None:
     """Describe the living process that holds a lock, as far as can be told from here; ``None`` if there is none."""
     try:
         age = time.time() - path.stat().st_mtime
-        holder = json.loads(path.read_read())
+        holder = json.loads(path.read_text())
         host, pid, started = holder["host"], int(holder["pid"]), float(holder["started"])
     except FileNotFoundError:
         return None

@@ -11,7 +11,7 @@ from distributed import Client
 
 from faket_dask.cluster.open import Cluster, check_cluster, open_cluster, resolve_profile
 from faket_dask.cluster.profile import Profile
-from faket_dask.cluster.workers.never_pause import disable_pauses
+from faket_dask.cluster.workers.never_pause import without_pauses
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.disk_space import check_disk_space, explain_full_disk
 from faket_dask.engine.driver import execute
@@ -146,7 +146,7 @@ def _compute(
         memory_per_worker_GiB=execution.memory_per_worker_GiB,
         logs=plan.spec.folder.job_logs,
     )
-    with disable_pauses(execution.client) if execution.client is not None else cluster as client:
+    with without_pauses(execution.client) if execution.client is not None else cluster as client:
         before = {key: frozenset(progress.indices()) for key, progress in completed.batches.items()}
         workers = _count_workers(client)
         record["workers"] = workers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from faket_dask.engine.completed import CompletedUnits
@@ -10,8 +11,14 @@ from faket_dask.engine.plan import Plan
 from faket_dask.engine.run_unit import run_unit
 
 
-def execute_serially(plan: Plan[Any], completed: CompletedUnits, watch: Watcher = lambda event: None) -> None:
-    """Compute all missing units of a plan in this process, one after the other; an error ends the loop.
+def execute_serially(
+    plan: Plan[Any],
+    completed: CompletedUnits,
+    watch: Watcher = lambda event: None,
+    *,
+    threads: int = 1,
+) -> None:
+    """Compute all missing units of a plan in this process, batch by batch; an error ends the loop.
 
     Parameters
     ----------
@@ -21,12 +28,17 @@ def execute_serially(plan: Plan[Any], completed: CompletedUnits, watch: Watcher 
         Units that are done; new ones are added.
     watch
         Called with the completion of every unit.
+    threads
+        Number of units of a batch that are computed at the same time.
     """
     for batch in plan.batches:
         stage, missing = plan.stage(batch.stage), completed.missing(batch)
         if missing:
             stage.set_up(plan.spec, batch.item)
-        for unit in map(batch.unit, missing):
-            marker = run_unit(stage, plan.spec, unit)
-            completed.add(unit, marker)
-            watch(UnitDone(unit, marker))
+        units = [batch.unit(index) for index in missing]
+        with ThreadPoolExecutor(threads) as pool:
+            for unit, marker in zip(
+                units, pool.map(lambda unit: run_unit(stage, plan.spec, unit), units), strict=True
+            ):
+                completed.add(unit, marker)
+                watch(UnitDone(unit, marker))

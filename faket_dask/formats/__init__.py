@@ -1,1 +1,1 @@
-"""Foreign formats, one small module each. All of them convert through `faket_dask.geometry`."""
+"""File formats of other programs, one small module each; all convert through `faket_dask.geometry`."""

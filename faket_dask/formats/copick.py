@@ -1,6 +1,6 @@
-"""copick projects: tomograms, picks with orientations, and segmentations of many runs in one folder.
+"""Projects of copick: tomograms, picks with orientations, and segmentations of many runs in one folder.
 
-A project is a configuration file and a tree ``ExperimentRuns/<run>`` (copick's overlay on a file system). Places
+A project is a configuration file and a tree ``ExperimentRuns/<run>`` (copick's overlay on a file system). Positions
 are in Å from the corner voxel's centre, orientations 4 × 4 matrices from object to tomogram. Label 0 is
 background.
 """
@@ -35,18 +35,18 @@ _COLOURS = (
 
 @dataclass(frozen=True)
 class PickableObject:
-    """A class of objects.
+    """Class of objects that a project has picks or segmentations of.
 
     Parameters
     ----------
     name
-        Letters, digits, ``-`` and ``.``; others are written as ``-``.
+        Name of letters, digits, ``-`` and ``.``; others are written as ``-``.
     label
         Value in the segmentation, from 1.
     is_particle
-        Whether it is picked as points (and not, like a membrane, segmented only).
+        True if it is picked as points, false if it is only segmented, like a membrane.
     radius_A
-        For display, in Å.
+        Radius for display, in Å.
     """
 
     name: str
@@ -61,16 +61,16 @@ def write_config(folder: Path, name: str, objects: list[PickableObject]) -> Path
     Parameters
     ----------
     folder
-        Of the project; made where it does not exist.
+        Folder of the project; made where it does not exist.
     name
-        Of the project.
+        Name of the project.
     objects
-        All classes.
+        Classes of all runs.
 
     Returns
     -------
     path
-        Of the configuration file, which holds the folder's absolute path: after moving it, write it again.
+        Path of the configuration file, which holds the folder's absolute path: after moving it, write it again.
     """
     folder.mkdir(parents=True, exist_ok=True)
     root = f"local://{folder.absolute()}"
@@ -110,7 +110,7 @@ def write_run(
     Parameters
     ----------
     folder
-        Of the project.
+        Folder of the project.
     run
         Name of the run.
     voxel_size_A
@@ -122,15 +122,15 @@ def write_run(
     particles
         Labelled particles, in Å from the centre of the corner voxel.
     """
-    place = folder / "ExperimentRuns" / run
+    run_folder = folder / "ExperimentRuns" / run
     spacing = f"{voxel_size_A:.3f}"
     for kind, volume in tomograms.items():
-        path = place / f"VoxelSpacing{spacing}" / f"{safe_name(kind)}.zarr"
+        path = run_folder / f"VoxelSpacing{spacing}" / f"{safe_name(kind)}.zarr"
         ome_zarr.write_volume(path, volume, voxel_size_A)
     if class_mask is not None:
-        path = place / "Segmentations" / f"{spacing}_{USER}_{SESSION}_{SEGMENTATION}-multilabel.zarr"
+        path = run_folder / "Segmentations" / f"{spacing}_{USER}_{SESSION}_{SEGMENTATION}-multilabel.zarr"
         ome_zarr.write_volume(path, class_mask, voxel_size_A, labels=True)
-    (place / "Picks").mkdir(parents=True, exist_ok=True)
+    (run_folder / "Picks").mkdir(parents=True, exist_ok=True)
     for name in dict.fromkeys(str(name) for name in particles.class_name):
         points = []
         for row in np.nonzero(particles.class_name == name)[0]:
@@ -155,7 +155,7 @@ def write_run(
             "points": points,
             "trust_orientation": True,
         }
-        path = place / "Picks" / f"{USER}_{SESSION}_{safe_name(name)}.json"
+        path = run_folder / "Picks" / f"{USER}_{SESSION}_{safe_name(name)}.json"
         write_text(path, json.dumps(picks, indent=1) + "\n")
 
 
@@ -165,7 +165,7 @@ def read_objects(config: Path) -> list[PickableObject]:
     Parameters
     ----------
     config
-        copick's configuration file.
+        Configuration file of the project.
 
     Raises
     ------
@@ -191,7 +191,7 @@ def read_picks(folder: Path, run: str, objects: list[PickableObject]) -> Particl
     Parameters
     ----------
     folder
-        Of the project (the overlay's root).
+        Folder of the project (the overlay's root).
     run
         Name of the run.
     objects
@@ -202,12 +202,12 @@ def read_picks(folder: Path, run: str, objects: list[PickableObject]) -> Particl
     InputError
         If the run is absent, or a file of picks is damaged or of an unknown object.
     """
-    place = folder / "ExperimentRuns" / run
-    if not place.is_dir():
+    run_folder = folder / "ExperimentRuns" / run
+    if not run_folder.is_dir():
         raise InputError(f"copick project {folder} has no run {run!r}")
     labels = {item.name: item.label for item in objects}
     names, instances, centres, rotations = [], [], [], []
-    for path in sorted((place / "Picks").glob("*.json")):
+    for path in sorted((run_folder / "Picks").glob("*.json")):
         document = _read_json(path, "copick picks")
         with wrap_as_input_error(f"copick picks {path} cannot be read"):
             name = str(document["pickable_object_name"])
@@ -234,7 +234,13 @@ def read_picks(folder: Path, run: str, objects: list[PickableObject]) -> Particl
 
 
 def safe_name(name: str) -> str:
-    """A name as copick's paths can hold it: without underscores, which separate their parts, and spaces."""
+    """Replace characters that copick's paths cannot hold, such as spaces and underscores, which separate their parts.
+
+    Examples
+    --------
+    >>> safe_name("gold_bead 10 nm")
+    'gold-bead-10-nm'
+    """
     return re.sub(r"[^A-Za-z0-9.-]", "-", name)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from faket_dask.errors import InputError
 
 LARGEST_TEXT = 256 * 2**20
-"""Bytes: no metadata file of the field comes near this; something larger was named by mistake."""
+"""Most bytes of a text file: metadata files of the field are far smaller; anything larger was named by mistake."""
 
 
 def read_text(path: Path, what: str) -> str:
@@ -18,12 +18,18 @@ def read_text(path: Path, what: str) -> str:
     path
         File to read, UTF-8 (of which ASCII is a part).
     what
-        What the file is, for messages.
+        Kind of file, for messages.
 
     Raises
     ------
     InputError
-        If the file is absent, unreadable, not text, or too large to be what it should be.
+        If the file is absent, unreadable, not text, or too large for a text file.
+
+    Examples
+    --------
+    >>> read_text(Path("absent.tlt"), "angle file")
+    Traceback (most recent call last):
+    faket_dask.errors.InputError: angle file absent.tlt cannot be read: No such file or directory; check the path
     """
     try:
         size = path.stat().st_size
@@ -43,7 +49,14 @@ def read_text(path: Path, what: str) -> str:
 
 
 def find_upwards(path: Path, named: str) -> Path:
-    """A file that another one names: relative to its folder or, as in RELION's projects, to a folder above.
+    """Find a file that another one names: relative to its folder or, as in RELION's projects, to a folder above.
+
+    Parameters
+    ----------
+    path
+        File that names the other one.
+    named
+        Relative path as the file has it.
 
     Raises
     ------

@@ -42,6 +42,14 @@ def write_angles(path: Path, tilt_angles: ArrayLike) -> None:
         File to write; replaced whole.
     tilt_angles
         ``(tilt,)`` degrees.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_angles(Path(folder) / "a.tlt", [-60.0, 0.1])
+    ...     read_angles(Path(folder) / "a.tlt")
+    array([-60. ,   0.1])
     """
     write_text(path, "".join(f"{float(angle)!r}\n" for angle in np.asarray(tilt_angles, dtype=np.float64)))
 

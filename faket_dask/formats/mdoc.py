@@ -1,6 +1,9 @@
-"""SerialEM's `.mdoc`: one section of ``key = value`` lines for each tilt.
+"""Metadata files of SerialEM, `.mdoc`: one section of ``key = value`` lines for each tilt.
 
 SerialEM's tilt angle is `TiltGeometry.stage_angles`; sections come in the order of the stack.
+
+The package `mdocfile` reads these files, too; this reader is our own because its errors name the section and the key
+that is wrong. The tests compare the two.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ _SECONDS_PER_TILT = 60
 
 @dataclass(frozen=True, eq=False)
 class Mdoc:
-    """A recorded tilt-series.
+    """Tilts of a recorded series, as an `.mdoc` describes them.
 
     Parameters
     ----------
@@ -36,9 +39,9 @@ class Mdoc:
     sections
         ``(tilt,)`` section of the stack that each tilt is, from 0.
     defocus_um
-        ``(tilt,)`` target defocus in µm, underfocus positive, if given.
+        ``(tilt,)`` target defocus in µm, underfocus positive, if recorded.
     frames
-        ``(tilt,)`` file names of the movies, empty where not given.
+        ``(tilt,)`` file names of the movies, empty where not recorded.
     """
 
     geometry: TiltGeometry
@@ -56,6 +59,11 @@ def read_mdoc(path: Path, *, pixel_size_A: float | None = None) -> Mdoc:
         File to read.
     pixel_size_A
         Edge of a pixel in Å, in place of the file's ``PixelSpacing``.
+
+    Returns
+    -------
+    mdoc
+        Tilts sorted by angle, with this project's sign.
 
     Raises
     ------
@@ -75,8 +83,8 @@ def read_mdoc(path: Path, *, pixel_size_A: float | None = None) -> Mdoc:
             sections.append(current)
             numbers.append(int(start.group(1)))
         elif text.lstrip().startswith("["):
-            found = _AXIS.search(text)
-            axis = _number(path, f"line {line}", found.group(1)) if found else axis
+            match = _AXIS.search(text)
+            axis = _number(path, f"line {line}", match.group(1)) if match else axis
         elif "=" in text:
             key, _, value = text.partition("=")
             current[key.strip()] = value.strip()
@@ -140,13 +148,13 @@ def write_mdoc(
     path
         File to write, by custom the stack's name and ``.mdoc``; replaced whole.
     geometry
-        Of the series. An `.mdoc` holds the nominal axis, here the median of the tilts, and no shifts.
+        Geometry of the series. An `.mdoc` holds the nominal axis, here the median of the tilts, and no shifts.
     stack
         File name of the stack.
     tilt_shape
         Rows and columns of a tilt.
     voltage_kV
-        Of the microscope, if known.
+        Voltage of the microscope in kV, if known.
     defocus_um
         ``(tilt,)`` defocus in µm, underfocus positive, if known.
     """

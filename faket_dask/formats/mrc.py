@@ -35,12 +35,12 @@ __all__ = [
 ]
 
 STACK_SUFFIXES = (".mrc", ".st", ".ali", ".mrcs", ".map", ".rec")
-"""Endings of the names of files that hold tilt-series."""
+"""Endings of the names of MRC files that hold tilt-series."""
 
 
 @dataclass(frozen=True)
 class MrcArray:
-    """Samples ``(z, y, x)`` of an MRC file whose voxel size does not matter, such as a mask; read block by block.
+    """Array ``(z, y, x)`` in an MRC file, read block by block; its voxel size does not matter, as in a mask.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ class MrcArray:
 
 @dataclass(frozen=True)
 class MrcStack(MrcArray):
-    """A tilt-series in an MRC file.
+    """Tilt-series in an MRC file.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ class MrcStack(MrcArray):
 
 @dataclass(frozen=True)
 class MrcVolume(MrcArray):
-    """A volume in an MRC file, whatever order its axes are stored in.
+    """Volume in an MRC file; its axes may be stored in any order.
 
     Parameters
     ----------
@@ -173,7 +173,8 @@ def open_stack(path: Path, *, pixel_size_A: float | None = None) -> MrcStack:
     ------
     InputError
         If the file is absent, not an MRC file, of an unsupported mode, truncated, of impossible dimensions, a
-        stack of volumes, of another order of axes, or has no pixel size or a contradictory one and none is given.
+        stack of volumes, of another order of axes, or has no pixel size, or different ones along the axes, and none
+        is given.
     """
     header = read_header(Path(path))
     if header.axes != XYZ_ORDER:
@@ -198,7 +199,8 @@ def open_volume(path: Path, *, voxel_size_A: float | None = None) -> MrcVolume:
     ------
     InputError
         If the file is absent, not an MRC file, of an unsupported mode, truncated, of impossible dimensions, a
-        single image, a stack of volumes, or has no voxel size or a contradictory one and none is given.
+        single image, a stack of volumes, or has no voxel size, or different ones along the axes, and none
+        is given.
     """
     header = _read_volume_header(Path(path))
     edge = resolve_pixel_size(path, header.edges_A, voxel_size_A, quantity="voxel size")
@@ -206,7 +208,7 @@ def open_volume(path: Path, *, voxel_size_A: float | None = None) -> MrcVolume:
 
 
 def open_samples(path: Path) -> MrcArray:
-    """Open the samples of a volume, such as a label mask, whatever its header says about the voxel size.
+    """Open the samples of a volume, such as a label mask, without regard to its voxel size.
 
     Parameters
     ----------

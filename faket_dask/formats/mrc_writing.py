@@ -1,7 +1,7 @@
-"""Writing MRC files: strictly to the standard, block by block, whole or not at all.
+"""Write MRC files: strictly to the standard, block by block, whole or not at all.
 
-The statistics in the header are gathered on the way. Nothing in the file depends on when or where it was
-written: the same data give the same bytes.
+The statistics in the header are gathered on the way. Nothing in the file depends on the time or the machine: the
+same data give the same bytes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BLOCK_ROWS = 64
 
 
 class ArrayLike3D(Protocol):
-    """What a volume must offer to be written: an array in memory, in a Zarr store, or in another file."""
+    """Volume that can be written: an array in memory, in a Zarr store, or in another file."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -41,7 +41,7 @@ def write_stack(
     path
         File to write; replaced when the last tilt is written.
     tilts
-        As many ``(y, x)`` images as ``shape`` says, taken one at a time; stored as float32.
+        Images ``(y, x)``, as many as ``shape`` says, taken one at a time; stored as float32.
     shape
         Tilts, rows, columns.
     pixel_size_A
@@ -51,6 +51,17 @@ def write_stack(
     ------
     ValueError
         If the tilts do not have the shape that was announced.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from faket_dask.formats.mrc import open_stack
+    >>> tilts = np.zeros((3, 4, 6), dtype=np.float32)
+    >>> with TemporaryDirectory() as folder:
+    ...     write_stack(Path(folder) / "a.mrc", tilts, tilts.shape, 2.5)
+    ...     stack = open_stack(Path(folder) / "a.mrc")
+    >>> stack.shape, stack.pixel_size_A
+    ((3, 4, 6), 2.5)
     """
     header = new_header(shape, np.dtype(np.float32), _positive(pixel_size_A), IMAGE_STACK)
     statistics = _Statistics()

@@ -1,9 +1,8 @@
 """Tomograms and label volumes as OME-Zarr, version 0.4 on Zarr v2, which today's readers take.
 
-Three levels at the paths 0, 1 and 2, each half as fine as the one before, with their scale and the place of
+Three levels at the paths 0, 1 and 2, each half as fine as the one before, with their scale and the position of
 their corner voxel in Å: images are averaged over 2 × 2 × 2 voxels, so that a coarse voxel's centre lies between
-fine ones; of labels every second is kept. Everything is done block by block, a block being the chunks that it
-owns.
+fine ones; every second label is kept. Everything is done block by block, a block being whole chunks.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _AXES = ("z", "y", "x")
 
 @dataclass(frozen=True, eq=False)
 class OmeZarrVolume:
-    """The finest level of an OME-Zarr volume, opened and not read.
+    """Finest level of an OME-Zarr volume, opened and not read.
 
     Parameters
     ----------
@@ -54,7 +53,16 @@ def write_volume(path: Path, volume: ArrayLike3D, voxel_size_A: float, *, labels
     voxel_size_A
         Edge of a voxel in Å.
     labels
-        Whether the values are numbers of objects, which cannot be averaged.
+        True if the values are numbers of objects, which cannot be averaged.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_volume(Path(folder) / "a.zarr", np.zeros((4, 6, 8), dtype=np.float32), 10.0)
+    ...     volume = open_volume(Path(folder) / "a.zarr")
+    >>> volume.data.shape, volume.voxel_size_A
+    ((4, 6, 8), 10.0)
     """
     if len(volume.shape) != 3 or min(volume.shape) < 1:
         raise ValueError(f"a volume must be (z, y, x), got shape {tuple(volume.shape)}")
@@ -73,7 +81,7 @@ def write_volume(path: Path, volume: ArrayLike3D, voxel_size_A: float, *, labels
             fill_value=0,
         )
         for block in _blocks(shape):
-            array[block] = source[block] if level == 0 else _halved(source, block, labels)
+            array[block] = source[block] if level == 0 else _halve(source, block, labels)
         scale = voxel_size_A * 2**level
         offset = 0.0 if labels else voxel_size_A * (2**level - 1) / 2
         transformations: list[dict[str, Any]] = [{"type": "scale", "scale": [scale] * 3}]
@@ -119,7 +127,7 @@ def open_volume(path: Path) -> OmeZarrVolume:
 
 
 def _finest_level(path: Path) -> tuple[Any, list[Any], set[Any], NDArray[np.float64]]:
-    """Array, names and units of the axes, and scale of a multiscale group, unchecked."""
+    """Return array, names and units of the axes, and scale of a multiscale group, unchecked."""
     group = zarr.open_group(str(path), mode="r")
     metadata: Any = dict(group.attrs)
     metadata = metadata.get("ome", metadata)
@@ -138,14 +146,14 @@ def _finest_level(path: Path) -> tuple[Any, list[Any], set[Any], NDArray[np.floa
 
 
 def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice, slice]]:
-    """Boxes of whole chunks that together are the volume, as wide as it is."""
+    """Yield boxes of whole chunks that together are the volume, as wide as it is."""
     for z in range(0, shape[0], CHUNK):
         for y in range(0, shape[1], CHUNK):
             yield slice(z, min(z + CHUNK, shape[0])), slice(y, min(y + CHUNK, shape[1])), slice(0, shape[2])
 
 
-def _halved(source: ArrayLike3D, block: tuple[slice, slice, slice], labels: bool) -> NDArray[Any]:
-    """A block of the coarser level; at an odd end the last voxel counts twice."""
+def _halve(source: ArrayLike3D, block: tuple[slice, slice, slice], labels: bool) -> NDArray[Any]:
+    """Return a block of the coarser level; at an odd end the last voxel counts twice."""
     fine = np.asarray(source[tuple(slice(2 * part.start, 2 * part.stop) for part in block)])
     if labels:
         return fine[::2, ::2, ::2]

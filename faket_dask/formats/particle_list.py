@@ -1,4 +1,4 @@
-"""What particle lists of all formats have in common."""
+"""Particle lists of all formats: their common type, and the conversion of orientations."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 _SKEW = 1e-2
-"""Scalar products of rows may be off by this much: files round."""
+"""Largest error of the scalar products of a matrix' rows: files round."""
 
 
 class Particles(Protocol):
-    """What a table of particles must offer to be written; the fields are those of `ParticleList`."""
+    """Table of particles that can be written; the fields are those of `ParticleList`."""
 
     @property
     def class_name(self) -> NDArray[np.str_]: ...
@@ -31,12 +31,12 @@ class Particles(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ParticleList:
-    """Particles as they are read from a file.
+    """Particles read from a file.
 
     Parameters
     ----------
     class_name
-        ``(n,)`` str.
+        ``(n,)`` str: name of each particle's class.
     class_id
         ``(n,)`` int64: value in the class mask.
     instance
@@ -58,7 +58,25 @@ class ParticleList:
 
 
 def rotation_matrix(values: ArrayLike) -> NDArray[np.float64]:
-    """A rotation ``(3, 3)`` as a JSON file has it; with a `ValueError` where it is none, such as a mirror image."""
+    """Convert the rotation ``(3, 3)`` of a JSON file.
+
+    Parameters
+    ----------
+    values
+        Rows of the matrix.
+
+    Raises
+    ------
+    ValueError
+        If the matrix is no rotation, such as a mirror image.
+
+    Examples
+    --------
+    >>> rotation_matrix([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    array([[ 0., -1.,  0.],
+           [ 1.,  0.,  0.],
+           [ 0.,  0.,  1.]])
+    """
     matrix = np.array(values, dtype=np.float64)
     if matrix.shape != (3, 3) or not (np.abs(matrix @ matrix.T - np.eye(3)) < _SKEW).all():
         raise ValueError("an orientation is a rotation matrix, 3 x 3")
@@ -68,24 +86,45 @@ def rotation_matrix(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def instance_number(point: Mapping[str, Any]) -> int:
-    """Instance of a point of a JSON file, 0 where it has none; with an `OverflowError` where it is no 64-bit number."""
+    """Read the instance of a point in a JSON file, 0 where it has none.
+
+    Parameters
+    ----------
+    point
+        Point as the file has it.
+
+    Raises
+    ------
+    OverflowError
+        If the number does not fit 64 bits.
+
+    Examples
+    --------
+    >>> instance_number({"instance_id": 7}), instance_number({})
+    (7, 0)
+    """
     return int(np.int64(int(point.get("instance_id") or 0)))
 
 
 def euler_angles(rotation: NDArray[np.float64], axes: str) -> NDArray[np.float64]:
-    """Euler angles of rotation matrices.
+    """Compute the Euler angles of rotation matrices.
 
     Parameters
     ----------
     rotation
         ``(n, 3, 3)`` matrices.
     axes
-        Three of ``XYZ``: a matrix is the product of the elementary rotations about these axes in this order.
+        Three letters of ``XYZ``: a matrix is the product of the elementary rotations about these axes in this order.
 
     Returns
     -------
     angles
         ``(n, 3)`` degrees. Where the middle angle leaves the outer two undetermined, the last one is 0.
+
+    Examples
+    --------
+    >>> euler_angles(rotation_matrices(np.array([[20.0, 35.0, -50.0]]), "ZYZ"), "ZYZ").round(9)
+    array([[ 20.,  35., -50.]])
     """
     if len(rotation) == 0:
         return np.empty((0, 3))
@@ -93,7 +132,7 @@ def euler_angles(rotation: NDArray[np.float64], axes: str) -> NDArray[np.float64
 
 
 def rotation_matrices(angles: NDArray[np.float64], axes: str) -> NDArray[np.float64]:
-    """Rotation matrices ``(n, 3, 3)`` of Euler angles ``(n, 3)`` in degrees, as `euler_angles` has them."""
+    """Compute rotation matrices ``(n, 3, 3)`` from Euler angles ``(n, 3)`` in degrees; inverse of `euler_angles`."""
     if len(angles) == 0:
         return np.empty((0, 3, 3))
     return Rotation.from_euler(axes, angles, degrees=True).as_matrix()

@@ -1,6 +1,6 @@
 """Particle lists of the CZ cryoET Data Portal: one JSON object a line, ``orientedPoint`` (or ``point``).
 
-Places are in voxels from the corner voxel's centre, matrices act on ``(x, y, z)`` and go from particle to
+Positions are in voxels from the corner voxel's centre, matrices act on ``(x, y, z)`` and go from particle to
 tomogram. A file holds one class.
 """
 
@@ -25,9 +25,9 @@ def write_points(path: Path, particles: Particles, class_name: str, voxel_size_A
     path
         File to write, ``.ndjson``; replaced whole.
     particles
-        In Å from the centre of the corner voxel.
+        Particles of all classes, in Å from the centre of the corner voxel.
     class_name
-        Which of them.
+        Class to write.
     voxel_size_A
         Edge of a voxel in Å.
     """
@@ -52,7 +52,7 @@ def read_points(path: Path, class_name: str, class_id: int, voxel_size_A: float)
     path
         ``.ndjson`` file.
     class_name, class_id
-        What they are, which the file does not say.
+        Class of the particles, which the file does not name.
     voxel_size_A
         Edge of a voxel in Å.
 

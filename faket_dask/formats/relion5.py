@@ -1,4 +1,4 @@
-"""RELION-5 tomography projects: the model, and reading its STAR files of tomograms, tilt-series and particles.
+"""Read RELION-5 tomography projects: STAR files of tomograms, tilt-series and particles.
 
 RELION (Burt et al., FEBS Open Bio 14, 2024) projects a point of the tomogram, from its centre, by
 ``Rz(ZRot) Ry(YTilt) Rx(XTilt)`` and a shift in the image, all right-handed: its tilt angle is
@@ -44,11 +44,11 @@ class RelionTomogram:
     Parameters
     ----------
     name
-        Of the tomogram.
+        Name of the tomogram.
     geometry
-        Tilts in the order of increasing angle.
+        Geometry of the tilts, in the order of increasing angle.
     optics
-        Of the microscope.
+        Constants of the microscope.
     stacks
         ``(tilt,)`` path of the image file of each tilt, relative to the project.
     sections
@@ -138,15 +138,15 @@ def read_particles(
     path
         STAR file with a block ``data_particles``.
     tomograms
-        Those that the particles lie in.
+        Tomograms that the particles lie in.
     class_names
-        Name of each ``rlnClassNumber``; ``class<number>`` where it is not given.
+        Name of each ``rlnClassNumber``; ``class<number>`` for any other.
 
     Raises
     ------
     InputError
         If the file is absent or damaged, a column is missing or does not hold numbers, or a tomogram is not
-        among those given or has no size.
+        among `tomograms` or has no size.
     """
     blocks = read_star(path)
     if "particles" not in blocks:

@@ -1,4 +1,4 @@
-"""Writing RELION-5 tomography projects; the conventions are those of `relion5`."""
+"""Write RELION-5 tomography projects; the conventions are those of `relion5`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def write_project(
     folder
         Project to write to; made where it does not exist. The images are written by others.
     tomograms
-        With one pixel size.
+        Tomograms of one pixel size.
     particles
-        Of the tomograms that have any, by name; positions in Å from the centre of the corner voxel.
+        Particles by the name of their tomogram; positions in Å from the centre of the corner voxel.
 
     Notes
     -----

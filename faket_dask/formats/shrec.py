@@ -1,11 +1,11 @@
-"""Reading the folder layout of the SHREC 2021 data set (Gubins et al., Eurographics 3DOR, 2021).
+"""Read the folder layout of the SHREC 2021 data set (Gubins et al., Eurographics 3DOR, 2021).
 
 A tomogram is a folder ``model_N`` with the volumes ``grandmodel.mrc``, ``class_mask.mrc``,
 ``occupancy_mask.mrc`` (instance numbers) and ``reconstruction.mrc``, stacks ``projections*.mrc``, and the text
 files ``particle_locations.txt`` and ``alignment_simulated.txt``. Volumes are stored as cubes with the slab in
 the middle: the tilt axis is at ``N // 2`` along z too. Positions are whole voxels of that cube. Their angles
 ``θ φ ψ`` stand for the rotation ``Rz(θ) Rx(φ) Rz(ψ)`` from particle to specimen: that is how the simulator's
-interpolation library turns a particle by what it calls ``szxz``. Tilt angles are used as they are written.
+interpolation library turns a particle in its mode ``szxz``. Tilt angles are used as they are written.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ class ShrecModel:
     Parameters
     ----------
     folder
-        ``model_N``.
+        Folder ``model_N``.
     particles
-        In the order of the occupancy mask's instance numbers.
+        Particles in the order of the occupancy mask's instance numbers.
     volumes
-        By file name without ``.mrc``, those that are there.
+        Volumes in the folder, by file name without ``.mrc``.
     projections
-        By file name without ``.mrc``.
+        Tilt-series in the folder, by file name without ``.mrc``.
     geometry
         Tilt angles and pixel size, where the folder has ``alignment_simulated.txt``.
     """
@@ -75,7 +75,13 @@ class ShrecModel:
 
 
 def valid_layers(size: int) -> slice:
-    """Layers of a cube of `size` voxels that SHREC's specimens fill."""
+    """Return the layers of a cube of `size` voxels that SHREC's specimens fill.
+
+    Examples
+    --------
+    >>> valid_layers(512)
+    slice(165, 345, None)
+    """
     return slice(round(VALID_LAYERS[0] * size), round(VALID_LAYERS[1] * size))
 
 
@@ -131,7 +137,7 @@ def read_locations(path: Path, voxel_size_A: float) -> ParticleList:
     Parameters
     ----------
     path
-        Lines ``NAME x y z θ φ ψ``, voxels of the cube and degrees; the order is that of the instance numbers.
+        File of lines ``NAME x y z θ φ ψ``, voxels of the cube and degrees; the order is that of the instance numbers.
     voxel_size_A
         Edge of a voxel in Å.
 
@@ -190,7 +196,13 @@ def read_alignment(path: Path) -> NDArray[np.float64]:
 
 
 def class_ids(names: Iterable[str]) -> dict[str, int]:
-    """SHREC's id of each class name; names that SHREC does not have get the following ids in alphabetical order."""
+    """Number class names as SHREC does; names that SHREC does not have get the following ids in alphabetical order.
+
+    Examples
+    --------
+    >>> class_ids(["comma", "4V94", "fiducial"])
+    {'4V94': 1, 'fiducial': 15, 'comma': 16}
+    """
     present = set(names)
     ids = {name: number for number, name in enumerate(CLASSES) if name in present and number}
     others = sorted(present - ids.keys())

@@ -1,4 +1,4 @@
-"""Writing the folder layout of the SHREC 2021 data set; the conventions are those of `shrec`."""
+"""Write the folder layout of the SHREC 2021 data set; the conventions are those of `shrec`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def write_model(
     geometry
         Tilt angles and pixel size, which is that of the voxels too.
     particles
-        Labelled particles in Å of the volumes as they are given; they are numbered anew from 1 in the order of
+        Labelled particles, in Å from the corner voxel of `volumes`; they are numbered anew from 1 in the order of
         their instances. Positions are rounded to whole voxels, as the format has it.
     volumes
         ``(z, y, x)`` arrays of one shape, in memory or on disk, any of ``grandmodel``, ``class_mask``,
@@ -98,12 +98,19 @@ def write_model(
 
 
 def pad_to_cube(volume: ArrayLike3D) -> ArrayLike3D:
-    """A volume ``(z, y, x)`` with empty layers around it, as deep as it is wide, ``Z // 2`` at ``N // 2``."""
+    """Surround a volume ``(z, y, x)`` with empty layers to make it as deep as it is wide, ``Z // 2`` at ``N // 2``.
+
+    Examples
+    --------
+    >>> cube = pad_to_cube(np.ones((2, 4, 6), dtype=np.float32))
+    >>> cube.shape, cube[:, 0, 0].tolist()
+    ((6, 4, 6), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0])
+    """
     return _Cube(volume, None)
 
 
 class _Cube:
-    """A slab as a cube with empty layers around it, its labels exchanged by a table."""
+    """Slab as a cube with empty layers around it, its labels exchanged by a table."""
 
     def __init__(self, slab: ArrayLike3D, table: NDArray[np.uint16] | None) -> None:
         depth, height, width = slab.shape
@@ -122,7 +129,7 @@ class _Cube:
 
 
 def _lookup(old: NDArray[np.int64], new: NDArray[np.int64]) -> NDArray[np.uint16]:
-    """Table of new labels by old label; 0 for what is not listed."""
+    """Make a table of new labels by old label, 0 for labels that are not listed."""
     table = np.zeros(int(old.max(initial=0)) + 1, dtype=np.uint16)
     table[old] = new
     table[0] = 0

@@ -1,6 +1,9 @@
 """STAR files (Hall, J. Chem. Inf. Comput. Sci. 31, 1991) as cryo-EM programs use them: named tables of text.
 
-Values stay text until they are asked for as numbers, so that a tomogram called ``001`` keeps its name.
+Values stay text until they are requested as numbers, so that a tomogram called ``001`` keeps its name.
+
+The package `starfile` reads these files, too; this reader is our own because its errors name the file, the block, the
+line or row and the label that is wrong, and because it leaves names of digits as they are. The tests compare the two.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from faket_dask.errors import InputError
 from faket_dask.formats.files import read_text
 
 _LARGEST_WHOLE = 2**53
-"""Up to which a float holds every whole number."""
+"""Whole number up to which a float holds all of them."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,14 @@ class StarTable:
         File and block (the part after ``data_``), for messages.
     columns
         Values of each label, without its leading underscore, all of one length.
+
+    Examples
+    --------
+    >>> table = StarTable(Path("a.star"), "", {"rlnTomoName": ("001",), "rlnVoltage": ("300",)})
+    >>> table.text("rlnTomoName"), table.numbers("rlnVoltage")
+    (('001',), array([300.]))
+    >>> table.numbers("rlnDefocusU", 0)
+    array([0.])
     """
 
     path: Path
@@ -41,7 +52,7 @@ class StarTable:
         return len(next(iter(self.columns.values()), ()))
 
     def text(self, label: str) -> tuple[str, ...]:
-        """Values of a label.
+        """Return the values of a label.
 
         Raises
         ------
@@ -53,7 +64,7 @@ class StarTable:
         return self.columns[label]
 
     def numbers(self, label: str, default: float | None = None) -> NDArray[np.float64]:
-        """Values of a label as ``(row,)`` float64; the default in every row where there is no such label.
+        """Return the values of a label as ``(row,)`` float64, the default in every row if there is no such label.
 
         Raises
         ------
@@ -61,7 +72,7 @@ class StarTable:
             If there is neither label nor default, or a value is not a finite number.
         """
         if default is not None and label not in self.columns:
-            return np.full(len(self), default)
+            return np.full(len(self), default, dtype=np.float64)
         values = []
         for row, word in enumerate(self.text(label), start=1):
             try:
@@ -76,7 +87,7 @@ class StarTable:
         return np.array(values, dtype=np.float64)
 
     def whole_numbers(self, label: str, default: int | None = None) -> NDArray[np.int64]:
-        """Values of a label as ``(row,)`` int64, as `numbers`; ``3.000000`` is a whole number, too.
+        """Return the values of a label as ``(row,)`` int64, as `numbers` does; ``3.000000`` is a whole number, too.
 
         Raises
         ------
@@ -104,7 +115,7 @@ def read_star(path: Path) -> dict[str, StarTable]:
     Returns
     -------
     blocks
-        By name, the part after ``data_``.
+        Blocks by name, the part after ``data_``.
 
     Raises
     ------
@@ -164,6 +175,15 @@ def write_star(path: Path, blocks: Mapping[str, Mapping[str, Sequence[object]]])
         File to write; replaced whole.
     blocks
         Columns of each block by label, all of one length. Floats are written with six decimals.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "a.star"
+    ...     write_star(path, {"global": {"rlnTomoName": ["001"], "rlnVoltage": [300.0]}})
+    ...     read_star(path)["global"].columns
+    {'rlnTomoName': ('001',), 'rlnVoltage': ('300.000000',)}
     """
     parts = []
     for name, columns in blocks.items():

@@ -1,4 +1,4 @@
-"""IMOD's `tilt.com`: how its program `tilt` reconstructs a series, and running that program.
+"""Command files for IMOD's program `tilt`, which reconstructs a series, and running it.
 
 `tilt` takes `TiltGeometry.stage_angles`. Its output is stored ``(y, z, x)`` with z upside down: `trimvol -rx`
 turns it. Its axis lies in the middle of the images and half a voxel below the middle ``N // 2`` of the output;
@@ -33,11 +33,11 @@ def write_tilt_com(
     Parameters
     ----------
     folder
-        Where the stack lies.
+        Folder of the stack.
     name
-        Of the stack, without ``.mrc``; the reconstruction is called ``<name>_full_rec.mrc``.
+        Name of the stack, without ``.mrc``; the reconstruction is called ``<name>_full_rec.mrc``.
     geometry
-        Aligned: no tilt-axis angle, no shifts.
+        Geometry of an aligned series: no tilt-axis angle, no shifts.
     tilt_shape
         Rows and columns of a tilt.
     depth
@@ -48,7 +48,7 @@ def write_tilt_com(
     Returns
     -------
     path
-        Of ``tilt.com``.
+        Path of ``tilt.com``.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def read_tilt_com(path: Path) -> Mapping[str, tuple[str, ...]]:
     Parameters
     ----------
     path
-        ``tilt.com``.
+        File ``tilt.com``.
 
     Returns
     -------
@@ -127,25 +127,25 @@ def run_tilt(command_file: Path) -> None:
     Raises
     ------
     InputError
-        If IMOD is not on the PATH, or it fails; what it said last is quoted.
+        If IMOD is not on the PATH, or it fails; its last line is quoted.
     """
     _run("submfg", [command_file.name], command_file.parent, f"tilt failed on {command_file}")
 
 
 def turn_reconstruction(source: Path, target: Path) -> None:
-    """Turn what `tilt` made, stored ``(y, z, x)``, into a ``(z, y, x)`` volume of our handedness: `trimvol -rx`.
+    """Turn a reconstruction by `tilt`, stored ``(y, z, x)``, to ``(z, y, x)`` of our handedness: `trimvol -rx`.
 
     Parameters
     ----------
     source
-        ``<name>_full_rec.mrc``.
+        File ``<name>_full_rec.mrc``.
     target
         File to write.
 
     Raises
     ------
     InputError
-        If IMOD is not on the PATH, or it fails; what it said last is quoted.
+        If IMOD is not on the PATH, or it fails; its last line is quoted.
     """
     words = ["-rx", source.name, str(target.absolute())]
     _run("trimvol", words, source.parent, f"trimvol failed on {source}")

@@ -22,7 +22,7 @@ _RESAMPLING_ORDER = 5
 
 @dataclass(frozen=True, eq=False)
 class TiltSeries:
-    """A tilt-series on disk, its tilts in the order of increasing angle.
+    """Tilt-series on disk, its tilts in the order of increasing angle.
 
     Parameters
     ----------

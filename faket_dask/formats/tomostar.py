@@ -1,4 +1,4 @@
-"""Warp's `.tomostar`: the table of a tilt-series' movies.
+"""Tables of the movies of a tilt-series from Warp, `.tomostar`.
 
 Warp (Tegunov et al., Nat. Methods 18, 2021) images a point as `faket_dask.geometry` does, so its angles are ours;
 SerialEM, IMOD and RELION have the opposite sign. Its exposure is that before the tilt.
@@ -19,12 +19,12 @@ from faket_dask.geometry import TiltGeometry
 
 @dataclass(frozen=True, eq=False)
 class TomoStar:
-    """A tilt-series.
+    """Tilt-series of a `.tomostar` file.
 
     Parameters
     ----------
     geometry
-        Tilts in the order of increasing angle.
+        Geometry of the tilts, in the order of increasing angle.
     movies
         ``(tilt,)`` path of each tilt's movie or image, relative to the file.
     """
@@ -71,7 +71,7 @@ def write_tomostar(path: Path, geometry: TiltGeometry, movies: Sequence[str]) ->
     path
         File to write; replaced whole.
     geometry
-        Of the series.
+        Geometry of the series.
     movies
         ``(tilt,)`` path of each tilt's image, relative to the file.
     """

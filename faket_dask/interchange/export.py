@@ -1,4 +1,4 @@
-"""Exporting a data set, once it is seen that all that is asked for is there."""
+"""Export of a data set to the formats of other programs, once everything requested is found to be complete."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from faket_dask.dataset.modality_stores import owning_item
 from faket_dask.dataset.tomograms import tomograms_of
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.presence import why_missing
-from faket_dask.errors import InputError
-from faket_dask.interchange.exporters import EXPORTERS
+from faket_dask.errors import InputError, UnfinishedError
+from faket_dask.interchange.exporters import load_exporter
+from faket_dask.interchange.exporters.base import Exporter
 from faket_dask.interchange.exporters.source import Source
 from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline.plan import Plan
@@ -25,25 +26,27 @@ def export(
     Parameters
     ----------
     dataset
-        Data set whose series are complete, as far as they are asked for.
+        Data set in which everything requested is complete.
     formats
-        Names of `EXPORTERS`: ``"mrc"``, ``"imod"``, ``"shrec"``, ``"relion5"``, ``"copick"``, ``"warp"``, ``"portal"``.
+        Names of exporters (`faket_dask.interchange.exporters.exporter_names`), such as ``"mrc"`` or ``"relion5"``.
     target
         Folder to write to; made where it does not exist. Each format gets a folder of its name. Files of the same
         names are replaced.
     modalities
-        Of the tilt-series: ``"noiseless"`` and what the data set keeps.
+        Names of tilt-series: ``"noiseless"`` and those that the data set keeps.
 
     Yields
     ------
     path
-        Of what is written, as soon as it is.
+        Each written file, once it is written.
 
     Raises
     ------
     InputError
-        Before anything is written: when a format or modality is unknown or was not kept, or units of work that
-        make what is asked for are not done. Then, by a format that cannot hold what the data set has.
+        Before anything is written: when a format or modality is unknown or was not kept. Later: when a format cannot
+        hold the data.
+    UnfinishedError
+        Before anything is written: when units that make the requested results are not done.
 
     Notes
     -----
@@ -51,22 +54,20 @@ def export(
     particles centred inside the exported volume, in its frame. Instance numbers are those of the mask; a particle
     that reaches in from outside is in the mask but not in the list.
     """
-    wanted = tuple(dict.fromkeys(modalities))
-    unknown = [name for name in formats if name not in EXPORTERS]
-    if unknown:
-        raise InputError(f"there is no format {unknown[0]!r}; there are {', '.join(EXPORTERS)}")
-    _check(dataset, wanted)
-    return _write(Source(dataset, wanted), list(dict.fromkeys(formats)), target)
+    requested = tuple(dict.fromkeys(modalities))
+    exporters = [load_exporter(name) for name in dict.fromkeys(formats)]
+    _check_complete(dataset, requested)
+    return _write(Source(dataset, requested), exporters, target)
 
 
-def _check(dataset: Dataset, modalities: Sequence[str]) -> None:
+def _check_complete(dataset: Dataset, modalities: Sequence[str]) -> None:
     spec = dataset.spec
     kept = MODALITIES.kept(spec.config.outputs.modalities)
     for name in modalities:
         if name not in kept:
             raise InputError(
-                f"{spec.layout.root} has no modality {name!r}; it has {', '.join(kept)}. What is possible "
-                "and missing can be added to outputs.modalities, and made by running again"
+                f"{spec.layout.root} has no modality {name!r}; it has {', '.join(kept)}. Add it to "
+                f"outputs.modalities ({', '.join(MODALITIES.optional)}) and run again"
             )
     completed = CompletedUnits.read(Plan(spec))
     needed = [(stage, specimen) for specimen in spec.specimens for stage in ("place", "build")]
@@ -78,15 +79,15 @@ def _check(dataset: Dataset, modalities: Sequence[str]) -> None:
                 needed.append(("reconstruct", tomogram.item))
     missing = [reason for key in dict.fromkeys(needed) if (reason := why_missing(completed, *key))]
     if missing:
-        raise InputError(
+        raise UnfinishedError(
             f"{spec.layout.root} is not complete: {missing[0]}"
             + (f", and {len(missing) - 1} more like this" if len(missing) > 1 else "")
             + "; finish it with `faket-dask run` and export again"
         )
 
 
-def _write(source: Source, formats: Sequence[str], target: Path) -> Iterator[Path]:
-    for name in formats:
-        folder = target / name
+def _write(source: Source, exporters: Sequence[Exporter], target: Path) -> Iterator[Path]:
+    for exporter in exporters:
+        folder = target / exporter.name
         folder.mkdir(parents=True, exist_ok=True)
-        yield from EXPORTERS[name](source, folder)
+        yield from exporter.export(source, folder)

@@ -1,11 +1,11 @@
-"""Bringing in what others made: SHREC models as specimens, recorded series as stacks, particle lists as tables."""
+"""Import of SHREC models as specimens, recorded tilt-series as stacks, and particle lists as tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,27 +19,29 @@ from faket_dask.formats.particle_list import ParticleList
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.specimen.particles import ParticleTable
 
+T = TypeVar("T")
+
 BLOCK_ROWS = 64
-"""Slices of y that are read at a time."""
+"""Number of rows that are read at a time."""
 
 
 def import_specimen(folder: Path, target: Path, voxel_size_A: float | None = None) -> Iterator[Path]:
-    """Turn a SHREC ``model_N`` into a specimen that a run file can name.
+    """Convert a SHREC ``model_N`` to a specimen for a run file.
 
     Parameters
     ----------
     folder
-        With at least ``grandmodel.mrc`` and ``particle_locations.txt``.
+        Folder with at least ``grandmodel.mrc`` and ``particle_locations.txt``.
     target
         Folder to write ``density.mrc``, ``class_mask.mrc``, ``instance_mask.mrc`` and ``particles.csv`` to, as far as
         the model has them.
     voxel_size_A
-        In place of what the headers say.
+        Edge of a voxel in Å, in place of the headers' value.
 
     Yields
     ------
     path
-        Of what is written, as soon as it is.
+        Each written file, once it is written.
 
     Raises
     ------
@@ -64,26 +66,26 @@ def import_specimen(folder: Path, target: Path, voxel_size_A: float | None = Non
             write_volume(path, _Layers(model.volumes[theirs], layers, dtype), density.voxel_size_A)
             yield path
     above = np.array([0.0, 0.0, layers.start * density.voxel_size_A])
-    table = as_table(replace(model.particles, centre_A=model.particles.centre_A - above))
+    table = to_particle_table(replace(model.particles, centre_A=model.particles.centre_A - above))
     table.write_csv(target / "particles.csv")
     yield target / "particles.csv"
 
 
 def import_series(series: TiltSeries, target: Path) -> Iterator[Path]:
-    """Write a recorded series, sorted by angle and aligned if it is read so, as one stack.
+    """Write a recorded series as one stack, sorted by angle, and aligned if it is read aligned.
 
     Parameters
     ----------
     series
-        The series.
+        Recorded tilt-series.
     target
-        ``.mrc`` file to write; its angles as IMOD has them (`.rawtlt`) and an `.mdoc` go beside it, and an `.xf` where
-        it is not aligned and its files say how to.
+        ``.mrc`` file to write; its angles with IMOD's sign (`.rawtlt`) and an `.mdoc` go beside it, and an `.xf` where
+        the series is read as recorded and its alignment is known.
 
     Yields
     ------
     path
-        Of what is written, as soon as it is.
+        Each written file, once it is written.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     tilts, rows, columns = series.shape
@@ -116,35 +118,35 @@ def import_particles(
         SHREC's ``particle_locations.txt``, a portal ``.ndjson``, RELION's ``particles.star`` (its ``tomograms.star``
         beside it), or a project's ``copick.json``.
     name
-        Which tomogram or run, where there is more than one; the class of an ``.ndjson``.
+        Name of the tomogram or run, where there is more than one; the class of an ``.ndjson``.
     voxel_size_A
-        For SHREC and the portal, whose lists count in voxels.
+        Edge of a voxel in Å, for the lists of SHREC and the portal, which are in voxels.
 
     Raises
     ------
     InputError
-        If the file is damaged or of no known kind, or something that it needs was not given.
+        If the file is damaged or of an unknown kind, or needs a name or voxel size that is missing.
     """
     if path.suffix in (".txt", ".ndjson") and voxel_size_A is None:
         raise InputError(f"{path} counts in voxels; give the voxel size in Å")
     match path.suffix:
         case ".txt":
-            return as_table(shrec.read_locations(path, voxel_size_A or 0.0))
+            return to_particle_table(shrec.read_locations(path, voxel_size_A or 0.0))
         case ".ndjson":
-            return as_table(portal.read_points(path, name or path.stem, 1, voxel_size_A or 0.0))
+            return to_particle_table(portal.read_points(path, name or path.stem, 1, voxel_size_A or 0.0))
         case ".star":
             tomograms = relion5.read_tomograms(path.with_name("tomograms.star"))
             lists = relion5.read_particles(path, tomograms)
-            return as_table(_only(path, lists, name))
+            return to_particle_table(_choose(path, lists, name))
         case ".json":
             runs = sorted(p.name for p in (path.parent / "ExperimentRuns").glob("*") if p.is_dir())
-            run = _only(path, {run: run for run in runs}, name)
-            return as_table(copick.read_picks(path.parent, run, copick.read_objects(path)))
-    raise InputError(f"{path} is no particle list that is known: .txt, .ndjson, .star or copick's .json")
+            run = _choose(path, {run: run for run in runs}, name)
+            return to_particle_table(copick.read_picks(path.parent, run, copick.read_objects(path)))
+    raise InputError(f"{path} is no known particle list: .txt, .ndjson, .star or copick's .json")
 
 
-def as_table(particles: ParticleList) -> ParticleTable:
-    """A list as a particle table; sizes and conformations, which lists do not have, are 0."""
+def to_particle_table(particles: ParticleList) -> ParticleTable:
+    """Convert a list to a particle table; radii and conformations, which lists do not have, are 0."""
     count = len(particles)
     return ParticleTable(
         particles.instance,
@@ -157,13 +159,13 @@ def as_table(particles: ParticleList) -> ParticleTable:
     )
 
 
-def _only(path: Path, found: dict[str, Any], name: str | None) -> Any:
-    if name is None and len(found) == 1:
-        return next(iter(found.values()))
-    if name is None or name not in found:
+def _choose(path: Path, lists: Mapping[str, T], name: str | None) -> T:
+    if name is None and len(lists) == 1:
+        return next(iter(lists.values()))
+    if name is None or name not in lists:
         wrong = "say which" if name is None else f"there is no {name!r}"
-        raise InputError(f"{path} lists particles of {', '.join(list(found)[:6]) or 'nothing'}; {wrong}")
-    return found[name]
+        raise InputError(f"{path} lists particles of {', '.join(list(lists)[:6]) or 'nothing'}; {wrong}")
+    return lists[name]
 
 
 def _filled_layers(volume: MrcVolume) -> slice:
@@ -181,7 +183,7 @@ def _filled_layers(volume: MrcVolume) -> slice:
 
 @dataclass(frozen=True)
 class _Layers:
-    """Some layers of a volume on disk, read in blocks of y."""
+    """Range of layers of a volume on disk, read in blocks of rows."""
 
     volume: MrcVolume
     layers: slice

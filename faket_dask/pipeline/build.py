@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -137,9 +138,9 @@ class BuildVolume(Stage[DatasetSpec]):
             open_array(spec.folder.volume(item.owner), name)[:, rows, :] = getattr(block, name)
         return {}
 
-    def check_contents(self, spec: DatasetSpec, item: Item) -> list[str]:
-        """Return contradictions between the masks and the particle table."""
-        return list(find_misplaced_labels(spec, item.owner))
+    def check_contents(self, spec: DatasetSpec, item: Item) -> Iterator[str]:
+        """Yield contradictions between the masks and the particle table."""
+        yield from find_misplaced_labels(spec, item.owner)
 
     def cost(self, spec: DatasetSpec) -> UnitCost:
         """Estimate one block."""

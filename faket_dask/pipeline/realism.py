@@ -1,129 +1,216 @@
-"""Units that measure how far a series is from its reference: `realism`, one per modality and tilt angle.
+"""Stage that measures how far a series is from its reference, for three tilts of every modality.
 
-They also measure what a transfer could do to the specimen: how much of its signal is left in a tilt, and how many
-objects the tilt shows that no label explains.
-
-The item is a series and a modality, so that a modality that is asked for later is measured then, and the others
-stay as they are. What is found is small and lies in the marker, from where the report takes it.
+It also measures what a transfer may do to the specimen: how much of its signal is left in a tilt, and how many objects
+the tilt shows that no label explains. The item is a series and a modality, so that a modality that is asked for later
+is measured then, and the others stay as they are. The findings are small and lie in the marker, from where the report
+reads them.
 """
+
+from __future__ import annotations
 
 from dataclasses import asdict
 from functools import lru_cache
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
-from faket_dask.dataset.pairing import Series
-from faket_dask.dataset.spec import DatasetSpec, cached_spec
+from faket_dask.dataset.modality_stores import owning_item, stack_store
+from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_tilt
-from faket_dask.engine.unit import Record, Stage
-from faket_dask.kernels.moments import standardise_float64
-from faket_dask.kernels.similarity.spurious_objects import mask_labels, spurious_density
-from faket_dask.kernels.similarity.texture_similarity import (
-    TextureSample,
-    intra_reference_distances,
-    sample_halves,
-    texture_distances,
-)
-from faket_dask.kernels.vgg import VGG19
-from faket_dask.pipeline.series import resynthesise
-from faket_dask.references.statistics import believed_pixels, reference_tilt
-from faket_dask.stages.angle_interpolation import interpolation_weights
-from faket_dask.stages.networks import load_network
-from faket_dask.stages.process import prepare_process
+from faket_dask.engine.marker import Findings
+from faket_dask.engine.stage import BatchKey, Stage, UnitCost
+from faket_dask.engine.unit import Item
+from faket_dask.modalities import MODALITIES
+from faket_dask.pipeline.costs import INTERPRETER_BYTES, cuda_bytes, reference_pixels, tilt_pixels
+from faket_dask.pipeline.kernel_rates import load_kernel_rates
+from faket_dask.pipeline.reference import MeasureStatistics
+from faket_dask.pipeline.synthesise import SynthesiseTilts
+from faket_dask.references import open_reference
+
+if TYPE_CHECKING:
+    from faket_dask.kernels.similarity.texture_similarity import TextureSample
+    from faket_dask.kernels.style.network import Network
+
+REALISM_BYTES_PER_PIXEL = 64
+"""Tilt and noiseless tilt with their masks and background, in double precision."""
 
 
-def realism_item(series: str, modality: str) -> str:
-    """Name of what is measured."""
-    return f"{series}__{modality}"
+class Distances(TypedDict):
+    """Distances of two tilts: of their logarithmic spectra, and of Gram matrices by layer."""
+
+    log_spectrum: float
+    gram: dict[str, float]
+
+
+class ReferenceFindings(TypedDict):
+    """Comparison of a tilt with one reference."""
+
+    reference: str
+    weight: float
+    distances: Distances
+    intra_reference: Distances
+    kurtosis: float
+    artefacts: float
+
+
+class RealismFindings(TypedDict):
+    """Findings of one unit."""
+
+    tilt_angle: float
+    kurtosis: float
+    artefacts: float
+    signal: float
+    spurious_per_Mpx: float
+    against: list[ReferenceFindings]
 
 
 def measured_modalities(spec: DatasetSpec) -> list[str]:
-    """Modalities that are compared with the reference: all that are kept, and those that are drawn anyway."""
-    modalities = spec.config.outputs.modalities
+    """Return the modalities that are compared with the reference: all that are kept, and those drawn anyway."""
+    kept = spec.config.outputs.modalities
     if not spec.makes_series:
-        return list(modalities)
+        return list(kept)
     drawn = ["noisy", "spectral"] if spec.measures_spectra else ["noisy"]
-    return list(dict.fromkeys([*drawn, *modalities]))
+    return list(dict.fromkeys([*drawn, *kept]))
 
 
 def measured_tilts(spec: DatasetSpec, series: str) -> list[int]:
-    """The tilt nearest 0°, the one tilted furthest, and one half way (on the positive side, where there is one)."""
+    """Return the tilt nearest 0°, the one tilted furthest, and one half way (on the positive side if there is one)."""
     angles = np.round(spec.geometry.acquisition(series).tilt_angles, 6)
     steepest = float(max(angles, key=lambda angle: (abs(angle), angle)))
-    nearest = [int(np.argmin(np.abs(angles - wanted))) for wanted in (0.0, steepest / 2, steepest)]
+    nearest = [int(np.argmin(np.abs(angles - angle))) for angle in (0.0, steepest / 2, steepest)]
     return list(dict.fromkeys(nearest))
 
 
-def _split(item: str) -> tuple[str, str]:
-    series, modality = item.rsplit("__", 1)
-    return series, modality
+class MeasureRealism(Stage[DatasetSpec]):
+    """Measure the distances of one tilt of a modality to the reference's tilt at that angle."""
+
+    name = "realism"
+    label = "realism"
+
+    def items(self, spec: DatasetSpec) -> list[Item]:
+        """Return series and modality of everything that is measured, if there is a report."""
+        if not spec.config.outputs.report:
+            return []
+        return [Item(series.name, name) for series in spec.series for name in measured_modalities(spec)]
+
+    def predecessors(self, spec: DatasetSpec, item: Item) -> list[BatchKey]:
+        """Return the stacks of the series, and the statistics of its references."""
+        series = spec.series_by_name[item.owner]
+        kept = dict.fromkeys(MODALITIES.kept(spec.config.outputs.modalities))
+        stages = dict.fromkeys((MODALITIES.get(name).stage, owning_item(series, name)) for name in kept)
+        stacks = [BatchKey(stage, Item(owner)) for stage, owner in stages]
+        if spec.makes_series:
+            stacks.append(BatchKey(SynthesiseTilts.name, Item(series.name)))
+        references = [
+            BatchKey(MeasureStatistics.name, Item(name)) for name in spec.blend_weights(series.reference)
+        ]
+        return list(dict.fromkeys([*stacks, *references]))
+
+    def count(self, spec: DatasetSpec, item: Item) -> int:
+        """Return the number of measured tilts."""
+        return len(measured_tilts(spec, item.owner))
+
+    def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
+        """Measure one tilt; the findings are `RealismFindings`."""
+        from faket_dask.kernels.similarity.spurious_objects import mask_labels, spurious_density
+        from faket_dask.kernels.similarity.texture_similarity import (
+            intra_reference_distances,
+            sample_halves,
+            texture_distances,
+        )
+
+        series = spec.series_by_name[item.owner]
+        tilt = measured_tilts(spec, series.name)[index]
+        angle = float(spec.geometry.acquisition(series.name).tilt_angles[tilt])
+        image = _read_or_redraw(spec, series.name, item.part, tilt)
+        noiseless = read_tilt(spec.folder.specimen(series.specimen), "noiseless", tilt)
+        ours = sample_halves(image, _load_network(spec))
+        against = []
+        for name, weight in spec.blend_weights(series.reference).items():
+            theirs = _sample_reference(_Cached(spec), name, angle)
+            against.append(
+                {
+                    "reference": name,
+                    "weight": weight,
+                    "distances": asdict(texture_distances(ours, theirs)),
+                    "intra_reference": asdict(intra_reference_distances(theirs)),
+                    "kurtosis": float(np.mean([part.kurtosis for part in theirs])),
+                    "artefacts": float(np.mean([part.artefacts for part in theirs])),
+                }
+            )
+        return {
+            "tilt_angle": angle,
+            "kurtosis": float(np.mean([part.kurtosis for part in ours])),
+            "artefacts": float(np.mean([part.artefacts for part in ours])),
+            "signal": _correlate(image, noiseless),
+            "spurious_per_Mpx": spurious_density(image, mask_labels(noiseless)),
+            "against": against,
+        }
+
+    def cost(self, spec: DatasetSpec) -> UnitCost:
+        """Estimate one tilt."""
+        from faket_dask.kernels.similarity.texture_similarity import CROP_PX, GRAM_LAYERS
+        from faket_dask.kernels.style.memory import targets_bytes
+
+        rates = load_kernel_rates(spec.threads_per_task)
+        rows, columns = (min(CROP_PX, size) for size in spec.geometry.tilt_shape)
+        images = REALISM_BYTES_PER_PIXEL * max(tilt_pixels(spec), reference_pixels(spec))
+        architecture = spec.config.style.style_network.architecture
+        gram_bytes = targets_bytes((rows, columns // 2), None, architecture, GRAM_LAYERS)
+        memory = INTERPRETER_BYTES + gram_bytes + images
+        gpu = cuda_bytes(memory) if spec.uses_network and spec.config.style.device == "cuda" else 0
+        return UnitCost(2 * rates.gram_s_per_pixel * rows * columns, memory, 0, gpu)
 
 
-def _network(spec: DatasetSpec) -> VGG19 | None:
-    """None where nothing is styled: then no weights need be here, and spectra alone are compared."""
-    checksum = spec.inputs.weights_checksum
-    prepare_process(spec.config.style.threads)
-    return load_network(spec.config.style, checksum) if checksum else None
+class _Cached:
+    """Specification that is equal to any other of the same folder and fingerprint, as a key of a cache."""
+
+    def __init__(self, spec: DatasetSpec) -> None:
+        self.spec = spec
+        self._key = (spec.folder.root, spec.fingerprint)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Cached) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
 
 
 @lru_cache(maxsize=3)
-def _reference_textures(root: str, fingerprint: str, reference: str, angle: float) -> list[TextureSample]:
-    """Of a reference's tilt nearest an angle; all modalities of a series are compared with the same ones."""
-    spec = cached_spec(root, fingerprint)
-    [(tilt, _)] = interpolation_weights(spec.reference_angles(reference), angle, "nearest")
-    recorded = reference in spec.inputs.recordings
+def _sample_reference(cached: _Cached, name: str, angle: float) -> list[TextureSample]:
+    """Return samples of a reference's tilt nearest an angle; all modalities of a series are compared with them."""
+    from faket_dask.kernels.similarity.texture_similarity import sample_halves
+
+    reference = open_reference(cached.spec, name)
+    tilt = int(np.argmin(np.abs(reference.tilt_angles - angle)))
     return sample_halves(
-        reference_tilt(spec, reference, tilt),
-        _network(spec),
-        believed=believed_pixels(spec, reference, tilt) if recorded else None,
+        reference.read_tilt(tilt), _load_network(cached.spec), valid_mask=reference.recorded_mask(tilt)
     )
 
 
-def _image(spec: DatasetSpec, series: Series, modality: str, tilt: int) -> np.ndarray:
-    if modality == "benchmark":
-        return read_tilt(spec.folder.specimen(series.specimen), modality, tilt)
-    if modality in spec.config.outputs.modalities:
-        return read_tilt(spec.folder.series(series.name), modality, tilt)
-    return resynthesise(spec, series.name, modality, tilt)
+def _load_network(spec: DatasetSpec) -> Network | None:
+    """Return the style network; ``None`` where nothing is styled, no weights need be here, and spectra alone count."""
+    from faket_dask.stages.networks import load_network
+    from faket_dask.stages.process import prepare_process
+
+    checksum = spec.inputs.weights_checksum
+    prepare_process(spec.threads_per_task)
+    return load_network(spec.config.style, checksum) if checksum else None
 
 
-def _correlation(image: np.ndarray, noiseless: np.ndarray) -> float:
-    """How much of the specimen is in a tilt; 0 where there is none."""
+def _read_or_redraw(spec: DatasetSpec, series: str, modality: str, tilt: int) -> NDArray[np.float32]:
+    """Read a tilt that is kept, or draw it again."""
+    from faket_dask.pipeline.series_tilts import SeriesTilts
+
+    if modality in MODALITIES.kept(spec.config.outputs.modalities):
+        owner = owning_item(spec.series_by_name[series], modality)
+        return read_tilt(stack_store(spec.folder, owner, modality), modality, tilt)
+    return SeriesTilts.open(spec, series).redraw(modality, tilt)
+
+
+def _correlate(image: NDArray[np.float32], noiseless: NDArray[np.float32]) -> float:
+    """Return the correlation of a tilt with its noiseless counterpart; 0 where that is constant."""
+    from faket_dask.kernels.moments import standardise_float64
+
     return float(np.mean(standardise_float64(image) * standardise_float64(noiseless)))
-
-
-def _realism(spec: DatasetSpec, item: str, index: int) -> Record:
-    name, modality = _split(item)
-    series = spec.series_by_name[name]
-    tilt = measured_tilts(spec, name)[index]
-    angle = float(spec.geometry.acquisition(name).tilt_angles[tilt])
-    image = _image(spec, series, modality, tilt)
-    noiseless = read_tilt(spec.folder.specimen(series.specimen), "noiseless", tilt)
-    ours = sample_halves(image, _network(spec))
-    root = str(spec.folder.root)
-    found = []
-    for reference, weight in spec.parts(series.reference):
-        theirs = _reference_textures(root, spec.fingerprint, reference, angle)
-        found.append(
-            {
-                "reference": reference,
-                "weight": weight,
-                "distances": asdict(texture_distances(ours, theirs)),
-                "floor": asdict(intra_reference_distances(theirs)),
-                "kurtosis": float(np.mean([part.kurtosis for part in theirs])),
-                "artefacts": float(np.mean([part.artefacts for part in theirs])),
-            }
-        )
-    return {
-        "tilt_angle": angle,
-        "kurtosis": float(np.mean([part.kurtosis for part in ours])),
-        "artefacts": float(np.mean([part.artefacts for part in ours])),
-        "signal": _correlation(image, noiseless),
-        "unexplained": spurious_density(image, mask_labels(noiseless)),
-        "against": found,
-    }
-
-
-REALISM = Stage(
-    "realism", count=lambda spec, item: len(measured_tilts(spec, _split(item)[0])), compute=_realism
-)

@@ -1,98 +1,116 @@
-"""Units that reconstruct tomograms: `filter` makes tilts ready, `reconstruct` back-projects a block of rows.
+"""Stages that reconstruct tomograms of a data set; their computation is `faket_dask.pipeline.tomogram_stages`."""
 
-A unit of `filter` writes one file, a whole tilt, in which blocks of rows can be read alone; a unit of
-`reconstruct` reads its rows of every tilt and writes the layers of one slab. The filtered tilts are kept, so that
-a lost part of a tomogram can be made again. Of a tomogram that is binned afterwards they have its rows already.
-"""
+from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from faket_dask.dataset.attributes import describe_group
-from faket_dask.dataset.parts import filtered_array
+from faket_dask.dataset.geometry import BLOCK_ROWS
 from faket_dask.dataset.spec import DatasetSpec
-from faket_dask.dataset.tomograms import Tomogram
-from faket_dask.engine.arrays import ArraySpec, open_array, read_tilt, write_vector
-from faket_dask.engine.unit import OwnedArray, Record, Stage
-from faket_dask.kernels.backprojection_binned import back_project_binned
-from faket_dask.stages.reconstruction import prepare_tilt
+from faket_dask.dataset.tomogram_chunks import SLAB_LAYERS
+from faket_dask.dataset.tomograms import Tomogram, list_tomograms
+from faket_dask.engine.arrays import write_vector
+from faket_dask.engine.stage import BatchKey, UnitCost
+from faket_dask.engine.unit import Item
+from faket_dask.modalities import MODALITIES
+from faket_dask.pipeline.costs import INTERPRETER_BYTES, cuda_bytes, tilt_pixels
+from faket_dask.pipeline.kernel_rates import load_kernel_rates
+from faket_dask.pipeline.tomogram_stages import BackProjectPieces, FilterStack
+
+FILTER_BYTES_PER_PIXEL = 60
+"""The tilt binned, its transform, and the filter in double precision with what it is made from."""
+
+BACK_PROJECTION_BYTES = 5 * 2**28
+"""Intermediate results of a back-projection on a GPU: about five arrays of a quarter of a gigabyte."""
 
 
-def _prepare(spec: DatasetSpec, item: str) -> None:
-    tomogram = Tomogram.of_item(spec, item)
-    section = spec.config.reconstruction
-    settings: dict[str, Any] = section.model_dump(mode="json", exclude={"modalities", "thickness_A"})
-    pixel = tomogram.acquisition.pixel_size_A
-    describe_group(tomogram.group, spec, pixel, voxel_size_A=tomogram.voxel_size_A, **settings)
-    for axis, places in tomogram.coordinates().items():
-        write_vector(tomogram.group, axis, axis, places, {"units": "angstrom"})
-    write_vector(tomogram.group, "tilt_angle", "tilt", tomogram.tilt_angles, {"units": "degrees"})
+def _list_items(spec: DatasetSpec) -> list[Item]:
+    items = (tomogram.item for series in spec.series for tomogram in list_tomograms(spec, series))
+    return list(dict.fromkeys(items))
 
 
-def _filtered(tomogram: Tomogram) -> ArraySpec:
-    return filtered_array(f"{tomogram.modality}_filtered", tomogram.filtered_shape)
+def fingerprint_tomograms(spec: DatasetSpec) -> str:
+    """Return the digest of what tomograms depend on: the data set's fingerprint, and their own settings."""
+    settings = spec.config.reconstruction.model_dump_json(exclude={"modalities"})
+    return f"{spec.fingerprint}/{settings}"
 
 
-def _filtered_array(spec: DatasetSpec, item: str) -> list[OwnedArray]:
-    tomogram = Tomogram.of_item(spec, item)
-    return [OwnedArray(tomogram.group, _filtered(tomogram), lambda index: (index, 0, 0))]
+class FilterTilts(FilterStack[DatasetSpec]):
+    """Bin and filter one tilt of a tomogram."""
+
+    name = "filter"
+    label = "filter-projection"
+
+    def open_source(self, spec: DatasetSpec, item: Item) -> Tomogram:
+        """Return the tomogram of an item."""
+        return Tomogram(spec, item.owner, item.part)
+
+    def items(self, spec: DatasetSpec) -> list[Item]:
+        """Return all tomograms."""
+        return _list_items(spec)
+
+    def predecessors(self, spec: DatasetSpec, item: Item) -> list[BatchKey]:
+        """Return the tilt-series."""
+        return [BatchKey(MODALITIES.get(item.part).stage, Item(item.owner))]
+
+    def prepare(self, spec: DatasetSpec, item: Item) -> None:
+        """Create the tomogram's group and coordinates."""
+        tomogram = self.open_source(spec, item)
+        settings: dict[str, Any] = tomogram.section.model_dump(
+            mode="json", exclude={"modalities", "thickness_A"}
+        )
+        pixel = tomogram.acquisition.pixel_size_A
+        describe_group(tomogram.group, spec, pixel, voxel_size_A=tomogram.voxel_size_A, **settings)
+        for axis, places in tomogram.coordinates().items():
+            write_vector(tomogram.group, axis, axis, places, {"units": "angstrom"})
+        write_vector(tomogram.group, "tilt_angle", "tilt", tomogram.tilt_angles, {"units": "degrees"})
+
+    def fingerprint(self, spec: DatasetSpec) -> str:
+        """Return the digest with the settings of tomograms, on which no other stage depends."""
+        return fingerprint_tomograms(spec)
+
+    def cost(self, spec: DatasetSpec) -> UnitCost:
+        """Estimate one tilt."""
+        rates, pixels = load_kernel_rates(spec.threads_per_task), tilt_pixels(spec)
+        _, rows, columns = list_tomograms(spec, spec.series[0])[0].filtered_shape
+        memory = INTERPRETER_BYTES + FILTER_BYTES_PER_PIXEL * pixels
+        return UnitCost(rates.noise_s_per_pixel * pixels, memory, 4 * rows * columns)
 
 
-def _filter(spec: DatasetSpec, item: str, index: int) -> Record:
-    tomogram = Tomogram.of_item(spec, item)
-    section = spec.config.reconstruction
-    thickness = spec.geometry.volume_shape(tomogram.specimen)[0] * tomogram.acquisition.pixel_size_A
-    if section.thickness_A is not None:
-        thickness = section.thickness_A
-    tilt = read_tilt(tomogram.stack_group, tomogram.modality, int(tomogram.tilts[index]))
-    thickness_px = thickness / (tomogram.acquisition.pixel_size_A * section.binning)
-    open_array(tomogram.group, _filtered(tomogram).name)[index] = prepare_tilt(
-        tilt,
-        section.filter,
-        tomogram.tilt_angles,
-        index,
-        thickness_px,
-        section.binning,
-        section.post_binning,
-    )
-    return {}
+class ReconstructTomogram(BackProjectPieces[DatasetSpec]):
+    """Back-project one slab of one block of rows."""
 
+    name = "reconstruct"
+    label = "reconstruct-block"
 
-def _volume(spec: DatasetSpec, item: str) -> list[OwnedArray]:
-    tomogram = Tomogram.of_item(spec, item)
-    parts = tomogram.parts
-    return [OwnedArray(tomogram.group, parts.array(tomogram.modality), parts.position)]
+    def open_source(self, spec: DatasetSpec, item: Item) -> Tomogram:
+        """Return the tomogram of an item."""
+        return Tomogram(spec, item.owner, item.part)
 
+    def items(self, spec: DatasetSpec) -> list[Item]:
+        """Return all tomograms."""
+        return _list_items(spec)
 
-def _reconstruct(spec: DatasetSpec, item: str, index: int) -> Record:
-    tomogram = Tomogram.of_item(spec, item)
-    layers, rows = tomogram.parts.region(index)
-    filtered = open_array(tomogram.group, _filtered(tomogram).name, "r")
-    section = spec.config.reconstruction
-    part = back_project_binned(
-        np.asarray(filtered[:, rows, :]),
-        tomogram.tilt_angles,
-        layers.stop - layers.start,
-        section.post_binning,
-        z_centre=tomogram.shape[0] // 2 - layers.start,
-        device=section.device,
-    )
-    open_array(tomogram.group, tomogram.modality)[layers, rows, :] = part
-    return {}
+    def predecessors(self, spec: DatasetSpec, item: Item) -> list[BatchKey]:
+        """Return the filtered tilts."""
+        return [BatchKey(FilterTilts.name, item)]
 
+    def fingerprint(self, spec: DatasetSpec) -> str:
+        """Return the digest with the settings of tomograms, on which no other stage depends."""
+        return fingerprint_tomograms(spec)
 
-FILTER = Stage(
-    "filter",
-    count=lambda spec, item: Tomogram.of_item(spec, item).tilts.size,
-    compute=_filter,
-    prepare=_prepare,
-    arrays=_filtered_array,
-)
+    def cost(self, spec: DatasetSpec) -> UnitCost:
+        """Estimate one piece."""
+        from faket_dask.kernels.backprojection_binned import FINE_LAYERS
 
-RECONSTRUCT = Stage(
-    "reconstruct",
-    count=lambda spec, item: len(Tomogram.of_item(spec, item).parts),
-    compute=_reconstruct,
-    arrays=_volume,
-)
+        rates, section = load_kernel_rates(spec.threads_per_task), spec.config.reconstruction
+        tomogram = list_tomograms(spec, spec.series[0])[0]
+        tilts, rows, columns = tomogram.filtered_shape
+        block = min(BLOCK_ROWS, rows) * columns
+        voxels = min(SLAB_LAYERS, tomogram.shape[0]) * block // section.post_binning
+        seconds = rates.back_project_s_per_voxel * section.post_binning**2 * voxels * tilts
+        # the rows twice, the piece, and the encoder's copy; layers of full resolution, and low-passed
+        memory = INTERPRETER_BYTES + 8 * tilts * BLOCK_ROWS * columns + 8 * voxels
+        memory += 8 * FINE_LAYERS * block if section.post_binning > 1 else 0
+        gpu = cuda_bytes(memory) + BACK_PROJECTION_BYTES if section.device == "cuda" else 0
+        return UnitCost(seconds, memory, 4 * voxels, gpu)

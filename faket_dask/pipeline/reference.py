@@ -1,191 +1,180 @@
-"""Units that study references: `measure` takes statistics per tilt, `targets` the Gram matrices of a tilt."""
+"""Stages that measure references: statistics of all tilts at once, and the Gram matrices of each tilt."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
 
-from faket_dask.dataset.attributes import describe_group
+from faket_dask.dataset.attributes import STACK_ATTRIBUTES, describe_group
 from faket_dask.dataset.spec import DatasetSpec
-from faket_dask.engine.arrays import ArraySpec, open_array, write_vector
-from faket_dask.engine.unit import OwnedArray, Record, Stage
-from faket_dask.kernels.noise import noise_curves
-from faket_dask.kernels.noise.spectral import CELLS
-from faket_dask.kernels.style.gram_matching import ReferenceGrams
-from faket_dask.kernels.style.scaling import tilt_extrema
-from faket_dask.kernels.vgg import channels
-from faket_dask.references.statistics import (
-    believed_pixels,
-    clean_tilt,
-    reference_tilt,
-    scaling_of,
-    style_pixels,
-    style_tilt,
+from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array, write_vector
+from faket_dask.engine.marker import Findings
+from faket_dask.engine.stage import BatchKey, Stage, UnitCost
+from faket_dask.engine.unit import Item
+from faket_dask.pipeline.costs import (
+    INTERPRETER_BYTES,
+    cuda_bytes,
+    reference_pixels,
+    transfer_task_bytes,
 )
-from faket_dask.stages.networks import load_network
-from faket_dask.stages.process import prepare_process
-from faket_dask.stages.synthesis import measure_spectrum
-from faket_dask.stages.transfer import GramTargets, style_of, style_targets
+from faket_dask.pipeline.kernel_rates import load_kernel_rates
+from faket_dask.pipeline.simulate import SimulateImages
+from faket_dask.references import Reference, open_reference
 
-MEASURED = ("mean", "std", "low", "high", "masked")
-"""Of the pixels of a tilt that are believed; `masked` is the share of those that are not."""
+MOMENTS = ("mean", "std", "low", "high", "excluded")
+"""Statistics of the valid pixels of a tilt; `excluded` is the share of the others."""
 
 PAIRED = ("signal_scale", "noise_scale")
+"""Statistics of a tilt beside its noiseless counterpart."""
 
-FLOOR = "floor"
-"""Squared relative distance of the Gram matrices of one half of a tilt to those of the other, by style layer."""
+STATISTICS_BYTES_PER_PIXEL = 96
+"""The tilt, its mask, its artefacts filled, and its transform in double precision."""
 
+SPECTRUM_PASSES = 8
+"""Time of a tilt's statistics with its spectra over that without."""
 
-def _prepare(spec: DatasetSpec, reference: str) -> None:
-    path = spec.folder.reference(reference)
-    angles = spec.reference_angles(reference)
-    style = spec.config.style
-    describe_group(
-        path,
-        spec,
-        spec.reference_pixel_size_A(reference),
-        reference=reference,
-        weights=style.weights,
-        weights_sha256=spec.inputs.weights_checksum,
-    )
-    write_vector(path, "tilt_angle", "tilt", angles, {"units": "degrees"})
+GRAM_VALUES = 610_000
+"""Values of the Gram matrices of the published layers of a VGG-19."""
 
 
-def _statistics(spec: DatasetSpec, reference: str) -> list[OwnedArray]:
-    tilts = spec.reference_angles(reference).size
-    names = MEASURED + (PAIRED if spec.config.noise.statistics == "paired" else ())
-    arrays: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {name: (("tilt",), ()) for name in names}
-    if spec.measures_spectra:
-        arrays["power"] = (("tilt", "off_or_on_axes", "ring"), (2, spec.spectrum_rings))
-        arrays["directions"] = (("tilt", "frequency_y", "frequency_x"), CELLS)
-    return [
-        OwnedArray(
-            spec.folder.reference(reference),
-            ArraySpec(
-                name, dims, (tilts, *size), (tilts, *size), "float64", None, {"coordinates": "tilt_angle"}
-            ),
-            lambda index, axes=len(dims): (0,) * axes,  # type: ignore[misc]
-        )
-        for name, (dims, size) in arrays.items()
-    ]
+def list_references(spec: DatasetSpec) -> list[Item]:
+    """Return the plain references whose statistics are needed."""
+    return [Item(name) for name in spec.used_references]
 
 
-def _measure(spec: DatasetSpec, reference: str, index: int) -> Record:
-    tilts = spec.reference_angles(reference).size
-    found: dict[str, list[Any]] = {owned.spec.name: [] for owned in _statistics(spec, reference)}
-    for tilt in range(tilts):
-        image = reference_tilt(spec, reference, tilt)
-        seen = believed_pixels(spec, reference, tilt)
-        low, high = tilt_extrema(image[seen], spec.config.style.clip_percent)
-        found["low"].append(low)
-        found["high"].append(high)
-        mean, std = (float(f(image[seen], dtype=np.float64)) for f in (np.mean, np.std))
-        if spec.measures_spectra:
-            recorded = reference in spec.inputs.recordings
-            spectrum, power, moments = measure_spectrum(
-                image, spec.spectrum_rings, seen if recorded else None
-            )
-            found["power"].append(power)
-            found["directions"].append(spectrum.directions)
-            if spec.config.noise.statistics == "unpaired":
-                mean, std = moments
-        found["mean"].append(mean)
-        found["std"].append(std)
-        found["masked"].append(1 - float(seen.mean()))
-        clean = clean_tilt(spec, reference, tilt)
-        if clean is not None and spec.config.noise.statistics == "paired":
-            curves = noise_curves(image[seen][None, None], clean[seen][None, None])
-            found["signal_scale"].append(float(curves.signal_scale[0]))
-            found["noise_scale"].append(float(curves.noise_scale[0]))
-    for owned in _statistics(spec, reference):
-        open_array(owned.group, owned.spec.name)[...] = np.asarray(found[owned.spec.name])
-    return {"tilts": tilts, "masked": float(np.mean(found["masked"]))}
+class MeasureStatistics(Stage[DatasetSpec]):
+    """Measure moments, extrema, noise statistics and spectra of all tilts of a reference."""
 
+    name = "reference_statistics"
+    label = "reference_statistics-measure"
 
-def _grams(spec: DatasetSpec, reference: str) -> list[OwnedArray]:
-    tilts = spec.reference_angles(reference).size
-    path, style = spec.folder.reference(reference), spec.config.style
-    floors = []
-    if style.method == "matched":
-        shape = (tilts, len(style.style_layers))
-        array = ArraySpec(
-            FLOOR,
-            ("tilt", "style_layer"),
-            shape,
-            (1, shape[1]),
-            "float64",
-            attributes={"coordinates": "tilt_angle"},
-        )
-        floors.append(OwnedArray(path, array, lambda index: (index, 0)))
-    return floors + [
-        OwnedArray(
+    def items(self, spec: DatasetSpec) -> list[Item]:
+        """Return the references whose statistics are needed."""
+        return list_references(spec)
+
+    def predecessors(self, spec: DatasetSpec, item: Item) -> list[BatchKey]:
+        """Return the images of a simulated reference."""
+        specimen = open_reference(spec, item.owner).simulated_specimen
+        return [] if specimen is None else [BatchKey(SimulateImages.name, Item(specimen))]
+
+    def prepare(self, spec: DatasetSpec, item: Item) -> None:
+        """Create the reference's group and its tilt angles."""
+        reference = open_reference(spec, item.owner)
+        path = spec.folder.reference(item.owner)
+        describe_group(
             path,
-            ArraySpec(
-                gram_name(layer),
-                ("tilt", f"channel_{layer}", f"other_channel_{layer}"),
-                (tilts, channels(layer), channels(layer)),
-                (1, channels(layer), channels(layer)),
-                attributes={"coordinates": "tilt_angle"},
-            ),
-            lambda index: (index, 0, 0),
+            spec,
+            reference.pixel_size_A,
+            reference=item.owner,
+            weights=spec.config.style.weights,
+            weights_sha256=spec.inputs.weights_checksum,
         )
-        for layer in style.style_layers
-    ]
+        write_vector(path, "tilt_angle", "tilt", reference.tilt_angles, {"units": "degrees"})
+
+    def arrays(self, spec: DatasetSpec, item: Item) -> list[OwnedArray]:
+        """Return one vector per statistic, and the spectra where they are needed."""
+        from faket_dask.references.statistics import count_rings
+
+        tilts = open_reference(spec, item.owner).tilt_angles.size
+        names = MOMENTS + (PAIRED if spec.config.noise.statistics == "paired" else ())
+        arrays: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {name: (("tilt",), ()) for name in names}
+        for model in spec.studied_noise:
+            for layout in model.arrays(count_rings(spec)):
+                arrays[layout.name] = (("tilt", *layout.dims), layout.shape)
+        path = spec.folder.reference(item.owner)
+        return [
+            OwnedArray(
+                path,
+                ArraySpec(name, dims, (tilts, *size), (tilts, *size), "float64", attributes=STACK_ATTRIBUTES),
+            )
+            for name, (dims, size) in arrays.items()
+        ]
+
+    def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
+        """Measure and write all tilts; the findings are their number and the mean excluded share."""
+        reference = open_reference(spec, item.owner)
+        arrays = self.arrays(spec, item)
+        values: dict[str, list[Any]] = {owned.spec.name: [] for owned in arrays}
+        for tilt in range(reference.tilt_angles.size):
+            for name, value in _measure_tilt(spec, reference, tilt).items():
+                values[name].append(value)
+        for owned in arrays:
+            open_array(owned.group, owned.spec.name)[...] = np.asarray(values[owned.spec.name])
+        return {"tilts": reference.tilt_angles.size, "excluded": float(np.mean(values["excluded"]))}
+
+    def cost(self, spec: DatasetSpec) -> UnitCost:
+        """Estimate one reference."""
+        rates, pixels = load_kernel_rates(spec.threads_per_task), reference_pixels(spec)
+        tilts = spec.geometry.tilt_counts[1]
+        passes = SPECTRUM_PASSES if spec.measures_spectra else 1
+        memory = INTERPRETER_BYTES + STATISTICS_BYTES_PER_PIXEL * pixels
+        return UnitCost(passes * rates.noise_s_per_pixel * pixels * tilts, memory, 32 * tilts)
 
 
-def _targets(spec: DatasetSpec, reference: str, index: int) -> Record:
-    section = spec.config.style
-    prepare_process(section.threads)
-    image = style_tilt(spec, reference, index)
-    network = load_network(section, spec.inputs.weights_checksum)
-    path = spec.folder.reference(reference)
-    targets: Mapping[int, np.ndarray]
-    if section.method == "matched":
-        seen = style_pixels(spec, reference, index)
-        style = style_of(network, image, seen, section.style_layers, section.tile_px)
-        open_array(path, FLOOR)[index] = [style.floor[layer] for layer in section.style_layers]
-        targets = style.grams
-    else:
-        scaling = scaling_of(spec, reference, index)
-        targets = style_targets(network, image, scaling, section.style_layers, section.tile_px)
-    for layer, gram in targets.items():
-        open_array(path, gram_name(layer))[index] = gram
-    return {"pixels": int(image.size)}
+def _measure_tilt(spec: DatasetSpec, reference: Reference, tilt: int) -> dict[str, Any]:
+    """Return the statistics of one tilt by name."""
+    from faket_dask.kernels.noise import noise_curves
+    from faket_dask.kernels.style.scaling import tilt_extrema
+    from faket_dask.methods.noise import ReferenceTilt
+    from faket_dask.references.statistics import count_rings
+
+    image, mask = reference.read_tilt(tilt), reference.valid_mask(tilt)
+    low, high = tilt_extrema(image[mask], spec.config.style.transfer.clip_percent)
+    mean, std = (float(moment(image[mask], dtype=np.float64)) for moment in (np.mean, np.std))
+    values: dict[str, Any] = {"low": low, "high": high, "excluded": 1 - float(mask.mean())}
+    if spec.measures_spectra:
+        recorded_mask = None if reference.simulated_specimen else mask
+        filled = ReferenceTilt.from_image(image, count_rings(spec), recorded_mask)
+        for model in spec.studied_noise:
+            values |= model.estimate(filled)
+        if spec.config.noise.statistics == "unpaired":
+            mean, std = filled.moments
+    values["mean"], values["std"] = mean, std
+    if spec.config.noise.statistics == "paired":
+        clean = reference.read_clean_tilt(tilt)
+        if clean is not None:
+            curves = noise_curves(image[mask][None, None], clean[mask][None, None])
+            values["signal_scale"] = float(curves.signal_scale[0])
+            values["noise_scale"] = float(curves.noise_scale[0])
+    return values
 
 
-def gram_name(layer: int) -> str:
-    return f"gram_{layer}"
+class MeasureGram(Stage[DatasetSpec]):
+    """Measure the style of one tilt of a reference: its Gram matrices."""
 
+    name = "reference_gram"
+    label = "reference_gram"
 
-def read_targets(spec: DatasetSpec, reference: str, tilt: int) -> GramTargets:
-    """The stored Gram matrices of one reference tilt."""
-    path = spec.folder.reference(reference)
-    return {
-        layer: np.asarray(open_array(path, gram_name(layer), "r")[tilt])
-        for layer in spec.config.style.style_layers
-    }
+    def items(self, spec: DatasetSpec) -> list[Item]:
+        """Return the references whose style is transferred."""
+        if not spec.uses_network:
+            return []
+        styled = {name for series in spec.series for name in spec.blend_weights(series.reference)}
+        return [item for item in list_references(spec) if item.owner in styled]
 
+    def predecessors(self, spec: DatasetSpec, item: Item) -> list[BatchKey]:
+        """Return the statistics of the reference."""
+        return [BatchKey(MeasureStatistics.name, item)]
 
-def read_style(spec: DatasetSpec, reference: str, tilt: int) -> ReferenceGrams:
-    """The stored style of one reference tilt, for the method `matched`."""
-    floor = open_array(spec.folder.reference(reference), FLOOR, "r")[tilt]
-    layers = spec.config.style.style_layers
-    return ReferenceGrams(
-        read_targets(spec, reference, tilt), dict(zip(layers, np.asarray(floor).tolist(), strict=True))
-    )
+    def count(self, spec: DatasetSpec, item: Item) -> int:
+        """Return the number of tilts."""
+        return int(open_reference(spec, item.owner).tilt_angles.size)
 
+    def arrays(self, spec: DatasetSpec, item: Item) -> list[OwnedArray]:
+        """Return the arrays that the transfer method stores per tilt."""
+        from faket_dask.pipeline.style_targets import target_arrays
 
-MEASURE = Stage(
-    "measure",
-    count=lambda spec, reference: 1,
-    compute=_measure,
-    prepare=_prepare,
-    arrays=_statistics,
-)
+        return target_arrays(spec, item.owner)
 
-TARGETS = Stage(
-    "targets",
-    count=lambda spec, reference: spec.reference_angles(reference).size,
-    compute=_targets,
-    arrays=_grams,
-)
+    def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
+        """Measure and write one tilt; the finding is its number of pixels."""
+        from faket_dask.pipeline.style_targets import measure_targets
+
+        return {"pixels": measure_targets(spec, item.owner, index)}
+
+    def cost(self, spec: DatasetSpec) -> UnitCost:
+        """Estimate one tilt."""
+        rates, memory = load_kernel_rates(spec.threads_per_task), transfer_task_bytes(spec)
+        gpu = cuda_bytes(memory) if spec.config.style.device == "cuda" else 0
+        return UnitCost(rates.gram_s_per_pixel * reference_pixels(spec), memory, 4 * GRAM_VALUES, gpu)

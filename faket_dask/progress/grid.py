@@ -1,4 +1,4 @@
-"""The tilts of all series, and how far each is: the heat map of a run."""
+"""Progress of every tilt of every series, which a heat map shows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from faket_dask.pipeline.plan import BatchKey, Plan
 
 
 class State(IntEnum):
-    """What there is of a tilt, and what it therefore waits for."""
+    """Progress of one tilt."""
 
     WAITING = 0
     BUILT = 1
@@ -24,6 +24,7 @@ class State(IntEnum):
 
     @property
     def label(self) -> str:
+        """Name in legends."""
         return _LABELS[self]
 
 
@@ -37,14 +38,30 @@ _LABELS = {
 }
 
 _REACHED = {"build": State.BUILT, "project": State.PROJECTED, "levels": State.READY}
-"""By all tilts of an item once all units of this stage are done."""
+"""State that all tilts of an item are in once all units of a stage are done."""
 
 
-class Grid:
-    """Series × tilts; told of units that are done or failed. `absent` marks what series with fewer tilts lack.
+class ProgressGrid:
+    """States of all tilts, series × tilts.
 
-    A tilt is done when the last of what is kept of it is: its style transfer, or in a data set without any the
-    image or projection of its specimen. It has failed when a unit that it needs failed for good.
+    A tilt is done when the last stage that writes it is: the series' own, or in a data set without series the image
+    or projection of the specimen. It has failed when a unit that it needs has failed for good.
+
+    Parameters
+    ----------
+    plan
+        Plan of the run.
+
+    Attributes
+    ----------
+    series
+        Names of the series.
+    tilt_angles
+        Tilt angles of each series in degrees, ``(tilt,)``.
+    states
+        ``(series, tilt)`` values of `State`.
+    absent
+        ``(series, tilt)``, True beyond the last tilt of series with fewer tilts than others.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -72,11 +89,11 @@ class Grid:
 
     @property
     def series_done(self) -> int:
-        """Number of series of which every tilt is done."""
+        """Number of series whose tilts are all done."""
         return int((self._tilts_done == self._tilts).sum())
 
-    def done(self, unit: Unit) -> None:
-        """A unit is done."""
+    def mark_done(self, unit: Unit) -> None:
+        """Take note of a finished unit."""
         key = (unit.stage, unit.item)
         self._left[key] -= 1
         rows = self._rows.get(unit.item, [])
@@ -89,9 +106,9 @@ class Grid:
         elif unit.stage in _REACHED and self._left[key] == 0:
             self.states[rows] = np.maximum(self.states[rows], _REACHED[unit.stage])
 
-    def failed(self, unit: Unit) -> None:
-        """A unit failed for good, and with it all that waits for it."""
-        lost = self._all_after((unit.stage, unit.item))
+    def mark_failed(self, unit: Unit) -> None:
+        """Take note of a unit that failed for good, and with it all units that wait for it."""
+        lost = self._successors((unit.stage, unit.item))
         if unit.stage == self._last and self._by_tilt:
             self.states[self._rows[unit.item], unit.index] = State.FAILED
         else:
@@ -99,12 +116,13 @@ class Grid:
         for row in [row for stage, item in lost if stage == self._last for row in self._rows[item]]:
             self.states[row, self.states[row] != State.DONE] = State.FAILED
 
-    def _all_after(self, key: BatchKey) -> set[BatchKey]:
-        found: set[BatchKey] = set()
+    def _successors(self, key: BatchKey) -> set[BatchKey]:
+        """Return all batches that wait for a batch, directly or not."""
+        successors: set[BatchKey] = set()
         waiting = deque(self._next[key])
         while waiting:
             batch = waiting.popleft()
-            if batch not in found:
-                found.add(batch)
+            if batch not in successors:
+                successors.add(batch)
                 waiting.extend(self._next[batch])
-        return found
+        return successors

@@ -1,10 +1,11 @@
-"""Live progress of a run in the terminal, one bar per stage; plain lines where there is no terminal."""
+"""Live progress of a run in a terminal, one bar per stage, or as plain lines of text elsewhere."""
 
 from __future__ import annotations
 
 import time
 from types import TracebackType
 
+from dask.utils import format_time
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -12,23 +13,23 @@ from rich.table import Table
 from rich.text import Text
 
 from faket_dask.engine.events import Event, RunEnded, RunStarted, RunStopped, UnitFailed
-from faket_dask.progress.tally import Tally, duration
+from faket_dask.progress.run_state import RunState
 
 PLAIN_INTERVAL_S = 15.0
-"""Between two lines of progress in a log file."""
+"""Time between two lines of progress in a log file."""
 
 FAILURES_SHOWN = 12
-"""Lines of failures that are printed; a stage that always fails must not fill the screen."""
+"""Number of failures that are printed; a stage that always fails must not fill the screen."""
 
 
 class ProgressDisplay:
-    """Watches a run and shows it; use as a context manager and as the run's watcher."""
+    """Display of a run, to be used as a context manager and passed as the run's `watch`."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
-        self._tally = Tally()
+        self._state = RunState()
         self._live = Live(
-            console=self._console, get_renderable=self._picture, refresh_per_second=4, transient=False
+            console=self._console, get_renderable=self._render, refresh_per_second=4, transient=False
         )
         self._last_line = 0.0
         self._failures = 0
@@ -45,7 +46,7 @@ class ProgressDisplay:
             self._live.stop()
 
     def __call__(self, event: Event) -> None:
-        self._tally(event)
+        self._state(event)
         match event:
             case RunStarted():
                 self._start(event)
@@ -55,12 +56,12 @@ class ProgressDisplay:
             self._line(force=isinstance(event, RunEnded | RunStopped))
 
     def _start(self, event: RunStarted) -> None:
-        series, tilts = len(self._tally.grid.series), event.plan.spec.stack_text
+        series, tilts = len(self._state.grid.series), event.plan.spec.stack_text
         workers = f" on {event.workers} workers" if event.workers else ""
-        before = f", {event.done} of them done before" if event.done else ""
+        before = f", {event.done} of them done already" if event.done else ""
         self._console.print(
-            f"{series} series of {tilts}: {self._tally.total} units{before}{workers}"
-            f"; about {duration(self._tally.left())}",
+            f"{series} series of {tilts}: {self._state.total} units{before}{workers}"
+            f"; about {format_time(self._state.remaining_seconds())}",
             highlight=False,
         )
         if event.dashboard:
@@ -70,30 +71,30 @@ class ProgressDisplay:
     def _fail(self, event: UnitFailed) -> None:
         self._failures += 1
         if self._failures <= FAILURES_SHOWN:
-            again = "gave up on" if event.final else "will try again"
-            self._console.print(f"[red]{again}[/] {event.unit}: {event.cause}", highlight=False)
+            outcome = "gave up on" if event.final else "will retry"
+            self._console.print(f"[red]{outcome}[/] {event.unit}: {event.cause}", highlight=False)
         elif self._failures == FAILURES_SHOWN + 1:
-            self._console.print("[red]more failures[/] are counted below", highlight=False)
+            self._console.print("[red]further failures[/] are counted below", highlight=False)
 
     def _line(self, force: bool) -> None:
-        if self._tally.started and (force or time.monotonic() - self._last_line > PLAIN_INTERVAL_S):
-            self._console.print(self._tally.summary(), highlight=False, soft_wrap=True)
+        if self._state.started and (force or time.monotonic() - self._last_line > PLAIN_INTERVAL_S):
+            self._console.print(self._state.summary(), highlight=False, soft_wrap=True)
             self._last_line = time.monotonic()
 
-    def _picture(self) -> RenderableType:
-        if self._tally.started is None:
+    def _render(self) -> RenderableType:
+        if self._state.started is None:
             return Text()
         table = Table.grid(padding=(0, 1), expand=True)
         for justify, ratio in (("right", None), ("left", 1), ("right", None), ("right", None)):
             table.add_column(justify=justify, ratio=ratio, no_wrap=True)  # type: ignore[arg-type]
-        for name, stage in self._tally.stages.items():
+        for name, stage in self._state.stages.items():
             table.add_row(
                 name,
                 ProgressBar(total=stage.total, completed=stage.done),
                 f"{stage.done}/{stage.total}",
                 f"{stage.mean_seconds:.2g} s each" if stage.timed else "",
             )
-        picture = Table.grid(expand=True)
-        picture.add_row(Text(self._tally.summary()))
-        picture.add_row(table)
-        return picture
+        layout = Table.grid(expand=True)
+        layout.add_row(Text(self._state.summary()))
+        layout.add_row(table)
+        return layout

@@ -13,7 +13,8 @@ from faket_dask.config import TiltSeriesReference
 from faket_dask.dataset.inputs import RecordingInput
 from faket_dask.errors import InputError
 from faket_dask.formats.mrc import open_stack
-from faket_dask.formats.tilt_series import TiltSeries, open_tilt_series
+from faket_dask.formats.openers import open_tilt_series
+from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.kernels.artefacts import artefact_mask
 from faket_dask.references.resampling import (
     resample_image,
@@ -169,12 +170,15 @@ def find_valid_pixels(section: TiltSeriesReference, series: TiltSeries, tilt: in
     if section.mask == "none":
         return np.ones(series.shape[1:], dtype=np.bool_)
     if isinstance(section.mask, Path):
-        excluded, covering = open_mask(section, series).marked(tilt), f"{section.mask} and edges cover"
+        excluded, covering = (
+            open_mask(section, series).nonzero_pixels(tilt),
+            f"{section.mask} and edges cover",
+        )
         advice = "mark less of it"
     else:
         excluded, covering = artefact_mask(series.tilt(tilt)), f"{section.stack}: artefacts and edges cover"
         advice = "leave that tilt out, or write `mask: none` for the reference"
-    valid = ~(series.beyond(tilt) | excluded)
+    valid = ~(series.outside_detector(tilt) | excluded)
     if valid.mean() < LEAST_VALID_SHARE:
         raise InputError(f"{covering} {1 - valid.mean():.0%} of tilt {tilt}; {advice}")
     return valid

@@ -26,9 +26,9 @@ def blend_statistic(folder: Layout, tilts: Sequence[WeightedTilt], name: str) ->
     return sum(part.weight * float(read_statistic(folder, part.reference, name)[part.tilt]) for part in tilts)
 
 
-def read_tilt_arrays(folder: Layout, reference: str, tilt: int, names: Iterable[str]) -> TiltArrays:
-    """Read what a method keeps of one tilt of a reference, such as the estimates of a noise model."""
-    return {name: np.asarray(read_statistic(folder, reference, name)[tilt]) for name in names}
+def read_tilt_arrays(folder: Layout, part: WeightedTilt, names: Iterable[str]) -> TiltArrays:
+    """Read arrays of one tilt of a reference by name, such as the estimates of a noise model."""
+    return {name: np.asarray(read_statistic(folder, part.reference, name)[part.tilt]) for name in names}
 
 
 def count_rings(spec: DatasetSpec) -> int:

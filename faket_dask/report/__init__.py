@@ -1,1 +1,1 @@
-"""`report.html`: what a data set looks like, self-contained."""
+"""Report, manifest and distances of a data set, written after a run."""

@@ -1,7 +1,7 @@
-"""Images and curves as data URIs, for pages that need nothing but themselves.
+"""Images and charts as data URIs, for pages without other files.
 
-Images become grey PNGs, curves SVGs whose text stays text. Matplotlib is used through its objects alone, so
-that drawing neither needs a display nor leaves figures behind.
+Images become grey PNGs, charts SVGs with text as text. Matplotlib is used through its objects alone, so that drawing
+neither needs a screen nor leaves figures behind.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ CLASS_COLOURS = (
     "#b5e550",
     "#ffb38a",
 )
-"""Of particle classes: bright enough to be seen on grey images."""
+"""Colours of particle classes, bright enough for circles on grey images."""
 
 CLIPPED_PERCENT = 0.5
-"""Pixels at either end that are left out when an image's contrast is chosen: hot pixels and beads."""
+"""Percentage of pixels that are clipped at either end of the grey scale: hot pixels and beads."""
 
 _TINT = (1.0, 0.6, 0.1)
-"""Red, green and blue of marked pixels, relative to their grey."""
+"""Red, green and blue of highlighted pixels, relative to their grey."""
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -64,25 +64,25 @@ _STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """One line of a chart: x and y, both ``(n,)``; `mark` draws a dot at every point."""
+    """Line of a chart: x and y, both ``(n,)``; `dots` draws a dot at every point."""
 
     name: str
     x: NDArray[np.floating]
     y: NDArray[np.floating]
     colour: str
     dash: str = "-"
-    mark: bool = False
+    dots: bool = False
 
 
-def grey_image(image: NDArray[np.floating], marked: NDArray[np.bool_] | None = None) -> str:
-    """An image, ``(y, x)`` of any unit, as a PNG of its grey levels; those of marked pixels in orange."""
+def grey_image(image: NDArray[np.floating], highlighted: NDArray[np.bool_] | None = None) -> str:
+    """Return an image, ``(y, x)`` of any unit, as a PNG of its grey levels, with highlighted pixels in orange."""
     stream = io.BytesIO()
     levels = grey_levels(image)
-    if marked is None or not marked.any():
+    if highlighted is None or not highlighted.any():
         picture = Image.fromarray(levels)
     else:
         # A palette of half the greys, plain and tinted: three channels of noise would triple the file.
-        picture = Image.fromarray(levels // 2 + np.uint8(128) * marked)
+        picture = Image.fromarray(levels // 2 + np.uint8(128) * highlighted)
         greys = np.arange(1, 256, 2)[:, None]
         colours = np.concatenate([greys.repeat(3, axis=1), greys * _TINT])
         picture.putpalette(colours.astype(np.uint8).tobytes())
@@ -91,9 +91,12 @@ def grey_image(image: NDArray[np.floating], marked: NDArray[np.bool_] | None = N
 
 
 def grey_levels(image: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """An image in grey, with a contrast that leaves out the most extreme pixels.
+    """Return the grey levels of an image, with its 0.5th percentile in black and its 99.5th in white.
 
-    Black is the 0.5th percentile and white the 99.5th, the same treatment for every image.
+    Examples
+    --------
+    >>> grey_levels(np.array([[0.0, 1.0]]))
+    array([[  0, 255]], dtype=uint8)
     """
     low, high = np.percentile(image, [CLIPPED_PERCENT, 100 - CLIPPED_PERCENT])
     unit = (image - low) / (high - low) if high > low else np.full_like(image, 0.5)
@@ -109,18 +112,18 @@ def chart(
     bottom: float | None = None,
     ticks: Sequence[str] | None = None,
 ) -> str:
-    """Curves in one pair of axes, as an SVG.
+    """Draw curves in one pair of axes, as an SVG.
 
     Parameters
     ----------
     curves
-        Drawn in their order, each named in the legend.
+        Curves in the order of drawing, each named in the legend.
     x_label, y_label
-        With units.
+        Labels of the axes, with units.
     logarithmic
-        Both axes.
+        Use logarithmic scales on both axes.
     bottom
-        Where the y axis begins; by default below the lowest point.
+        Lower end of the y axis; by default below the lowest point.
     ticks
         Names of the x values 0, 1, 2, ...; by default the axis shows numbers.
     """
@@ -137,7 +140,7 @@ def chart(
                 color=curve.colour,
                 label=curve.name,
                 linewidth=1.4,
-                marker="o" if curve.mark else None,
+                marker="o" if curve.dots else None,
                 markersize=3.5,
             )
         if logarithmic:

@@ -1,6 +1,6 @@
-"""Tilts of a series beside those of its reference: the images that reports show and compare.
+"""Images in reports: tilts of a series beside those of its reference.
 
-An image that is not there, because its unit of work failed or is yet to run, says so in its place.
+A missing image, whose unit failed or is yet to run, is replaced by the reason.
 """
 
 from __future__ import annotations
@@ -10,30 +10,46 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from skimage.measure import block_reduce
 
 from faket_dask.dataset.field_of_view import columns_at
+from faket_dask.dataset.modality_stores import owning_item, stack_store
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_tilt
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.presence import why_missing
+from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline.series import resynthesise
 from faket_dask.references.statistics import believed_pixels, reference_tilt
-from faket_dask.report.figures import grey_image
+from faket_dask.report.figures import REFERENCE, grey_image
 from faket_dask.specimen.particles import ParticleTable
 from faket_dask.stages.angle_interpolation import interpolation_weights
 
 PICTURE_PX = 256
-"""Longest side of a picture: wider images are averaged down to it, and shown once more in part at full size."""
+"""Longest side of a picture: larger images are averaged down to it, and their middle is shown at full size."""
 
 Image = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Shot:
-    """One tilt of one modality or reference, ``(y, x)`` float32, or why there is none.
+class Panel:
+    """One tilt of one modality or reference.
 
-    `left_out`, of the same shape, says which pixels of a reference have no part in its statistics.
+    Parameters
+    ----------
+    kind
+        Modality, or `faket_dask.report.figures.REFERENCE`; chooses the colour.
+    name
+        Name of the modality or of the reference.
+    tilt_angle
+        Degrees.
+    image
+        ``(y, x)`` float32, or ``None`` where it is missing.
+    missing
+        Reason why it is missing.
+    valid_mask
+        ``(y, x)``, True for the pixels of a reference that its statistics use.
     """
 
     kind: str
@@ -41,12 +57,17 @@ class Shot:
     tilt_angle: float
     image: Image | None
     missing: str | None = None
-    left_out: NDArray[np.bool_] | None = None
+    valid_mask: NDArray[np.bool_] | None = None
+
+    @property
+    def is_reference(self) -> bool:
+        """True for a tilt of a reference."""
+        return self.kind == REFERENCE
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Part of a tilt that a picture shows, in pixels of the detector."""
+    """Section of a tilt that a picture shows, in pixels of the detector."""
 
     left: int
     top: int
@@ -56,17 +77,29 @@ class Frame:
 
 @dataclass(frozen=True)
 class Picture:
-    """A shot, or part of it, as a page shows it."""
+    """Panel, or section of it, as a page shows it.
 
-    shot: Shot
+    Parameters
+    ----------
+    panel
+        Tilt that is shown.
+    frame
+        Section of it.
+    uri
+        PNG as a data URI, or ``None`` where the tilt is missing.
+    width_percent
+        Width relative to the place of the picture on the page.
+    """
+
+    panel: Panel
     frame: Frame
     uri: str | None
     width_percent: float
 
 
 @dataclass(frozen=True)
-class Mark:
-    """A circle around a particle, in pixels of the detector, from the corner of the first pixel."""
+class Overlay:
+    """Circle around a particle, in pixels of the detector, from the corner of the first pixel."""
 
     x: float
     y: float
@@ -74,8 +107,14 @@ class Mark:
     class_name: str
 
 
-def shown_tilts(tilt_angles: NDArray[np.floating]) -> tuple[int, ...]:
-    """The tilt nearest 0° and the one tilted furthest (of two, the positive one); they may be the same."""
+def choose_tilts(tilt_angles: NDArray[np.floating]) -> tuple[int, ...]:
+    """Return the indices of the tilt nearest 0° and of the steepest one (the positive one of two), or of the only one.
+
+    Examples
+    --------
+    >>> choose_tilts(np.array([-60.0, -30.0, 0.0, 30.0, 60.0]))
+    (2, 4)
+    """
     angles = [round(float(angle), 6) for angle in tilt_angles]
     tilts = range(len(angles))
     flat = min(tilts, key=lambda tilt: abs(angles[tilt]))
@@ -83,74 +122,79 @@ def shown_tilts(tilt_angles: NDArray[np.floating]) -> tuple[int, ...]:
     return (flat,) if flat == steep else (flat, steep)
 
 
-def shots_at(completed: CompletedUnits, series: Series, tilt: int) -> list[Shot]:
-    """The tilt of a series in every modality that there is to show, and its reference at the nearest angle."""
+def collect_panels(completed: CompletedUnits, series: Series, tilt: int) -> list[Panel]:
+    """Return a tilt of a series in every modality, and its references at the nearest angle."""
     spec = completed.spec
     angle = float(spec.acquisition(series.specimen).tilt_angles[tilt])
     kept = spec.config.outputs.modalities
-    specimen_store = spec.layout.specimen(series.specimen)
-    series_store = spec.layout.series(series.name)
 
-    def shot(name: str, missing: str | None, read: Callable[[], Image]) -> Shot:
-        return Shot(name, name, angle, None if missing else read(), missing)
+    def panel(modality: str, missing: str | None, read: Callable[[], Image]) -> Panel:
+        return Panel(modality, modality, angle, None if missing else read(), missing)
+
+    def stored(modality: str, missing: str | None) -> Panel:
+        store = stack_store(spec.layout, owning_item(series, modality), modality)
+        return panel(modality, missing, lambda: read_tilt(store, modality, tilt))
 
     projected = why_missing(completed, "project", series.specimen)
-    found = [shot("noiseless", projected, lambda: read_tilt(specimen_store, "noiseless", tilt))]
+    panels = [stored("noiseless", projected)]
     if ("levels", series.name) in completed.done:
-        leveled = projected or why_missing(completed, "levels", series.name)
-        found.append(shot("noisy", leveled, lambda: resynthesise(spec, series.name, "noisy", tilt)))
+        fitted = projected or why_missing(completed, "levels", series.name)
+        panels.append(panel("noisy", fitted, lambda: resynthesise(spec, series.name, "noisy", tilt)))
         if spec.measures_spectra:
-            found.append(shot("spectral", leveled, lambda: resynthesise(spec, series.name, "spectral", tilt)))
+            panels.append(
+                panel("spectral", fitted, lambda: resynthesise(spec, series.name, "spectral", tilt))
+            )
+    stage = MODALITIES.get("faket").stage
     if "faket" in kept:
-        styled = why_missing(completed, "style", series.name, tilt)
-        found.append(shot("faket", styled, lambda: read_tilt(series_store, "faket", tilt)))
-    found.extend(_reference_shot(completed, name, angle) for name, _ in spec.parts(series.reference))
+        panels.append(stored("faket", why_missing(completed, stage, series.name, tilt)))
+    panels.extend(_reference_panel(completed, name, angle) for name, _ in spec.parts(series.reference))
+    stage = MODALITIES.get("benchmark").stage
     if "benchmark" in kept:
-        imaged = why_missing(completed, "image", series.specimen, tilt)
-        found.append(shot("benchmark", imaged, lambda: read_tilt(specimen_store, "benchmark", tilt)))
-    return found
+        panels.append(stored("benchmark", why_missing(completed, stage, series.specimen, tilt)))
+    return panels
 
 
-def _reference_shot(completed: CompletedUnits, reference: str, angle: float) -> Shot:
+def _reference_panel(completed: CompletedUnits, reference: str, angle: float) -> Panel:
     spec = completed.spec
     angles = spec.reference_angles(reference)
     [(nearest, _)] = interpolation_weights(angles, angle, "nearest")
-    image, missing, left_out = None, None, None
+    image, missing, valid_mask = None, None, None
     if reference not in spec.inputs.recordings:
-        missing = why_missing(completed, "image", spec.reference_specimen(reference), nearest)
+        stage = MODALITIES.get("benchmark").stage
+        missing = why_missing(completed, stage, spec.reference_specimen(reference), nearest)
     if missing is None:
         try:
             image = reference_tilt(spec, reference, nearest)
-            left_out = ~believed_pixels(spec, reference, nearest)
+            valid_mask = believed_pixels(spec, reference, nearest)
         except (OSError, ValueError) as error:  # its file may have been moved since
             missing = f"cannot be read: {error}"
-    return Shot("reference", reference, float(angles[nearest]), image, missing, left_out)
+    return Panel(REFERENCE, reference, float(angles[nearest]), image, missing, valid_mask)
 
 
-def whole_pictures(shots: list[Shot], shape: tuple[int, int]) -> list[Picture]:
-    """Shots at one scale, averaged down where they are large; larger references are cut to a tilt's size."""
+def draw_whole(panels: list[Panel], shape: tuple[int, int]) -> list[Picture]:
+    """Draw panels at one scale, averaged down where they are large; larger references are cut to a tilt's shape."""
     factor = -(-max(shape) // PICTURE_PX)
-    return [_picture(shot, shape, shape, factor) for shot in shots]
+    return [_draw(panel, shape, shape, factor) for panel in panels]
 
 
-def detail_pictures(shots: list[Shot], shape: tuple[int, int]) -> list[Picture]:
-    """The middles of the shots, pixel by pixel; none when the whole pictures show every pixel already."""
+def draw_details(panels: list[Panel], shape: tuple[int, int]) -> list[Picture]:
+    """Draw the middles of panels pixel by pixel; none where the whole pictures show every pixel already."""
     if max(shape) <= PICTURE_PX:
         return []
     cut = (min(shape[0], PICTURE_PX), min(shape[1], PICTURE_PX))
-    return [_picture(shot, shape, cut, 1) for shot in shots]
+    return [_draw(panel, shape, cut, 1) for panel in panels]
 
 
-def _picture(shot: Shot, shape: tuple[int, int], cut: tuple[int, int], factor: int) -> Picture:
-    if shot.image is None:
-        return Picture(shot, _middle(shape, cut), None, 100.0)
-    frame = _middle(shot.image.shape, cut)
-    shown = (slice(frame.top, frame.top + frame.height), slice(frame.left, frame.left + frame.width))
-    marked = None
-    if shot.left_out is not None:
-        marked = averaged(shot.left_out[shown].astype(np.float32), factor) > 0
-    uri = grey_image(averaged(shot.image[shown], factor), marked)
-    return Picture(shot, frame, uri, 100.0 * frame.width / cut[1])
+def _draw(panel: Panel, shape: tuple[int, int], cut: tuple[int, int], factor: int) -> Picture:
+    if panel.image is None:
+        return Picture(panel, _middle(shape, cut), None, 100.0)
+    frame = _middle(panel.image.shape, cut)
+    section = (slice(frame.top, frame.top + frame.height), slice(frame.left, frame.left + frame.width))
+    highlighted = None
+    if panel.valid_mask is not None:
+        highlighted = average_blocks((~panel.valid_mask[section]).astype(np.float32), factor) > 0
+    uri = grey_image(average_blocks(panel.image[section], factor), highlighted)
+    return Picture(panel, frame, uri, 100.0 * frame.width / cut[1])
 
 
 def _middle(shape: tuple[int, ...], cut: tuple[int, int]) -> Frame:
@@ -158,30 +202,50 @@ def _middle(shape: tuple[int, ...], cut: tuple[int, int]) -> Frame:
     return Frame(shape[1] // 2 - width // 2, shape[0] // 2 - height // 2, width, height)
 
 
-def middle_of(image: Image, size: int) -> Image:
-    """The middle of an image, at most `size` pixels along either axis."""
+def crop_middle(image: Image, size: int) -> Image:
+    """Return the middle of an image, at most `size` pixels along either axis."""
     frame = _middle(image.shape, (size, size))
     return image[frame.top : frame.top + frame.height, frame.left : frame.left + frame.width]
 
 
-def averaged(image: Image, factor: int) -> Image:
-    """An image whose pixels are means of `factor` x `factor` pixels; what is left over at the end is cut."""
-    rows, columns = (size // factor for size in image.shape)
-    cut = image[: rows * factor, : columns * factor]
-    return cut.reshape(rows, factor, columns, factor).mean(axis=(1, 3), dtype=np.float64).astype(np.float32)
+def average_blocks(image: Image, factor: int) -> Image:
+    """Return means over blocks of `factor` x `factor` pixels; an incomplete block at the end is cut off.
+
+    Examples
+    --------
+    >>> average_blocks(np.arange(15, dtype=np.float32).reshape(3, 5), 2)
+    array([[3., 5.]], dtype=float32)
+    """
+    rows, columns = (size // factor * factor for size in image.shape)
+    means = block_reduce(image[:rows, :columns], factor, np.mean, func_kwargs={"dtype": np.float64})
+    return means.astype(np.float32)
 
 
-def marks_at(spec: DatasetSpec, specimen: str, table: ParticleTable, angle: float) -> list[Mark]:
-    """Circles around the labelled particles that a tilt at this angle (degrees) shows."""
+def particle_overlays(
+    spec: DatasetSpec, specimen: str, table: ParticleTable, tilt_angle: float
+) -> list[Overlay]:
+    """Return circles around the labelled particles in the field of view of a tilt.
+
+    Parameters
+    ----------
+    spec
+        Specification of the data set.
+    specimen
+        Name of the imaged specimen.
+    table
+        Particles of the specimen.
+    tilt_angle
+        Degrees.
+    """
     columns = spec.tilt_shape[1]
     pixel_size_A = spec.acquisition(specimen).pixel_size_A
     labelled = table.labelled()
     y = labelled.centre_A[:, 1] / pixel_size_A
-    column = columns_at(spec, specimen, labelled.centre_A, angle)
+    column = columns_at(spec, specimen, labelled.centre_A, tilt_angle)
     radius = labelled.radius_A / pixel_size_A
-    seen = np.flatnonzero((column > -radius) & (column < columns + radius))
+    in_view = np.flatnonzero((column > -radius) & (column < columns + radius))
     return [
         # Pixel centres lie half a pixel from the corner that pages draw from.
-        Mark(float(column[i]) + 0.5, float(y[i]) + 0.5, float(radius[i]), str(labelled.class_name[i]))
-        for i in seen
+        Overlay(float(column[i]) + 0.5, float(y[i]) + 0.5, float(radius[i]), str(labelled.class_name[i]))
+        for i in in_view
     ]

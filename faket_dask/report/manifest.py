@@ -1,6 +1,6 @@
-"""One row per series: where its files are, what it is made of, and which split it belongs to.
+"""Manifest of a data set: one row per series with its files, specimen, reference and split, for training scripts.
 
-What a training script reads first. Paths are relative to the data set, so that it may be moved.
+Paths are relative to the data set, so that its folder may be moved.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from faket_dask.specimen.particles import read_particles
 
 
 def write_manifest(completed: CompletedUnits) -> Path:
-    """Write a data set's `manifest.csv`, whole or not at all.
+    """Write a data set's `manifest.csv` atomically.
 
     Columns: series, split, complete, specimen, reference, seed, paths of the stores of series and specimen and of the
     particle table, number and range of the tilts, pixel size, and for each class ``n_<class>``, the particles in
@@ -33,7 +33,7 @@ def write_manifest(completed: CompletedUnits) -> Path:
         if why_missing(completed, "place", specimen) is None:
             table = read_particles(layout.particles(specimen))
             counts[specimen] = particles_in_view(spec, specimen, table).counts()
-    classes = sorted({name for found in counts.values() for name in found})
+    classes = sorted({name for by_class in counts.values() for name in by_class})
     rows = []
     for series in spec.series:
         acquisition = spec.acquisition(series.specimen)
@@ -42,7 +42,7 @@ def write_manifest(completed: CompletedUnits) -> Path:
             "specimen_store": layout.specimen(series.specimen),
             "particles": layout.particles(series.specimen),
         }
-        found = counts.get(series.specimen, {})
+        in_view = counts.get(series.specimen, {})
         rows.append(
             {
                 "series": series.name,
@@ -58,7 +58,7 @@ def write_manifest(completed: CompletedUnits) -> Path:
                 "pixel_size_A": acquisition.pixel_size_A,
                 "defocus_um": acquisition.defocus_um,
                 "dose_e_per_A2": acquisition.dose_e_per_A2,
-                **{f"n_{name}": found.get(name, 0) for name in classes},
+                **{f"n_{name}": in_view.get(name, 0) for name in classes},
             }
         )
     stream = io.StringIO()

@@ -1,7 +1,7 @@
-"""How real the series of a data set look: a table and a chart for its page, and a file for machines.
+"""Distances of series to their references: a table and a chart for the report, and `realism.json`.
 
-All numbers were found by units of the stage `realism`; here they are only gathered. `realism.json` holds those of
-every series, whatever the page has room for.
+Units of the stage `realism` have measured all numbers; here they are collected. `realism.json` holds those of every
+series, the report those of the series that it shows in full.
 """
 
 from __future__ import annotations
@@ -14,24 +14,37 @@ from typing import Any
 
 import numpy as np
 
-from faket_dask.atomic import write_text
 from faket_dask.dataset.pairing import Series
 from faket_dask.engine.completed import CompletedUnits
+from faket_dask.formats.files import write_text
 from faket_dask.kernels.noise.spectra import DEFAULT_BAND
 from faket_dask.kernels.similarity.texture_similarity import CROP_PX
 from faket_dask.pipeline.realism import measured_modalities, realism_item
-from faket_dask.report.figures import COLOURS, Curve, chart
+from faket_dask.report.figures import COLOURS, REFERENCE, Curve, chart
 
-FLOOR = "floor"
+INTRA_REFERENCE = "intra-reference"
+"""Name of the distances between the halves of a reference tilt, beside those of the modalities."""
 
 
 @dataclass(frozen=True)
 class Realism:
-    """How far a tilt of one modality is from the reference; or, as the `floor`, one part of it from another.
+    """Distances of a tilt of one modality to the reference, or between the halves of the reference.
 
-    `distances` go by what they compare: ``log spectrum``, ``Gram 1``, ``Gram 6``, ... `signal` is the correlation with
-    the noiseless projection, `unexplained` the number of objects per million pixels that no label explains, which
-    means something beside that of `noisy`; the floor has neither.
+    Parameters
+    ----------
+    modality
+        Name of the modality, or `INTRA_REFERENCE`.
+    distances
+        Distances by name: ``log spectrum``, ``Gram 1``, ``Gram 6``, ...
+    kurtosis
+        Kurtosis of the pixels; 3 for a normal distribution.
+    artefacts_percent
+        Percentage of pixels that are detected as gold beads or bad pixels.
+    signal
+        Correlation with the noiseless projection; ``None`` for the reference.
+    spurious_per_megapixel
+        Number of objects per million pixels that no label explains, to be compared with that of `noisy`; ``None`` for
+        the reference.
     """
 
     modality: str
@@ -39,81 +52,87 @@ class Realism:
     kurtosis: float
     artefacts_percent: float
     signal: float | None = None
-    unexplained: float | None = None
+    spurious_per_megapixel: float | None = None
 
     def to_json(self) -> dict[str, Any]:
+        """Return plain data, as `realism.json` holds them."""
         return {
             "distances": dict(self.distances),
             "kurtosis": self.kurtosis,
             "artefacts_percent": self.artefacts_percent,
             "signal": self.signal,
-            "unexplained_per_megapixel": self.unexplained,
+            "spurious_per_megapixel": self.spurious_per_megapixel,
         }
 
 
 @dataclass(frozen=True)
 class RealismAtTilt:
-    """All modalities of a series at one tilt angle, the floor last."""
+    """Distances of all modalities of a series at one tilt angle, those within the reference last."""
 
     tilt_angle: float
     rows: Sequence[Realism]
 
     @property
     def measures(self) -> list[str]:
-        """What is compared."""
+        """Names of the distances."""
         return list(self.rows[-1].distances)
 
     def chart(self) -> str:
-        """Distances in units of the floor's, as an SVG."""
-        floor = np.array(list(self.rows[-1].distances.values()))
-        places = np.arange(floor.size, dtype=np.float64)
+        """Draw the distances in units of the intra-reference distance, as an SVG."""
+        unit = np.array(list(self.rows[-1].distances.values()))
+        places = np.arange(unit.size, dtype=np.float64)
         curves = [
             Curve(
                 row.modality,
                 places,
-                np.array(list(row.distances.values())) / floor,
-                COLOURS.get(row.modality, COLOURS["reference"]),
-                "--" if row.modality == FLOOR else "-",
-                row.modality != FLOOR,
+                np.array(list(row.distances.values())) / unit,
+                COLOURS.get(row.modality, COLOURS[REFERENCE]),
+                "--" if row.modality == INTRA_REFERENCE else "-",
+                row.modality != INTRA_REFERENCE,
             )
             for row in self.rows
         ]
-        return chart(curves, "", "distance to the reference (floor: 1)", ticks=self.measures, bottom=0.0)
+        return chart(
+            curves, "", "distance to the reference (intra-reference: 1)", ticks=self.measures, bottom=0.0
+        )
 
 
-def realism_of(completed: CompletedUnits, series: Series) -> list[RealismAtTilt]:
-    """What has been measured of a series, by tilt angle."""
+def collect_realism(completed: CompletedUnits, series: Series) -> list[RealismAtTilt]:
+    """Return the measured distances of a series, in the order of the absolute tilt angle."""
     by_angle: dict[float, list[Realism]] = {}
-    floors: dict[float, Realism] = {}
+    intra_reference: dict[float, Realism] = {}
     for modality in measured_modalities(completed.spec):
         records = completed.records.get(("realism", realism_item(series.name, modality)), {})
         for record in records.values():
-            found = record["findings"]
-            angle, against = found["tilt_angle"], found["against"]
-            mean = _mean(modality, against, "distances", found["kurtosis"], found["artefacts"])
+            findings = record["findings"]
+            angle, against = findings["tilt_angle"], findings["against"]
+            mean = _mean(modality, against, "distances", findings["kurtosis"], findings["artefacts"])
             by_angle.setdefault(angle, []).append(
-                replace(mean, signal=found["signal"], unexplained=found["unexplained"])
+                replace(mean, signal=findings["signal"], spurious_per_megapixel=findings["unexplained"])
             )
             total = sum(part["weight"] for part in against)
             kurtosis, artefacts = (
                 sum(part["weight"] * part[key] for part in against) / total
                 for key in ("kurtosis", "artefacts")
             )
-            floors[angle] = _mean(FLOOR, against, "floor", kurtosis, artefacts)
-    return [RealismAtTilt(angle, [*by_angle[angle], floors[angle]]) for angle in sorted(by_angle, key=abs)]
+            intra_reference[angle] = _mean(INTRA_REFERENCE, against, "floor", kurtosis, artefacts)
+    return [
+        RealismAtTilt(angle, [*by_angle[angle], intra_reference[angle]])
+        for angle in sorted(by_angle, key=abs)
+    ]
 
 
 def _mean(
     modality: str, against: Sequence[Mapping[str, Any]], key: str, kurtosis: float, artefacts: float
 ) -> Realism:
-    """Mean over the references that a blend is made of."""
+    """Return the weighted mean over the references that a blend consists of."""
     total = sum(part["weight"] for part in against)
-    named = [(part["weight"] / total, _named(part[key])) for part in against]
-    distances = {name: sum(weight * found[name] for weight, found in named) for name in named[0][1]}
+    weighted = [(part["weight"] / total, _by_name(part[key])) for part in against]
+    distances = {name: sum(weight * part[name] for weight, part in weighted) for name in weighted[0][1]}
     return Realism(modality, distances, kurtosis, 100 * artefacts)
 
 
-def _named(distances: Mapping[str, Any]) -> dict[str, float]:
+def _by_name(distances: Mapping[str, Any]) -> dict[str, float]:
     grams = {f"Gram {layer}": value for layer, value in distances["gram"].items()}
     return {"log spectrum": distances["log_spectrum"], **grams}
 
@@ -134,7 +153,7 @@ def write_realism(completed: CompletedUnits, path: Path) -> None:
                         "tilt_angle": select_statistics.tilt_angle,
                         "modalities": {row.modality: row.to_json() for row in select_statistics.rows},
                     }
-                    for select_statistics in realism_of(completed, series)
+                    for select_statistics in collect_realism(completed, series)
                 ],
             }
             for series in completed.spec.series

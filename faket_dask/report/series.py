@@ -1,4 +1,4 @@
-"""What a report says about one series: its pictures, spectra, moments, particles, and how long it took."""
+"""Section of a report about one series: pictures, spectra, moments, particles, and times."""
 
 from __future__ import annotations
 
@@ -13,45 +13,46 @@ from faket_dask.engine.arrays import read_tilt, read_vector
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.presence import why_missing
 from faket_dask.kernels.noise.spectra import radial_power_spectrum
+from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline import STAGES
 from faket_dask.pipeline.realism import measured_modalities, realism_item
 from faket_dask.references.statistics import statistic
-from faket_dask.report.figures import COLOURS, Curve, chart
+from faket_dask.report.figures import COLOURS, REFERENCE, Curve, chart
 from faket_dask.report.gallery import (
-    Mark,
+    Overlay,
+    Panel,
     Picture,
-    Shot,
-    detail_pictures,
-    marks_at,
-    middle_of,
-    shots_at,
-    shown_tilts,
-    whole_pictures,
+    choose_tilts,
+    collect_panels,
+    crop_middle,
+    draw_details,
+    draw_whole,
+    particle_overlays,
 )
-from faket_dask.report.realism import RealismAtTilt, realism_of
+from faket_dask.report.realism import RealismAtTilt, collect_realism
 from faket_dask.specimen.particles import ParticleTable, read_particles
 
 SPECTRUM_PX = 1024
-"""Spectra are taken of the middle of larger tilts, which changes them little and saves minutes at 3500²."""
+"""Largest side of the middle that spectra are taken of, which changes them little and saves minutes at 3500²."""
 
 MEASURED_TILTS = 21
-"""Of longer series, this many tilts are read back to measure their mean and standard deviation."""
+"""Largest number of tilts that are read back to measure their mean and standard deviation."""
 
 _DASHES = ("-", "--", ":", "-.")
 
 
 @dataclass(frozen=True)
 class PictureRow:
-    """Pictures at one tilt angle; `marks` names the list of particle marks that fits them."""
+    """Pictures at one tilt angle; `overlay` is the key of the circles that fit them."""
 
     title: str
-    marks: str
+    overlay: str
     pictures: list[Picture]
 
 
 @dataclass(frozen=True)
 class ChartBox:
-    """A chart, as a data URI, with what it shows."""
+    """Chart as a data URI, with its title."""
 
     title: str
     uri: str
@@ -59,7 +60,7 @@ class ChartBox:
 
 @dataclass(frozen=True)
 class Timing:
-    """Units of one stage, as far as they are done, and the seconds that they took on their workers."""
+    """Finished and all units of one stage, and the computing time of the finished ones."""
 
     stage: str
     done: int
@@ -68,12 +69,13 @@ class Timing:
 
     @property
     def mean_seconds(self) -> float | None:
+        """Computing time per unit."""
         return self.seconds / self.done if self.done else None
 
 
 @dataclass(frozen=True)
 class ClassCount:
-    """Particles of one class: in the whole specimen, and with their centre in the field of view."""
+    """Particles of one class: in the whole specimen, and centred in the field of view."""
 
     class_name: str
     total: int
@@ -82,13 +84,13 @@ class ClassCount:
 
 @dataclass(frozen=True)
 class SeriesReport:
-    """All that is shown of one series."""
+    """Contents of the section."""
 
     series: Series
     pairing: str
-    lacks: list[str]
+    missing: list[str]
     rows: list[PictureRow]
-    marks: dict[str, list[Mark]]
+    overlays: dict[str, list[Overlay]]
     charts: list[ChartBox]
     counts: list[ClassCount]
     timings: list[Timing]
@@ -96,30 +98,30 @@ class SeriesReport:
 
 
 def report_series(completed: CompletedUnits, series: Series) -> SeriesReport:
-    """Look at everything that there is of one series; what is missing is named."""
+    """Collect everything that is complete of one series, and the reasons for what is missing."""
     spec = completed.spec
     acquisition = spec.acquisition(series.specimen)
     table = None
     if why_missing(completed, "place", series.specimen) is None:
         table = read_particles(spec.layout.particles(series.specimen))
     rows: list[PictureRow] = []
-    marks: dict[str, list[Mark]] = {}
+    overlays: dict[str, list[Overlay]] = {}
     charts: list[ChartBox] = []
-    for number, tilt in enumerate(shown_tilts(acquisition.tilt_angles)):
-        shots = shots_at(completed, series, tilt)
+    for number, tilt in enumerate(choose_tilts(acquisition.tilt_angles)):
+        panels = collect_panels(completed, series, tilt)
         angle = float(acquisition.tilt_angles[tilt])
         key = f"{series.name}-{tilt}"
-        marks[key] = [] if table is None else marks_at(spec, series.specimen, table, angle)
-        rows.append(PictureRow(degrees(angle), key, whole_pictures(shots, spec.tilt_shape)))
-        detail = detail_pictures(shots, spec.tilt_shape) if number == 0 else []
-        if detail:
-            rows.append(PictureRow(f"{degrees(angle)}, the middle at full resolution", key, detail))
-        charts.extend(_spectra(shots, angle, acquisition.pixel_size_A))
+        overlays[key] = [] if table is None else particle_overlays(spec, series.specimen, table, angle)
+        rows.append(PictureRow(format_angle(angle), key, draw_whole(panels, spec.tilt_shape)))
+        details = draw_details(panels, spec.tilt_shape) if number == 0 else []
+        if details:
+            rows.append(PictureRow(f"{format_angle(angle)}, the middle at full resolution", key, details))
+        charts.extend(_spectra(panels, angle, acquisition.pixel_size_A))
     charts.extend(_moments(completed, series))
-    realism = realism_of(completed, series)
+    realism = collect_realism(completed, series)
     charts.extend(
-        ChartBox(f"Distances to the reference at {degrees(found.tilt_angle)}", found.chart())
-        for found in realism
+        ChartBox(f"Distances to the reference at {format_angle(tilt.tilt_angle)}", tilt.chart())
+        for tilt in realism
     )
     items = series_items(completed, series)
     return SeriesReport(
@@ -127,16 +129,16 @@ def report_series(completed: CompletedUnits, series: Series) -> SeriesReport:
         _pairing(completed, series),
         [reason for key in items if (reason := why_missing(completed, *key))],
         rows,
-        marks,
+        overlays,
         charts,
         [] if table is None else _counts(completed, series, table),
-        timings(completed, items),
+        sum_timings(completed, items),
         realism,
     )
 
 
 def series_items(completed: CompletedUnits, series: Series) -> list[tuple[str, str]]:
-    """Stages and items of all units that a series needs."""
+    """Return the stages and items of all units that a series depends on or consists of."""
     spec = completed.spec
     parts = [part for part, _ in spec.parts(series.reference)]
     own = [spec.reference_specimen(part) for part in parts]
@@ -145,21 +147,27 @@ def series_items(completed: CompletedUnits, series: Series) -> list[tuple[str, s
     return [(stage, item) for stage in STAGES for item in items if (stage, item) in completed.done]
 
 
-def timings(completed: CompletedUnits, keys: Iterable[tuple[str, str]]) -> list[Timing]:
-    """Units and seconds by stage, in the order that data flows."""
+def sum_timings(completed: CompletedUnits, keys: Iterable[tuple[str, str]]) -> list[Timing]:
+    """Return units and seconds of some batches by stage, in the order of the data flow."""
     chosen = set(keys)
-    found = []
+    rows = []
     for stage in STAGES:
         items = [item for name, item in chosen if name == stage]
         if items:
             batches = [completed.done[stage, item] for item in items]
             done, total = sum(batch.count for batch in batches), sum(len(batch.flags) for batch in batches)
-            found.append(Timing(stage, done, total, sum(batch.seconds for batch in batches)))
-    return found
+            rows.append(Timing(stage, done, total, sum(batch.seconds for batch in batches)))
+    return rows
 
 
-def degrees(angle: float) -> str:
-    """A tilt angle as people write it: 0°, +60°, −48.5°."""
+def format_angle(angle: float) -> str:
+    """Return a tilt angle with sign and degree.
+
+    Examples
+    --------
+    >>> format_angle(0.0), format_angle(60.0), format_angle(-48.5)
+    ('0°', '+60°', '−48.5°')
+    """
     rounded = round(angle, 2) + 0.0
     return f"{rounded:+g}°".replace("-", "\N{MINUS SIGN}") if rounded else "0°"
 
@@ -172,27 +180,27 @@ def _pairing(completed: CompletedUnits, series: Series) -> str:
     return f"{series.specimen} in the style of {series.reference}: {blend}"
 
 
-def _spectra(shots: list[Shot], angle: float, pixel_size_A: float) -> list[ChartBox]:
+def _spectra(panels: list[Panel], angle: float, pixel_size_A: float) -> list[ChartBox]:
     curves = []
     lowest = []
     references = 0
-    for shot in shots:
-        if shot.image is None:
+    for panel in panels:
+        if panel.image is None:
             continue
-        frequency, power = radial_power_spectrum(middle_of(shot.image, SPECTRUM_PX), window=True)
+        frequency, power = radial_power_spectrum(crop_middle(panel.image, SPECTRUM_PX), window=True)
         dash = _DASHES[references % len(_DASHES)]
-        if shot.kind == "reference":
+        if panel.is_reference:
             references += 1
-        if shot.kind != "noiseless":
+        if panel.kind != "noiseless":
             lowest.append(power.min())
-        name = shot.name if shot.kind != "reference" else f"reference {shot.name}"
+        name = f"reference {panel.name}" if panel.is_reference else panel.name
         curves.append(
             Curve(
                 name,
                 frequency / pixel_size_A,
                 power,
-                COLOURS[shot.kind],
-                dash if shot.kind == "reference" else "-",
+                COLOURS[panel.kind],
+                dash if panel.is_reference else "-",
             )
         )
     if not curves:
@@ -200,14 +208,14 @@ def _spectra(shots: list[Shot], angle: float, pixel_size_A: float) -> list[Chart
     # Without noise the spectrum falls by many decades, in which all that is of interest would be flat.
     bottom = 0.3 * float(min(lowest)) if lowest else None
     uri = chart(curves, "spatial frequency (1/Å)", "power (white noise: 1)", logarithmic=True, bottom=bottom)
-    return [ChartBox(f"Radial power spectra at {degrees(angle)}", uri)]
+    return [ChartBox(f"Radial power spectra at {format_angle(angle)}", uri)]
 
 
 def _moments(completed: CompletedUnits, series: Series) -> list[ChartBox]:
     spec = completed.spec
     measured = _measured_moments(completed, series)
     tilt_angles = spec.acquisition(series.specimen).tilt_angles
-    found = []
+    charts = []
     for name, title in (("mean", "Mean of each tilt"), ("std", "Standard deviation of each tilt")):
         curves = []
         for number, (part, _) in enumerate(spec.parts(series.reference)):
@@ -216,7 +224,7 @@ def _moments(completed: CompletedUnits, series: Series) -> list[ChartBox]:
                 order = np.argsort(angles)
                 values = statistic(spec, part, name)[order]
                 dash = _DASHES[number % len(_DASHES)]
-                curves.append(Curve(f"reference {part}", angles[order], values, COLOURS["reference"], dash))
+                curves.append(Curve(f"reference {part}", angles[order], values, COLOURS[REFERENCE], dash))
         if ("levels", series.name) in completed.done and why_missing(
             completed, "levels", series.name
         ) is None:
@@ -226,16 +234,16 @@ def _moments(completed: CompletedUnits, series: Series) -> list[ChartBox]:
             tilts, values = measured[0], measured[1][name]
             curves.append(Curve("faket", tilt_angles[tilts], values, COLOURS["faket"], "none", True))
         if curves:
-            found.append(ChartBox(title, chart(curves, "tilt angle (°)", f"{name} (reference's units)")))
-    return found
+            charts.append(ChartBox(title, chart(curves, "tilt angle (°)", f"{name} (reference's units)")))
+    return charts
 
 
 def _measured_moments(
     completed: CompletedUnits, series: Series
 ) -> tuple[np.ndarray, dict[str, np.ndarray]] | None:
-    """Tilts of `faket` that were read back, with their means and standard deviations."""
+    """Read some tilts of `faket`; return their indices, means and standard deviations, or ``None`` without any."""
     spec = completed.spec
-    batch = completed.done.get(("style", series.name))
+    batch = completed.done.get((MODALITIES.get("faket").stage, series.name))
     done = batch.indices() if batch else []
     if "faket" not in spec.config.outputs.modalities or not done:
         return None

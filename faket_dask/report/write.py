@@ -1,50 +1,52 @@
-"""The page to look at after a run: what the data set is, how its series look, and how long they took.
+"""Report of a run: contents of the data set, pictures and charts of its series, and computing times.
 
-`report.html` needs nothing but itself: pictures and charts are inside. All series are in its table; the first
-few are shown in full, so that the page stays readable whatever the size of the data set.
+`report.html` is one file with its pictures and charts inside. All series are in its table; the first few are shown in
+full, so that the page stays readable for a data set of any size.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 import jinja2
+from dask.utils import format_time
 
 from faket_dask._version import __version__
-from faket_dask.atomic import write_text
 from faket_dask.config import BuiltSpecimen, TiltSeriesReference, dump
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.events import UnitFailed
 from faket_dask.engine.presence import why_missing
+from faket_dask.formats.files import write_text
 from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline.plan import Plan
 from faket_dask.report.figures import CLASS_COLOURS, COLOURS
 from faket_dask.report.gallery import PICTURE_PX
 from faket_dask.report.realism import write_realism
-from faket_dask.report.series import SPECTRUM_PX, degrees, report_series, series_items, timings
+from faket_dask.report.series import SPECTRUM_PX, format_angle, report_series, series_items, sum_timings
 
 SERIES_IN_FULL = 12
-"""Series with pictures and charts, about a megabyte each."""
+"""Number of series that are shown with pictures and charts, about a megabyte each."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A series in the table of all: what it is made of and whether it is there."""
+    """Row of the table of series; `missing` lists reasons why it is incomplete."""
 
     name: str
     specimen: str
     reference: str
     counts: dict[str, int]
-    lacks: list[str]
+    missing: list[str]
 
 
 @dataclass(frozen=True)
 class ReferenceLine:
-    """A reference in the table of references."""
+    """Row of the table of references."""
 
     name: str
     kind: str
@@ -52,21 +54,21 @@ class ReferenceLine:
 
 
 def write_report(completed: CompletedUnits, plan: Plan, failures: Sequence[UnitFailed] = ()) -> Path:
-    """Write a data set's `report.html`, and the distances in it as `realism.json`, each whole or not at all.
+    """Write a data set's `report.html`, and the distances in it as `realism.json`, atomically.
 
     Parameters
     ----------
     completed
-        What is done. Series that are incomplete are shown as far as they go, and named.
+        Completed units. Incomplete series are shown as far as they are complete, and named.
     plan
-        Of the data set.
+        Plan of the data set.
     failures
         Units that failed for good in the run just ended; listed with their causes.
 
     Returns
     -------
     path
-        Of the report.
+        Path of the report.
     """
     spec = plan.spec
     lines = [_line(completed, series.name) for series in spec.series]
@@ -82,10 +84,10 @@ def write_report(completed: CompletedUnits, plan: Plan, failures: Sequence[UnitF
         failures=failures,
         lines=lines,
         classes=classes,
-        class_colours=dict(zip(classes, _repeated(CLASS_COLOURS, len(classes)), strict=True)),
+        class_colours=dict(zip(classes, itertools.cycle(CLASS_COLOURS), strict=False)),
         colours=COLOURS,
         references=[_reference_line(completed, name) for name in spec.references],
-        timings=timings(completed, completed.done),
+        timings=sum_timings(completed, completed.done),
         sections=[report_series(completed, series) for series in shown],
         config=dump(spec.config),
         software=f"faket_dask {__version__}",
@@ -101,7 +103,7 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(degrees=degrees, duration=_duration)
+    environment.filters.update(angle=format_angle, duration=format_time)
     text = files("faket_dask.report").joinpath("report.html").read_text(encoding="utf-8")
     return environment.from_string(text)
 
@@ -110,33 +112,35 @@ def _line(completed: CompletedUnits, name: str) -> Line:
     series = completed.spec.series_by_name[name]
     placed = completed.records.get(("place", series.specimen), {}).get(0)
     counts = dict(placed["findings"]["particles"]) if placed else {}
-    lacks = [reason for key in series_items(completed, series) if (reason := why_missing(completed, *key))]
-    return Line(name, series.specimen, series.reference, counts, lacks)
+    missing = [reason for key in series_items(completed, series) if (reason := why_missing(completed, *key))]
+    return Line(name, series.specimen, series.reference, counts, missing)
 
 
 def _facts(spec: DatasetSpec) -> dict[str, str]:
-    """What the data set is, in a few lines."""
+    """Return the properties of the data set, a line of text each."""
     config = spec.config
     rows, columns = spec.tilt_shape
     acquisition = spec.acquisition(spec.specimens[0])
     pixel = acquisition.pixel_size_A
     depth, _, width = spec.volume_shape(spec.specimens[0])
     angles = acquisition.tilt_angles
-    drawn = ", first of several that differ" if config.acquisition.varies or config.microscope.varies else ""
+    varies = config.acquisition.varies or config.microscope.varies
+    voxels = f"{width} × {rows} × {depth} voxels, {depth * pixel / 10:.0f} nm thick"
+    tilts = f"{angles.size} from {format_angle(angles[0])} to {format_angle(angles[-1])}"
     facts = {
         "Series": f"{len(spec.series)}: {len(spec.specimens)} specimens × "
         f"{len(spec.paired_references)} references, pairing {config.pairing}",
-        "Tilts": f"{angles.size} from {degrees(angles[0])} to {degrees(angles[-1])}{drawn}",
+        "Tilts": f"{tilts}, first of several that differ" if varies else tilts,
         "Detector": f"{columns} × {rows} pixels of {pixel:.4g} Å",
-        "Specimen": f"{width} × {rows} × {depth} voxels, {depth * pixel / 10:.0f} nm thick"
-        + ("" if isinstance(config.specimen, BuiltSpecimen) else ", from files"),
+        "Specimen": voxels if isinstance(config.specimen, BuiltSpecimen) else f"{voxels}, from files",
         "Kept": ", ".join(MODALITIES.kept(config.outputs.modalities)),
         "Noise": f"{config.noise.statistics} statistics, order {config.noise.order} over the tilt angle",
     }
     if "faket" in config.outputs.modalities:
-        style = config.style
-        facts["Style transfer"] = f"{style.transfer.describe()}, {style.pooling} pooling"
-        facts["VGG-19 weights"] = f"{Path(style.weights).name}, sha256 {spec.inputs.weights_checksum[:12]}…"
+        facts["Style transfer"] = f"{config.style.transfer.describe()}, {config.style.pooling} pooling"
+        facts["VGG-19 weights"] = (
+            f"{Path(config.style.weights).name}, sha256 {spec.inputs.weights_checksum[:12]}…"
+        )
     facts["Seed"] = str(config.dataset.seed)
     facts["Fingerprint"] = spec.fingerprint
     return facts
@@ -156,36 +160,25 @@ def _reference_line(completed: CompletedUnits, name: str) -> ReferenceLine:
     return ReferenceLine(
         name,
         kind,
-        f"{angles.size} tilts from {degrees(angles.min())} to {degrees(angles.max())}, "
-        f"{shape[1]} × {shape[0]} pixels of {pixel:g} Å{origin}{_left_out(completed, name)}",
+        f"{angles.size} tilts from {format_angle(angles.min())} to {format_angle(angles.max())}, "
+        f"{shape[1]} × {shape[0]} pixels of {pixel:g} Å{origin}{_describe_mask(completed, name)}",
     )
 
 
-def _left_out(completed: CompletedUnits, reference: str) -> str:
-    """How much of a recorded reference's tilts was left out, and what says so."""
+def _describe_mask(completed: CompletedUnits, reference: str) -> str:
+    """Describe the excluded pixels of a recorded reference."""
     section = completed.spec.references[reference]
     measured = completed.records.get(("measure", reference), {}).get(0)
     if not isinstance(section, TiltSeriesReference) or measured is None:
         return ""
     if section.mask == "none":
-        return "; no pixels left out, as asked"
-    what = f"by the mask {section.mask.name}" if isinstance(section.mask, Path) else "as artefacts and edges"
-    return f"; {measured['findings']['masked']:.2%} of its pixels left out {what}"
+        return "; no pixels excluded, as requested"
+    excluded = f"{measured['findings']['masked']:.2%} of its pixels excluded"
+    if isinstance(section.mask, Path):
+        return f"; {excluded} by the mask {section.mask.name}"
+    return f"; {excluded} as artefacts and edges"
 
 
 def _spectrum_note(spec: DatasetSpec) -> str:
     whole = max(spec.tilt_shape) <= SPECTRUM_PX
     return "" if whole else f" (of their middle, {SPECTRUM_PX} pixels wide)"
-
-
-def _repeated(values: Sequence[str], count: int) -> list[str]:
-    return [values[index % len(values)] for index in range(count)]
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    if seconds < 60:
-        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,4 +1,4 @@
-"""What is imaged: recipes, particle tables, and the density and labels that follow from them."""
+"""Specimens: recipes, particle tables, and the density and labels that follow from them."""
 
 from faket_dask.specimen.packing import PackingError
 from faket_dask.specimen.particles import ParticleTable, read_particles

@@ -1,4 +1,4 @@
-"""Density of a particle from an MRC map: resampled, its contrast put on the scale of volts over ice.
+"""Density of a particle from an MRC map: resampled, its contrast scaled to volts over ice.
 
 Maps come in arbitrary units, on an arbitrary origin (which is ignored: the particle's own centroid counts),
 with noise around the particle. The sign is checked, the surroundings are set to zero.
@@ -19,12 +19,12 @@ from faket_dask.specimen.template import BLUR, OVERSAMPLING, Template, centred_t
 
 
 def map_template(path: Path, voxel_size_A: float, mean_potential_V: float) -> Template:
-    """Template of a density map.
+    """Make the template of a density map.
 
     Parameters
     ----------
     path
-        MRC file ``(z, y, x)``.
+        MRC file, its axes in any order.
     voxel_size_A
         Edge of the specimen's voxels in Å; the template is sampled twice as finely.
     mean_potential_V
@@ -47,16 +47,16 @@ def map_template(path: Path, voxel_size_A: float, mean_potential_V: float) -> Te
         raise InputError(
             f"map {path}: its strongest contrast is negative; multiply it by −1 if dense is dark"
         )
-    density = _isolated(density)
-    # What the specimen's voxels cannot carry goes; the map's own sampling has taken its share already.
+    density = _isolate(density)
+    # Frequencies beyond the specimen's sampling are removed; the map's own sampling has removed some already.
     blur = np.sqrt(max(0.0, voxel_size_A**2 - map_voxel_A**2)) * BLUR / map_voxel_A
     if blur > 0:
         density = ndimage.gaussian_filter(density, blur)
     coefficients = ndimage.spline_filter(density, order=3)
     fine = voxel_size_A / OVERSAMPLING
-    points = np.argwhere(density > 0.01 * density.max())
-    middle = points.mean(axis=0)
-    reach = 1.1 * np.linalg.norm(points - middle, axis=1).max() * map_voxel_A + 2 * map_voxel_A
+    dense = np.argwhere(density > 0.01 * density.max())
+    middle = dense.mean(axis=0)
+    reach = 1.1 * np.linalg.norm(dense - middle, axis=1).max() * map_voxel_A + 2 * map_voxel_A
     size = 2 * (int(np.ceil(reach / fine)) + 2)
     sample = partial(
         _resample, coefficients=coefficients, middle=middle, size=size, ratio=fine / map_voxel_A, voxel_A=fine
@@ -69,7 +69,7 @@ def map_template(path: Path, voxel_size_A: float, mean_potential_V: float) -> Te
 def _read_map(path: Path) -> tuple[NDArray[np.float32], float]:
     """Read the density ``(z, y, x)`` and the edge of a voxel in Å."""
     with warnings.catch_warnings():
-        # Maps in circulation break the standard in ways that do not touch the data; here it is not news.
+        # Maps in circulation break the standard in ways that do not touch the data; a warning helps nobody.
         warnings.simplefilter("ignore")
         volume = open_samples(path)
     density = volume.rows(0, volume.shape[1])
@@ -97,8 +97,8 @@ def _faces(density: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     return [np.take(density, index, axis) for axis in range(3) for index in (0, -1)]
 
 
-def _isolated(density: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The largest connected piece and what surrounds it closely; zero elsewhere, with a soft edge."""
+def _isolate(density: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Keep the largest connected piece and its close surroundings; zero elsewhere, with a soft edge."""
     pieces, count = ndimage.label(density >= surface_level(density))
     largest = pieces == 1 + np.argmax(np.bincount(pieces.ravel(), minlength=count + 1)[1:])
     distance = ndimage.distance_transform_edt(~largest)
@@ -114,6 +114,6 @@ def _resample(
     voxel_A: float,
 ) -> NDArray[np.float32]:
     axis = np.arange(size) - size // 2
-    places = [(axis + offset_A[2 - d] / voxel_A) * ratio + middle[d] for d in range(3)]
-    grid = np.meshgrid(*places, indexing="ij")
+    points = [(axis + offset_A[2 - d] / voxel_A) * ratio + middle[d] for d in range(3)]
+    grid = np.meshgrid(*points, indexing="ij")
     return ndimage.map_coordinates(coefficients, grid, order=3, prefilter=False).astype(np.float32)

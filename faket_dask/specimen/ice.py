@@ -1,22 +1,22 @@
-"""Vitreous ice: the potential that all others are counted from, and its texture."""
+"""Vitreous ice: its potential, from which all others are counted, and its texture."""
 
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Mean inner potential in volts of amorphous ice of 0.93 g/cm³, of neutral atoms, and the molecules it has
-# per Å³ (Vulovic et al., J. Struct. Biol. 183, 19, 2013).
 ICE_V = 4.53
-_MOLECULES_PER_A3 = 0.0311
+"""Mean inner potential of amorphous ice of 0.93 g/cm³, neutral atoms (Vulovic et al., J. Struct. Biol. 183, 2013)."""
 
-# Structure factor of water at long wavelengths, density · k_B · T · compressibility: the fluctuations that
-# water had when it froze.
+_MOLECULES_PER_A3 = 0.0311
+"""Molecules of that ice per Å³ (same source)."""
+
 _STRUCTURE_FACTOR = 0.06
+"""Structure factor of water at long wavelengths, density · k_B · T · compressibility, when it froze."""
 
 
 def ice_fluctuation(voxel_size_A: float) -> float:
-    """Standard deviation of the mean potential of a voxel of vitreous ice.
+    """Compute the standard deviation of the mean potential of a voxel of vitreous ice.
 
     The number N of molecules in a volume much larger than one fluctuates with variance ``S(0) N``, and
     independently between such volumes, so the texture is white at voxels of 5 Å and more.
@@ -29,7 +29,12 @@ def ice_fluctuation(voxel_size_A: float) -> float:
     Returns
     -------
     deviation
-        Volts.
+        Standard deviation in volts.
+
+    Examples
+    --------
+    >>> round(ice_fluctuation(10.0), 3)
+    0.199
     """
     return ICE_V * math.sqrt(_STRUCTURE_FACTOR / (_MOLECULES_PER_A3 * voxel_size_A**3))
 
@@ -37,7 +42,7 @@ def ice_fluctuation(voxel_size_A: float) -> float:
 def ice_texture(
     shape: tuple[int, int, int], y_start: int, voxel_size_A: float, strength: float, seed: int
 ) -> NDArray[np.float32]:
-    """Random density of ice for consecutive y slices, one stream of random numbers per slice.
+    """Draw the density of ice for consecutive y slices, one stream of random numbers per slice.
 
     Parameters
     ----------
@@ -50,12 +55,12 @@ def ice_texture(
     strength
         Factor on the physical standard deviation.
     seed
-        Of the whole volume.
+        Seed of the whole volume.
 
     Returns
     -------
     density
-        ``shape``, volts about zero; the same in every block that holds a slice.
+        Array of `shape`, volts about zero; the same in every block that holds a slice.
     """
     density = np.empty(shape, dtype=np.float32)
     deviation = np.float32(strength * ice_fluctuation(voxel_size_A))

@@ -18,16 +18,17 @@ from numpy.typing import NDArray
 CLOSED = 0.0
 OPEN = 1.0
 
-# Half of the thickness that is labelled and kept free of particles: head groups included.
 HALF_THICKNESS_A = 25.0
+"""Half of the thickness that is labelled and kept free of particles: head groups included."""
+
 # Where the profile has died out at any voxel size of use, in Å beyond the blur of the sampling.
 _REACH_A = 36.0
 
 # Distance from the middle, width, volts over ice.
 _PROFILE = ((19.0, 5.0, 2.1), (9.0, 5.0, 0.9), (0.0, 4.0, -0.9))
 
-# A row: kind, centre x y z, rotation (9, membrane to specimen), radius, four shape coefficients.
 PARAMETERS = 18
+"""Length of a row: kind, centre x y z, rotation (9, membrane to specimen), radius, four shape coefficients."""
 
 
 def membrane_row(
@@ -38,7 +39,7 @@ def membrane_row(
     variant: int,
     amplitude: float,
 ) -> NDArray[np.float64]:
-    """Numbers that fix one membrane.
+    """Make the row of numbers that fix one membrane.
 
     Parameters
     ----------
@@ -71,7 +72,18 @@ def membrane_row(
 
 
 def bounding_radius(row: NDArray[np.float64]) -> float:
-    """Radius in Å of a sphere about the membrane's centre that holds it, labelled thickness included."""
+    """Compute the radius in Å of a sphere about a membrane's centre that holds it, labelled thickness included.
+
+    Parameters
+    ----------
+    row
+        ``(PARAMETERS,)`` one membrane.
+
+    Examples
+    --------
+    >>> bounding_radius(membrane_row(CLOSED, np.zeros(3), np.eye(3), 300.0, 0, 0.0))
+    325.0
+    """
     a, b, c, d = np.abs(row[14:])
     if row[0] == CLOSED:
         return float(row[13] * (1 + 2 / 3 * a + 2 / 3 * b + 2 / 5 * c + d / 5) + HALF_THICKNESS_A)
@@ -79,20 +91,20 @@ def bounding_radius(row: NDArray[np.float64]) -> float:
 
 
 def areas(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Areas ``(m,)`` in Å² of membranes ``(m, PARAMETERS)``, as if they were spheres and flat discs."""
+    """Compute the areas ``(m,)`` in Å² of membranes ``(m, PARAMETERS)``, as if they were spheres and flat discs."""
     return np.pi * rows[:, 13] ** 2 * np.where(rows[:, 0] == CLOSED, 4.0, 1.0)
 
 
 @njit(cache=True, nogil=True)
 def surface_distance(row: NDArray[np.float64], x: float, y: float, z: float) -> float:
-    """Distance in Å of a point from the middle of the bilayer, to first order in the surface's slope.
+    """Compute the distance in Å of a point from the middle of the bilayer, to first order in the surface's slope.
 
     Parameters
     ----------
     row
         ``(PARAMETERS,)`` one membrane.
     x, y, z
-        The point, in Å.
+        Position of the point, in Å.
 
     Returns
     -------
@@ -137,7 +149,7 @@ def surface_distance(row: NDArray[np.float64], x: float, y: float, z: float) -> 
 def surface_point(
     row: NDArray[np.float64], rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A random point on a membrane and the normal there.
+    """Draw a point on a membrane, and compute the normal there.
 
     Parameters
     ----------
@@ -178,7 +190,7 @@ def surface_point(
 
 
 def bilayer_profile(blur_A: float, step_A: float = 0.25) -> NDArray[np.float64]:
-    """Potential across a bilayer as the sampling of a specimen shows it.
+    """Compute the potential across a bilayer, blurred by the sampling of a specimen.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Random orientations."""
+"""Orientations of particles: uniform ones, and those that stand on a membrane."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,12 @@ def uniform_rotations(count: int, rng: np.random.Generator) -> NDArray[np.float6
     -------
     rotations
         ``(count, 3, 3)`` matrices, particle to specimen, acting on ``(x, y, z)`` column vectors.
+
+    Examples
+    --------
+    >>> rotation = uniform_rotations(1, np.random.default_rng(0))[0]
+    >>> bool(np.allclose(rotation @ rotation.T, np.eye(3)))
+    True
     """
     quaternions = rng.standard_normal((count, 4))
     quaternions /= np.linalg.norm(quaternions, axis=1, keepdims=True)
@@ -33,7 +39,7 @@ def uniform_rotations(count: int, rng: np.random.Generator) -> NDArray[np.float6
 
 
 def standing_rotation(normal: NDArray[np.float64], spin_rad: float) -> NDArray[np.float64]:
-    """Rotation that turns the particle's z axis to a direction.
+    """Compute the rotation that turns a particle's z axis to a direction.
 
     Parameters
     ----------
@@ -46,6 +52,11 @@ def standing_rotation(normal: NDArray[np.float64], spin_rad: float) -> NDArray[n
     -------
     rotation
         ``(3, 3)`` matrix, particle to specimen.
+
+    Examples
+    --------
+    >>> standing_rotation(np.array([0.0, 0.0, 1.0]), 0.0) @ [0, 0, 1]
+    array([0., 0., 1.])
     """
     helper = np.zeros(3)
     helper[np.argmin(np.abs(normal))] = 1.0

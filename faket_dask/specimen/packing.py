@@ -1,9 +1,11 @@
-"""Spheres in a box that never overlap, by random sequential addition.
+"""Packing of spheres that do not overlap into a box, by random sequential addition.
 
-Objects are unions of spheres. They are offered one after the other at random places, and the first place
-where nothing is in the way is taken; cells of a grid keep the search local. The orientation of an object is
-settled before its place, so a crowded box does not favour some orientations over others.
+Objects are unions of spheres. They are tried one after the other at random positions, and the first position
+without overlap is taken; cells of a grid keep the search local. The orientation of an object is drawn before its
+position, so a crowded box does not favour some orientations over others.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -12,21 +14,21 @@ from numpy.typing import NDArray
 from faket_dask.errors import InputError
 from faket_dask.specimen.membrane import surface_distance
 
-PLACES_PER_ROUND = 128
+POSITIONS_PER_ROUND = 128
 ROUNDS = 40
 
 
 class PackingError(InputError):
-    """The requested objects do not fit.
+    """Objects that do not fit into the specimen.
 
     Parameters
     ----------
     class_name
         Class that did not fit.
     requested, placed
-        Objects of that class that were asked for, and that found room.
+        Number of objects of that class that were requested, and that were placed.
     occupied_fraction
-        Share of the volume that objects already take, with the gap around them.
+        Fraction of the volume that objects already take, with the gap around them.
     """
 
     def __init__(self, class_name: str, requested: int, placed: int, occupied_fraction: float) -> None:
@@ -44,27 +46,42 @@ class PackingError(InputError):
         return PackingError, (self.class_name, self.requested, self.placed, self.occupied_fraction)
 
 
+class _Cells(NamedTuple):
+    """Packed spheres ``(n, 4)`` in lists, one for each cell of a grid, by the index of the first and the next."""
+
+    spheres: NDArray[np.float64]
+    heads: NDArray[np.int64]
+    following: NDArray[np.int64]
+    cell_A: float
+    largest_radius_A: float
+
+
+class _Membranes(NamedTuple):
+    """Surfaces ``(m, p)`` and half of the thickness about them that is kept free, in Å."""
+
+    surfaces: NDArray[np.float64]
+    half_thickness_A: float
+
+
 @njit(cache=True, nogil=True)
 def _first_free(
     shape: NDArray[np.float64],
-    places: NDArray[np.float64],
-    spheres: NDArray[np.float64],
-    heads: NDArray[np.int64],
-    following: NDArray[np.int64],
-    cell: float,
-    largest: float,
+    positions: NDArray[np.float64],
+    cells: _Cells,
+    bilayers: _Membranes,
     gap: float,
-    membranes: NDArray[np.float64],
-    bilayer: float,
     own_membrane: int,
 ) -> int:
+    """Find the index of the first position ``(n, 3)`` at which an object ``(k, 4)`` is free; -1 if there is none."""
+    spheres, heads, following, cell, largest = cells
+    membranes, bilayer = bilayers
     nx, ny, nz = heads.shape
-    for candidate in range(places.shape[0]):
+    for candidate in range(positions.shape[0]):
         free = True
         for part in range(shape.shape[0]):
-            x = places[candidate, 0] + shape[part, 0]
-            y = places[candidate, 1] + shape[part, 1]
-            z = places[candidate, 2] + shape[part, 2]
+            x = positions[candidate, 0] + shape[part, 0]
+            y = positions[candidate, 1] + shape[part, 1]
+            z = positions[candidate, 2] + shape[part, 2]
             radius = shape[part, 3]
             for index in range(membranes.shape[0]):
                 if index != own_membrane:
@@ -96,7 +113,7 @@ def _first_free(
 
 
 class SpherePacking:
-    """A box that fills up.
+    """Box that objects are packed into.
 
     Parameters
     ----------
@@ -130,13 +147,15 @@ class SpherePacking:
         cells = (self.extent_A // self.CELL_A).astype(np.int64) + 1
         self._heads = np.full(tuple(cells), -1, dtype=np.int64)
 
-    def _room(self, shape: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _bounds(self, shape: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         lower = (shape[:, 3:] - shape[:, :3]).max(axis=0)
         upper = self.extent_A - (shape[:, 3:] + shape[:, :3]).max(axis=0)
         return lower, upper
 
-    def find_place(self, shape: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64] | None:
-        """Look for room at random places.
+    def find_position(
+        self, shape: NDArray[np.float64], rng: np.random.Generator
+    ) -> NDArray[np.float64] | None:
+        """Find a free position by trying random ones.
 
         Parameters
         ----------
@@ -148,44 +167,34 @@ class SpherePacking:
         Returns
         -------
         centre
-            ``(x, y, z)`` in Å, or ``None`` where every place that was tried is taken.
+            ``(x, y, z)`` in Å, or ``None`` if no position that was tried is free.
         """
-        lower, upper = self._room(shape)
+        lower, upper = self._bounds(shape)
         if np.any(lower > upper):
             return None
         for _ in range(ROUNDS):
-            places = rng.uniform(lower, upper, (PLACES_PER_ROUND, 3))
-            index = self._first_free(shape, places, -1)
+            positions = rng.uniform(lower, upper, (POSITIONS_PER_ROUND, 3))
+            index = self._first_free(shape, positions, -1)
             if index >= 0:
-                return places[index]
+                return positions[index]
         return None
 
     def is_free(self, shape: NDArray[np.float64], centre: NDArray[np.float64], own_membrane: int) -> bool:
-        """Whether an object fits at one place, disregarding the membrane that it sits on."""
-        lower, upper = self._room(shape)
+        """True if an object fits at one position, disregarding the membrane that it sits on."""
+        lower, upper = self._bounds(shape)
         if np.any(centre < lower) or np.any(centre > upper):
             return False
         return self._first_free(shape, centre[None], own_membrane) == 0
 
-    def _first_free(self, shape: NDArray[np.float64], places: NDArray[np.float64], own_membrane: int) -> int:
-        return int(
-            _first_free(
-                shape,
-                places,
-                self._spheres,
-                self._heads,
-                self._following,
-                self.CELL_A,
-                self._largest,
-                self.gap_A,
-                self.membranes,
-                self.bilayer_A,
-                own_membrane,
-            )
-        )
+    def _first_free(
+        self, shape: NDArray[np.float64], positions: NDArray[np.float64], own_membrane: int
+    ) -> int:
+        cells = _Cells(self._spheres, self._heads, self._following, self.CELL_A, self._largest)
+        bilayers = _Membranes(self.membranes, self.bilayer_A)
+        return int(_first_free(shape, positions, cells, bilayers, self.gap_A, own_membrane))
 
     def add(self, shape: NDArray[np.float64], centre: NDArray[np.float64]) -> None:
-        """Take up the room of an object."""
+        """Add an object at a position."""
         needed = self._count + len(shape)
         while needed > len(self._spheres):
             self._spheres = np.concatenate((self._spheres, np.empty_like(self._spheres)))
@@ -201,10 +210,10 @@ class SpherePacking:
         self._largest = max(self._largest, float(shape[:, 3].max()))
 
     def occupied_fraction(self) -> float:
-        """Share of the box inside any sphere, estimated at fixed pseudo-random points."""
+        """Estimate the fraction of the box inside any sphere, at fixed pseudo-random points."""
         points = np.random.default_rng(0).uniform(0.0, 1.0, (20000, 3)) * self.extent_A
         point = np.zeros((1, 4))
         taken = 0
-        for place in points:
-            taken += self._first_free(point, place[None], -1) < 0
+        for position in points:
+            taken += self._first_free(point, position[None], -1) < 0
         return taken / len(points)

@@ -1,4 +1,4 @@
-"""The particle table: everything that lies in a specimen, one row each."""
+"""Particle tables: all objects in a specimen, one row each."""
 
 import csv
 import hashlib
@@ -12,13 +12,13 @@ from faket_dask.errors import InputError
 
 _ROTATION = tuple(f"r_{row}{column}" for row in "xyz" for column in "xyz")
 _WHOLE = ("instance", "class_id", "variant")
-_LARGEST_WHOLE = 2**53  # up to which a float holds every whole number
+_LARGEST_WHOLE = 2**53  # a float holds every whole number up to this one
 COLUMNS = ("instance", "class", "class_id", "x_A", "y_A", "z_A", *_ROTATION, "radius_A", "variant")
 
 
 @dataclass(frozen=True, eq=False)
 class ParticleTable:
-    """What lies where in a specimen, in the order of rendering (later rows displace earlier ones).
+    """Objects in a specimen, in the order of rendering (later rows displace earlier ones).
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class ParticleTable:
         return len(self.instance)
 
     def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "ParticleTable":
-        """The table of some rows, given as a mask or as indices."""
+        """Return the table of some rows, chosen by a mask or by indices."""
         return ParticleTable(
             self.instance[rows],
             self.class_name[rows],
@@ -64,16 +64,16 @@ class ParticleTable:
         )
 
     def labelled(self) -> "ParticleTable":
-        """The rows that masks and exported particle lists know: all but the crowding."""
+        """Return the rows that masks and exported particle lists have: all but the crowding."""
         return self.select(self.class_id > 0)
 
     def counts(self) -> dict[str, int]:
-        """Number of rows of each class."""
+        """Count the rows of each class."""
         names, counts = np.unique(self.class_name, return_counts=True)
         return {str(name): int(count) for name, count in zip(names, counts, strict=True)}
 
     def seed(self) -> int:
-        """A number that follows from the table alone, for what it does not list (the texture of the ice)."""
+        """Compute a seed from the table alone, for random numbers that it does not list (the texture of the ice)."""
         digest = hashlib.sha256()
         for column in (
             self.instance,
@@ -115,12 +115,19 @@ def particle_table(
     Parameters
     ----------
     rows
-        Class name, class id, centre ``(x, y, z)`` in Å, rotation ``(3, 3)``, radius in Å, variant.
+        Class name, class id, centre ``(x, y, z)`` in Å, rotation ``(3, 3)``, radius in Å, variant of each row.
 
     Returns
     -------
     table
-        Instances count from 1 over the rows with a class id, in their order.
+        Table whose instances count from 1 over the rows with a class id, in their order.
+
+    Examples
+    --------
+    >>> rows = [("boot", 1, np.zeros(3), np.eye(3), 50.0, 0), ("crowd", 0, np.ones(3), np.eye(3), 40.0, 0)]
+    >>> table = particle_table(rows)
+    >>> table.instance, table.counts(), len(table.labelled())
+    (array([1, 0]), {'boot': 1, 'crowd': 1}, 1)
     """
     class_id = np.array([row[1] for row in rows], dtype=np.int64)
     return ParticleTable(
@@ -140,12 +147,12 @@ def read_particles(path: Path) -> ParticleTable:
     Parameters
     ----------
     path
-        A comma-separated file with the columns :data:`COLUMNS`, in any order.
+        Comma-separated file with the columns :data:`COLUMNS`, in any order.
 
     Raises
     ------
     InputError
-        If the file is absent, lacks a column, or holds something that is not a number; the line is named.
+        If the file is absent, lacks a column, or a value is not a number; the line is named.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:

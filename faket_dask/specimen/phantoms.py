@@ -1,4 +1,4 @@
-"""Built-in particle classes that need no file.
+"""Phantoms: built-in particle classes that need no file.
 
 Each is a rigid arrangement of smooth blobs with the contrast of protein in ice. None has a rotational or a
 mirror symmetry, so that orientation and handedness can always be told from the density, and their diameters
@@ -108,7 +108,7 @@ def _sample(
     potential = np.zeros_like(vacancy)
     for x, y, z, radius, volts in spheres:
         away = [axis + offset - middle for offset, middle in zip(offset_A[::-1], (z, y, x), strict=True)]
-        # All that the blob reaches; the rest of the cube need not be looked at.
+        # Only the part of the cube that the blob reaches is computed.
         near = tuple(_span(np.abs(distance) < radius + edge_A) for distance in away)
         dz, dy, dx = (distance[span] for distance, span in zip(away, near, strict=True))
         distance = np.sqrt((dx**2)[None, None, :] + (dy**2)[None, :, None] + (dz**2)[:, None, None])
@@ -126,12 +126,12 @@ def _span(chosen: NDArray[np.bool_]) -> slice:
 
 
 def phantom_template(name: str, voxel_size_A: float) -> Template:
-    """Template of a built-in phantom.
+    """Make the template of a built-in phantom.
 
     Parameters
     ----------
     name
-        A key of :data:`PHANTOMS`.
+        Key of :data:`PHANTOMS`.
     voxel_size_A
         Edge of the specimen's voxels in Å; the template is sampled twice as finely.
 
@@ -139,10 +139,16 @@ def phantom_template(name: str, voxel_size_A: float) -> Template:
     -------
     template
         Density in volts over ice, about the centroid of its labelled part.
+
+    Examples
+    --------
+    >>> template = phantom_template("comma", 10.0)
+    >>> template.voxel_size_A, template.density.ndim
+    (5.0, 3)
     """
     spheres = _blobs(name)
     fine = voxel_size_A / OVERSAMPLING
-    # The edge is what the specimen's sampling can carry, and never sharper than a protein's surface.
+    # The edge is as sharp as the specimen's sampling allows, and never sharper than a protein's surface.
     edge = max(1.5 * voxel_size_A, 6.0)
     reach = 0.5 * PHANTOMS[name][0] * 1.15 + edge
     size = 2 * (int(np.ceil(reach / fine)) + 2)

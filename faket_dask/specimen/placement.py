@@ -1,7 +1,7 @@
-"""One draw from a recipe: what lies where.
+"""Placement: one draw of objects, positions and orientations from a recipe.
 
-Vesicles and sheets come first, then what sits on them, then everything else from large to small; a large
-object finds no room among small ones. The table lists them in the order of rendering instead, in which
+Vesicles and sheets come first, then particles that sit on them, then everything else from large to small, since a
+large object does not fit among small ones. The table lists them in the order of rendering instead, in which
 particles displace the membrane that they sit in.
 """
 
@@ -19,17 +19,28 @@ from faket_dask.specimen.template import Template
 
 _Row = tuple[str, int, NDArray[np.float64], NDArray[np.float64], float, int]
 
-_MEMBRANE_PLACES = 2000
+_MEMBRANE_POSITIONS = 2000
 
 
 def check_fits(recipe: Recipe) -> None:
-    """Check what can be known before packing: each object fits alone, and all together are not too many.
+    """Check before packing that each object fits alone, and that all together are not too many.
+
+    Parameters
+    ----------
+    recipe
+        Recipe to check.
 
     Raises
     ------
     InputError
-        Naming the first class that does not fit into the empty volume in every orientation, and both sizes;
-        or where the particles, by their number and volume alone, claim more than there is.
+        If a class does not fit into the empty volume in every orientation (both sizes are named), or if the
+        particles, by their number and volume alone, need more than the volume.
+
+    Examples
+    --------
+    >>> check_fits(Recipe((8, 60, 80), 10.0, (Species("coil", count=1),)))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    faket_dask.errors.InputError: specimen: 'coil' is up to ... Å across and the volume only 70 Å in its smallest ...
     """
     smallest = min(recipe.extent)
     sizes = []
@@ -62,12 +73,12 @@ def check_fits(recipe: Recipe) -> None:
 
 
 def place(recipe: Recipe, rng: np.random.Generator) -> ParticleTable:
-    """Draw counts, conformations, orientations and places.
+    """Draw counts, conformations, orientations and positions.
 
     Parameters
     ----------
     recipe
-        What to place.
+        Recipe to draw from.
     rng
         Source of all randomness of the specimen.
 
@@ -82,6 +93,13 @@ def place(recipe: Recipe, rng: np.random.Generator) -> ParticleTable:
         If an object is larger than the volume.
     PackingError
         If the requested number does not fit.
+
+    Examples
+    --------
+    >>> from faket_dask.specimen import Fiducials
+    >>> recipe = Recipe((40, 60, 80), 10.0, (Species("boot", count=3),), fiducials=Fiducials(2))
+    >>> place(recipe, np.random.default_rng(0)).counts()
+    {'boot': 3, 'fiducial': 2}
     """
     check_fits(recipe)
     gap = max(recipe.spacing_A, recipe.voxel_size_A)
@@ -112,7 +130,7 @@ def place(recipe: Recipe, rng: np.random.Generator) -> ParticleTable:
 
 
 def _membrane_surfaces(recipe: Recipe, rows: list[_Row]) -> NDArray[np.float64]:
-    """Surfaces ``(m, PARAMETERS)`` of the vesicles and sheets among some rows."""
+    """Make the surfaces ``(m, PARAMETERS)`` of rows of vesicles and sheets."""
     surfaces = [
         membrane_surface(recipe, name, centre, rotation, radius, variant)
         for name, _, centre, rotation, radius, variant in rows
@@ -128,7 +146,22 @@ def membrane_surface(
     radius_A: float,
     variant: int,
 ) -> NDArray[np.float64]:
-    """Surface of one vesicle or sheet, as :func:`faket_dask.specimen.membrane.membrane_row` has it."""
+    """Make the surface of one vesicle or sheet.
+
+    Parameters
+    ----------
+    recipe
+        Recipe with the shape of its membranes.
+    name
+        `VESICLE` or `SHEET`.
+    centre_A, rotation, radius_A, variant
+        Columns of the particle table.
+
+    Returns
+    -------
+    surface
+        ``(PARAMETERS,)``, as :func:`faket_dask.specimen.membrane.membrane_row` returns it.
+    """
     if name == VESICLE:
         assert recipe.vesicles is not None
         return membrane.membrane_row(
@@ -139,7 +172,7 @@ def membrane_surface(
 
 
 def _place_membranes(recipe: Recipe, gap_A: float, rng: np.random.Generator) -> list[_Row]:
-    """Vesicles and sheets, apart from one another by their bounding spheres, vesicles first."""
+    """Place vesicles, then sheets, apart from one another by their bounding spheres."""
     nothing = np.empty((0, membrane.PARAMETERS))
     packing = SpherePacking(recipe.extent, gap_A, nothing, 0.0)
     rows: list[_Row] = []
@@ -153,7 +186,7 @@ def _place_membranes(recipe: Recipe, gap_A: float, rng: np.random.Generator) -> 
             variant = int(rng.integers(2**31))
             surface = membrane_surface(recipe, name, np.zeros(3), rotation, radius, variant)
             sphere = np.array([[0.0, 0.0, 0.0, membrane.bounding_radius(surface)]])
-            centre = packing.find_place(sphere, rng)
+            centre = packing.find_position(sphere, rng)
             if centre is None:
                 raise _failure(name, requested, placed, packing)
             packing.add(sphere, centre)
@@ -177,14 +210,14 @@ def _place_species(
     for conformation, rotation in zip(conformations, rotations, strict=True):
         template = templates[conformation]
         if species.on_membrane:
-            found = _place_on_membrane(species, template, packing, rng)
+            placement = _place_on_membrane(species, template, packing, rng)
         else:
-            shape = _turned(template, rotation)
-            centre = packing.find_place(shape, rng)
-            found = None if centre is None else (centre, rotation, shape)
-        if found is None:
+            shape = _rotate_spheres(template, rotation)
+            centre = packing.find_position(shape, rng)
+            placement = None if centre is None else (centre, rotation, shape)
+        if placement is None:
             raise _failure(species.name, requested, len(rows), packing)
-        centre, rotation, shape = found
+        centre, rotation, shape = placement
         packing.add(shape, centre)
         rows.append((species.name, class_id, centre, rotation, template.radius_A, int(conformation)))
     return rows
@@ -193,14 +226,14 @@ def _place_species(
 def _place_on_membrane(
     species: Species, template: Template, packing: SpherePacking, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
-    """Centre, rotation and turned spheres, or nothing; membranes are chosen by their area."""
-    share = membrane.areas(packing.membranes)
-    share /= share.sum()
-    for _ in range(_MEMBRANE_PLACES):
-        index = int(rng.choice(len(share), p=share))
+    """Return centre, rotation and turned spheres, or ``None``; membranes are chosen in proportion to their area."""
+    probabilities = membrane.areas(packing.membranes)
+    probabilities /= probabilities.sum()
+    for _ in range(_MEMBRANE_POSITIONS):
+        index = int(rng.choice(len(probabilities), p=probabilities))
         point, normal = membrane.surface_point(packing.membranes[index], rng)
         rotation = standing_rotation(normal, rng.uniform(0, 2 * np.pi))
-        shape = _turned(template, rotation)
+        shape = _rotate_spheres(template, rotation)
         centre = point + species.membrane_offset_A * normal
         if packing.is_free(shape, centre, index):
             return centre, rotation, shape
@@ -214,7 +247,7 @@ def _place_fiducials(recipe: Recipe, packing: SpherePacking, rng: np.random.Gene
     rows: list[_Row] = []
     for diameter in diameters:
         shape = np.array([[0.0, 0.0, 0.0, diameter / 2]])
-        centre = packing.find_place(shape, rng)
+        centre = packing.find_position(shape, rng)
         if centre is None:
             raise _failure(FIDUCIAL, requested, len(rows), packing)
         packing.add(shape, centre)
@@ -222,7 +255,7 @@ def _place_fiducials(recipe: Recipe, packing: SpherePacking, rng: np.random.Gene
     return rows
 
 
-def _turned(template: Template, rotation: NDArray[np.float64]) -> NDArray[np.float64]:
+def _rotate_spheres(template: Template, rotation: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.column_stack((template.spheres_A[:, :3] @ rotation.T, template.spheres_A[:, 3]))
 
 

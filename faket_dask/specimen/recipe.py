@@ -1,16 +1,20 @@
-"""What a specimen is made of, before anything is drawn.
+"""Recipes: the contents of a specimen, in numbers and sizes that are values or ranges.
 
-A recipe is plain data: it names what is in the ice and in which numbers and sizes, as values or as ranges. A
-particle table (:mod:`faket_dask.specimen.placement`) is one draw from it, and blocks of density and labels
-(:mod:`faket_dask.specimen.render`) follow from the two without any further randomness.
+A recipe is plain data. A particle table (:mod:`faket_dask.specimen.placement`) is one draw from it, and blocks of
+density and labels (:mod:`faket_dask.specimen.render`) follow from the two without any further randomness.
+
+`Species`, `Vesicles`, `Sheets` and `Fiducials` are the sections of the run file, too: their fields are its keys, and
+their defaults and checks are the only ones.
 """
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import ConfigDict, Field
 
 from faket_dask.errors import InputError
 from faket_dask.specimen.phantoms import PHANTOMS
@@ -20,11 +24,17 @@ SHEET = "sheet"
 FIDUCIAL = "fiducial"
 RESERVED_NAMES = (VESICLE, FIDUCIAL, SHEET)
 
-# What a 16-bit instance mask can tell apart.
 LARGEST_INSTANCE = 65535
+"""Most objects that a 16-bit instance mask can distinguish."""
 
-Count = int | tuple[int, int]
+Count = Annotated[int, Field(ge=0)] | tuple[int, int]
+"""Number of objects, or (smallest, largest), both included."""
+
 Amount = float | tuple[float, float]
+"""Length, or (smallest, largest)."""
+
+_SECTION = ConfigDict(extra="forbid", allow_inf_nan=False)
+"""Rules for reading a dataclass from the run file: unknown keys and infinite numbers are errors."""
 
 
 def _interval(value: Amount, what: str, smallest: float = 0.0) -> tuple[float, float]:
@@ -43,23 +53,23 @@ def _whole(value: Count, what: str) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Species:
-    """One class of particle.
+    """Particles of one class; exactly one of `count` and `density_per_um3` says how many.
 
     Parameters
     ----------
     name
-        The class, as it appears in tables and label maps.
-    sources
-        One entry per conformation: a built-in phantom's name, or the path of a structure (PDB, mmCIF) or of a
-        density map (MRC). Conformations are equally likely.
+        Name of the class, as it appears in tables and label maps.
+    source
+        Name of a built-in phantom, or path of a structure (PDB, mmCIF) or of a density map (MRC); a tuple of them
+        for several conformations, which are equally likely. ``None`` stands for the phantom called `name`.
     count
         Particles per specimen, one number or (smallest, largest), both included.
     density_per_um3
-        Particles per cubic micrometre of the volume instead of a count, one number or (smallest, largest).
+        Particles per cubic micrometre of the volume, one number or (smallest, largest).
     labelled
         False for crowding: the particles are imaged, and absent from masks and from the class list.
     on_membrane
-        True: sits on vesicles and sheets, its z axis along the outward normal.
+        True for particles that sit on vesicles and sheets, their z axis along the outward normal.
     membrane_offset_A
         Height of the particle's centre over the middle of the bilayer, in Å.
     assembly
@@ -67,11 +77,23 @@ class Species:
         ``"asymmetric unit"`` for the coordinates as they stand.
     map_potential_V
         Mean potential inside a density map over that of ice, in volts: maps come in arbitrary units. The
-        default is what coordinates give for a protein of this kind at 10 Å.
+        default is the value that coordinates give for a protein of this kind at 10 Å.
+
+    Raises
+    ------
+    InputError
+        If the name is taken, a source is neither a phantom nor a file, or a number is impossible.
+
+    Examples
+    --------
+    >>> Species("boot", count=(3, 5)).sources
+    ('boot',)
     """
 
+    __pydantic_config__ = _SECTION
+
     name: str
-    sources: tuple[str, ...]
+    source: str | tuple[str, ...] | None = None
     count: Count | None = None
     density_per_um3: Amount | None = None
     labelled: bool = True
@@ -100,6 +122,13 @@ class Species:
         if not self.map_potential_V > 0:
             raise InputError(f"{where}: map_potential_V is {self.map_potential_V}; it must be positive")
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Source of each conformation."""
+        if self.source is None:
+            return (self.name,)
+        return (self.source,) if isinstance(self.source, str) else self.source
+
 
 @dataclass(frozen=True)
 class Vesicles:
@@ -113,9 +142,16 @@ class Vesicles:
         Radius of the middle of the bilayer, in Å, one number or (smallest, largest).
     deformation
         Relative departure from a sphere, 0 to 0.2.
+
+    Raises
+    ------
+    InputError
+        If a number is impossible.
     """
 
-    count: Count
+    __pydantic_config__ = _SECTION
+
+    count: Count = 1
     radius_A: Amount = (250.0, 450.0)
     deformation: float = 0.1
 
@@ -138,9 +174,16 @@ class Sheets:
         Radius of the patch, in Å, one number or (smallest, largest).
     bend
         Height of the rim over the middle as a fraction of the radius, at most, 0 to 0.5.
+
+    Raises
+    ------
+    InputError
+        If a number is impossible.
     """
 
-    count: Count
+    __pydantic_config__ = _SECTION
+
+    count: Count = 1
     radius_A: Amount = (250.0, 500.0)
     bend: float = 0.3
 
@@ -161,9 +204,16 @@ class Fiducials:
         Beads per specimen, one number or (smallest, largest).
     diameter_A
         Diameter in Å, one number or (smallest, largest).
+
+    Raises
+    ------
+    InputError
+        If a number is impossible.
     """
 
-    count: Count
+    __pydantic_config__ = _SECTION
+
+    count: Count = 6
     diameter_A: Amount = (90.0, 110.0)
 
     def __post_init__(self) -> None:
@@ -173,7 +223,7 @@ class Fiducials:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A specimen before anything is drawn.
+    """Contents of a specimen before anything is drawn.
 
     Parameters
     ----------
@@ -184,18 +234,24 @@ class Recipe:
     species
         Particle classes, in the order of their labels.
     vesicles, sheets, fiducials
-        What else is in the ice, if anything.
+        Membranes and gold beads, if any.
     ice_texture
         Strength of the density fluctuations of amorphous ice; 1 is the physical one, 0 none.
     spacing_A
         Smallest gap between two objects, in Å; at least one voxel is kept.
     balanced
-        Whether all labelled particle classes have the same number of particles, drawn from what all of them allow.
+        True if all labelled particle classes have the same number of particles, drawn from the range that all allow.
 
     Raises
     ------
     InputError
         For impossible shapes, sizes, counts, or repeated names, and where nothing at all is requested.
+
+    Examples
+    --------
+    >>> recipe = Recipe((40, 60, 80), 10.0, (Species("boot", count=3),), fiducials=Fiducials(2))
+    >>> recipe.class_ids
+    {'boot': 1, 'fiducial': 2}
     """
 
     shape: tuple[int, int, int]
@@ -257,14 +313,14 @@ class Recipe:
         return float(math.prod(self.shape)) * self.voxel_size_A**3 * 1e-12
 
     def largest_counts(self) -> Iterable[int]:
-        """Most objects that each entry can ask for, in the order species, vesicles, sheets, fiducials."""
+        """Yield the most objects that each entry can ask for, in the order species, vesicles, sheets, fiducials."""
         for species in self.species:
             yield self.count_range(species)[1]
         for group in (self.vesicles, self.sheets, self.fiducials):
             yield 0 if group is None else _whole(group.count, "count")[1]
 
     def count_range(self, group: Species | Vesicles | Sheets | Fiducials) -> tuple[int, int]:
-        """Fewest and most objects that one entry asks for."""
+        """Return the fewest and the most objects that one entry asks for."""
         if group.count is not None:
             return _whole(group.count, "count")
         assert isinstance(group, Species)
@@ -301,11 +357,17 @@ class Recipe:
 
 
 def largest(value: Amount) -> float:
-    """Upper end of a value or a range."""
+    """Return the upper end of a value or a range.
+
+    Examples
+    --------
+    >>> largest(3.0), largest((2.0, 5.0))
+    (3.0, 5.0)
+    """
     return float(value[1] if isinstance(value, tuple) else value)
 
 
 def draw(value: Amount, rng: np.random.Generator) -> float:
-    """One number from a value or a range, uniformly."""
+    """Draw one number uniformly from a value or a range."""
     low, high = value if isinstance(value, tuple) else (value, value)
     return float(rng.uniform(low, high))

@@ -1,13 +1,13 @@
-"""Blocks of y of density and labels.
+"""Render blocks of y of density and labels.
 
-Whatever is in a voxel follows from the recipe, the table and the voxel's place in the whole volume, never
+The values of a voxel follow from the recipe, the table and the voxel's position in the whole volume, never
 from the block that it is computed in: any blocking gives the same bytes. Objects are rendered in the order
-of the table. Each displaces what was there before (ice, or the membrane that it sits in) as far as it fills
-a voxel.
+of the table. Each displaces the ice, or the membrane that it sits in, as far as it fills a voxel.
 """
 
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -22,8 +22,8 @@ from faket_dask.specimen.recipe import FIDUCIAL, SHEET, VESICLE, Recipe
 from faket_dask.specimen.sources import load_template
 from faket_dask.specimen.template import BLUR
 
-# Mean inner potential of gold (about 26 V, Goswami & Jasuja 1992, and others) less that of ice.
 GOLD_V = 22.0
+"""Mean inner potential of gold (about 26 V, Goswami & Jasuja 1992, and others) less that of ice."""
 
 _PROFILE_STEP_A = 0.25
 
@@ -47,15 +47,42 @@ class Block:
     instance_mask: NDArray[np.uint16]
 
 
+class _Canvas(NamedTuple):
+    """Block that objects are added to, ``(z, y, x)``, and the edge of its voxels in Å."""
+
+    density: NDArray[np.float32]
+    class_mask: NDArray[np.uint8]
+    instance_mask: NDArray[np.uint16]
+    y_start: int
+    voxel_A: float
+
+
+class _Labels(NamedTuple):
+    """Values of one object in the masks."""
+
+    class_id: np.uint8
+    instance: np.uint16
+
+
+class _Particle(NamedTuple):
+    """Template of a particle ``(z, y, x)``, and the rotation from the specimen to it."""
+
+    to_particle: NDArray[np.float64]
+    template: NDArray[np.float32]
+    voxel_A: float
+    level_V: float
+    support_A: float
+
+
 def render_block(recipe: Recipe, table: ParticleTable, y_start: int, y_stop: int) -> Block:
-    """Density and labels of the slices ``y_start <= y < y_stop``.
+    """Render density and labels of the slices ``y_start <= y < y_stop``.
 
     Parameters
     ----------
     recipe
-        What the table was drawn from.
+        Recipe that the table was drawn from.
     table
-        What lies where.
+        Objects in the order of rendering.
     y_start, y_stop
         Slices of the volume, ``0 <= y_start < y_stop <= shape[1]``.
 
@@ -81,43 +108,34 @@ def render_block(recipe: Recipe, table: ParticleTable, y_start: int, y_stop: int
     block = Block(density, np.zeros(shape, np.uint8), np.zeros(shape, np.uint16))
 
     by_name = {species.name: species for species in recipe.species}
-    # Asking for a template looks at its file, which is once per block and not once per particle.
-    template_of = cache(lambda name, variant: load_template(by_name[name], variant, recipe.voxel_size_A))
+    # Loading a template looks at its file, which is once per block and not once per particle.
+    load = cache(lambda name, variant: load_template(by_name[name], variant, recipe.voxel_size_A))
     profile = membrane.bilayer_profile(BLUR * recipe.voxel_size_A, _PROFILE_STEP_A)
+    canvas = _Canvas(block.density, block.class_mask, block.instance_mask, y_start, recipe.voxel_size_A)
     for row in range(len(table)):
         name = str(table.class_name[row])
         centre, radius = table.centre_A[row], float(table.radius_A[row])
         rotation, variant = table.rotation[row], int(table.variant[row])
-        target = (
-            block.density,
-            block.class_mask,
-            block.instance_mask,
-            y_start,
-            recipe.voxel_size_A,
-            np.uint8(table.class_id[row]),
-            np.uint16(table.instance[row]),
-        )
+        labels = _Labels(np.uint8(table.class_id[row]), np.uint16(table.instance[row]))
         if name in by_name:
-            template = template_of(name, variant)
-            if _misses(centre[1], template.support_A, recipe.voxel_size_A, y_start, y_stop):
-                continue
-            _add_particle(
-                *target,
-                centre,
+            template = load(name, variant)
+            particle = _Particle(
                 np.ascontiguousarray(rotation.T),
                 template.density,
                 template.voxel_size_A,
                 template.level_V,
                 template.support_A,
             )
+            if not _misses(centre[1], particle.support_A, recipe.voxel_size_A, y_start, y_stop):
+                _add_particle(canvas, labels, centre, particle)
         elif (name == VESICLE and recipe.vesicles) or (name == SHEET and recipe.sheets):
             surface = membrane_surface(recipe, name, centre, rotation, radius, variant)
             reach = membrane.bounding_radius(surface) + len(profile) * _PROFILE_STEP_A
             if not _misses(centre[1], reach, recipe.voxel_size_A, y_start, y_stop):
-                _add_membrane(*target, centre, reach, surface, profile)
+                _add_membrane(canvas, labels, centre, reach, surface, profile)
         elif name == FIDUCIAL and recipe.fiducials:
             if not _misses(centre[1], radius + recipe.voxel_size_A, recipe.voxel_size_A, y_start, y_stop):
-                _add_bead(*target, centre, radius)
+                _add_bead(canvas, labels, centre, radius)
         else:
             raise InputError(
                 f"the particle table has a '{name}' that the specimen does not: it knows "
@@ -142,21 +160,14 @@ def _last(position: float, reach: float, count: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _add_particle(
-    density: NDArray[np.float32],
-    class_mask: NDArray[np.uint8],
-    instance_mask: NDArray[np.uint16],
-    y_start: int,
-    voxel_A: float,
-    class_id: np.uint8,
-    instance: np.uint16,
+    canvas: _Canvas,
+    labels: _Labels,
     centre_A: NDArray[np.float64],
-    to_particle: NDArray[np.float64],
-    template: NDArray[np.float32],
-    template_voxel_A: float,
-    level_V: float,
-    support_A: float,
+    particle: _Particle,
 ) -> None:
-    """Trilinear interpolation of the template at each voxel, turned back into the particle's frame."""
+    """Add a particle: its template, interpolated linearly at each voxel turned into the particle's frame."""
+    density, class_mask, instance_mask, y_start, voxel_A = canvas
+    to_particle, template, template_voxel_A, level_V, support_A = particle
     depth, height, width = density.shape
     middle = template.shape[0] // 2
     last = template.shape[0] - 1
@@ -193,24 +204,21 @@ def _add_particle(
                 here = y - y_start
                 density[z, here, x] = density[z, here, x] * (1 - cover) + value
                 if value >= level_V:
-                    class_mask[z, here, x] = class_id
-                    instance_mask[z, here, x] = instance
+                    class_mask[z, here, x] = labels.class_id
+                    instance_mask[z, here, x] = labels.instance
 
 
 @njit(cache=True, nogil=True)
 def _add_membrane(
-    density: NDArray[np.float32],
-    class_mask: NDArray[np.uint8],
-    instance_mask: NDArray[np.uint16],
-    y_start: int,
-    voxel_A: float,
-    class_id: np.uint8,
-    instance: np.uint16,
+    canvas: _Canvas,
+    labels: _Labels,
     centre_A: NDArray[np.float64],
     reach_A: float,
     surface: NDArray[np.float64],
     profile: NDArray[np.float64],
 ) -> None:
+    """Add a membrane: its profile at the distance of each voxel from the surface."""
+    density, class_mask, instance_mask, y_start, voxel_A = canvas
     depth, height, width = density.shape
     cx, cy, cz = centre_A[0] / voxel_A, centre_A[1] / voxel_A, centre_A[2] / voxel_A
     reach = reach_A / voxel_A
@@ -229,22 +237,19 @@ def _add_membrane(
                 here = y - y_start
                 density[z, here, x] = density[z, here, x] * (1 - cover) + value
                 if distance <= membrane.HALF_THICKNESS_A:
-                    class_mask[z, here, x] = class_id
-                    instance_mask[z, here, x] = instance
+                    class_mask[z, here, x] = labels.class_id
+                    instance_mask[z, here, x] = labels.instance
 
 
 @njit(cache=True, nogil=True)
 def _add_bead(
-    density: NDArray[np.float32],
-    class_mask: NDArray[np.uint8],
-    instance_mask: NDArray[np.uint16],
-    y_start: int,
-    voxel_A: float,
-    class_id: np.uint8,
-    instance: np.uint16,
+    canvas: _Canvas,
+    labels: _Labels,
     centre_A: NDArray[np.float64],
     radius_A: float,
 ) -> None:
+    """Add a gold bead, its rim shared out to the voxels that it cuts."""
+    density, class_mask, instance_mask, y_start, voxel_A = canvas
     depth, height, width = density.shape
     cx, cy, cz = centre_A[0] / voxel_A, centre_A[1] / voxel_A, centre_A[2] / voxel_A
     radius = radius_A / voxel_A
@@ -260,5 +265,5 @@ def _add_bead(
                     here = y - y_start
                     density[z, here, x] = density[z, here, x] * (1 - cover) + GOLD_V * cover
                     if distance <= radius:
-                        class_mask[z, here, x] = class_id
-                        instance_mask[z, here, x] = instance
+                        class_mask[z, here, x] = labels.class_id
+                        instance_mask[z, here, x] = labels.instance

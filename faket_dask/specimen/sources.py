@@ -1,4 +1,4 @@
-"""From the name of a source to the template of a particle."""
+"""Templates of particles by the name of their source: phantom, structure or density map."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -15,12 +15,12 @@ MAP_SUFFIXES = (".mrc", ".map", ".ccp4", ".rec")
 
 
 def load_template(species: Species, conformation: int, voxel_size_A: float) -> Template:
-    """Template of one conformation of a class, kept for as long as the process lives.
+    """Load the template of one conformation of a class; it is kept for as long as the process lives.
 
     Parameters
     ----------
     species
-        The class.
+        Class of particles.
     conformation
         Index into its sources.
     voxel_size_A
@@ -30,6 +30,11 @@ def load_template(species: Species, conformation: int, voxel_size_A: float) -> T
     ------
     InputError
         If there is no such conformation, or its file cannot be read or holds nothing denser than ice.
+
+    Examples
+    --------
+    >>> load_template(Species("boot", count=1), 0, 10.0).name
+    'boot'
     """
     if not 0 <= conformation < len(species.sources):
         raise InputError(
@@ -56,7 +61,7 @@ def load_template(species: Species, conformation: int, voxel_size_A: float) -> T
 
 
 def load_conformations(species: Species, voxel_size_A: float) -> list[Template]:
-    """Templates of all conformations of a class, in the order of its sources, as :func:`load_template` has them."""
+    """Load the templates of all conformations of a class, in the order of its sources, as `load_template` does."""
     return [load_template(species, index, voxel_size_A) for index in range(len(species.sources))]
 
 
@@ -64,7 +69,7 @@ def _kind(path: Path) -> str:
     return Path(path.stem if path.suffix == ".gz" else path.name).suffix.lower()
 
 
-# The time of the last change is part of the key: a file that changes is read again.
+# The time of the last change is part of the key, so a file that changes is read again.
 @lru_cache(maxsize=256)
 def _phantom(name: str, voxel_size_A: float) -> Template:
     return phantom_template(name, voxel_size_A)

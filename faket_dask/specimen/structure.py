@@ -1,9 +1,9 @@
 """Density of a particle from atomic coordinates.
 
 Each atom contributes its electron scattering factor, whose Fourier transform is its electrostatic potential
-(neutral atoms), less the potential of the ice that it displaces: a Gaussian with the atom's volume, as in
+(neutral atoms), less the potential of the ice that it dispositions: a Gaussian with the atom's volume, as in
 small-angle scattering (Fraser, MacRae & Suzuki, J. Appl. Cryst. 11, 693, 1978). The sum is formed in Fourier
-space, where form factors are exact and the limit to what the specimen's voxels can carry is a product.
+space, where form factors are exact and the low-pass filter of the specimen's sampling is a product.
 """
 
 from collections import defaultdict
@@ -32,18 +32,17 @@ _DISPLACED_A3 = {
 }  # fmt: skip
 _OTHER_DISPLACED_A3 = 9.0
 
-# Atoms are first put on a grid at least this fine, in Å, between whose points they are shared out linearly.
 _ATOM_GRID_A = 2.5
+"""Largest spacing in Å of the grid that atoms are first put on, shared out linearly between its points."""
 
 Atoms = dict[str, NDArray[np.float64]]
 
 
 def read_atoms(path: Path, assembly: str | None = None) -> Atoms:
-    """Atoms of a structure file by element, hydrogens included.
+    """Read the atoms of a structure file by element, hydrogens included.
 
-    Water is left out, and of alternative conformations all but the first. Where a file has no hydrogens,
-    those that each residue is known to have are shared out over the places of its carbon, nitrogen and
-    oxygen atoms.
+    Water is left out, and so are all alternative conformations but the first. Where a file has no hydrogens,
+    those of each residue are shared out over the positions of its carbon, nitrogen and oxygen atoms.
 
     Parameters
     ----------
@@ -71,24 +70,24 @@ def read_atoms(path: Path, assembly: str | None = None) -> Atoms:
         raise InputError(f"structure {path} holds no atoms")
     structure.setup_entities()
     # Assemblies may name chains that are nothing but water, so it leaves only after they are made.
-    model = _assembled(structure, assembly, path)
+    model = _assemble(structure, assembly, path)
     model.remove_alternative_conformations()
     model.remove_waters()
     has_hydrogens = model.has_hydrogen()
-    found: dict[str, list[tuple[float, float, float, float]]] = defaultdict(list)
+    atoms: dict[str, list[tuple[float, float, float, float]]] = defaultdict(list)
     for chain in model:
         for residue in chain:
             heavy = [atom for atom in residue if not atom.is_hydrogen()]
             carriers = [atom for atom in heavy if atom.element.name in ("C", "N", "O")]
             for atom in residue:
-                found[atom.element.name.upper()].append((atom.pos.x, atom.pos.y, atom.pos.z, 1.0))
+                atoms[atom.element.name.upper()].append((atom.pos.x, atom.pos.y, atom.pos.z, 1.0))
             if carriers and not has_hydrogens:
-                share = _hydrogens(residue) / len(carriers)
-                found["H"].extend((atom.pos.x, atom.pos.y, atom.pos.z, share) for atom in carriers)
-    return {element: np.array(atoms) for element, atoms in found.items()}
+                share = _count_hydrogens(residue) / len(carriers)
+                atoms["H"].extend((atom.pos.x, atom.pos.y, atom.pos.z, share) for atom in carriers)
+    return {element: np.array(rows) for element, rows in atoms.items()}
 
 
-def _assembled(structure: gemmi.Structure, assembly: str | None, path: Path) -> gemmi.Model:
+def _assemble(structure: gemmi.Structure, assembly: str | None, path: Path) -> gemmi.Model:
     names = [entry.name for entry in structure.assemblies]
     if assembly == ASYMMETRIC_UNIT or (assembly is None and not names):
         return structure[0]
@@ -101,7 +100,7 @@ def _assembled(structure: gemmi.Structure, assembly: str | None, path: Path) -> 
     return gemmi.make_assembly(chosen, structure[0], gemmi.HowToNameCopiedChain.Dup)
 
 
-def _hydrogens(residue: gemmi.Residue) -> float:
+def _count_hydrogens(residue: gemmi.Residue) -> float:
     known = gemmi.find_tabulated_residue(residue.name)
     if known.hydrogen_count == 0:
         return 0.0
@@ -111,7 +110,7 @@ def _hydrogens(residue: gemmi.Residue) -> float:
 
 
 def structure_template(path: Path, voxel_size_A: float, assembly: str | None = None) -> Template:
-    """Template of a structure file.
+    """Make the template of a structure file.
 
     Parameters
     ----------
@@ -120,7 +119,7 @@ def structure_template(path: Path, voxel_size_A: float, assembly: str | None = N
     voxel_size_A
         Edge of the specimen's voxels in Å; the template is sampled twice as finely.
     assembly
-        As for :func:`read_atoms`.
+        Name of a biological assembly, as for :func:`read_atoms`.
 
     Returns
     -------
@@ -133,12 +132,12 @@ def structure_template(path: Path, voxel_size_A: float, assembly: str | None = N
         As for :func:`read_atoms`.
     """
     atoms = read_atoms(path, assembly)
-    places = np.concatenate(list(atoms.values()))
-    middle = np.average(places[:, :3], axis=0, weights=places[:, 3])
+    positions = np.concatenate(list(atoms.values()))
+    middle = np.average(positions[:, :3], axis=0, weights=positions[:, 3])
     atoms = {element: np.column_stack((rows[:, :3] - middle, rows[:, 3])) for element, rows in atoms.items()}
     fine = voxel_size_A / OVERSAMPLING
     # Room for the centre to move, and for the blur.
-    reach = 1.1 * np.linalg.norm(places[:, :3] - middle, axis=1).max() + 4 * BLUR * voxel_size_A + 10.0
+    reach = 1.1 * np.linalg.norm(positions[:, :3] - middle, axis=1).max() + 4 * BLUR * voxel_size_A + 10.0
     size = scipy.fft.next_fast_len(2 * int(np.ceil(reach / fine)) + 2, real=True)
     size += size % 2
     spectrum = potential_spectrum(atoms, size, fine, BLUR * voxel_size_A)
@@ -146,14 +145,14 @@ def structure_template(path: Path, voxel_size_A: float, assembly: str | None = N
 
 
 def potential_spectrum(atoms: Atoms, size: int, voxel_size_A: float, blur_A: float) -> NDArray[np.complex128]:
-    """Fourier transform of the potential over ice of a set of atoms.
+    """Compute the Fourier transform of the potential over ice of a set of atoms.
 
     Parameters
     ----------
     atoms
-        As :func:`read_atoms` returns them; the origin comes to voxel ``size // 2``.
+        Atoms, as :func:`read_atoms` returns them; the origin comes to voxel ``size // 2``.
     size
-        Edge of the cube in voxels, even; what lies outside it wraps around.
+        Edge of the cube in voxels, even; atoms outside it wrap around.
     voxel_size_A
         Edge of a voxel in Å.
     blur_A
@@ -162,7 +161,7 @@ def potential_spectrum(atoms: Atoms, size: int, voxel_size_A: float, blur_A: flo
     Returns
     -------
     spectrum
-        ``(size, size, size // 2 + 1)``, axes ``(z, y, x)``, as ``rfftn`` has it of volts.
+        ``(size, size, size // 2 + 1)``, axes ``(z, y, x)``: ``rfftn`` of volts.
     """
     refinement = max(1, int(np.ceil(voxel_size_A / _ATOM_GRID_A)))
     grid = size * refinement
@@ -172,8 +171,8 @@ def potential_spectrum(atoms: Atoms, size: int, voxel_size_A: float, blur_A: flo
     spectrum = np.zeros(k2.shape, dtype=np.complex128)
     for element, rows in atoms.items():
         index = rows[:, 2::-1] / spacing + grid // 2
-        counts = _shared_out(index, rows[:, 3], grid)
-        spectrum += _form_factor(element, k2) * _low_frequencies(scipy.fft.rfftn(counts), size)
+        counts = _share_out(index, rows[:, 3], grid)
+        spectrum += _form_factor(element, k2) * _crop_frequencies(scipy.fft.rfftn(counts), size)
     # Sharing out linearly multiplied the spectrum by sinc² along each axis.
     for k in (kz, ky, kx):
         spectrum /= np.sinc(k * spacing) ** 2
@@ -184,14 +183,14 @@ def potential_spectrum(atoms: Atoms, size: int, voxel_size_A: float, blur_A: flo
 def shifted_density(
     offset_A: NDArray[np.float64], spectrum: NDArray[np.complex128], voxel_size_A: float
 ) -> NDArray[np.float32]:
-    """Density with a given point at its middle.
+    """Compute the density with a point of the particle at its middle.
 
     Parameters
     ----------
     offset_A
         ``(x, y, z)`` of the point that comes to voxel ``size // 2``, in Å.
     spectrum
-        As :func:`potential_spectrum` returns it.
+        Fourier transform, as :func:`potential_spectrum` returns it.
     voxel_size_A
         Edge of a voxel in Å.
 
@@ -207,13 +206,13 @@ def shifted_density(
 
 
 def _frequencies(size: int, voxel_size_A: float) -> tuple[NDArray[np.floating], ...]:
-    """Spatial frequencies in 1/Å along z, y and x of ``rfftn``, shaped to broadcast."""
+    """Return the spatial frequencies in 1/Å along z, y and x of ``rfftn``, shaped to broadcast."""
     k = np.fft.fftfreq(size, voxel_size_A)
     return k[:, None, None], k[None, :, None], np.fft.rfftfreq(size, voxel_size_A)[None, None, :]
 
 
 def _form_factor(element: str, k2: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Spectrum of one atom's potential over that of the ice in its place, in V Å³."""
+    """Compute the spectrum of one atom's potential over that of the ice in its place, in V Å³."""
     coefficients = gemmi.Element(element).c4322
     if coefficients is None:
         raise InputError(f"no electron scattering factor is known for the element {element}")
@@ -222,7 +221,7 @@ def _form_factor(element: str, k2: NDArray[np.float64]) -> NDArray[np.float64]:
     return _VOLT_A3_PER_A * scattering - ICE_V * volume * np.exp(-np.pi * k2 * volume ** (2 / 3))
 
 
-def _shared_out(index: NDArray[np.float64], weight: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+def _share_out(index: NDArray[np.float64], weight: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     """Put weights at fractional indices ``(n, 3)`` of a periodic cube, linearly between its points."""
     counts = np.zeros(size**3)
     lower = np.floor(index).astype(np.int64)
@@ -234,8 +233,8 @@ def _shared_out(index: NDArray[np.float64], weight: NDArray[np.float64], size: i
     return counts.reshape(size, size, size)
 
 
-def _low_frequencies(spectrum: NDArray[np.complex128], size: int) -> NDArray[np.complex128]:
-    """The part of a real cube's spectrum that a coarser cube of even edge ``size`` has."""
+def _crop_frequencies(spectrum: NDArray[np.complex128], size: int) -> NDArray[np.complex128]:
+    """Cut out the part of a real cube's spectrum that a coarser cube of even edge ``size`` has."""
     half = size // 2
     rows = np.r_[0:half, spectrum.shape[0] - half : spectrum.shape[0]]
     return spectrum[np.ix_(rows, rows, np.arange(half + 1))]

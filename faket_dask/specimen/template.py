@@ -1,4 +1,4 @@
-"""The density of one particle in one conformation, and what follows from it.
+"""Templates: the density of one particle in one conformation, its surface and its extent.
 
 Label and density of a particle come from one and the same interpolated value: a voxel is labelled where the
 rotated density reaches the template's ``level``. They cannot be out of register.
@@ -13,13 +13,14 @@ from scipy.spatial import cKDTree
 
 from faket_dask.errors import InputError
 
-# Standard deviation, in voxels of the specimen, of the Gaussian that takes away what its sampling cannot
-# carry.
 BLUR = 0.5
+"""Standard deviation, in voxels of the specimen, of the Gaussian that removes frequencies beyond its sampling."""
 
-# A template is sampled twice as finely as the specimen that it is rendered into and holds little beyond the
-# specimen's Nyquist frequency, so trilinear interpolation costs it little.
 OVERSAMPLING = 2
+"""Voxels of a template per voxel of the specimen that it is rendered into.
+
+A template holds little beyond the specimen's Nyquist frequency, so trilinear interpolation costs it little.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,17 +30,17 @@ class Template:
     Parameters
     ----------
     name
-        Where it comes from, for messages.
+        Source of the density, for messages.
     density
         ``(n, n, n)`` float32, axes ``(z, y, x)``, volts over ice; the particle's centre is voxel ``n // 2``.
     voxel_size_A
         Edge of the template's own voxels in Å.
     level_V
-        A point belongs to the particle where the density reaches this many volts.
+        Density in volts from which on a point belongs to the particle.
     radius_A
-        Farthest labelled point from the centre, in Å.
+        Distance of the farthest labelled point from the centre, in Å.
     support_A
-        Radius in Å of the sphere about the centre outside which the density is taken as zero.
+        Radius in Å of the sphere about the centre outside which the density counts as zero.
     spheres_A
         ``(k, 4)`` float64: centres ``(x, y, z)`` and radii in Å of spheres that together cover the labelled
         part, for packing.
@@ -60,22 +61,27 @@ class Template:
 
 
 def surface_level(density: NDArray[np.float32]) -> float:
-    """Density at a particle's surface: half of the mean density inside it, with ice at zero.
+    """Compute the density at a particle's surface: half of the mean density inside it, with ice at zero.
 
     Parameters
     ----------
     density
-        Any shape, volts over ice.
+        Array of any shape, volts over ice.
 
     Returns
     -------
     level
-        The fixed point of "half the mean of everything above", in volts.
+        Fixed point of "half the mean of everything above", in volts.
 
     Raises
     ------
     InputError
-        Where nothing is denser than ice.
+        If nothing is denser than ice.
+
+    Examples
+    --------
+    >>> surface_level(np.array([0.0, 0.0, 3.0, 3.0], dtype=np.float32))
+    1.5
     """
     positive = density[density > 0].astype(np.float64)
     if positive.size == 0:
@@ -90,12 +96,20 @@ def surface_level(density: NDArray[np.float32]) -> float:
 
 
 def labelled_points(density: NDArray[np.float32], level_V: float, voxel_size_A: float) -> NDArray[np.float64]:
-    """Positions ``(k, 3)`` as ``(x, y, z)`` in Å from voxel ``n // 2`` where the density reaches a level."""
+    """Find the positions ``(k, 3)``, ``(x, y, z)`` in Å from voxel ``n // 2``, where the density reaches a level.
+
+    Examples
+    --------
+    >>> density = np.zeros((4, 4, 4), dtype=np.float32)
+    >>> density[2, 3, 1] = 1
+    >>> labelled_points(density, 0.5, 10.0)
+    array([[-10.,  10.,   0.]])
+    """
     return (np.argwhere(density >= level_V) - np.array(density.shape) // 2)[:, ::-1] * voxel_size_A
 
 
 def _spread_centres(points_A: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Centres of ``count`` groups of points: farthest-point seeds, then a few rounds of Lloyd's iteration."""
+    """Compute centres of ``count`` groups of points: farthest-point seeds, then rounds of Lloyd's iteration."""
     if count == 1:
         return np.zeros((1, 3))
     seeds = [int(np.argmax((points_A**2).sum(axis=1)))]
@@ -124,7 +138,7 @@ def covering_spheres(
     points_A
         ``(k, 3)`` points ``(x, y, z)`` in Å.
     padding_A
-        Added to every radius, in Å: a point stands for its voxel.
+        Length in Å added to every radius, since a point stands for its voxel.
     counts
         Numbers of spheres to try; the cover with the smallest volume is taken.
 
@@ -132,6 +146,11 @@ def covering_spheres(
     -------
     spheres
         ``(m, 4)`` centres and radii in Å.
+
+    Examples
+    --------
+    >>> covering_spheres(np.array([[0.0, 0.0, -20.0], [0.0, 0.0, 20.0]]), 5.0)
+    array([[ 0.,  0.,  0., 25.]])
     """
     probes = np.random.default_rng(0).uniform(-1, 1, (4000, 3))
     probes *= np.abs(points_A).max() + 2 * padding_A
@@ -157,22 +176,22 @@ def centred_template(
     Parameters
     ----------
     name
-        Where it comes from, for messages.
+        Source of the density, for messages.
     sample
-        Given an ``(x, y, z)`` offset in Å, returns the density ``(n, n, n)`` in volts with that point of the
-        particle at voxel ``n // 2``.
+        Function of an ``(x, y, z)`` offset in Å that returns the density ``(n, n, n)`` in volts with that point of
+        the particle at voxel ``n // 2``.
     voxel_size_A
         Edge of the voxels that ``sample`` returns, in Å.
 
     Returns
     -------
     template
-        Everything rendering and packing need.
+        Template for rendering and packing.
 
     Raises
     ------
     InputError
-        Where the density is nowhere above that of ice.
+        If the density is nowhere above that of ice.
     """
     offset = np.zeros(3)
     for _ in range(2):

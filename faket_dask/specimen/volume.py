@@ -31,7 +31,7 @@ class Slices(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class SpecimenVolume:
-    """A volume on disk that is read in blocks of y.
+    """Volume on disk that is read in blocks of y.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class SpecimenVolume:
     class_mask, instance_mask
         Labels of the same shape, or ``None``: they are zero then.
     table
-        Particles, or ``None``.
+        Particle table, or ``None``.
     class_ids
         Label of each class by name.
     """
@@ -107,9 +107,9 @@ def open_specimen_volume(
     class_mask, instance_mask
         Volumes of labels of the same shape; 0 is background.
     table
-        Particles; their classes and class ids are taken where ``class_ids`` is not given.
+        Particle table, if there is one.
     class_ids
-        Label of each class by name.
+        Label of each class by name; those of the table by default.
 
     Raises
     ------

@@ -1,39 +1,230 @@
-"""The tomogram of a recorded tilt-series, durable like those of a data set.
+"""Tomogram of an external tilt-series, in the same durable units as those of a data set.
 
-What is done lies in a folder beside the target, hidden, until the tomogram is whole: filtered tilts and parts of the
-volume, each in a file that is there once it is written, and what they were made from. The same call goes on with
-that; another one begins anew.
+The units' files lie in a hidden folder beside the target until the tomogram is complete. The same call resumes from
+them; one with other images or settings starts anew.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.atomic import write_text
 from faket_dask.config import ReconstructionSection
-from faket_dask.dataset.parts import Parts, filtered_array
-from faket_dask.dataset.spec import KERNEL_VERSION
-from faket_dask.engine.arrays import ArraySpec, create_array, create_group, open_array
-from faket_dask.engine.lock import locked
-from faket_dask.errors import InputError
+from faket_dask.dataset.fingerprint import KERNEL_VERSION
+from faket_dask.dataset.tomogram_chunks import TomogramChunks
+from faket_dask.engine.arrays import create_group, open_array
+from faket_dask.engine.completed import CompletedUnits
+from faket_dask.engine.events import Event, UnitDone
+from faket_dask.engine.folder import RunFolder
+from faket_dask.engine.lock import hold_lock
+from faket_dask.engine.pipeline import Pipeline
+from faket_dask.engine.plan import Plan
+from faket_dask.engine.serial import execute_serially
+from faket_dask.engine.stage import BatchKey, UnitCost
+from faket_dask.engine.unit import Item
+from faket_dask.errors import FaketDaskError, InputError
 from faket_dask.formats import ome_zarr
 from faket_dask.formats.mrc import write_volume
 from faket_dask.formats.tilt_series import TiltSeries
-from faket_dask.kernels.backprojection_binned import back_project_binned
-from faket_dask.stages.reconstruction import binned_shape, choose_tilts, filtered_shape, prepare_tilt
+from faket_dask.pipeline.tomogram_stages import BackProjectPieces, FilterStack
+from faket_dask.stages.reconstruction import binned_shape, choose_tilts, filtered_shape
 
-FILTERING = 0.15
-"""Share of the time that filtering takes, about, of filtering and back-projection together."""
+FILTER_SHARE = 0.15
+"""Approximate share of the time that filtering takes of the whole."""
+
+ITEM = Item("tomogram")
+
+
+@dataclass(frozen=True)
+class StackSpec:
+    """Specification of the tomogram of an external stack; also the source that its stages read.
+
+    Parameters
+    ----------
+    root
+        Folder of the units' files.
+    series
+        Aligned tilt-series.
+    section
+        Settings; the thickness is given.
+    """
+
+    root: Path
+    series: TiltSeries
+    section: ReconstructionSection
+
+    threads_per_task = 1
+    array_name = "tomogram"
+    description_files = frozenset[str]()
+
+    @property
+    def folder(self) -> RunFolder:
+        """Paths of the run."""
+        return RunFolder(self.root)
+
+    @property
+    def device(self) -> str:
+        """Device of the back-projection."""
+        return self.section.device
+
+    @property
+    def title(self) -> str:
+        """One line for displays."""
+        return f"tomogram of {self.chunks.shape} voxels from {self.tilts.size} tilts"
+
+    @cached_property
+    def result_inputs(self) -> dict[str, Any]:
+        """Contents of the fingerprint."""
+        return {
+            "images": self.series.checksum(),
+            "tilt_angles": self.series.geometry.tilt_angles.tolist(),
+            "pixel_size_A": self.series.pixel_size_A,
+            "settings": self.section.model_dump(mode="json", exclude={"modalities"}),
+            "kernel_version": KERNEL_VERSION,
+        }
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of images, geometry and settings."""
+        return hashlib.sha256(json.dumps(self.result_inputs, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Facts for the record of a run."""
+        return {"kernel_version": KERNEL_VERSION}
+
+    def relocate(self, root: Path) -> StackSpec:
+        """Return the same specification for another folder."""
+        return replace(self, root=root)
+
+    def write(self) -> None:
+        """Store the description of the run."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        write_text(self.folder.description, json.dumps(TOMOGRAM.describe(self)) + "\n")
+
+    @property
+    def group(self) -> Path:
+        """Zarr group of the tomogram and its filtered tilts."""
+        return self.root / "stores.zarr"
+
+    @cached_property
+    def tilts(self) -> NDArray[np.intp]:
+        """Indices of the tilts that it is made from."""
+        return choose_tilts(self.series.geometry.tilt_angles, self.section.tilt_stride)
+
+    @cached_property
+    def tilt_angles(self) -> NDArray[np.float64]:
+        """``(tilt,)`` degrees, of those tilts."""
+        return self.series.geometry.tilt_angles[self.tilts]
+
+    @property
+    def thickness_A(self) -> float:
+        """Thickness of the tomogram."""
+        assert self.section.thickness_A is not None
+        return self.section.thickness_A
+
+    @property
+    def thickness_px(self) -> float:
+        """Thickness in pixels of the binned tilts."""
+        return self.thickness_A / (self.series.pixel_size_A * self.section.binning)
+
+    @cached_property
+    def filtered_shape(self) -> tuple[int, int, int]:
+        """Tilts, rows and columns of the filtered tilts."""
+        shape = filtered_shape(self.series.shape[1:], self.section.binning, self.section.post_binning)
+        return (self.tilts.size, *shape)
+
+    @cached_property
+    def chunks(self) -> TomogramChunks:
+        """Pieces that units make."""
+        voxel = self.section.pixels_per_voxel
+        layers = max(1, round(self.thickness_A / self.series.pixel_size_A) // voxel)
+        return TomogramChunks((layers, *binned_shape(self.series.shape[1:], voxel)))
+
+    def read_tilt(self, index: int) -> NDArray[np.generic]:
+        """Read one of `tilts`, ``(y, x)``."""
+        return self.series.tilt(int(self.tilts[index]))
+
+
+class FilterExternalStack(FilterStack[StackSpec]):
+    """Bin and filter one tilt."""
+
+    name = "filter"
+    label = "filter-projection"
+
+    def open_source(self, spec: StackSpec, item: Item) -> StackSpec:
+        """Return the specification, which is its own source."""
+        return spec
+
+    def items(self, spec: StackSpec) -> list[Item]:
+        """Return the one tomogram."""
+        return [ITEM]
+
+    def prepare(self, spec: StackSpec, item: Item) -> None:
+        """Create the group of the stores."""
+        create_group(spec.group, {})
+
+    def compute(self, spec: StackSpec, item: Item, index: int) -> dict[str, Any]:
+        """Filter and write one tilt."""
+        try:
+            return dict(super().compute(spec, item, index))
+        except FaketDaskError:
+            raise
+        except ValueError as error:
+            raise InputError(f"{spec.series.images[0][0].path} cannot be filtered: {error}") from None
+
+    def cost(self, spec: StackSpec) -> UnitCost:
+        """Return nothing known: it runs in this process."""
+        return UnitCost(1.0, 0, 0)
+
+
+class ReconstructExternalStack(BackProjectPieces[StackSpec]):
+    """Back-project one slab of one block of rows."""
+
+    name = "reconstruct"
+    label = "reconstruct-block"
+
+    def open_source(self, spec: StackSpec, item: Item) -> StackSpec:
+        """Return the specification, which is its own source."""
+        return spec
+
+    def items(self, spec: StackSpec) -> list[Item]:
+        """Return the one tomogram."""
+        return [ITEM]
+
+    def predecessors(self, spec: StackSpec, item: Item) -> list[BatchKey]:
+        """Return the filtered tilts."""
+        return [BatchKey(FilterExternalStack.name, item)]
+
+    def cost(self, spec: StackSpec) -> UnitCost:
+        """Return nothing known: it runs in this process."""
+        return UnitCost(1.0, 0, 0)
+
+
+def _refuse_to_read(root: Path) -> StackSpec:
+    raise InputError(
+        f"{root} is an unfinished tomogram; give the same `faket-dask reconstruct` again to finish it"
+    )
+
+
+TOMOGRAM = Pipeline(
+    name="external-tomogram",
+    target="faket_dask.workflow.external_stack:TOMOGRAM",
+    stages=(FilterExternalStack(), ReconstructExternalStack()),
+    read=_refuse_to_read,
+)
+"""Pipeline of one tomogram; it runs in the process that opened the stack."""
 
 
 def reconstruct_series(
@@ -43,33 +234,34 @@ def reconstruct_series(
     threads: int = 1,
     advance: Callable[[float], None] = lambda share: None,
 ) -> None:
-    """Make the tomogram of a recorded tilt-series, with few of its tilts and layers in memory at a time.
+    """Reconstruct a recorded tilt-series, with few of its tilts and layers in memory at a time.
 
     Parameters
     ----------
     series
-        Aligned: its tilt axis lies along y. One whose files have an alignment that is not applied is taken with a
-        warning.
+        Aligned tilt-series: its tilt axis lies along y. A warning is given if its files have an alignment that is not
+        applied.
     target
-        ``.mrc`` file or ``.zarr`` folder (OME-Zarr) to write, whole or not at all; replaced if it is there. What is
-        done lies beside it meanwhile, in ``.<name>.unfinished``.
+        ``.mrc`` file or ``.zarr`` folder (OME-Zarr) to write, whole or not at all; an existing one is replaced.
+        Unfinished work lies beside it, in ``.<name>.unfinished``.
     section
-        How; the thickness must be given.
+        Settings; the thickness must be given.
     threads
-        That work at the same time; the result does not depend on them.
+        Number of threads; the result does not depend on it.
     advance
         Called with each share of the work that is done; they add up to 1.
 
     Raises
     ------
     InputError
-        When the thickness is missing, the target is of another kind, the tilts are too small, or another process
-        makes the same tomogram.
+        If the thickness is missing, the target is of another kind, or the tilts are too small.
+    DatasetBusyError
+        If another process makes the same tomogram.
 
     Notes
     -----
-    Interrupted in any way, the same call goes on where it was. Where the images, their geometry or the settings are
-    not those of what is there, it is begun anew, with a warning.
+    Interrupted in any way, the same call resumes. If the images, their geometry or the settings differ from those of
+    the unfinished work, it starts anew, with a warning.
     """
     if section.thickness_A is None:
         raise InputError("the thickness of the tomogram is not known; give it in Å (--thickness-A)")
@@ -81,142 +273,73 @@ def reconstruct_series(
             "that is not applied; unless the images are aligned already, align them (--align)",
             stacklevel=2,
         )
-    folder = target.with_name(f".{target.name}.unfinished")
-    with locked(folder / "progress" / "driver.lock"):
-        work = _Work(folder, series, section, section.thickness_A)
+    spec = StackSpec(target.with_name(f".{target.name}.unfinished"), series, section)
+    with hold_lock(spec.folder.lock):
         try:
-            work.begin(target)
-            with ThreadPoolExecutor(threads) as pool:
-                for _ in pool.map(work.filter, range(work.tilts.size)):
-                    advance(FILTERING / work.tilts.size)
-                for _ in pool.map(work.reconstruct, range(len(work.parts))):
-                    advance((1 - FILTERING) / len(work.parts))
-            work.finish(target)
-        except InputError:
-            shutil.rmtree(folder)
+            _check_sizes(spec)
+            _discard_other_work(spec, target)
+            spec.write()
+            plan = Plan(spec, TOMOGRAM)
+            _compute(plan, threads, advance)
+            _write_target(spec, target)
+        except FaketDaskError:
+            shutil.rmtree(spec.root)
             raise
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What is done of a tomogram, in its folder, and how the rest is."""
-
-    folder: Path
-    series: TiltSeries
-    section: ReconstructionSection
-    thickness_A: float
-
-    @cached_property
-    def tilts(self) -> NDArray[np.intp]:
-        return choose_tilts(self.series.geometry.tilt_angles, self.section.every)
-
-    @cached_property
-    def angles(self) -> NDArray[np.float64]:
-        return self.series.geometry.tilt_angles[self.tilts]
-
-    @cached_property
-    def parts(self) -> Parts:
-        voxel = self.section.pixels_per_voxel
-        layers = max(1, round(self.thickness_A / self.series.pixel_size_A) // voxel)
-        return Parts((layers, *binned_shape(self.series.shape[1:], voxel)))
-
-    @property
-    def stores(self) -> Path:
-        return self.folder / "stores.zarr"
-
-    @cached_property
-    def filtered(self) -> ArraySpec:
-        section = self.section
-        shape = filtered_shape(self.series.shape[1:], section.binning, section.binning_after)
-        return filtered_array("filtered", (self.tilts.size, *shape))
-
-    @cached_property
-    def volume(self) -> ArraySpec:
-        return self.parts.array("volume")
-
-    def inputs(self) -> str:
-        """All that the tomogram depends on."""
-        document = {
-            "images": self.series.checksum(),
-            "tilt_angles": self.series.geometry.tilt_angles.tolist(),
-            "pixel_size_A": self.series.pixel_size_A,
-            "settings": self.section.model_dump(mode="json", exclude={"of"}),
-            "kernel_version": KERNEL_VERSION,
-        }
-        return json.dumps(document)
-
-    def begin(self, target: Path) -> None:
-        """Go on with what is there, if it is of the same inputs."""
-        noted, inputs = self.folder / "inputs.json", self.inputs()
-        if not noted.exists() or noted.read_text(encoding="utf-8") != inputs:
-            if noted.exists():
-                warnings.warn(
-                    f"what had been done of {target} was of other images or settings; it is begun anew",
-                    stacklevel=3,
-                )
-                noted.unlink()
-            if self.stores.exists():
-                shutil.rmtree(self.stores)
-            write_text(noted, inputs)
-        create_group(self.stores, {})
-        for array in (self.filtered, self.volume):
-            if min(array.shape) < 1:
-                raise InputError(
-                    f"{self.series.images[0][0].path} cannot be filtered: {self.section.pixels_per_voxel} pixels "
-                    f"per voxel are more than its tilts have ({self.series.shape[1:]})"
-                )
-            create_array(self.stores, array)
-
-    def _is_done(self, array: ArraySpec, position: tuple[int, ...]) -> bool:
-        file = self.stores / array.file(position)
-        return file.exists() and file.stat().st_size > 0  # a machine that goes down may leave a name alone
-
-    def filter(self, index: int) -> None:
-        """Make one tilt ready."""
-        if self._is_done(self.filtered, (index, 0, 0)):
-            return
-        section, series = self.section, self.series
-        try:
-            ready = prepare_tilt(
-                series.tilt(int(self.tilts[index])),
-                section.filter,
-                self.angles,
-                index,
-                self.thickness_A / (series.pixel_size_A * section.binning),
-                section.binning,
-                section.binning_after,
-            )
-        except ValueError as error:
-            raise InputError(f"{series.images[0][0].path} cannot be filtered: {error}") from None
-        open_array(self.stores, self.filtered.name)[index] = ready
-
-    def reconstruct(self, index: int) -> None:
-        """Make one part of the volume."""
-        if self._is_done(self.volume, self.parts.position(index)):
-            return
-        layers, rows = self.parts.region(index)
-        part = back_project_binned(
-            np.asarray(open_array(self.stores, self.filtered.name, "r")[:, rows, :]),
-            self.angles,
-            layers.stop - layers.start,
-            self.section.binning_after,
-            z_centre=self.parts.shape[0] // 2 - layers.start,
-            device=self.section.device,
+def _check_sizes(spec: StackSpec) -> None:
+    if min(*spec.filtered_shape, *spec.chunks.shape) < 1:
+        raise InputError(
+            f"{spec.series.images[0][0].path} cannot be filtered: {spec.section.pixels_per_voxel} pixels per voxel "
+            f"are more than its tilts have ({spec.series.shape[1:]})"
         )
-        open_array(self.stores, self.volume.name)[layers, rows, :] = part
 
-    def finish(self, target: Path) -> None:
-        """Write the tomogram under its name, and nothing else stays."""
-        volume = open_array(self.stores, self.volume.name, "r")
-        voxel_size_A = self.series.pixel_size_A * self.section.pixels_per_voxel
-        whole = self.folder / "whole" / target.name
-        shutil.rmtree(whole.parent, ignore_errors=True)
-        whole.parent.mkdir()
-        if target.suffix == ".zarr":
-            ome_zarr.write_volume(whole, volume, voxel_size_A)
-            if target.exists():
-                target.replace(whole.parent / "before")
-        else:
-            write_volume(whole, volume, voxel_size_A)
-        whole.replace(target)
-        shutil.rmtree(self.folder)
+
+def _discard_other_work(spec: StackSpec, target: Path) -> None:
+    """Remove unfinished work of other images or settings."""
+    try:
+        before = json.loads(spec.folder.description.read_bytes())["fingerprint"]
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, KeyError, TypeError):
+        before = None
+    if before == spec.fingerprint:
+        return
+    warnings.warn(
+        f"what had been done of {target} was of other images or settings; it is begun anew", stacklevel=3
+    )
+    shutil.rmtree(spec.group, ignore_errors=True)
+
+
+def _compute(plan: Plan[StackSpec], threads: int, advance: Callable[[float], None]) -> None:
+    counts = {batch.stage: batch.count for batch in plan.batches}
+    shares = {
+        FilterExternalStack.name: FILTER_SHARE / counts[FilterExternalStack.name],
+        ReconstructExternalStack.name: (1 - FILTER_SHARE) / counts[ReconstructExternalStack.name],
+    }
+
+    def report(event: Event) -> None:
+        if isinstance(event, UnitDone):
+            advance(shares[event.unit.stage])
+
+    completed = CompletedUnits.read(plan)
+    for key, progress in completed.batches.items():
+        advance(shares[key.stage] * progress.count)
+    execute_serially(plan, completed, report, threads=threads)
+
+
+def _write_target(spec: StackSpec, target: Path) -> None:
+    """Write the tomogram under its name, and remove everything else."""
+    volume = open_array(spec.group, spec.array_name, "r")
+    voxel_size_A = spec.series.pixel_size_A * spec.section.pixels_per_voxel
+    complete = spec.root / "complete" / target.name
+    shutil.rmtree(complete.parent, ignore_errors=True)
+    complete.parent.mkdir()
+    if target.suffix == ".zarr":
+        ome_zarr.write_volume(complete, volume, voxel_size_A)
+        if target.exists():
+            target.replace(complete.parent / "before")
+    else:
+        write_volume(complete, volume, voxel_size_A)
+    complete.replace(target)
+    shutil.rmtree(spec.root)

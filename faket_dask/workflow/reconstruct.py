@@ -1,4 +1,4 @@
-"""Tomograms on request: of a data set that exists, or by another program."""
+"""Reconstruct tomograms of an existing data set, or of a recorded series with IMOD."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from faket_dask.engine.events import Watcher
 from faket_dask.formats.mrc import write_stack
 from faket_dask.formats.tilt_com import run_tilt, turn_reconstruction, write_tilt_com
 from faket_dask.formats.tilt_series import TiltSeries
-from faket_dask.pipeline.plan import Plan
-from faket_dask.workflow.run import execute_plan
+from faket_dask.pipeline.plan import plan_spec
+from faket_dask.workflow.run import run_dataset_plan
 
 
 def reconstruct_dataset(
@@ -28,44 +28,44 @@ def reconstruct_dataset(
     watch: Watcher | None = None,
     cluster: Cluster = "local",
 ) -> Dataset:
-    """Make tomograms of a data set, beside those that it has.
+    """Reconstruct tomograms of a data set, in addition to those that it has.
 
     Parameters
     ----------
     folder
-        Of the data set. What its tomograms need and is missing is computed first.
+        Folder of the data set. Missing units that its tomograms need are computed first.
     section
-        How; `of` is added to what the data set reconstructs already. With other settings than before, all its
-        tomograms are made anew.
+        Settings; its modalities are added to those that the data set reconstructs already. With other settings than
+        before, all its tomograms are made anew.
     client, watch, cluster
         As for `run`.
 
     Raises
     ------
     InputError
-        When the folder holds no data set, or a modality was not kept.
+        If the folder holds no data set, or a modality was not kept.
     """
-    found = DatasetSpec.read(folder)
-    wanted = tuple(dict.fromkeys((*found.config.reconstruction.modalities, *section.modalities)))
-    document = found.config.model_dump(mode="json")
-    document["reconstruction"] = section.model_copy(update={"modalities": wanted}).model_dump(mode="json")
-    extended = DatasetSpec(parse(document, folder), found.inputs)
-    return execute_plan(Plan(extended), client, watch, cluster)
+    existing = DatasetSpec.read(folder)
+    modalities = tuple(dict.fromkeys((*existing.config.reconstruction.modalities, *section.modalities)))
+    document = existing.config.model_dump(mode="json")
+    document["reconstruction"] = section.model_copy(update={"modalities": modalities}).model_dump(mode="json")
+    extended = DatasetSpec(parse(document, folder), existing.inputs)
+    return run_dataset_plan(plan_spec(extended), client, watch, cluster)
 
 
 def reconstruct_with_imod(series: TiltSeries, target: Path, thickness_A: float) -> None:
-    """Make the tomogram of a recorded tilt-series with IMOD's `tilt`, which must be on the PATH.
+    """Reconstruct a recorded tilt-series with IMOD's `tilt`, which must be on the PATH.
 
     The commands follow IMOD's documentation; they have not been run against IMOD itself.
 
     Parameters
     ----------
     series
-        Aligned: its tilt axis lies along y.
+        Aligned tilt-series: its tilt axis lies along y.
     target
         ``.mrc`` file to write. Stack, angles and ``tilt.com`` lie beside it meanwhile.
     thickness_A
-        Of the tomogram.
+        Thickness of the tomogram.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""`faket-dask benchmark`: what it measures and shows, on a scenario that takes seconds."""
+"""Benchmark of a scenario that takes seconds."""
 
 import json
 from pathlib import Path
@@ -6,25 +6,25 @@ from pathlib import Path
 import pytest
 
 from faket_dask.benchmark import command
-from faket_dask.benchmark.measure import COLUMNS, measure, row
-from faket_dask.benchmark.scenarios import PUBLISHED, Published, Scenario
+from faket_dask.benchmark.measure import COLUMNS, format_row, measure
+from faket_dask.benchmark.scenarios import PUBLISHED, PublishedFigures, Scenario
 from faket_dask.config import StyleSection
 from faket_dask.errors import InputError
 
-SMALL = Scenario(3, 64, 48, "cpu", 1, Published(3.9, None, 0.67))
+SMALL = Scenario(3, 64, 48, "cpu", 1, PublishedFigures(3.9, None, 0.67))
 
 
-def test_what_is_not_computed_is_extrapolated_and_says_so() -> None:
-    found = measure(SMALL, StyleSection(), workers=1, sample=2)
-    assert found.extrapolated
-    assert found.tilts == 2
-    assert found.seconds > found.targets_seconds + found.transfer_seconds
-    assert 0.2 * 2**30 < found.ram_bytes < 4 * 2**30
-    shown = row(found)
-    assert len(shown) == len(COLUMNS)
-    assert shown[:4] == ("3x64²", "48²", "1 CPU", "whole")
-    assert shown[4].endswith("(3.9)")
-    assert shown[6].startswith("≈")
+def test_time_of_sampled_scenario_is_extrapolated_and_marked() -> None:
+    measurement = measure(SMALL, StyleSection(), workers=1, sample=2)
+    assert measurement.extrapolated
+    assert measurement.tilts == 2
+    assert measurement.seconds > measurement.targets_seconds + measurement.transfer_seconds
+    assert 0.2 * 2**30 < measurement.ram_bytes < 4 * 2**30
+    row = format_row(measurement)
+    assert len(row) == len(COLUMNS)
+    assert row[:4] == ("3x64²", "48²", "1 CPU", "whole")
+    assert row[4].endswith("(3.9)")
+    assert row[6].startswith("≈")
 
 
 def test_figures_are_written_and_unknown_scenarios_refused(
@@ -44,6 +44,6 @@ def test_figures_are_written_and_unknown_scenarios_refused(
         command.run_benchmark(shown.append, ["3x64-48"], "cpu", 1, 1, "float16", 4.0, None)
 
 
-def test_every_row_of_the_papers_table_is_there() -> None:
+def test_all_scenarios_of_the_paper_are_listed() -> None:
     assert len(PUBLISHED) == 18
     assert len({scenario.name for scenario in PUBLISHED}) == 18

@@ -1,4 +1,4 @@
-"""A worker at the end of its lifetime finishes what it is at, begins nothing new, and goes."""
+"""Worker at the end of its lifetime: it finishes its current task, starts no other, and leaves."""
 
 import time
 from pathlib import Path
@@ -13,13 +13,13 @@ TASK_S = 6.0
 PATIENCE_S = 60.0
 
 
-def task(begun: str, name: str) -> str:
-    (Path(begun) / name).touch()
+def task(folder: str, name: str) -> str:
+    (Path(folder) / name).touch()
     time.sleep(TASK_S)
     return name
 
 
-def test_a_worker_finishes_its_unit_and_takes_no_other(tmp_path: Path) -> None:
+def test_worker_finishes_its_unit_and_starts_no_other(tmp_path: Path) -> None:
     with (
         LocalCluster(
             n_workers=1,

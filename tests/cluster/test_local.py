@@ -1,4 +1,4 @@
-"""Workers on this machine: as many as this process may have, each with a GPU of its own where it needs one."""
+"""Workers on this machine: their number, memory and GPUs follow from the allocation of this process."""
 
 import os
 from pathlib import Path
@@ -19,12 +19,12 @@ MIB = 2**20
 
 @pytest.fixture(autouse=True)
 def no_batch_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.startswith(("SLURM_", "PBS_")):
+    for name in list(os.environ):
+        if name.startswith(("SLURM_", "PBS_", "SGE_", "LSB_")):
             monkeypatch.delenv(name)
 
 
-def test_a_process_may_use_what_its_affinity_allows() -> None:
+def test_affinity_limits_cores() -> None:
     before = os.sched_getaffinity(0)
     assert allocated_cores() <= len(before)
     try:
@@ -34,7 +34,7 @@ def test_a_process_may_use_what_its_affinity_allows() -> None:
         os.sched_setaffinity(0, before)
 
 
-def test_a_slurm_job_has_what_slurm_gave_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slurm_job_uses_its_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv("SLURM_CPUS_ON_NODE", "1")
     monkeypatch.setenv("SLURM_MEM_PER_NODE", "700")
@@ -46,14 +46,14 @@ def test_a_slurm_job_has_what_slurm_gave_it(monkeypatch: pytest.MonkeyPatch) -> 
     assert allocated_bytes() == 600 * MIB
 
 
-def test_a_pbs_job_has_the_cores_that_pbs_gave_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pbs_job_uses_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NCPUS", "1")
     outside = allocated_cores()
     monkeypatch.setenv("PBS_JOBID", "7.server")
     assert allocated_cores() == 1 <= outside
 
 
-def test_all_memory_of_a_node_is_no_memory_of_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slurm_memory_of_zero_is_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     before = allocated_bytes()
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv("SLURM_MEM_PER_NODE", "0")
@@ -74,7 +74,7 @@ def test_all_memory_of_a_node_is_no_memory_of_zero(monkeypatch: pytest.MonkeyPat
     ],
     ids=["v1", "v2"],
 )
-def test_the_limit_of_a_control_group_around_this_process_holds(
+def test_parent_control_group_limits_memory(
     files: dict[str, str], lines: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, text in files.items():
@@ -86,29 +86,29 @@ def test_the_limit_of_a_control_group_around_this_process_holds(
     assert allocated_bytes() == 800
 
 
-def test_workers_share_the_memory_of_the_allocation(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_share_memory_of_allocation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv("SLURM_MEM_PER_NODE", "3000")
     workers, memory = size_workers(requirements(units=50, memory_GiB=1), 2, None)
     assert (workers, memory) == (2, (3000 * MIB - DRIVER_BYTES) // 2)
-    with pytest.raises(InputError, match=r"one task needs 3.0 GiB, this machine has 2.4 GiB for workers"):
+    with pytest.raises(InputError, match=r"one task needs 3.00 GiB, this machine has 2.43 GiB for workers"):
         size_workers(requirements(memory_GiB=3), None, None)
 
 
-def test_there_are_never_more_workers_than_units() -> None:
+def test_workers_never_exceed_units() -> None:
     assert size_workers(requirements(units=1, memory_GiB=0.1), None, None)[0] == 1
 
 
-def test_workers_that_need_a_gpu_are_as_many_as_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = requirements(memory_GiB=0.1, gpu_GiB=1)
+def test_gpu_workers_never_exceed_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    required = requirements(memory_GiB=0.1, gpu_GiB=1)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
-    assert size_workers(asked, 8, None)[0] == 2
+    assert size_workers(required, 8, None)[0] == 2
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(InputError, match="there is none here"):
-        size_workers(asked, None, None)
+        size_workers(required, None, None)
 
 
-def test_each_worker_is_shown_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_worker_sees_one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     def shown() -> str:
         import os
 
@@ -119,7 +119,7 @@ def test_each_worker_is_shown_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) 
         assert set(client.run(shown).values()) == {"3", "5"}
 
 
-def test_a_cluster_here_is_there_until_the_block_ends() -> None:
+def test_local_cluster_closes_with_its_block() -> None:
     with open_cluster(requirements(units=1, memory_GiB=0.1)) as client:
         assert isinstance(client, Client)
         assert client.submit(sum, [1, 2]).result() == 3
@@ -127,7 +127,7 @@ def test_a_cluster_here_is_there_until_the_block_ends() -> None:
     assert size_workers(requirements(units=1, memory_GiB=0.1), None, None)[1] > GIB / 10
 
 
-def test_a_worker_that_is_lost_with_its_nanny_is_replaced() -> None:
+def test_worker_lost_with_its_nanny_is_replaced() -> None:
     """Nannies give up when their workers die while they start."""
     with (
         dask.config.set({"distributed.deploy.lost-worker-timeout": "1s"}),

@@ -1,4 +1,4 @@
-"""Workers whose memory is nearly full, with nothing that would free it, go on all the same."""
+"""Workers whose memory is nearly full keep accepting tasks."""
 
 import time
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from tests.cluster.requirements import requirements
 
 LIMIT_GIB = 1.5
 FULL = 0.87
-"""Above the part at which Dask pauses a worker, below that at which it ends it."""
+"""Fraction of the limit above which Dask pauses a worker, but does not end it yet."""
 
 
 def fill() -> float:
-    """Take memory for good until the process has so much of its limit."""
+    """Allocate memory, and keep it, until the process has reached that fraction of its limit."""
     import builtins
 
     import psutil
@@ -31,7 +31,7 @@ def fill() -> float:
 
 
 @pytest.fixture
-def given() -> Iterator[Client]:
+def own_client() -> Iterator[Client]:
     with (
         LocalCluster(
             n_workers=1, threads_per_worker=1, memory_limit=f"{LIMIT_GIB} GiB", dashboard_address=":0"
@@ -41,33 +41,33 @@ def given() -> Iterator[Client]:
         yield client
 
 
-def test_a_worker_is_not_ended_by_what_its_share_of_the_memory_leaves_out(
+def test_worker_limit_exceeds_its_share_of_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Libraries' files that are mapped into a worker count as its own; with its share for a limit, it would end."""
+    """Mapped library files count as a worker's memory, so a limit equal to its share would end it."""
     task = LIMIT_GIB / HEADROOM
     monkeypatch.setattr(local, "allocated_bytes", lambda: local.DRIVER_BYTES + int(1.01 * task * GIB))
     with open_cluster(requirements(units=1, memory_GiB=task), workers=1) as client:
-        goes_on(client)
+        check_progress(client)
 
 
-def goes_on(client: Client) -> None:
+def check_progress(client: Client) -> None:
     assert 0.8 < client.submit(fill, pure=False).result(timeout=60) < 0.95
     assert client.submit(int, "3").result(timeout=30) == 3
 
 
-def test_a_full_worker_of_ours_goes_on() -> None:
-    asked = requirements(units=2, memory_GiB=LIMIT_GIB / 2)
-    with open_cluster(asked, workers=1, memory_per_worker_GiB=LIMIT_GIB) as client:
-        goes_on(client)
+def test_full_local_worker_keeps_accepting_tasks() -> None:
+    required = requirements(units=2, memory_GiB=LIMIT_GIB / 2)
+    with open_cluster(required, workers=1, memory_per_worker_GiB=LIMIT_GIB) as client:
+        check_progress(client)
 
 
-def test_a_full_worker_of_a_given_client_goes_on_while_a_run_lasts(given: Client) -> None:
-    with without_pauses(given):
-        goes_on(given)
+def test_full_worker_of_own_client_accepts_tasks_during_a_run(own_client: Client) -> None:
+    with without_pauses(own_client):
+        check_progress(own_client)
     time.sleep(1.0)  # until Dask looks again
-    waiting = given.submit(int, "4")
+    waiting = own_client.submit(int, "4")
     with pytest.raises(TimeoutError):
         waiting.result(timeout=2)
-    with without_pauses(given):
+    with without_pauses(own_client):
         assert waiting.result(timeout=30) == 4

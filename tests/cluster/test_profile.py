@@ -1,4 +1,4 @@
-"""Cluster profiles: what they may hold, what is said about mistakes, and the job scripts they become."""
+"""Cluster profiles: their keys, the messages about mistakes, and the job scripts made from them."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ import pytest
 from faket_dask.cluster import Profile, load_profile, open_cluster
 from faket_dask.cluster.batch import job_script
 from faket_dask.cluster.sizing import size_jobs
-from faket_dask.errors import InputError
+from faket_dask.errors import ClusterError, InputError
 from tests.cluster.requirements import requirements
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "cluster"
@@ -29,15 +29,15 @@ def refusal(file: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.stem)
-def test_the_profiles_here_are_good(file: Path) -> None:
-    found = load_profile(file)
-    assert found.system == file.stem.split("-")[0]
-    assert (found.gpu is not None) == file.stem.endswith("gpu")
-    asked = requirements(gpu_GiB=8 if found.gpu else 0)
-    assert size_jobs(asked, found).workers == found.workers
+def test_shipped_profile_is_valid(file: Path) -> None:
+    profile = load_profile(file)
+    assert profile.system == file.stem.split("-")[0]
+    assert (profile.gpu is not None) == file.stem.endswith("gpu")
+    required = requirements(gpu_GiB=8 if profile.gpu else 0)
+    assert size_jobs(required, profile).workers == profile.workers
 
 
-def test_every_key_that_a_profile_shows_in_a_comment_is_one(tmp_path: Path) -> None:
+def test_commented_keys_of_shipped_profiles_exist(tmp_path: Path) -> None:
     for file in CONFIGS.glob("*.yaml"):
         lines = [line.removeprefix("# ") for line in file.read_text().splitlines()]
         shown = [
@@ -61,7 +61,10 @@ def test_every_key_that_a_profile_shows_in_a_comment_is_one(tmp_path: Path) -> N
             ],
         ),
         ("cores: 4", ["system: is missing"]),
-        ("system: sge", ["system: input should be 'slurm' or 'pbs' (got 'sge')"]),
+        (
+            "system: moab\nwalltime: soon",
+            ["system: there is no batch system 'moab'; there are slurm, pbs, sge, lsf (got 'moab')"],
+        ),
         ("system: slurm\ncores: 0", ["cores: input should be greater than or equal to 1 (got 0)"]),
         (
             "system: slurm\nmemory: 60 gallons",
@@ -79,24 +82,34 @@ def test_every_key_that_a_profile_shows_in_a_comment_is_one(tmp_path: Path) -> N
                 "resource_spec: {cpus} cannot be filled in, {cores} and {memory} can (got 'select=1:ncpus={cpus}')"
             ],
         ),
+        (
+            "system: slurm\nresource_spec: select=1",
+            [
+                "resource_spec: there is no such key for SLURM; write it into job_extra_directives (got 'select=1')"
+            ],
+        ),
+        (
+            "system: pbs\nparallel_environment: smp",
+            ["parallel_environment: there are no parallel environments in PBS; remove this key (got 'smp')"],
+        ),
         ("- system: slurm", ["a cluster profile is a mapping of keys (system, cores, memory, …)"]),
     ],
 )
-def test_every_mistake_is_one_line_with_what_to_write(tmp_path: Path, text: str, lines: list[str]) -> None:
+def test_each_mistake_is_reported_on_one_line(tmp_path: Path, text: str, lines: list[str]) -> None:
     assert refusal(write(tmp_path, text)) == lines
 
 
-def test_a_profile_that_is_not_there() -> None:
-    with pytest.raises(InputError, match="cannot read the cluster profile lsf: No such file"):
-        load_profile("lsf")
+def test_missing_profile_is_refused() -> None:
+    with pytest.raises(InputError, match="cannot read the cluster profile moab: No such file"):
+        load_profile("moab")
 
 
-def test_what_a_profile_leaves_out_comes_from_jobqueue_yaml() -> None:
+def test_jobqueue_yaml_completes_profile() -> None:
     own = {"jobqueue.slurm.queue": "long", "jobqueue.slurm.cores": 4, "jobqueue.slurm.memory": "10GiB"}
     with dask.config.set(own):
-        found = load_profile("slurm")
-        sizing = size_jobs(requirements(units=4, memory_GiB=2), found)
-        script = job_script(found, sizing)
+        profile = load_profile("slurm")
+        sizing = size_jobs(requirements(units=4, memory_GiB=2), profile)
+        script = job_script(profile, sizing)
         assert job_script(Profile(system="slurm", queue="short"), sizing) == script.replace(
             "-p long", "-p short"
         )
@@ -142,6 +155,48 @@ module load cuda
 --interface ib0
 """
 
+SGE_SCRIPT = """\
+#!/usr/bin/env bash
+
+#$ -N faket-dask
+#$ -q all.q
+#$ -P lab
+#$ -l h_vmem=2560M
+#$ -l h_rt=02:00:00
+#$ -cwd
+#$ -j y
+#$ -S /bin/bash
+#$ -pe openmp 2
+#$ -o '/data/progress/jobs/$JOB_ID.log'
+#$ -l gpu=2
+#$ -w e
+export FAKET_DASK_CACHE=/home/me/cache
+module load cuda
+/opt/python -m distributed.cli.dask_worker tcp://SCHEDULER:PORT --name WORKER --nthreads 1 --memory-limit 2.50GiB \
+--nworkers 2 --nanny --death-timeout 60 --local-directory /scratch --lifetime 6453s --lifetime-stagger 717s \
+--interface ib0
+"""
+
+LSF_SCRIPT = """\
+#!/usr/bin/env bash
+
+#BSUB -J faket-dask
+#BSUB -q normal
+#BSUB -P "lab"
+#BSUB -n 2
+#BSUB -R "span[hosts=1]"
+#BSUB -M 5368710
+#BSUB -W 02:00
+#BSUB -o /data/progress/jobs/%J.log
+#BSUB -gpu "num=2:mode=exclusive_process"
+#BSUB -R "select[avx512]"
+export FAKET_DASK_CACHE=/home/me/cache
+module load cuda
+/opt/python -m distributed.cli.dask_worker tcp://SCHEDULER:PORT --name WORKER --nthreads 1 --memory-limit 2.50GiB \
+--nworkers 2 --nanny --death-timeout 60 --local-directory /scratch --lifetime 6453s --lifetime-stagger 717s \
+--interface ib0
+"""
+
 
 @pytest.mark.parametrize(
     ("keys", "script"),
@@ -164,13 +219,38 @@ module load cuda
             },
             PBS_SCRIPT,
         ),
+        (
+            {
+                "system": "sge",
+                "queue": "all.q",
+                "parallel_environment": "openmp",
+                "resource_spec": "h_vmem={memory_per_core}",
+                "job_extra_directives": ["-w e"],
+                "gpu": {"memory": "40GiB", "per_job": 2},
+            },
+            SGE_SCRIPT,
+        ),
+        (
+            {
+                "system": "lsf",
+                "queue": "normal",
+                "job_extra_directives": ['-R "select[avx512]"'],
+                "gpu": {
+                    "memory": "40GiB",
+                    "per_job": 2,
+                    "request": '-gpu "num={gpus}:mode=exclusive_process"',
+                },
+            },
+            LSF_SCRIPT,
+        ),
     ],
-    ids=["slurm", "pbs"],
+    ids=["slurm", "pbs", "sge", "lsf"],
 )
-def test_the_whole_job_script(
+def test_complete_job_script(
     keys: dict[str, object], script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKET_DASK_CACHE", "/home/me/cache")
+    monkeypatch.setenv("LSF_ENVDIR", "/nowhere")
     profile = Profile.model_validate(
         {
             **keys,
@@ -190,20 +270,20 @@ def test_the_whole_job_script(
     assert job_script(profile, sizing, Path("/data/progress/jobs")) == script
 
 
-def test_pbs_is_asked_as_the_profile_says() -> None:
+def test_resource_spec_replaces_usual_request() -> None:
     profile = Profile(system="pbs", cores=3, resource_spec="select=1:ncpus={cores}:mem={memory}:scratch=1gb")
     sizing = size_jobs(requirements(units=3, memory_GiB=2), profile)
     assert "#PBS -l select=1:ncpus=3:mem=7680mb:scratch=1gb\n" in job_script(profile, sizing)
 
 
-def test_a_lifetime_of_the_user_stands() -> None:
+def test_lifetime_of_profile_is_kept() -> None:
     profile = Profile(system="slurm", worker_extra_args=("--lifetime", "5m"))
     script = job_script(profile, size_jobs(requirements(), profile))
     assert script.count("--lifetime") == 1
     assert "--lifetime 5m" in script
 
 
-def test_tasks_of_several_threads_are_one_at_a_time_in_a_process() -> None:
+def test_process_with_several_threads_runs_one_task() -> None:
     profile = Profile(system="slurm", cores=8)
     script = job_script(profile, size_jobs(requirements(threads=4), profile))
     assert "#SBATCH --cpus-per-task=8\n" in script
@@ -211,19 +291,19 @@ def test_tasks_of_several_threads_are_one_at_a_time_in_a_process() -> None:
     assert "--nworkers 2 " in script
 
 
-@pytest.mark.parametrize(("system", "command"), [("slurm", "sbatch"), ("pbs", "qsub")])
-def test_a_machine_without_the_batch_system_is_told_so(
-    system: str, command: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(
+    ("system", "command"), [("slurm", "sbatch"), ("pbs", "qsub"), ("sge", "qsub"), ("lsf", "bsub")]
+)
+def test_missing_batch_system_is_refused(system: str, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with (
-        pytest.raises(InputError, match=f"there is no `{command}` here"),
+        pytest.raises(ClusterError, match=f"there is no `{command}` here"),
         open_cluster(requirements(), system),
     ):
         pass
 
 
-def test_a_profile_leaves_ctrl_c_as_it_is() -> None:
+def test_import_of_dask_jobqueue_keeps_ctrl_c() -> None:
     script = (
         "import signal, sys\n"
         "import faket_dask.cluster.open\n"

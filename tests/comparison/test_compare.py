@@ -1,4 +1,4 @@
-"""Two tilt-series compared, from Python and the command line."""
+"""Comparison of two tilt-series, from Python and the command line."""
 
 import csv
 from pathlib import Path
@@ -29,59 +29,59 @@ def noise(shape: tuple[int, int, int], seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def test_a_series_is_nowhere_from_itself_whatever_its_unit(tmp_path: Path) -> None:
+def test_distance_of_series_to_itself_is_zero_in_any_unit(tmp_path: Path) -> None:
     stack = noise((3, 40, 50))
     a, b = write(tmp_path / "a.mrc", stack), write(tmp_path / "b.mrc", 7 * stack - 100)
-    found = compare(open_for_comparison(a), open_for_comparison(b))
-    np.testing.assert_allclose(found.per_tilt["mae"], 0, atol=1e-6)
-    np.testing.assert_allclose(found.per_tilt["ssim"], 1, atol=1e-6)
-    np.testing.assert_allclose(found.per_tilt["log_spectrum"], 0, atol=1e-5)
-    assert (found.per_tilt["psnr"] > 100).all()
-    assert found.mean_log_spectrum == pytest.approx(0, abs=1e-5)
+    result = compare(open_for_comparison(a), open_for_comparison(b))
+    np.testing.assert_allclose(result.per_tilt["mae"], 0, atol=1e-6)
+    np.testing.assert_allclose(result.per_tilt["ssim"], 1, atol=1e-6)
+    np.testing.assert_allclose(result.per_tilt["log_spectrum"], 0, atol=1e-5)
+    assert (result.per_tilt["psnr"] > 100).all()
+    assert result.mean_log_spectrum == pytest.approx(0, abs=1e-5)
 
 
-def test_the_scale_is_that_of_the_whole_series(tmp_path: Path) -> None:
+def test_tilts_are_scaled_by_extrema_of_whole_series(tmp_path: Path) -> None:
     stack = noise((3, 40, 50))
     stack[0, 0, :2] = -10, 10
     quieter = stack.copy()
     quieter[1] *= 0.5
-    found = compare(
+    result = compare(
         open_for_comparison(write(tmp_path / "a.mrc", stack)),
         open_for_comparison(write(tmp_path / "b.mrc", quieter)),
     )
     expected = np.abs(0.5 * stack[1]).mean() / 20
-    np.testing.assert_allclose(found.per_tilt["mae"], [0, expected, 0], rtol=1e-4, atol=1e-6)
-    assert found.per_tilt["log_spectrum"].max() < 1e-5
-    summary = found.summaries()["mae"]
+    np.testing.assert_allclose(result.per_tilt["mae"], [0, expected, 0], rtol=1e-4, atol=1e-6)
+    assert result.per_tilt["log_spectrum"].max() < 1e-5
+    summary = result.summaries()["mae"]
     assert summary.p10 <= summary.mean <= summary.p90
 
 
-def test_series_of_other_sizes_are_compared_by_their_spectra_at_the_nearest_angle(tmp_path: Path) -> None:
+def test_series_of_different_size_are_compared_by_spectra_at_nearest_angle(tmp_path: Path) -> None:
     first = noise((3, 64, 64), 1)
     second = noise((5, 80, 96), 2)
     second[[0, 4]] = np.cumsum(second[[0, 4]], axis=2)
     a = write(tmp_path / "a.mrc", first, angles=[-10, 0, 10])
     b = write(tmp_path / "b.mrc", second, angles=[-60, -9, 1, 12, 60])
-    found = compare(open_for_comparison(a), open_for_comparison(b))
-    assert set(found.per_tilt) == {"log_spectrum"}
-    assert (found.per_tilt["log_spectrum"] < 0.6).all()
-    assert found.tilt_angles.tolist() == [-10, 0, 10]
+    result = compare(open_for_comparison(a), open_for_comparison(b))
+    assert set(result.per_tilt) == {"log_spectrum"}
+    assert (result.per_tilt["log_spectrum"] < 0.6).all()
+    assert result.tilt_angles.tolist() == [-10, 0, 10]
     (tmp_path / "b.tlt").unlink()
     with pytest.raises(InputError, match="the angles of b are needed"):
         compare(open_for_comparison(a), open_for_comparison(b))
 
 
-def test_tilts_are_matched_by_their_angles_where_both_are_known(tmp_path: Path) -> None:
+def test_tilts_with_known_angles_are_matched_by_angle(tmp_path: Path) -> None:
     stack = noise((3, 40, 50))
     a = write(tmp_path / "a.mrc", stack, angles=[-10, 0, 10])
     b = write(tmp_path / "b.mrc", stack, angles=[0, 10, 20])
-    found = compare(open_for_comparison(a), open_for_comparison(b))  # with its tilts 0, 0 and 1
-    assert (found.per_tilt["mae"] > 0).tolist() == [False, True, True]
+    result = compare(open_for_comparison(a), open_for_comparison(b))  # with its tilts 0, 0 and 1
+    assert (result.per_tilt["mae"] > 0).tolist() == [False, True, True]
     c = write(tmp_path / "c.mrc", np.roll(stack, 1, axis=0), angles=[10, -10, 0])
     assert compare(open_for_comparison(a), open_for_comparison(c)).per_tilt["mae"].max() < 1e-6
 
 
-def test_noise_of_one_kind_is_at_the_floor_wherever_it_lies(tmp_path: Path) -> None:
+def test_texture_distance_of_equal_noise_is_the_intra_reference_distance(tmp_path: Path) -> None:
     """Two draws share no pixel; their statistics are the same, those of noise of another spectrum are not."""
     white, again = noise((2, 96, 128)), noise((2, 110, 128), 1)
     smooth = gaussian_filter(noise((2, 96, 128), 2), (0, 0.7, 0.7))
@@ -91,15 +91,18 @@ def test_noise_of_one_kind_is_at_the_floor_wherever_it_lies(tmp_path: Path) -> N
     ]
     first, alike, other = map(open_for_comparison, paths)
     near, far = (compare(series, first, VGG19(seed=0)) for series in (alike, other))
-    assert set(near.floor) == {"texture_spectrum", *(f"gram_{layer}" for layer in (1, 6, 11, 20, 29))}
+    assert set(near.intra_reference) == {
+        "texture_spectrum",
+        *(f"gram_{layer}" for layer in (1, 6, 11, 20, 29)),
+    }
     for name in ("texture_spectrum", "gram_1", "gram_6"):
-        assert near.per_tilt[name].mean() < 1.5 * near.floor[name].mean()
+        assert near.per_tilt[name].mean() < 1.5 * near.intra_reference[name].mean()
         assert far.per_tilt[name].mean() > 3 * near.per_tilt[name].mean()
     assert "mae" in far.per_tilt
     assert "mae" not in near.per_tilt
 
 
-def test_from_the_command_line(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
+def test_compare_command_writes_table_and_figure(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
     series = tiny_dataset.spec.layout.series("specimen-000__b")
     command = ["compare", str(series / "faket"), str(series / "noisy")]
     table, figure = tmp_path / "d.csv", tmp_path / "d.png"
@@ -114,13 +117,13 @@ def test_from_the_command_line(tiny_dataset: faket_dask.Dataset, tmp_path: Path)
     statistics = ["--realism", "--weights", "random", "--csv", str(table), "--figure", str(figure)]
     result = CliRunner().invoke(app, [*command, *statistics])
     assert result.exit_code == 0, result.output
-    assert "floor" in result.output
+    assert "intra-reference" in result.output
     rows = list(csv.DictReader(table.open()))
     assert float(rows[0]["gram_29"]) > 0
-    assert float(rows[0]["floor_gram_29"]) > 0
+    assert float(rows[0]["intra_reference_gram_29"]) > 0
 
 
-def test_figures_of_either_kind_of_comparison(tmp_path: Path) -> None:
+def test_figure_is_drawn_in_known_formats_only(tmp_path: Path) -> None:
     a, b = write(tmp_path / "a.mrc", noise((3, 40, 50))), write(tmp_path / "b.mrc", noise((3, 40, 50), 1))
     comparison = compare(open_for_comparison(a), open_for_comparison(b))
     draw_comparison(comparison, tmp_path / "a.svg")
@@ -129,7 +132,7 @@ def test_figures_of_either_kind_of_comparison(tmp_path: Path) -> None:
         draw_comparison(comparison, tmp_path / "a.gif")
 
 
-def test_what_is_wrong_is_said(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
+def test_unusable_series_are_refused(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
     a = open_for_comparison(write(tmp_path / "a.mrc", noise((3, 40, 50))))
     b = open_for_comparison(write(tmp_path / "b.mrc", noise((3, 40, 50)), 12))
     with pytest.raises(InputError, match="a has 10 Å pixels and b 12 Å"):

@@ -46,7 +46,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_names_are_made_fit_for_copicks_paths(project: Path) -> None:
+def test_names_are_made_safe_for_copick_paths(project: Path) -> None:
     objects = copick.read_objects(project / "copick.json")
     assert [item.name for item in objects] == ["membrane", "big-ribosome-70S"]
     run = project / "ExperimentRuns/a"
@@ -58,7 +58,7 @@ def test_names_are_made_fit_for_copicks_paths(project: Path) -> None:
     assert copick.read_picks(project, "a", objects).class_name.tolist() == ["big-ribosome-70S"] * 2
 
 
-def test_a_shift_in_the_transformation_moves_the_place(project: Path) -> None:
+def test_shift_in_transformation_moves_the_position(project: Path) -> None:
     path = project / "ExperimentRuns/a/Picks/faketdask_0_big-ribosome-70S.json"
     document = json.loads(path.read_text())
     document["points"][0]["transformation_"][0][3] = 2.5
@@ -70,7 +70,7 @@ def test_a_shift_in_the_transformation_moves_the_place(project: Path) -> None:
     assert found.instance.tolist() == [3, 4]
 
 
-def test_what_is_wrong_is_said(project: Path) -> None:
+def test_unusable_projects_are_refused(project: Path) -> None:
     objects = copick.read_objects(project / "copick.json")
     with pytest.raises(InputError, match="has no run 'c'"):
         copick.read_picks(project, "c", objects)
@@ -83,7 +83,7 @@ def test_what_is_wrong_is_said(project: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(INSTALLING_S)
-def test_copick_and_ome_zarr_read_what_is_written(project: Path, others: Others) -> None:
+def test_copick_and_ome_zarr_read_written_project(project: Path, others: Others) -> None:
     found = others.run("copick_reader.py", project / "copick.json")
     assert found["objects"] == [["membrane", 1, False, 10], ["big-ribosome-70S", 2, True, 150]]
     assert set(found["runs"]) == {"a", "b"}
@@ -109,7 +109,7 @@ def test_copick_and_ome_zarr_read_what_is_written(project: Path, others: Others)
 @pytest.mark.slow
 @pytest.mark.timeout(INSTALLING_S)
 @pytest.mark.parametrize("shape", [(40, 100, 90), (41, 101, 91)])
-def test_copick_finds_every_bead_and_particle_on_its_label(
+def test_copick_picks_lie_on_their_labels(
     shape: tuple[int, int, int], tmp_path: Path, others: Others
 ) -> None:
     """In the tomogram, the picks and the segmentation as copick itself reads them."""

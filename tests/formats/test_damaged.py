@@ -187,7 +187,7 @@ def damaged(raw: bytes, kind: str, where: float, what: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_undamaged_files_are_read(exported: Path, name: str) -> None:
+def test_undamaged_file_is_read(exported: Path, name: str) -> None:
     READERS[name](exported / name)
 
 
@@ -197,7 +197,7 @@ def test_undamaged_files_are_read(exported: Path, name: str) -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(changes=st.lists(damage, min_size=1, max_size=3))
-def test_damage_gives_one_clear_error_or_a_result(
+def test_damaged_file_gives_one_error_or_a_result(
     exported: Path, name: str, changes: list[tuple[str, float, bytes]]
 ) -> None:
     path = exported / name
@@ -220,7 +220,7 @@ def test_damage_gives_one_clear_error_or_a_result(
 
 
 @pytest.mark.parametrize("name", sorted(READERS.keys() - OPTIONAL))
-def test_a_missing_file_is_named(exported: Path, name: str) -> None:
+def test_missing_file_is_named(exported: Path, name: str) -> None:
     path = exported / name
     hidden = path.with_name("hidden")
     path.rename(hidden)
@@ -252,7 +252,7 @@ def test_star_errors_name_the_line(tmp_path: Path, text: str, message: str) -> N
         read_star(tmp_path / "a.star")
 
 
-def test_star_columns(tmp_path: Path) -> None:
+def test_star_columns_as_text_and_numbers(tmp_path: Path) -> None:
     (tmp_path / "a.star").write_text("data_a # comment\nloop_\n_x #1\n_y #2\n001 'a b'\nnan \"c\" # d\n")
     table = read_star(tmp_path / "a.star")["a"]
     assert table.text("x") == ("001", "nan")
@@ -272,7 +272,9 @@ def test_star_columns(tmp_path: Path) -> None:
         ({"multiscales": 3}, "not an OME-Zarr volume"),
     ],
 )
-def test_ome_zarr_metadata(exported: Path, tmp_path: Path, change: dict, message: str) -> None:
+def test_damaged_ome_zarr_metadata_are_refused(
+    exported: Path, tmp_path: Path, change: dict, message: str
+) -> None:
     ome_zarr.write_volume(tmp_path / "a.zarr", np.zeros((2, 3, 4), dtype=np.float32), 10)
     attributes = tmp_path / "a.zarr/.zattrs"
     attributes.write_text(json.dumps({**json.loads(attributes.read_text()), **change}))
@@ -280,7 +282,7 @@ def test_ome_zarr_metadata(exported: Path, tmp_path: Path, change: dict, message
         ome_zarr.open_volume(tmp_path / "a.zarr")
 
 
-def test_a_fill_value_that_does_not_fit_is_an_error_and_not_a_warning(tmp_path: Path) -> None:
+def test_fill_value_out_of_range_is_an_error(tmp_path: Path) -> None:
     ome_zarr.write_volume(tmp_path / "a.zarr", np.zeros((2, 3, 4), dtype=np.float32), 10)
     array = tmp_path / "a.zarr/0/.zarray"
     array.write_text(json.dumps({**json.loads(array.read_text()), "fill_value": 1e100}))

@@ -13,17 +13,17 @@ from faket_dask.formats.imod import read_angles, read_transforms, write_angles, 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(angles=st.lists(st.floats(-90, 90), min_size=1, max_size=20))
-def test_angles_come_back_to_the_last_bit(tmp_path: Path, angles: list[float]) -> None:
+def test_angles_read_back_bit_equal(tmp_path: Path, angles: list[float]) -> None:
     write_angles(tmp_path / "a.tlt", angles)
     assert read_angles(tmp_path / "a.tlt").tolist() == angles
 
 
-def test_angles_are_one_a_line(tmp_path: Path) -> None:
+def test_angles_are_written_one_a_line(tmp_path: Path) -> None:
     write_angles(tmp_path / "a.rawtlt", np.array([-60, -57.5, 0]))
     assert (tmp_path / "a.rawtlt").read_text() == "-60.0\n-57.5\n0.0\n"
 
 
-def test_blank_lines_and_line_ends_do_not_matter(tmp_path: Path) -> None:
+def test_blank_lines_and_line_ends_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "a.tlt").write_bytes(b"\xef\xbb\xbf -60.01\r\n\r\n  -57.00\r\n\r\n")
     assert read_angles(tmp_path / "a.tlt").tolist() == [-60.01, -57.0]
 
@@ -42,25 +42,25 @@ def test_blank_lines_and_line_ends_do_not_matter(tmp_path: Path) -> None:
         (b"x" * 10000, "found 'x{60}'$"),
     ],
 )
-def test_what_is_not_an_angle_is_named_by_line(tmp_path: Path, content: bytes, message: str) -> None:
+def test_damaged_angle_is_named_by_line(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "a.tlt").write_bytes(content)
     with pytest.raises(InputError, match=message):
         read_angles(tmp_path / "a.tlt")
 
 
-def test_a_missing_file(tmp_path: Path) -> None:
+def test_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read: No such file"):
         read_angles(tmp_path / "a.tlt")
 
 
-def test_something_huge_is_not_read(tmp_path: Path) -> None:
+def test_huge_file_is_refused(tmp_path: Path) -> None:
     with open(tmp_path / "a.tlt", "wb") as file:
         file.truncate(2**30)
     with pytest.raises(InputError, match="1024 MiB; it is not a text file"):
         read_angles(tmp_path / "a.tlt")
 
 
-def test_transforms_come_back(tmp_path: Path) -> None:
+def test_transforms_read_back(tmp_path: Path) -> None:
     transforms = np.random.default_rng(0).normal(size=(5, 2, 3))
     write_transforms(tmp_path / "a.xf", transforms)
     np.testing.assert_allclose(read_transforms(tmp_path / "a.xf"), transforms, atol=6e-4)
@@ -74,7 +74,7 @@ def test_transforms_come_back(tmp_path: Path) -> None:
         ("1 0 0 1 0 0\n1 2 2 4 0 0\n", "transform of tilt 1 cannot be inverted"),
     ],
 )
-def test_bad_transforms(tmp_path: Path, content: str, message: str) -> None:
+def test_unusable_transforms_are_refused(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "a.xf").write_text(content)
     with pytest.raises(InputError, match=message):
         read_transforms(tmp_path / "a.xf")

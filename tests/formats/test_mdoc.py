@@ -56,7 +56,7 @@ def geometry() -> TiltGeometry:
     return TiltGeometry(angles, 2.5, 85.0, exposure_e_per_A2=np.full(5, 3.0), acquisition_order=order)
 
 
-def test_a_recorded_file_is_understood(tmp_path: Path) -> None:
+def test_recorded_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.mdoc").write_text(RECORDED)
     found = read_mdoc(tmp_path / "a.mdoc")
     assert found.geometry.tilt_angles.tolist() == [-3.0012, -0.0013, 2.9987]
@@ -70,7 +70,7 @@ def test_a_recorded_file_is_understood(tmp_path: Path) -> None:
     assert read_mdoc(tmp_path / "a.mdoc", pixel_size_A=2.7).geometry.pixel_size_A == 2.7
 
 
-def test_mdocfile_reads_what_is_written(tmp_path: Path) -> None:
+def test_mdocfile_reads_written_file(tmp_path: Path) -> None:
     path = tmp_path / "a.mrc.mdoc"
     series = geometry()
     write_mdoc(path, series, "a.mrc", (40, 30), 300, np.array([2.0, 2.1, 2.2, 2.3, 2.4]))
@@ -89,7 +89,7 @@ def test_mdocfile_reads_what_is_written(tmp_path: Path) -> None:
     assert axis == ["[T =     Tilt axis angle = 85, binning = 1  spot = 1  camera = 0]"]
 
 
-def test_what_mdocfile_writes_is_read(tmp_path: Path) -> None:
+def test_file_written_by_mdocfile_is_read(tmp_path: Path) -> None:
     write_mdoc(tmp_path / "a.mdoc", geometry(), "a.mrc", (40, 30), 300)
     mdocfile.write(mdocfile.read(tmp_path / "a.mdoc"), tmp_path / "b.mdoc")
     found = read_mdoc(tmp_path / "b.mdoc").geometry
@@ -97,12 +97,12 @@ def test_what_mdocfile_writes_is_read(tmp_path: Path) -> None:
     assert found.acquisition_order.tolist() == geometry().acquisition_order.tolist()
 
 
-def test_a_rotation_angle_stands_in_for_the_title(tmp_path: Path) -> None:
+def test_rotation_angle_replaces_missing_title(tmp_path: Path) -> None:
     (tmp_path / "a.mdoc").write_text(RECORDED.replace("Tilt axis angle", "Axis"))
     assert read_mdoc(tmp_path / "a.mdoc").geometry.tilt_axis_angle_deg == 174.7
 
 
-def test_exposures_that_do_not_tell_the_order_are_left_out(tmp_path: Path) -> None:
+def test_ambiguous_exposures_give_no_order(tmp_path: Path) -> None:
     text = "\n".join(
         line for line in RECORDED.splitlines() if not line.startswith(("PriorRecordDose", "ExposureDose"))
     )
@@ -124,7 +124,7 @@ def test_exposures_that_do_not_tell_the_order_are_left_out(tmp_path: Path) -> No
         ("[ZValue", "[Frame", "has no sections"),
     ],
 )
-def test_what_is_wrong_is_said(tmp_path: Path, old: str, new: str, message: str) -> None:
+def test_unusable_files_are_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
     (tmp_path / "a.mdoc").write_text(RECORDED.replace(old, new))
     with pytest.raises(InputError, match=message):
         read_mdoc(tmp_path / "a.mdoc")

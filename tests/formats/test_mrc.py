@@ -40,7 +40,7 @@ def valid(path: Path) -> bool:
         return bool(mrcfile.validate(path))
 
 
-def test_a_written_stack_is_valid_and_reads_back(tmp_path: Path) -> None:
+def test_written_stack_is_valid_and_reads_back(tmp_path: Path) -> None:
     data = random_stack()
     path = tmp_path / "a.mrc"
     write_stack(path, iter(data), data.shape, 3.7)
@@ -57,7 +57,7 @@ def test_a_written_stack_is_valid_and_reads_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(stack.rows(1, 4), data[:, 1:4])
 
 
-def test_the_same_stack_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_same_stack_gives_same_bytes(tmp_path: Path) -> None:
     data = random_stack()
     for name in "ab":
         write_stack(tmp_path / name, iter(data), data.shape, 3.7)
@@ -65,7 +65,7 @@ def test_the_same_stack_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8", "f2", "i1", "i2", "u2", "u1", "?"])
-def test_a_written_volume_is_valid_and_reads_back(tmp_path: Path, dtype: str) -> None:
+def test_written_volume_is_valid_and_reads_back(tmp_path: Path, dtype: str) -> None:
     data = (100 * np.random.default_rng(1).random((4, 150, 6))).astype(dtype)
     path = tmp_path / "a.mrc"
     write_volume(path, data, 10)
@@ -78,7 +78,7 @@ def test_a_written_volume_is_valid_and_reads_back(tmp_path: Path, dtype: str) ->
     np.testing.assert_array_equal(volume.rows(60, 130), data[:, 60:130].astype(np.float32))
 
 
-def test_a_volume_is_written_from_a_zarr_store(tmp_path: Path) -> None:
+def test_volume_is_written_from_zarr_store(tmp_path: Path) -> None:
     data = random_stack((4, 70, 5))
     array = zarr.create_array(str(tmp_path / "a.zarr"), shape=data.shape, chunks=(4, 32, 5), dtype="f4")
     array[...] = data
@@ -87,9 +87,7 @@ def test_a_volume_is_written_from_a_zarr_store(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("tilts", [2, 4])
-def test_a_stack_that_is_not_whole_leaves_nothing_and_keeps_what_was_there(
-    tmp_path: Path, tilts: int
-) -> None:
+def test_incomplete_stack_keeps_previous_file(tmp_path: Path, tilts: int) -> None:
     path = tmp_path / "a.mrc"
     path.write_bytes(b"before")
     with pytest.raises(ValueError, match=r"announced|does not belong"):
@@ -98,14 +96,14 @@ def test_a_stack_that_is_not_whole_leaves_nothing_and_keeps_what_was_there(
     assert path.read_bytes() == b"before"
 
 
-def test_integers_that_mrc_files_cannot_hold_are_refused(tmp_path: Path) -> None:
+def test_int64_volume_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot hold int64"):
         write_volume(tmp_path / "a.mrc", np.zeros((2, 2, 2), dtype=np.int64), 10)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("dtype", ["i1", "i2", "u2", "f2", "f4", ">i2", ">f4"])
-def test_every_mode_and_byte_order_is_read(tmp_path: Path, dtype: str) -> None:
+def test_all_modes_and_byte_orders_are_read(tmp_path: Path, dtype: str) -> None:
     data = (20 * random_stack()).clip(0).astype(dtype)
     path = tmp_path / "a.mrc"
     with mrcfile.new(path) as file:
@@ -126,7 +124,7 @@ def test_imod_bytes_are_unsigned_unless_marked(tmp_path: Path) -> None:
         np.testing.assert_array_equal(open_stack(path).tilt(0), expected[0].astype(np.float32))
 
 
-@pytest.mark.parametrize("axes", itertools.permutations((1, 2, 3)))
+@pytest.mark.parametrize("axes", list(itertools.permutations((1, 2, 3))))
 def test_volume_in_any_axis_order_reads_as_z_y_x(tmp_path: Path, axes: tuple[int, int, int]) -> None:
     volume = random_stack((3, 5, 7))
     path = tmp_path / "a.mrc"
@@ -144,7 +142,7 @@ def test_volume_in_any_axis_order_reads_as_z_y_x(tmp_path: Path, axes: tuple[int
     assert open_samples(path).rows(0, 5).flags.c_contiguous
 
 
-def test_axis_order_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_impossible_axis_order_is_refused(tmp_path: Path) -> None:
     for opener in (open_stack, open_volume, open_samples):
         with pytest.raises(InputError, match=r"order of axes \(1, 1, 2\)"):
             opener(with_header(tmp_path / "a.mrc", mapc=1, mapr=1, maps=2))
@@ -158,7 +156,7 @@ def test_samples_open_without_voxel_size(tmp_path: Path, cella: tuple[float, flo
         open_volume(path)
 
 
-def test_an_extended_header_is_skipped(tmp_path: Path) -> None:
+def test_extended_header_is_skipped(tmp_path: Path) -> None:
     path = tmp_path / "a.mrc"
     with mrcfile.new(path) as file:
         file.set_data(random_stack())
@@ -177,21 +175,21 @@ def test_an_extended_header_is_skipped(tmp_path: Path) -> None:
         ({"mapc": 0, "mapr": 0, "maps": 0}, "no axis order"),
     ],
 )
-def test_header_sins_are_read_with_a_warning(tmp_path: Path, fields: dict, complaint: str) -> None:
+def test_nonstandard_header_is_read_with_warning(tmp_path: Path, fields: dict, complaint: str) -> None:
     path = with_header(tmp_path / "a.mrc", **fields)
     with pytest.warns(UserWarning, match=complaint):
         stack = open_stack(path)
     np.testing.assert_array_equal(stack.tilt(1), random_stack()[1])
 
 
-def test_start_and_origin_are_ignored_in_silence(tmp_path: Path) -> None:
+def test_start_and_origin_are_ignored(tmp_path: Path) -> None:
     path = with_header(tmp_path / "a.mrc", nxstart=-3, origin=(5, 6, 7))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         open_stack(path)
 
 
-def test_bytes_after_the_data_are_worth_a_warning(tmp_path: Path) -> None:
+def test_trailing_bytes_give_a_warning(tmp_path: Path) -> None:
     path = with_header(tmp_path / "a.mrc")
     path.write_bytes(path.read_bytes() + bytes(10))
     with pytest.warns(UserWarning, match="10 bytes after the data"):
@@ -217,7 +215,7 @@ def test_bytes_after_the_data_are_worth_a_warning(tmp_path: Path) -> None:
         ({"cella": (np.nan, 10, 3)}, "no pixel size"),
     ],
 )
-def test_bad_headers_give_one_clear_error(tmp_path: Path, fields: dict, message: str) -> None:
+def test_unusable_header_gives_one_error(tmp_path: Path, fields: dict, message: str) -> None:
     path = with_header(tmp_path / "a.mrc", **fields)
     with pytest.raises(InputError, match=message) as caught:
         open_stack(path)
@@ -226,7 +224,7 @@ def test_bad_headers_give_one_clear_error(tmp_path: Path, fields: dict, message:
 
 
 @pytest.mark.parametrize("cella", [(0, 0, 0), (7, 10, 3), (7, 5, 3), (70, 50, 30)])
-def test_a_given_pixel_size_wins(tmp_path: Path, cella: tuple[float, float, float]) -> None:
+def test_given_pixel_size_wins(tmp_path: Path, cella: tuple[float, float, float]) -> None:
     path = with_header(tmp_path / "a.mrc", cella=cella)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -236,12 +234,12 @@ def test_a_given_pixel_size_wins(tmp_path: Path, cella: tuple[float, float, floa
 
 
 @pytest.mark.parametrize("size", [0.0, -1.0, np.nan, np.inf])
-def test_an_impossible_pixel_size_is_refused(tmp_path: Path, size: float) -> None:
+def test_impossible_pixel_size_is_refused(tmp_path: Path, size: float) -> None:
     with pytest.raises(InputError, match="must be positive"):
         open_stack(with_header(tmp_path / "a.mrc"), pixel_size_A=size)
 
 
-def test_missing_files_folders_and_other_files_are_told_apart(tmp_path: Path) -> None:
+def test_errors_distinguish_missing_truncated_and_other_files(tmp_path: Path) -> None:
     (tmp_path / "short").write_bytes(b"MRC")
     (tmp_path / "text").write_text("not an MRC file " * 100)
     (tmp_path / "whole.mrc").write_bytes(with_header(tmp_path / "a.mrc").read_bytes()[:-1])
@@ -256,14 +254,14 @@ def test_missing_files_folders_and_other_files_are_told_apart(tmp_path: Path) ->
             open_stack(tmp_path / name)
 
 
-def test_dimensions(tmp_path: Path) -> None:
+def test_single_section_is_a_stack_and_no_volume(tmp_path: Path) -> None:
     path = with_header(tmp_path / "a.mrc", random_stack()[0])
     assert open_stack(path).shape == (1, 5, 7)
     with pytest.raises(InputError, match="single image"):
         open_volume(path)
 
 
-def test_a_file_that_shrinks_under_a_handle_gives_an_error(tmp_path: Path) -> None:
+def test_file_that_shrinks_after_opening_gives_an_error(tmp_path: Path) -> None:
     path = with_header(tmp_path / "a.mrc")
     stack = pickle.loads(pickle.dumps(open_stack(path)))
     path.write_bytes(path.read_bytes()[:-1])
@@ -287,7 +285,7 @@ def test_a_file_that_shrinks_under_a_handle_gives_an_error(tmp_path: Path) -> No
     ),
     length=st.one_of(st.none(), st.integers(0, 1500)),
 )
-def test_any_header_is_read_or_refused(
+def test_random_header_is_read_or_refused(
     tmp_path: Path, changes: list[tuple[int, int]], length: int | None
 ) -> None:
     path = with_header(tmp_path / "a.mrc")
@@ -307,7 +305,7 @@ def test_any_header_is_read_or_refused(
     assert named
 
 
-def test_a_real_series(real_series: Path) -> None:
+def test_real_series(real_series: Path) -> None:
     with pytest.warns(UserWarning, match="version 0"):
         stack = open_stack(real_series / "00254.stack.mrc")
     assert stack.shape == (41, 630, 652)

@@ -12,7 +12,7 @@ from faket_dask.formats.ome_zarr import open_volume, write_volume
 
 
 @pytest.mark.parametrize("shape", [(8, 12, 16), (9, 13, 15), (70, 65, 130), (1, 1, 1)])
-def test_levels_halve_and_stay_in_place(tmp_path: Path, shape: tuple[int, int, int]) -> None:
+def test_levels_halve_and_stay_registered(tmp_path: Path, shape: tuple[int, int, int]) -> None:
     volume = np.random.default_rng(0).random(shape).astype(np.float32)
     write_volume(tmp_path / "a.zarr", volume, 8.5)
     group = zarr.open_group(str(tmp_path / "a.zarr"), mode="r")
@@ -55,7 +55,7 @@ def test_metadata_are_of_version_0_4_on_zarr_v2(tmp_path: Path) -> None:
     assert transformations[2][1] == {"type": "translation", "translation": [15, 15, 15]}
 
 
-def test_a_volume_of_version_0_5_in_nanometers_is_read(tmp_path: Path) -> None:
+def test_version_0_5_in_nanometers_is_read(tmp_path: Path) -> None:
     group = zarr.open_group(str(tmp_path / "a.zarr"), mode="w", zarr_format=3)
     group.create_array("s0", data=np.ones((2, 3, 4), dtype=np.float32))
     axes = [{"name": name, "type": "space", "unit": "nanometer"} for name in "zyx"]
@@ -69,7 +69,7 @@ def test_a_volume_of_version_0_5_in_nanometers_is_read(tmp_path: Path) -> None:
     assert volume.data.shape == (2, 3, 4)
 
 
-def test_a_volume_is_replaced(tmp_path: Path) -> None:
+def test_existing_volume_is_replaced(tmp_path: Path) -> None:
     for size in (100, 5):
         write_volume(tmp_path / "a.zarr", np.ones((size, 5, 5), dtype=np.float32), 10)
     assert open_volume(tmp_path / "a.zarr").data.shape == (5, 5, 5)

@@ -14,7 +14,7 @@ angles = st.tuples(st.floats(-180, 180), st.floats(0, 180), st.floats(-180, 180)
 
 @pytest.mark.parametrize("axes", AXES)
 @given(angles=st.lists(angles, max_size=4))
-def test_angles_of_a_matrix_give_the_matrix_back(axes: str, angles: list[tuple[float, float, float]]) -> None:
+def test_euler_angles_give_the_matrix_back(axes: str, angles: list[tuple[float, float, float]]) -> None:
     matrices = rotation_matrices(np.array(angles, dtype=np.float64).reshape(-1, 3), axes)
     again = rotation_matrices(euler_angles(matrices, axes), axes)
     np.testing.assert_allclose(again, matrices, atol=1e-7)
@@ -22,7 +22,7 @@ def test_angles_of_a_matrix_give_the_matrix_back(axes: str, angles: list[tuple[f
 
 
 @pytest.mark.parametrize("axes", AXES)
-def test_turns_are_right_handed_and_the_last_comes_first(axes: str) -> None:
+def test_rotations_are_right_handed_and_last_axis_acts_first(axes: str) -> None:
     [matrix] = rotation_matrices(np.array([[10.0, 20, 30]]), axes)
     turns = [Rotation.from_rotvec(np.deg2rad(angle) * np.eye(3)["XYZ".index(axis)]).as_matrix()
              for angle, axis in zip((10, 20, 30), axes, strict=True)]  # fmt: skip
@@ -31,7 +31,7 @@ def test_turns_are_right_handed_and_the_last_comes_first(axes: str) -> None:
 
 @pytest.mark.parametrize("axes", AXES)
 @pytest.mark.parametrize("middle", [0.0, 180.0])
-def test_where_outer_turns_cannot_be_told_apart_the_last_is_none(axes: str, middle: float) -> None:
+def test_gimbal_lock_sets_last_angle_to_zero(axes: str, middle: float) -> None:
     matrices = rotation_matrices(np.array([[40.0, middle, 25.0]]), axes)
     [found] = euler_angles(matrices, axes)
     assert found[2] == pytest.approx(0, abs=1e-6)

@@ -13,7 +13,7 @@ from faket_dask.formats.portal import read_points, write_points
 TURN = [[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]
 
 
-def test_a_published_line_is_understood(tmp_path: Path) -> None:
+def test_published_point_is_read(tmp_path: Path) -> None:
     oriented = {"type": "orientedPoint", "location": {"x": 3, "y": 4.5, "z": 6}, "xyz_rotation_matrix": TURN}
     plain = {"type": "point", "location": {"x": 1, "y": 2, "z": 3}}
     (tmp_path / "a.ndjson").write_text(f"{json.dumps(oriented)}\n\n{json.dumps(plain)}\n")
@@ -25,7 +25,7 @@ def test_a_published_line_is_understood(tmp_path: Path) -> None:
     assert found.instance.tolist() == [1, 2]
 
 
-def test_one_class_a_file_in_plain_json(tmp_path: Path) -> None:
+def test_points_are_written_as_json_lines(tmp_path: Path) -> None:
     table = ParticleList(
         class_name=np.array(["a", "b", "a"]),
         class_id=np.array([1, 2, 1]),
@@ -59,7 +59,7 @@ def test_one_class_a_file_in_plain_json(tmp_path: Path) -> None:
         '"xyz_rotation_matrix": [[1, 0, 0], [0, 1, 0], [0, 0, -1]]}',
     ],
 )
-def test_a_line_that_is_no_point_is_named(tmp_path: Path, line: str) -> None:
+def test_damaged_line_is_named(tmp_path: Path, line: str) -> None:
     good = '{"type": "point", "location": {"x": 1, "y": 2, "z": 3}}'
     (tmp_path / "a.ndjson").write_text(f"{good}\n{line}\n")
     with pytest.raises(InputError, match=r"a\.ndjson, line 2: not an orientedPoint"):

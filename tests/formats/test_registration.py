@@ -45,7 +45,7 @@ def all_tilts(path: Path) -> np.ndarray:
     return np.stack([stack.tilt(tilt) for tilt in range(stack.shape[0])])
 
 
-def test_the_phantom_is_sharp_enough_to_tell(phantom: Phantom) -> None:
+def test_phantom_detects_misregistration(phantom: Phantom) -> None:
     volume = reconstruction(phantom.stack, phantom.geometry, phantom.volume.shape[0])
     assert_registered(volume, phantom.particles)
     for mirrored in (volume[::-1], volume[:, ::-1], volume[:, :, ::-1]):

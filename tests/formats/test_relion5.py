@@ -84,7 +84,7 @@ def test_starfile_reads_every_table(tmp_path: Path) -> None:
     assert "particles.star" in str(files)
 
 
-def test_starfile_turns_particles_as_we_do(tmp_path: Path) -> None:
+def test_starfile_rotations_agree(tmp_path: Path) -> None:
     """The field's tools take an orientation as the inverse of intrinsic turns about z, y and z."""
     expected = particles(["boot"] * 5)
     write_project(tmp_path, [tomogram("a")], {"a": expected})
@@ -94,7 +94,7 @@ def test_starfile_turns_particles_as_we_do(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, expected.rotation, atol=1e-6)
 
 
-def test_a_table_that_another_program_wrote_with_starfile(tmp_path: Path) -> None:
+def test_table_written_with_starfile_is_read(tmp_path: Path) -> None:
     write_project(tmp_path, [tomogram("a")], {"a": particles(["boot", "ring"])})
     for path in [*tmp_path.glob("*.star"), *tmp_path.glob("tilt_series/*.star")]:
         starfile.write(starfile.read(path, always_dict=True), path, overwrite=True)
@@ -115,7 +115,7 @@ def test_unaligned_series_in_any_order(tmp_path: Path) -> None:
     assert found.defocus_um is None
 
 
-def test_files_are_looked_for_from_the_project_folder(tmp_path: Path) -> None:
+def test_files_are_found_from_project_folder(tmp_path: Path) -> None:
     job = tmp_path / "Tomograms/job007"
     job.mkdir(parents=True)
     path = write_tables(job, "a.mrc 0\n")
@@ -126,7 +126,7 @@ def test_files_are_looked_for_from_the_project_folder(tmp_path: Path) -> None:
         read_tomograms(path)
 
 
-def test_a_tilt_about_x_is_not_used_without_a_word(tmp_path: Path) -> None:
+def test_tilt_about_x_gives_a_warning(tmp_path: Path) -> None:
     path = write_tables(tmp_path, "a.mrc 0\n")
     series = tmp_path / "series.star"
     series.write_text(
@@ -137,7 +137,7 @@ def test_a_tilt_about_x_is_not_used_without_a_word(tmp_path: Path) -> None:
     assert found.geometry.shift_A.tolist() == [[7, 0]]
 
 
-def test_boxes_that_were_turned_and_shifted(tmp_path: Path) -> None:
+def test_rotated_and_shifted_boxes_are_read(tmp_path: Path) -> None:
     """A box's own angles come first, and origins are counted in its frame, towards the particle."""
     (tmp_path / "p.star").write_text(
         "data_particles\nloop_\n_rlnTomoName\n"
@@ -155,7 +155,7 @@ def test_boxes_that_were_turned_and_shifted(tmp_path: Path) -> None:
 @pytest.mark.timeout(INSTALLING_S)
 @pytest.mark.parametrize("shape", [(40, 100, 90), (41, 101, 91)])
 @pytest.mark.parametrize("image", [(130, 120), (131, 121)])
-def test_another_reading_of_relions_geometry_gives_our_pixels(
+def test_independent_geometry_reader_agrees(
     tmp_path: Path, others: Others, shape: tuple[int, int, int], image: tuple[int, int]
 ) -> None:
     """cryoet-alignment composes RELION's projection matrices; an `.xf` of ours undoes what they do in the plane."""
@@ -225,7 +225,7 @@ f/1.eer  8   3.01  85.0  3.0  -4.0 c/1.ctf m/1e.mrc m/1.mrc 42000.0 41000.0 12.5
 """
 
 
-def test_a_series_that_relion_aligned_is_understood(tmp_path: Path) -> None:
+def test_series_aligned_by_relion_is_read(tmp_path: Path) -> None:
     (tmp_path / "series.star").write_text(ALIGNED)
     rows = "TS_7 300 2.7 0.1 1.35 series.star \n"
     (tmp_path / "tomograms.star").write_text("# version 50001\n\n" + TABLES["tomograms"].format(rows=rows))
@@ -239,7 +239,7 @@ def test_a_series_that_relion_aligned_is_understood(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.defocus_um, [4.15, 4.05005, 4.25])
 
 
-def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+def test_unusable_projects_are_refused(tmp_path: Path) -> None:
     path = write_tables(tmp_path, "a 0\n")
     (tmp_path / "series.star").write_text("data_a\n_rlnTomoYTilt 3\n")
     with pytest.raises(InputError, match="no column _rlnMicrographName"):

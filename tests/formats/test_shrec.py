@@ -27,7 +27,7 @@ def particles(names: list[str], ids: list[int], instances: list[int]) -> Particl
     )
 
 
-def test_a_published_line_is_understood(tmp_path: Path) -> None:
+def test_published_location_is_read(tmp_path: Path) -> None:
     """The simulator turns a particle by Rz(θ) Rx(φ) Rz(ψ); checked against its interpolation library."""
     (tmp_path / "particle_locations.txt").write_text(
         "1BXN 430 112 251 30.0 50.0 -20.0\nvesicle 5 6 7 NaN NaN NaN\n"
@@ -40,7 +40,7 @@ def test_a_published_line_is_understood(tmp_path: Path) -> None:
     assert found.instance.tolist() == [1, 2]
 
 
-def test_the_published_layers_of_a_large_cube() -> None:
+def test_valid_layers_of_published_cube() -> None:
     assert valid_layers(1024) == slice(330, 690)
 
 
@@ -50,7 +50,7 @@ def test_published_angles_are_used_as_written(tmp_path: Path) -> None:
     assert read_alignment(tmp_path / "a.txt").tolist() == [-60, -58]
 
 
-def test_classes_and_instances_are_numbered_as_the_format_has_them(tmp_path: Path) -> None:
+def test_classes_and_instances_are_numbered_as_in_shrec(tmp_path: Path) -> None:
     table = particles(["propeller", "vesicle", "5MRC", "boot"], [1, 2, 3, 4], [7, 2, 9, 4])
     classes = np.zeros((4, 8, 8), dtype=np.uint8)
     classes[0, 0, :5] = [1, 2, 3, 4, 0]
@@ -75,7 +75,7 @@ def test_classes_and_instances_are_numbered_as_the_format_has_them(tmp_path: Pat
     assert read_model(tmp_path).particles.class_id.tolist() == [14, 16, 17, 13]
 
 
-def test_volumes_that_do_not_make_a_cube_are_refused(tmp_path: Path) -> None:
+def test_volume_deeper_than_wide_is_refused(tmp_path: Path) -> None:
     table = particles(["5MRC"], [1], [1])
     with pytest.raises(ValueError, match="deeper than its width"):
         write_model(tmp_path, GEOMETRY, table, {"grandmodel": np.zeros((9, 8, 8))}, {})
@@ -91,7 +91,7 @@ def test_volumes_that_do_not_make_a_cube_are_refused(tmp_path: Path) -> None:
         write_model(tmp_path, GEOMETRY, table, {"mask": np.zeros((4, 8, 8))}, {})
 
 
-def test_folders_that_contradict_themselves(tmp_path: Path) -> None:
+def test_contradictory_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "particle_locations.txt").write_text("")
     with pytest.raises(InputError, match="no volume that tells the voxel size"):
         read_model(tmp_path)

@@ -13,7 +13,7 @@ from faket_dask.geometry import TiltGeometry
 GEOMETRY = TiltGeometry(np.array([-30.0, 0.0, 40.0]), 10.0)
 
 
-def test_the_command_file(tmp_path: Path) -> None:
+def test_command_file_is_written(tmp_path: Path) -> None:
     path = write_tilt_com(tmp_path, "a", GEOMETRY, (64, 48), 20)
     assert path.read_text().splitlines()[2:] == [
         "$tilt -StandardInput",
@@ -38,7 +38,7 @@ def test_the_command_file(tmp_path: Path) -> None:
     assert read_tilt_com(path)["FULLIMAGE"] == ("48", "64")
 
 
-def test_a_series_that_is_not_aligned_is_refused(tmp_path: Path) -> None:
+def test_unaligned_series_is_refused(tmp_path: Path) -> None:
     turned = TiltGeometry(GEOMETRY.tilt_angles, 10.0, tilt_axis_angle_deg=4)
     with pytest.raises(InputError, match="not aligned"):
         write_tilt_com(tmp_path, "a", turned, (64, 48), 20)
@@ -54,7 +54,7 @@ def test_only_options_of_tilt_are_read(tmp_path: Path) -> None:
         read_tilt_com(tmp_path / "tilt.com")
 
 
-def test_the_program_is_run_in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_program_runs_in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command_file = write_tilt_com(tmp_path, "a", GEOMETRY, (64, 48), 20)
     programs = tmp_path / "bin"
     programs.mkdir()

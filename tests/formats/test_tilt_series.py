@@ -76,7 +76,7 @@ def transforms_of(geometry: TiltGeometry) -> np.ndarray:
     return np.concatenate((turns, -turns @ shift[..., None]), axis=2)
 
 
-def test_a_stack_with_imods_angles(phantom: Phantom, tmp_path: Path) -> None:
+def test_stack_with_imod_angles(phantom: Phantom, tmp_path: Path) -> None:
     geometry, stack = recorded(phantom, 0)
     write_stack(tmp_path / "a.st", iter(stack), stack.shape, VOXEL_A)
     write_angles(tmp_path / "a.rawtlt", geometry.stage_angles)
@@ -91,7 +91,7 @@ def test_a_stack_with_imods_angles(phantom: Phantom, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("axis", [-4.3, 84.7])
-def test_a_stack_with_imods_alignment(phantom: Phantom, tmp_path: Path, axis: float) -> None:
+def test_stack_with_imod_alignment(phantom: Phantom, tmp_path: Path, axis: float) -> None:
     geometry, stack = recorded(phantom, axis, jitter=60.0)
     write_stack(tmp_path / "a.st", iter(stack), stack.shape, VOXEL_A)
     write_angles(tmp_path / "a.tlt", geometry.stage_angles)
@@ -103,7 +103,7 @@ def test_a_stack_with_imods_alignment(phantom: Phantom, tmp_path: Path, axis: fl
     assert error_of(aligned, phantom) < 0.1
 
 
-def test_what_lies_beyond_the_detector_is_known(phantom: Phantom, tmp_path: Path) -> None:
+def test_pixels_outside_detector_are_found(phantom: Phantom, tmp_path: Path) -> None:
     geometry, stack = recorded(phantom, -4.3, jitter=60.0)
     write_stack(tmp_path / "a.st", iter(100 + stack), stack.shape, VOXEL_A)
     write_angles(tmp_path / "a.tlt", geometry.stage_angles)
@@ -118,7 +118,7 @@ def test_what_lies_beyond_the_detector_is_known(phantom: Phantom, tmp_path: Path
         assert np.median(aligned.tilt(tilt)) == pytest.approx(100, abs=0.1)
 
 
-def test_a_stack_with_an_mdoc_in_the_order_of_acquisition(phantom: Phantom, tmp_path: Path) -> None:
+def test_stack_with_mdoc_in_acquisition_order(phantom: Phantom, tmp_path: Path) -> None:
     geometry, stack = recorded(phantom, 84.7)
     order = np.argsort(geometry.acquisition_order)
     write_mdoc(tmp_path / "sorted.mdoc", geometry, "a.mrc", (ROWS, COLUMNS), 300)
@@ -134,7 +134,7 @@ def test_a_stack_with_an_mdoc_in_the_order_of_acquisition(phantom: Phantom, tmp_
         assert error_of(series.aligned(), phantom) < 0.1
 
 
-def test_single_tilt_images_with_an_mdoc(phantom: Phantom, tmp_path: Path) -> None:
+def test_single_images_with_mdoc(phantom: Phantom, tmp_path: Path) -> None:
     geometry, stack = recorded(phantom, -4.3)
     (tmp_path / "average").mkdir()
     names = write_tilts(tmp_path / "average", stack)
@@ -152,7 +152,7 @@ def test_single_tilt_images_with_an_mdoc(phantom: Phantom, tmp_path: Path) -> No
         open_tilt_series(tmp_path)
 
 
-def test_single_tilt_images_with_an_angle_file(phantom: Phantom, tmp_path: Path) -> None:
+def test_single_images_with_angle_file(phantom: Phantom, tmp_path: Path) -> None:
     """In the order of their names, in which 10 follows 9."""
     geometry, stack = recorded(phantom, 0)
     order = np.argsort(geometry.acquisition_order)
@@ -169,7 +169,7 @@ def test_single_tilt_images_with_an_angle_file(phantom: Phantom, tmp_path: Path)
         open_tilt_series(tmp_path)
 
 
-def test_a_shrec_model(phantom: Phantom, tmp_path: Path) -> None:
+def test_shrec_model(phantom: Phantom, tmp_path: Path) -> None:
     """Its angles are used as they are written, whatever sign angle files have."""
     stacks = {name: (phantom.stack.shape, phantom.tilts()) for name in ("", "noiseless")}
     write_model(tmp_path, phantom.geometry, phantom.particles, {"grandmodel": phantom.volume}, stacks)
@@ -185,7 +185,7 @@ def test_a_shrec_model(phantom: Phantom, tmp_path: Path) -> None:
         assert registration_error(volume, phantom.particles) < 0.1
 
 
-def test_a_relion_project(phantom: Phantom, tmp_path: Path) -> None:
+def test_relion_project(phantom: Phantom, tmp_path: Path) -> None:
     geometry, stack = recorded(phantom, 84.7, jitter=60.0, wobble=2.0)
     write_stack(tmp_path / "a.mrc", iter(stack), stack.shape, VOXEL_A)
     tilts = len(geometry)
@@ -205,7 +205,7 @@ def test_a_relion_project(phantom: Phantom, tmp_path: Path) -> None:
         open_tilt_series(tmp_path, tomogram="c")
 
 
-def test_a_warp_project(phantom: Phantom, tmp_path: Path) -> None:
+def test_warp_project(phantom: Phantom, tmp_path: Path) -> None:
     geometry, stack = recorded(phantom, -4.3, jitter=60.0, wobble=2.0)
     (tmp_path / "frames/average").mkdir(parents=True)
     names = write_tilts(tmp_path / "frames/average", stack)
@@ -218,9 +218,7 @@ def test_a_warp_project(phantom: Phantom, tmp_path: Path) -> None:
     assert error_of(series.aligned(), phantom) < 0.1
 
 
-def test_an_alignment_is_known_as_imod_has_it_whatever_it_comes_from(
-    phantom: Phantom, tmp_path: Path
-) -> None:
+def test_alignment_converts_to_xf_transforms(phantom: Phantom, tmp_path: Path) -> None:
     geometry, stack = recorded(phantom, 4.3, jitter=60.0, wobble=2.0)
     images = tuple((f, 0) for f in map(open_stack, (tmp_path / n for n in write_tilts(tmp_path, stack))))
     series = TiltSeries(geometry, images)
@@ -231,7 +229,7 @@ def test_an_alignment_is_known_as_imod_has_it_whatever_it_comes_from(
     assert TiltSeries(aligned.geometry, images).xf_transforms() is None
 
 
-def test_the_real_series_is_aligned_by_its_transforms(real_series: Path) -> None:
+def test_real_series_is_aligned_by_its_transforms(real_series: Path) -> None:
     with pytest.warns(UserWarning, match="breaks the MRC standard"):
         series = open_tilt_series(real_series, sign="warp")
     assert series.shape == (41, 630, 652)
@@ -242,7 +240,7 @@ def test_the_real_series_is_aligned_by_its_transforms(real_series: Path) -> None
     assert np.isfinite(aligned.tilt(0)).all()
 
 
-def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+def test_unusable_series_are_refused(tmp_path: Path) -> None:
     stack = np.random.default_rng(0).random((3, 8, 9)).astype(np.float32)
     with pytest.raises(InputError, match=r"holds no stack, \.mdoc"):
         open_tilt_series(tmp_path)

@@ -29,7 +29,7 @@ def geometry() -> TiltGeometry:
     return TiltGeometry(angles, 2.5, -4.0, np.array([[1.0, 2], [0, 0], [3, 4]]), np.full(3, 2.5), order)
 
 
-def test_a_recorded_file_is_understood(tmp_path: Path) -> None:
+def test_recorded_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.tomostar").write_text(RECORDED)
     found = read_tomostar(tmp_path / "a.tomostar", 1.35)
     assert found.geometry.tilt_angles.tolist() == [-3, 0.01, 3]
@@ -40,7 +40,7 @@ def test_a_recorded_file_is_understood(tmp_path: Path) -> None:
     assert found.geometry.shift_A is None
 
 
-def test_starfile_reads_what_is_written_in_the_order_of_acquisition(tmp_path: Path) -> None:
+def test_starfile_reads_tilts_in_acquisition_order(tmp_path: Path) -> None:
     write_tomostar(tmp_path / "a.tomostar", geometry(), ["a.mrc", "b.mrc", "c.mrc"])
     [table] = starfile.read(tmp_path / "a.tomostar", always_dict=True).values()
     assert table["wrpMovieName"].tolist() == ["b.mrc", "c.mrc", "a.mrc"]
@@ -50,7 +50,7 @@ def test_starfile_reads_what_is_written_in_the_order_of_acquisition(tmp_path: Pa
     np.testing.assert_allclose(table["wrpAxisOffsetY"], [0, 4, 2])
 
 
-def test_everything_comes_back(tmp_path: Path) -> None:
+def test_geometry_reads_back(tmp_path: Path) -> None:
     write_tomostar(tmp_path / "a.tomostar", geometry(), ["a.mrc", "b.mrc", "c.mrc"])
     found = read_tomostar(tmp_path / "a.tomostar", 2.5)
     assert found.movies == ("a.mrc", "b.mrc", "c.mrc")
@@ -58,7 +58,7 @@ def test_everything_comes_back(tmp_path: Path) -> None:
         np.testing.assert_allclose(getattr(found.geometry, name), getattr(geometry(), name))
 
 
-def test_a_series_whose_order_is_not_known(tmp_path: Path) -> None:
+def test_series_without_acquisition_order(tmp_path: Path) -> None:
     write_tomostar(tmp_path / "a.tomostar", TiltGeometry(np.array([-1.0, 1]), 2.5), ["a", "b"])
     found = read_tomostar(tmp_path / "a.tomostar", 2.5)
     assert found.movies == ("a", "b")
@@ -74,7 +74,7 @@ def test_a_series_whose_order_is_not_known(tmp_path: Path) -> None:
         ("../frames", "", "have the same angle"),
     ],
 )
-def test_what_is_wrong_is_said(tmp_path: Path, old: str, new: str, message: str) -> None:
+def test_unusable_tables_are_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
     text = RECORDED.replace(old, new)
     if not new:
         text = RECORDED.split("../")[0]

@@ -1,4 +1,4 @@
-"""Exported files: what other programs find in them."""
+"""Exported MRC files and particle tables, and exporters from other packages."""
 
 import shutil
 import warnings
@@ -8,14 +8,18 @@ import mrcfile
 import numpy as np
 import pytest
 from distributed import Client
+from typer.testing import CliRunner
 
 import faket_dask
+from faket_dask.cli import app
 from faket_dask.config import parse
 from faket_dask.dataset.dataset import open_dataset
-from faket_dask.errors import InputError
+from faket_dask.errors import InputError, UnfinishedError
 from faket_dask.formats.imod import read_angles
 from faket_dask.formats.mrc import open_stack
 from faket_dask.interchange.export import export
+from faket_dask.interchange.exporters import exporter_names, load_exporter
+from faket_dask.interchange.exporters.base import Exporter
 from faket_dask.specimen.particles import ParticleTable, read_particles
 from tests.runs import small_document
 
@@ -57,7 +61,7 @@ def test_every_mrc_file_is_valid(exported: Path) -> None:
             assert float(file.header.dmin) == pytest.approx(float(file.data.min()))
 
 
-def test_stacks_are_what_the_data_set_holds(tiny_dataset: faket_dask.Dataset, exported: Path) -> None:
+def test_exported_stacks_equal_the_stored_ones(tiny_dataset: faket_dask.Dataset, exported: Path) -> None:
     for name in tiny_dataset.series:
         series = tiny_dataset.open(name)
         for modality in ("faket", "noiseless"):
@@ -72,12 +76,12 @@ def test_volumes_are_cut_to_the_field_of_view(tiny_dataset: faket_dask.Dataset, 
     for name, series in tiny_dataset.spec.series_by_name.items():
         opened = tiny_dataset.open(name)
         for volume in ("density", "class_mask", "instance_mask"):
-            found = read(exported / f"{series.specimen}_{volume}.mrc")
-            assert found.shape == (60, 96, 80)
-            np.testing.assert_array_equal(found, opened[volume].values)
+            exported_volume = read(exported / f"{series.specimen}_{volume}.mrc")
+            assert exported_volume.shape == (60, 96, 80)
+            np.testing.assert_array_equal(exported_volume, opened[volume].values)
 
 
-def test_the_particle_table_is_in_the_frame_of_the_exported_volume(
+def test_particle_table_is_in_the_frame_of_the_exported_volume(
     tiny_dataset: faket_dask.Dataset, exported: Path
 ) -> None:
     """Beads are solid, so the voxel at a bead's centre carries its class and its instance number."""
@@ -97,19 +101,19 @@ def test_the_particle_table_is_in_the_frame_of_the_exported_volume(
     assert beads
 
 
-def test_the_particle_table_lists_what_is_centred_in_view(
+def test_particle_table_lists_particles_centred_in_view(
     tiny_dataset: faket_dask.Dataset, exported: Path
 ) -> None:
     for name, series in tiny_dataset.spec.series_by_name.items():
         whole: ParticleTable = tiny_dataset.particles(name)
         x = tiny_dataset.open(name)["x"].values
         inside = (whole.centre_A[:, 0] > x[0] - 5) & (whole.centre_A[:, 0] < x[-1] + 5)
-        found = read_particles(exported / f"{series.specimen}_particles.csv")
-        assert found.instance.tolist() == whole.instance[inside].tolist()
-        np.testing.assert_array_equal(found.rotation, whole.rotation[inside])
+        table = read_particles(exported / f"{series.specimen}_particles.csv")
+        assert table.instance.tolist() == whole.instance[inside].tolist()
+        np.testing.assert_array_equal(table.rotation, whole.rotation[inside])
 
 
-def test_an_exported_stack_can_be_a_reference(exported: Path, tmp_path: Path) -> None:
+def test_exported_stack_is_accepted_as_reference(exported: Path, tmp_path: Path) -> None:
     stack = exported / "specimen-000__b_faket.mrc"
     assert open_stack(stack).pixel_size_A == pytest.approx(10)
     document = small_document(
@@ -122,22 +126,26 @@ def test_an_exported_stack_can_be_a_reference(exported: Path, tmp_path: Path) ->
     assert recording.tilt_angles == (-40, -20, 0, 20, 40)
 
 
-@pytest.mark.parametrize("wanted", ["fakets", "spectral"])
-def test_a_modality_that_is_not_there_is_refused_by_name(
-    tiny_dataset: faket_dask.Dataset, tmp_path: Path, wanted: str
+@pytest.mark.parametrize("modality", ["fakets", "spectral"])
+def test_absent_modality_is_refused_by_name(
+    tiny_dataset: faket_dask.Dataset, tmp_path: Path, modality: str
 ) -> None:
-    with pytest.raises(InputError, match=f"no modality '{wanted}'; it has noiseless, faket, noisy, content"):
-        export(tiny_dataset, ["mrc"], tmp_path / "out", ["faket", wanted])
+    with pytest.raises(
+        InputError, match=f"no modality '{modality}'; it has noiseless, faket, noisy, content"
+    ):
+        export(tiny_dataset, ["mrc"], tmp_path / "out", ["faket", modality])
     assert not (tmp_path / "out").exists()
 
 
-def test_an_incomplete_data_set_is_refused_where_it_lacks_what_is_asked(
+def test_incomplete_modality_is_refused_and_complete_ones_are_exported(
     tiny_dataset: faket_dask.Dataset, tmp_path: Path
 ) -> None:
     copy = shutil.copytree(tiny_dataset.folder, tmp_path / "data")
     (copy / "series/specimen-001__a.zarr/faket/c/3/0/0").unlink()
     dataset = open_dataset(copy)
-    with pytest.raises(InputError, match=r"1 of 5 units of style specimen-001__a are not done; finish it"):
+    with pytest.raises(
+        UnfinishedError, match=r"1 of 5 units of style specimen-001__a are not done; finish it"
+    ):
         export(dataset, ["mrc"], tmp_path / "out", ["faket"])
     assert not (tmp_path / "out").exists()
     assert list(export(dataset, ["mrc"], tmp_path / "out", ["noiseless", "benchmark"]))
@@ -153,8 +161,47 @@ def test_specimens_of_several_series_are_written_once(one_worker: Client, tmp_pa
     assert len(written) == len(set(written)) == 6 + len(SPECIMEN_FILES)
 
 
-def test_only_labels_can_be_exported(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
+def test_export_without_modalities_writes_labels_alone(
+    tiny_dataset: faket_dask.Dataset, tmp_path: Path
+) -> None:
     names = {path.name for path in export(tiny_dataset, ["mrc"], tmp_path, [])}
     assert names == {
         f"{specimen}_{name}" for specimen in tiny_dataset.spec.specimens for name in SPECIMEN_FILES
     }
+
+
+OUTSIDE = """
+class NamesExporter:
+    name = "names"
+    help = "names of the series, one per line"
+
+    def export(self, source, folder):
+        path = folder / "names.txt"
+        path.write_text("".join(f"{series.name}\\n" for series in source.series))
+        yield path
+"""
+
+
+def test_format_of_another_package_is_one_file_and_an_entry_point(
+    tiny_dataset: faket_dask.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site"
+    metadata = site / "outside-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (site / "outside.py").write_text(OUTSIDE)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: outside\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[faket_dask.exporters]\nnames = outside:NamesExporter\n")
+    monkeypatch.syspath_prepend(site)
+    assert exporter_names()[-1] == "names"
+    assert isinstance(load_exporter("names"), Exporter)
+    [path] = export(tiny_dataset, ["names"], tmp_path, ["faket"])
+    assert path.read_text().splitlines() == tiny_dataset.series
+    assert "names of the series" in CliRunner().invoke(app, ["export", "--help"]).output
+
+
+@pytest.mark.parametrize("name", exporter_names())
+def test_every_exporter_follows_the_protocol_under_its_own_name(name: str) -> None:
+    exporter = load_exporter(name)
+    assert isinstance(exporter, Exporter)
+    assert exporter.name == name
+    assert exporter.help

@@ -22,7 +22,7 @@ from faket_dask.formats.relion5 import read_particles, read_tomograms
 from faket_dask.formats.shrec import read_model
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.interchange.export import export
-from faket_dask.interchange.exporters import EXPORTERS
+from faket_dask.interchange.exporters import exporter_names
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.specimen.particles import ParticleTable
 from faket_dask.specimen.particles import read_particles as read_table
@@ -59,13 +59,13 @@ def exported(
     document["specimen"]["thickness_A"] = 590  # odd
     dataset = faket_dask.run(parse(document, folder), one_worker)
     assert not dataset.failures
-    list(export(dataset, list(EXPORTERS), folder / "out", ["noiseless"]))
+    list(export(dataset, exporter_names(), folder / "out", ["noiseless"]))
     table = read_table(folder / "out/mrc/specimen-000_particles.csv")
     voxel_size_A = 10.0 * dataset.spec.config.reconstruction.pixels_per_voxel
     return Exported(dataset, folder / "out", table, voxel_size_A)
 
 
-def tomogram_of(series: TiltSeries) -> np.ndarray:
+def reconstruct(series: TiltSeries) -> np.ndarray:
     angles = series.geometry.tilt_angles
     ready = np.stack([prepare_tilt(series.tilt(i), "hann", angles, i, 59) for i in range(angles.size)])
     return back_project(ready, angles, 59)
@@ -89,7 +89,7 @@ def test_mrc(exported: Exported) -> None:
     series = open_tilt_series(exported.folder / f"mrc/{SERIES}_noiseless.mrc")
     table = exported.particles
     assert len(table) >= 4
-    assert_beads(tomogram_of(series), table.centre_A[exported.beads()], 10)
+    assert_beads(reconstruct(series), table.centre_A[exported.beads()], 10)
     opened = open_volume(exported.folder / f"mrc/{SERIES}_noiseless_rec.mrc")
     assert opened.voxel_size_A == pytest.approx(exported.voxel_size_A)
     made = exported.dataset.tomogram(SERIES, "noiseless").values
@@ -99,7 +99,7 @@ def test_mrc(exported: Exported) -> None:
 def test_imod(exported: Exported) -> None:
     series = open_tilt_series(exported.folder / f"imod/{SERIES}_noiseless")
     table = exported.particles
-    assert_beads(tomogram_of(series), table.centre_A[exported.beads()], 10)
+    assert_beads(reconstruct(series), table.centre_A[exported.beads()], 10)
     np.testing.assert_array_equal(series.transforms[0], np.eye(2, 3))
 
 
@@ -107,7 +107,7 @@ def test_shrec(exported: Exported) -> None:
     model = read_model(exported.folder / "shrec/model_0")
     projections = model.projections["projections"]
     series = open_tilt_series(projections.path, tilt_angles=model.geometry.tilt_angles)
-    tomogram = tomogram_of(series)
+    tomogram = reconstruct(series)
     below = 80 // 2 - 59 // 2
     beads = model.particles.class_name == "fiducial"
     # Whole voxels are all that the format holds.
@@ -125,7 +125,7 @@ def test_relion5(exported: Exported) -> None:
     lists = read_particles(exported.folder / "relion5/particles.star", [tomogram])
     series = open_tilt_series(exported.folder / "relion5/tomograms.star")
     found = lists[f"{SERIES}_noiseless"]
-    assert_beads(tomogram_of(series), found.centre_A[exported.beads()], 10)
+    assert_beads(reconstruct(series), found.centre_A[exported.beads()], 10)
     assert_orientations(found.rotation, exported.particles.rotation)
     assert tomogram.binning == exported.voxel_size_A / 10
     volume = open_volume(exported.folder / "relion5" / tomogram.volume)
@@ -156,7 +156,7 @@ def test_copick(exported: Exported) -> None:
 def test_warp(exported: Exported) -> None:
     series = open_tilt_series(exported.folder / f"warp/tomostar/{SERIES}_noiseless.tomostar")
     table = exported.particles
-    assert_beads(tomogram_of(series), table.centre_A[exported.beads()], 10)
+    assert_beads(reconstruct(series), table.centre_A[exported.beads()], 10)
 
 
 def test_portal(exported: Exported) -> None:
@@ -176,14 +176,14 @@ def test_every_mrc_file_of_every_format_is_valid(exported: Exported) -> None:
     assert found == {"mrc": 5, "imod": 1, "shrec": 5, "relion5": 2, "warp": 25}
 
 
-def test_formats_that_show_tomograms_ask_for_them(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
+def test_copick_export_without_tomograms_is_refused(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"make them first: `faket-dask reconstruct .* --modality faket`"):
         list(export(tiny_dataset, ["copick"], tmp_path))
     with pytest.raises(InputError, match="no format 'cryosparc'; there are mrc, imod, shrec"):
         export(tiny_dataset, ["mrc", "cryosparc"], tmp_path)
 
 
-def test_from_the_command_line(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
+def test_export_command_accepts_several_formats(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
     command = ["export", str(tiny_dataset.folder), "--to", "warp, portal", "--folder", str(tmp_path / "out")]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output

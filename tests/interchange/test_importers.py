@@ -58,7 +58,7 @@ def test_a_shrec_model_becomes_a_specimen_that_projects_alike(phantom: Phantom, 
     assert instances[z, y, x].tolist() == table.instance.tolist()
 
 
-def test_a_warp_series_becomes_a_sorted_stack(phantom: Phantom, tmp_path: Path) -> None:
+def test_warp_series_becomes_a_sorted_stack(phantom: Phantom, tmp_path: Path) -> None:
     for number, tilt in enumerate(phantom.stack):
         write_stack(tmp_path / f"{number}.mrc", [tilt], (1, *tilt.shape), VOXEL_A)
     images = [f"{number}.mrc" for number in range(len(phantom.stack))]
@@ -72,7 +72,7 @@ def test_a_warp_series_becomes_a_sorted_stack(phantom: Phantom, tmp_path: Path) 
     np.testing.assert_array_equal(series.geometry.acquisition_order, phantom.geometry.acquisition_order)
 
 
-def test_a_series_that_is_not_aligned_keeps_its_alignment(phantom: Phantom, tmp_path: Path) -> None:
+def test_unaligned_series_keeps_its_transforms(phantom: Phantom, tmp_path: Path) -> None:
     tilts, rng = len(phantom.geometry), np.random.default_rng(0)
     turned = replace(
         phantom.geometry,
@@ -131,7 +131,7 @@ def test_particle_lists_become_tables(phantom: Phantom, tmp_path: Path) -> None:
         np.testing.assert_allclose(found, expected, atol=1e-4, err_msg=source)
 
 
-def test_what_is_wrong_is_said(phantom: Phantom, tmp_path: Path) -> None:
+def test_unusable_imports_are_refused(phantom: Phantom, tmp_path: Path) -> None:
     copick.write_config(tmp_path, "p", [])
     for run in ("one", "two"):
         (tmp_path / "ExperimentRuns" / run).mkdir(parents=True)
@@ -141,7 +141,7 @@ def test_what_is_wrong_is_said(phantom: Phantom, tmp_path: Path) -> None:
         import_particles(tmp_path / "copick.json", name="three")
     with pytest.raises(InputError, match="counts in voxels; give the voxel size"):
         import_particles(tmp_path / "particle_locations.txt")
-    with pytest.raises(InputError, match="no particle list that is known"):
+    with pytest.raises(InputError, match="no known particle list"):
         import_particles(tmp_path / "a.tbl")
     write_model(tmp_path / "m", phantom.geometry, phantom.particles, {"class_mask": phantom.class_mask}, {})
     result = CliRunner().invoke(

@@ -292,7 +292,7 @@ def test_an_image_is_no_volume(tmp_path: Path, volume: np.ndarray) -> None:
     with mrcfile.new(tmp_path / "image.mrc") as file:
         file.set_data(volume[0])
     line = volume_complaint(tmp_path, volume, instance_mask="image.mrc")
-    assert "a volume has three dimensions" in line
+    assert "a volume (z, y, x) is expected" in line
 
 
 def test_nan_in_a_volume_is_found_in_any_block(tmp_path: Path, volume: np.ndarray) -> None:

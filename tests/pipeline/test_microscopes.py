@@ -6,7 +6,7 @@ import numpy as np
 from distributed import Client
 
 import faket_dask
-from benchmarks.microscopes import correlation, document, over_floor, recordings
+from benchmarks.microscopes import correlation, document, recordings, relative_distances
 from faket_dask.config import parse
 from faket_dask.stages.networks import load_network
 
@@ -41,7 +41,7 @@ def test_matched_ends_next_to_any_reference(one_worker: Client, tmp_path: Path) 
     network = load_network(dataset.spec.config.style, dataset.spec.inputs.weights_checksum)
     far, lost = {}, {}
     for recording in found:
-        ratios = over_floor(dataset, recording, "faket", ANGLE, network, LAYERS)
+        ratios = relative_distances(dataset, recording, "faket", ANGLE, network, LAYERS)
         if not np.mean(ratios) < 1.8:
             far[recording.name] = ratios
         ours, start = (correlation(dataset, recording, name, ANGLE) for name in ("faket", "spectral"))

@@ -1,4 +1,4 @@
-"""The tiny data set, and its run as its events told it."""
+"""Small data set, and the events of its run."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from tests.runs import small_document
 
 @pytest.fixture(scope="session")
 def quick_dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[faket_dask.Dataset]:
-    """Two series of three tilts; look, do not touch."""
+    """Two series of three tilts; for reading only."""
     folder = tmp_path_factory.mktemp("quick") / "data"
     document = small_document(
         folder,
@@ -28,5 +28,5 @@ def quick_dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[faket_da
 
 @pytest.fixture
 def events(quick_dataset: faket_dask.Dataset) -> list[Event]:
-    """All that happened when it was made, in order."""
+    """Events of its run, in order."""
     return Follower(Plan(quick_dataset.spec)).look()

@@ -1,4 +1,4 @@
-"""What a notebook shows of a run, by a kernel that really runs it."""
+"""Display of a run in a notebook, which a kernel executes."""
 
 import base64
 import inspect
@@ -14,16 +14,16 @@ from PIL import Image
 import faket_dask
 from faket_dask.engine.events import Event
 from faket_dask.progress.grid import State
-from faket_dask.progress.picture import COLOURS, draw
-from faket_dask.progress.tally import Tally
-from faket_dask.workflow.run import run as run_unseen
+from faket_dask.progress.heatmap import COLOURS, draw
+from faket_dask.progress.run_state import RunState
+from faket_dask.workflow.run import run as run_without_display
 
 nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
 
 
 def executed(*cells: str, folder: Path) -> list[list[dict]]:
-    """Outputs of each cell."""
+    """Execute cells and return the outputs of each."""
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     client = nbclient.NotebookClient(
         book, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
@@ -31,50 +31,54 @@ def executed(*cells: str, folder: Path) -> list[list[dict]]:
     return [cell.outputs for cell in client.execute().cells]
 
 
-def share_of(colour: str, png: bytes) -> float:
-    """Part of a picture's pixels that have this colour."""
+def colour_share(colour: str, png: bytes) -> float:
+    """Return the share of a picture's pixels that have a colour."""
     image = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
     return float((image == [int(colour[i : i + 2], 16) for i in (1, 3, 5)]).all(axis=-1).mean())
 
 
-def test_the_picture_shows_how_far_tilts_are(events: list[Event]) -> None:
-    tally = Tally()
-    tally(events[0])
-    before = draw(tally, None)
+def test_picture_shows_progress_of_tilts(events: list[Event]) -> None:
+    state = RunState()
+    state(events[0])
+    before = draw(state, None)
     for event in events[1:]:
-        tally(event)
-    after = draw(tally, None)
-    assert share_of(COLOURS[State.DONE], after) > 0.1 > share_of(COLOURS[State.DONE], before)
-    assert share_of(COLOURS[State.WAITING], before) > 0.1 > share_of(COLOURS[State.WAITING], after)
+        state(event)
+    after = draw(state, None)
+    assert colour_share(COLOURS[State.DONE], after) > 0.1 > colour_share(COLOURS[State.DONE], before)
+    assert colour_share(COLOURS[State.WAITING], before) > 0.1 > colour_share(COLOURS[State.WAITING], after)
 
 
-def test_runs_and_watching_leave_a_picture(quick_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
+def test_run_and_watch_leave_a_picture_in_the_notebook(
+    quick_dataset: faket_dask.Dataset, tmp_path: Path
+) -> None:
     shutil.copytree(quick_dataset.folder, tmp_path / "data")
     shutil.rmtree(tmp_path / "data/progress/style/specimen-000__b")
     config = yaml.safe_load((tmp_path / "data/config.yaml").read_text())
     config["dataset"]["folder"] = "data"
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(config))
-    again, watched, everything_done = executed(
+    again, watched, complete = executed(
         "import faket_dask\n"
         "from distributed import Client\n"
         "client = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None)\n"
-        "made = faket_dask.run('run.yaml', client)",
-        "seen = faket_dask.watch('data')",
-        "made = faket_dask.run('run.yaml', client)",
+        "dataset = faket_dask.run('run.yaml', client)",
+        "dataset = faket_dask.watch('data')",
+        "dataset = faket_dask.run('run.yaml', client)",
         folder=tmp_path,
     )
     for outputs in (again, watched):
         [output] = [output for output in outputs if output.output_type == "display_data"]
         picture = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"])))
         assert picture.width > 800
-    [output] = everything_done
-    assert "everything was done" in output.data["text/html"]
+    [output] = complete
+    assert "everything was done already" in output.data["text/html"]
 
 
-def test_without_widgets_there_are_lines(quick_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
+def test_notebook_without_widgets_shows_lines_of_text(
+    quick_dataset: faket_dask.Dataset, tmp_path: Path
+) -> None:
     [_, outputs] = executed(
         "import sys\nsys.modules['ipywidgets'] = None\nimport faket_dask",
-        f"seen = faket_dask.watch({str(quick_dataset.folder)!r})",
+        f"dataset = faket_dask.watch({str(quick_dataset.folder)!r})",
         folder=tmp_path,
     )
     text = "".join(output.text for output in outputs if output.output_type == "stream")
@@ -83,5 +87,5 @@ def test_without_widgets_there_are_lines(quick_dataset: faket_dask.Dataset, tmp_
     assert all(output.output_type == "stream" for output in outputs)
 
 
-def test_what_runs_in_sight_takes_what_runs_unseen_does() -> None:
-    assert inspect.signature(faket_dask.run) == inspect.signature(run_unseen)
+def test_run_with_display_has_the_signature_of_run_without() -> None:
+    assert inspect.signature(faket_dask.run) == inspect.signature(run_without_display)

@@ -1,4 +1,4 @@
-"""What the terminal and log files show of a run."""
+"""Display of a run in a terminal and in log files."""
 
 import io
 
@@ -9,7 +9,7 @@ from faket_dask.engine.unit import Unit
 from faket_dask.progress import ProgressDisplay
 
 
-def shown(events: list[Event], terminal: bool) -> str:
+def display_text(events: list[Event], terminal: bool) -> str:
     console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
     with ProgressDisplay(console) as display:
         for event in events:
@@ -19,7 +19,7 @@ def shown(events: list[Event], terminal: bool) -> str:
 
 
 def test_log_files_get_plain_lines(events: list[Event]) -> None:
-    text = shown(events, terminal=False)
+    text = display_text(events, terminal=False)
     assert "\x1b" not in text
     first, *_, last = text.splitlines()
     assert first.startswith("2 series of 3 x 96 x 80: ")
@@ -28,20 +28,20 @@ def test_log_files_get_plain_lines(events: list[Event]) -> None:
 
 
 def test_terminals_get_a_bar_per_stage(events: list[Event]) -> None:
-    text = shown(events, terminal=True)
+    text = display_text(events, terminal=True)
     for stage, units in {"project": "8/8", "targets": "6/6", "style": "6/6"}.items():
         assert any(stage in line and units in line for line in text.splitlines())
 
 
-def test_failures_are_told_at_once_but_do_not_fill_the_screen(events: list[Event]) -> None:
+def test_first_failures_are_printed_and_further_ones_counted(events: list[Event]) -> None:
     failures = [
         UnitFailed(Unit("style", "specimen-000__b", 0), f"ValueError: number {i}", False) for i in range(50)
     ]
-    text = shown([events[0], *failures, events[-1]], terminal=False)
-    assert "will try again style specimen-000__b 0: ValueError: number 0" in text
+    text = display_text([events[0], *failures, events[-1]], terminal=False)
+    assert "will retry style specimen-000__b 0: ValueError: number 0" in text
     assert "number 49" not in text
-    assert "50 tried again" in text
+    assert "50 retried" in text
 
 
-def test_before_a_run_begins_nothing_is_shown() -> None:
-    assert shown([], terminal=False) == ""
+def test_display_is_empty_before_the_run_begins() -> None:
+    assert display_text([], terminal=False) == ""

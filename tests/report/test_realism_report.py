@@ -1,4 +1,4 @@
-"""The realism of a data set: measured once per modality, shown in the report and written for machines."""
+"""Distances of a data set to its references, in the report and in `realism.json`."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.pipeline.realism import measured_tilts
 from tests.runs import small_document
 
-MODALITIES = {"noisy", "faket", "content", "baseline", "benchmark", "floor"}
+MODALITIES = {"noisy", "faket", "content", "baseline", "benchmark", "intra-reference"}
 
 
 def test_every_modality_is_compared_at_every_measured_angle(tiny_dataset: faket_dask.Dataset) -> None:
@@ -24,19 +24,21 @@ def test_every_modality_is_compared_at_every_measured_angle(tiny_dataset: faket_
         assert [tilt["tilt_angle"] for tilt in series["tilts"]] == [0, 20, 40]
         for tilt in series["tilts"]:
             assert tilt["modalities"].keys() == MODALITIES
-            for found in tilt["modalities"].values():
+            for row in tilt["modalities"].values():
                 names = ["log spectrum", *(f"Gram {layer}" for layer in (1, 6, 11, 20, 29))]
-                assert list(found["distances"]) == names
-                assert all(0 <= value < 100 for value in found["distances"].values())
-            assert tilt["modalities"].pop("floor")["signal"] is None
-            for found in tilt["modalities"].values():
-                assert 0 < found["signal"] < 1
-                assert found["unexplained_per_megapixel"] >= 0
+                assert list(row["distances"]) == names
+                assert all(0 <= value < 100 for value in row["distances"].values())
+            assert tilt["modalities"].pop("intra-reference")["signal"] is None
+            for row in tilt["modalities"].values():
+                assert 0 < row["signal"] < 1
+                assert row["spurious_per_megapixel"] >= 0
             assert tilt["modalities"]["content"]["signal"] > tilt["modalities"]["noisy"]["signal"]
 
 
-def test_the_microscope_s_own_images_are_the_most_real(tiny_dataset: faket_dask.Dataset) -> None:
-    """References are made by the microscope model, as `benchmark` is; it should be next to the floor."""
+def test_images_by_the_microscope_model_are_nearest_to_simulated_references(
+    tiny_dataset: faket_dask.Dataset,
+) -> None:
+    """References are made by the microscope model, as `benchmark` is; it should be near the halves of one."""
     document = json.loads((tiny_dataset.folder / "realism.json").read_text())
     spectrum = {
         name: np.mean(
@@ -51,7 +53,7 @@ def test_the_microscope_s_own_images_are_the_most_real(tiny_dataset: faket_dask.
     assert spectrum["benchmark"] < min(spectrum["noisy"], spectrum["faket"])
 
 
-def test_a_modality_that_is_asked_for_later_is_measured_alone(
+def test_modality_added_later_is_measured_without_the_others(
     tiny_dataset: faket_dask.Dataset, one_worker: Client, tmp_path: Path
 ) -> None:
     copy = tmp_path / "data"
@@ -62,8 +64,8 @@ def test_a_modality_that_is_asked_for_later_is_measured_alone(
     document["outputs"]["modalities"].append("spectral")
     faket_dask.run(parse(document, copy), one_worker)
     assert all(path.read_text() == text for path, text in markers.items())
-    found = json.loads((copy / "realism.json").read_text())["series"][0]["tilts"][0]["modalities"]
-    assert found.keys() == MODALITIES | {"spectral"}
+    modalities = json.loads((copy / "realism.json").read_text())["series"][0]["tilts"][0]["modalities"]
+    assert modalities.keys() == MODALITIES | {"spectral"}
 
 
 @pytest.mark.parametrize(
@@ -74,12 +76,12 @@ def test_a_modality_that_is_asked_for_later_is_measured_alone(
         ((10.0,), [10]),
     ],
 )
-def test_flat_steep_and_half_way_tilts_are_measured(
+def test_flat_steep_and_intermediate_tilts_are_measured(
     tiny_dataset: faket_dask.Dataset, angles: tuple[float, ...], expected: list[float]
 ) -> None:
     document = small_document(Path("/nowhere"))
     document["acquisition"]["tilt_angles"] = angles
     document["noise"] = {"order": 0}
     spec = DatasetSpec(parse(document, Path("/nowhere")), tiny_dataset.spec.inputs)
-    found = measured_tilts(spec, spec.series[0].name)
-    assert [angles[tilt] for tilt in found] == expected
+    tilts = measured_tilts(spec, spec.series[0].name)
+    assert [angles[tilt] for tilt in tilts] == expected

@@ -1,4 +1,4 @@
-"""The report: what a reader finds in it, whatever the state of the data set."""
+"""Contents of the report, for complete and incomplete data sets."""
 
 import base64
 import io
@@ -27,7 +27,7 @@ from faket_dask.pipeline.plan import Plan
 from faket_dask.report import series as series_section
 from faket_dask.report import write as report
 from faket_dask.report.figures import Curve
-from faket_dask.report.gallery import averaged, marks_at, shots_at, shown_tilts
+from faket_dask.report.gallery import average_blocks, choose_tilts, collect_panels, particle_overlays
 from faket_dask.report.write import write_report
 from tests.runs import small_document
 
@@ -51,10 +51,10 @@ class Page(HTMLParser):
         return next((name for tag, name in reversed(self._open) if tag == "section" and name), "")
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         if tag not in VOID:
-            self._open.append((tag, found.get("id", "")))
-        self.elements.append((tag, found, self._section))
+            self._open.append((tag, attributes.get("id", "")))
+        self.elements.append((tag, attributes, self._section))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, {name: value or "" for name, value in attrs}, self._section))
@@ -103,7 +103,7 @@ def copied(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_dataset.folder, tmp_path / "data"))
 
 
-def test_a_report_needs_nothing_but_itself(tiny_dataset: faket_dask.Dataset, page: Page) -> None:
+def test_report_refers_to_no_other_file(tiny_dataset: faket_dask.Dataset, page: Page) -> None:
     ids = {attributes["id"] for _, attributes, _ in page.elements if "id" in attributes}
     for tag, attributes, _ in page.elements:
         assert tag not in ("script", "link", "iframe")
@@ -120,7 +120,7 @@ def test_a_report_needs_nothing_but_itself(tiny_dataset: faket_dask.Dataset, pag
                 assert not re.search(r'href="(?!#)', inner), name
 
 
-def test_the_header_says_what_the_data_set_is(tiny_dataset: faket_dask.Dataset, page: Page) -> None:
+def test_header_describes_the_data_set(tiny_dataset: faket_dask.Dataset, page: Page) -> None:
     spec = tiny_dataset.spec
     for fact in (
         "2 specimens × 2 references",
@@ -137,15 +137,15 @@ def test_the_header_says_what_the_data_set_is(tiny_dataset: faket_dask.Dataset, 
 
 def test_every_series_has_its_pictures_and_charts(tiny_dataset: faket_dask.Dataset, page: Page) -> None:
     for series in tiny_dataset.series:
-        found = page.images(series)
+        images = page.images(series)
         for angle in ("0°", "+40°"):
             for kind in ("noiseless", "noisy", "faket", "reference", "benchmark"):
-                assert decoded(found[f"{kind} tilt at {angle}"]).shape == (96, 80)
-            assert f"Radial power spectra at {angle}" in found
-        assert {"Mean of each tilt", "Standard deviation of each tilt"} < found.keys()
+                assert decoded(images[f"{kind} tilt at {angle}"]).shape == (96, 80)
+            assert f"Radial power spectra at {angle}" in images
+        assert {"Mean of each tilt", "Standard deviation of each tilt"} < images.keys()
 
 
-def test_pictures_are_the_stored_tilts_with_the_extremes_clipped(
+def test_pictures_are_stored_tilts_with_extremes_clipped(
     tiny_dataset: faket_dask.Dataset, page: Page
 ) -> None:
     series = tiny_dataset.open("specimen-001__a")
@@ -155,7 +155,7 @@ def test_pictures_are_the_stored_tilts_with_the_extremes_clipped(
     np.testing.assert_allclose(picture, np.clip((stored - low) / (high - low), 0, 1) * 255, atol=0.51)
 
 
-def test_charts_hold_the_spectra_and_moments_of_series_and_reference(
+def test_charts_hold_spectra_and_moments_of_series_and_reference(
     tiny_dataset: faket_dask.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: dict[str, dict[str, Curve]] = {}
@@ -182,26 +182,26 @@ def test_charts_hold_the_spectra_and_moments_of_series_and_reference(
         np.testing.assert_allclose(curves["noisy"].y, statistic(series["noisy"], axis=(1, 2)), rtol=1e-5)
 
 
-def test_noisy_is_the_one_that_would_have_been_kept(tiny_dataset: faket_dask.Dataset) -> None:
+def test_resynthesised_noisy_equals_the_kept_one(tiny_dataset: faket_dask.Dataset) -> None:
     completed = CompletedUnits.read(Plan(tiny_dataset.spec))
     for name, series in tiny_dataset.spec.series_by_name.items():
-        [noisy] = [shot.image for shot in shots_at(completed, series, 3) if shot.kind == "noisy"]
+        [noisy] = [panel.image for panel in collect_panels(completed, series, 3) if panel.kind == "noisy"]
         np.testing.assert_array_equal(noisy, tiny_dataset.open(name)["noisy"].values[3])
 
 
-def test_circles_lie_on_the_particles_at_every_angle(tiny_dataset: faket_dask.Dataset) -> None:
-    """Beads are the darkest things in a projection, so their marks must be dark wherever they are seen."""
-    seen = 0
+def test_overlays_lie_on_particles_at_every_angle(tiny_dataset: faket_dask.Dataset) -> None:
+    """Beads are the darkest things in a projection, so their circles must be centred on dark pixels."""
+    beads = 0
     for name, series in tiny_dataset.spec.series_by_name.items():
         stack = tiny_dataset.open(name)["noiseless"].values
         table = tiny_dataset.particles(name)
         for tilt, angle in enumerate(tiny_dataset.spec.acquisition(tiny_dataset.series[0]).tilt_angles):
-            marks = marks_at(tiny_dataset.spec, series.specimen, table, float(angle))
-            for mark in marks:
-                if mark.class_name == "fiducial" and 0 <= mark.x < 80:
-                    assert stack[tilt, int(mark.y), int(mark.x)] < np.quantile(stack[tilt], 0.05)
-                    seen += 1
-    assert seen > 5
+            circles = particle_overlays(tiny_dataset.spec, series.specimen, table, float(angle))
+            for circle in circles:
+                if circle.class_name == "fiducial" and 0 <= circle.x < 80:
+                    assert stack[tilt, int(circle.y), int(circle.x)] < np.quantile(stack[tilt], 0.05)
+                    beads += 1
+    assert beads > 5
 
 
 def test_particles_are_counted_in_the_specimen_and_in_view(
@@ -217,7 +217,7 @@ def test_particles_are_counted_in_the_specimen_and_in_view(
         assert f"{particle}{total}{in_view}" in part.replace(" ", "")
 
 
-def test_what_is_missing_is_named_in_its_place(copied: Path) -> None:
+def test_missing_picture_is_replaced_by_the_reason(copied: Path) -> None:
     flat, steep = 2, 4
     for marker in (f"style/specimen-000__b/{flat}", f"image/reference-b/{steep}"):
         (copied / f"progress/{marker}.json").unlink()
@@ -232,9 +232,7 @@ def test_what_is_missing_is_named_in_its_place(copied: Path) -> None:
     assert "faket tilt at 0°" in whole
 
 
-def test_a_report_can_be_written_before_anything_is_done(
-    tiny_dataset: faket_dask.Dataset, tmp_path: Path
-) -> None:
+def test_report_of_empty_data_set_is_written(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
     config = parse(small_document(tmp_path / "data"), tmp_path)
     spec = DatasetSpec(config, tiny_dataset.spec.inputs)
     spec.write()
@@ -243,14 +241,14 @@ def test_a_report_can_be_written_before_anything_is_done(
     assert not page.images("specimen-000__b")
 
 
-def test_failures_are_told_with_their_causes(copied: Path) -> None:
+def test_failures_are_listed_with_their_causes(copied: Path) -> None:
     (copied / "progress/project/specimen-000/1.json").unlink()
     failed = UnitFailed(Unit("project", "specimen-000", 1), "ValueError: <cosmic> ray", final=True)
     page = rewritten(parse(small_document(copied), copied), failures=[failed])
     assert "project specimen-000 1: ValueError: <cosmic> ray" in page.words
 
 
-def test_a_large_data_set_is_listed_whole_and_shown_in_part(
+def test_large_data_set_is_listed_whole_and_shown_in_part(
     copied: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(report, "SERIES_IN_FULL", 3)
@@ -260,7 +258,7 @@ def test_a_large_data_set_is_listed_whole_and_shown_in_part(
     assert "specimen-039__a" in page.words
 
 
-def test_recorded_references_and_blends_show_their_parts(
+def test_recorded_references_and_blends_are_shown(
     tiny_dataset: faket_dask.Dataset, one_worker: Client, tmp_path: Path
 ) -> None:
     recorded = tmp_path / "recorded.mrc"
@@ -284,10 +282,10 @@ def test_recorded_references_and_blends_show_their_parts(
     dataset = faket_dask.run(parse(document, tmp_path), one_worker)
     page = page_of(dataset.spec.layout.report)
     assert "75% seen, 25% made" in page.words
-    found = page.images("specimen-000__both")
-    assert decoded(found["reference tilt at +3°"]).shape == (96, 80)
-    assert decoded(found["reference tilt at 0°"]).shape == (96, 80)
-    assert "faket tilt at 0°" not in found
+    images = page.images("specimen-000__both")
+    assert decoded(images["reference tilt at +3°"]).shape == (96, 80)
+    assert decoded(images["reference tilt at 0°"]).shape == (96, 80)
+    assert "faket tilt at 0°" not in images
     recorded.unlink()
     moved = rewritten(dataset.spec.config)
     assert "cannot be read" in moved.words
@@ -303,12 +301,12 @@ def test_recorded_references_and_blends_show_their_parts(
         ([-60.01, 0.2, 60.009], (1, 0)),
     ],
 )
-def test_the_flattest_and_the_steepest_tilt_are_shown(angles: list[float], shown: tuple[int, ...]) -> None:
-    assert shown_tilts(np.asarray(angles)) == shown
+def test_flattest_and_steepest_tilt_are_shown(angles: list[float], shown: tuple[int, ...]) -> None:
+    assert choose_tilts(np.asarray(angles)) == shown
 
 
-def test_averaging_keeps_the_mean_of_what_it_keeps() -> None:
+def test_averaging_keeps_the_mean_of_complete_blocks() -> None:
     image = np.random.default_rng(0).random((13, 11), dtype=np.float32)
-    small = averaged(image, 3)
+    small = average_blocks(image, 3)
     assert small.shape == (4, 3)
     assert small.mean() == pytest.approx(image[:12, :9].mean(), rel=1e-6)

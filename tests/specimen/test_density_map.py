@@ -30,14 +30,14 @@ def mean_inside(template: Template) -> float:
 
 
 @pytest.mark.parametrize("voxel_A", [7.0, 10.0, 15.0])
-def test_a_map_is_resampled_to_the_voxels_of_the_specimen_at_its_true_size(tmp_path, voxel_A):
+def test_map_is_resampled_at_its_true_size(tmp_path, voxel_A):
     template = map_template(write_map(tmp_path / "ball.mrc", 37.0 * ball()), voxel_A, 2.1)
     assert template.voxel_size_A == voxel_A / 2
     assert template.volume_A3 == pytest.approx(4 / 3 * np.pi * 60**3, rel=0.12)
     assert mean_inside(template) == pytest.approx(2.1, rel=0.01)
 
 
-def test_unit_offset_origin_place_and_noise_of_a_map_do_not_matter(tmp_path):
+def test_map_units_origin_and_noise_are_ignored(tmp_path):
     plain = map_template(write_map(tmp_path / "plain.mrc", ball()), 10.0, 2.1)
     noise = np.random.default_rng(0).normal(0, 0.03, (32, 32, 32))
     path = write_map(tmp_path / "moved.mrc", 500 * (ball(centre=(13, 18, 16)) + noise) + 77)
@@ -59,7 +59,7 @@ def test_unit_offset_origin_place_and_noise_of_a_map_do_not_matter(tmp_path):
     assert np.abs(moved.density[:3]).max() < 0.05
 
 
-def test_a_map_of_a_phantom_gives_the_phantom_back(tmp_path):
+def test_map_of_a_phantom_gives_its_template(tmp_path):
     phantom = phantom_template("anvil", 10.0)
     path = write_map(tmp_path / "anvil.mrc", phantom.density, phantom.voxel_size_A)
     again = map_template(path, 10.0, mean_inside(phantom))
@@ -73,12 +73,12 @@ def test_a_map_of_a_phantom_gives_the_phantom_back(tmp_path):
     assert np.corrcoef(middle[0].ravel(), middle[1].ravel())[0, 1] > 0.95
 
 
-def test_dark_particles_are_refused(tmp_path):
+def test_map_with_inverted_contrast_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"strongest contrast is negative; multiply it by −1"):
         map_template(write_map(tmp_path / "dark.mrc", 5 - ball()), 10.0, 2.1)
 
 
-def test_maps_without_content_are_refused(tmp_path):
+def test_constant_or_nan_map_is_refused(tmp_path):
     with pytest.raises(InputError, match="the same value everywhere"):
         map_template(write_map(tmp_path / "flat.mrc", np.ones((8, 8, 8))), 10.0, 2.1)
     holes = ball()
@@ -87,7 +87,7 @@ def test_maps_without_content_are_refused(tmp_path):
         map_template(write_map(tmp_path / "nan.mrc", holes), 10.0, 2.1)
 
 
-def test_a_map_must_say_its_voxel_size(tmp_path):
+def test_map_without_voxel_size_is_refused(tmp_path):
     with pytest.raises(InputError, match="does not say its voxel size; write it into the file's header"):
         map_template(write_map(tmp_path / "bare.mrc", ball(), 0.0), 10.0, 2.1)
     with pytest.warns(UserWarning, match="says 1 Å per voxel"):

@@ -16,7 +16,7 @@ def surface(kind: float, variant: int, amplitude: float, radius_A: float = 300.0
     return membrane.membrane_row(kind, CENTRE_A, rotation, radius_A, variant, amplitude)
 
 
-def test_the_profile_is_that_of_a_bilayer():
+def test_profile_is_that_of_a_bilayer():
     step = 0.25
     profile = membrane.bilayer_profile(0.0, step)
     at = lambda distance: profile[round(distance / step)]  # noqa: E731
@@ -28,7 +28,7 @@ def test_the_profile_is_that_of_a_bilayer():
     assert abs(at(membrane.HALF_THICKNESS_A + 10)) < 0.05 * profile.max()
 
 
-def test_coarser_sampling_blurs_the_profile_and_keeps_its_integral():
+def test_blurred_profile_keeps_its_integral():
     step = 0.25
     fine, coarse = (membrane.bilayer_profile(blur, step) for blur in (0.0, 5.0))
     assert coarse.max() < fine.max()
@@ -38,7 +38,7 @@ def test_coarser_sampling_blurs_the_profile_and_keeps_its_integral():
 
 @settings(max_examples=30)
 @given(x=st.floats(-600, 600), y=st.floats(-600, 600), z=st.floats(-600, 600))
-def test_the_distance_from_a_sphere_is_exact(x, y, z):
+def test_distance_from_a_sphere_is_exact(x, y, z):
     row = surface(membrane.CLOSED, 3, 0.0)
     distance = membrane.surface_distance(row, *(CENTRE_A + np.array((x, y, z))))
     assert distance == pytest.approx(np.linalg.norm([x, y, z]) - 300, abs=1e-3)
@@ -46,7 +46,7 @@ def test_the_distance_from_a_sphere_is_exact(x, y, z):
 
 @settings(max_examples=30)
 @given(x=st.floats(-600, 600), y=st.floats(-600, 600), z=st.floats(-600, 600))
-def test_the_distance_from_a_flat_disc_is_exact(x, y, z):
+def test_distance_from_a_flat_disc_is_exact(x, y, z):
     row = membrane.membrane_row(membrane.OPEN, CENTRE_A, np.eye(3), 300.0, 3, 0.0)
     distance = membrane.surface_distance(row, *(CENTRE_A + np.array((x, y, z))))
     assert abs(distance) == pytest.approx(np.hypot(z, max(0, np.hypot(x, y) - 300)), abs=1e-3)
@@ -54,9 +54,7 @@ def test_the_distance_from_a_flat_disc_is_exact(x, y, z):
 
 @settings(max_examples=40)
 @given(kind=kinds, variant=st.integers(0, 9999), amplitude=st.floats(0, 0.2), height=st.floats(-60, 60))
-def test_points_on_a_membrane_have_no_distance_and_those_above_it_their_height(
-    kind, variant, amplitude, height
-):
+def test_distance_is_the_height_above_the_surface(kind, variant, amplitude, height):
     row = surface(kind, variant, amplitude)
     point, normal = membrane.surface_point(row, np.random.default_rng(variant))
     assert np.linalg.norm(normal) == pytest.approx(1)
@@ -82,7 +80,7 @@ def test_normals_of_a_sheet_point_to_both_sides():
     assert 70 < sum(up) < 130
 
 
-def test_variants_differ_in_shape_by_no_more_than_the_amplitude():
+def test_shape_variation_is_bounded_by_amplitude():
     rng = np.random.default_rng(0)
     radii = [
         np.linalg.norm(membrane.surface_point(surface(membrane.CLOSED, variant, 0.1), rng)[0] - CENTRE_A)

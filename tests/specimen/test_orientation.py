@@ -18,7 +18,7 @@ def turned_by_a_fixed_rotation(rotations: np.ndarray) -> np.ndarray:
 
 @settings(max_examples=30)
 @given(seed=st.integers(0, 2**32), count=st.integers(0, 20))
-def test_draws_are_proper_rotations(seed, count):
+def test_uniform_rotations_are_proper(seed, count):
     rotations = uniform_rotations(count, np.random.default_rng(seed))
     assert rotations.shape == (count, 3, 3)
     np.testing.assert_allclose(
@@ -27,7 +27,7 @@ def test_draws_are_proper_rotations(seed, count):
     np.testing.assert_allclose(np.linalg.det(rotations), 1, atol=1e-12)
 
 
-def test_every_axis_points_anywhere_with_equal_density():
+def test_rotated_axes_are_uniform_on_the_sphere():
     # Archimedes: a component of a uniform direction is uniform on [-1, 1].
     for rotations in (drawn(), turned_by_a_fixed_rotation(drawn())):
         for entry in rotations.reshape(DRAWS, 9).T:
@@ -46,7 +46,7 @@ def test_rotation_angles_follow_the_haar_measure():
     direction=st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda v: np.linalg.norm(v) > 0.1),
     spin=st.floats(0, 2 * np.pi),
 )
-def test_a_standing_particle_points_along_the_normal_whatever_its_spin(direction, spin):
+def test_standing_particle_points_along_the_normal(direction, spin):
     normal = np.array(direction) / np.linalg.norm(direction)
     rotation = standing_rotation(normal, spin)
     np.testing.assert_allclose(rotation @ [0, 0, 1], normal, atol=1e-12)

@@ -20,7 +20,7 @@ def packed(packing: SpherePacking, offered: list[np.ndarray], seed: int) -> list
     rng = np.random.default_rng(seed)
     objects = []
     for shape in offered:
-        centre = packing.find_place(shape, rng)
+        centre = packing.find_position(shape, rng)
         if centre is not None:
             packing.add(shape, centre)
             objects.append(np.column_stack((shape[:, :3] + centre, shape[:, 3])))
@@ -59,20 +59,20 @@ def test_packed_objects_keep_clear_of_membranes(seed, amplitude, closed):
         assert nearest > 30 + membrane.HALF_THICKNESS_A
 
 
-def test_what_is_larger_than_the_box_finds_no_place():
+def test_object_larger_than_box_is_not_placed():
     packing = SpherePacking((100.0, 500.0, 500.0), 0.0, NO_MEMBRANES, 0.0)
-    assert packing.find_place(np.array([[0.0, 0.0, 0.0, 51.0]]), np.random.default_rng(0)) is None
-    assert packing.find_place(np.array([[0.0, 0.0, 0.0, 49.0]]), np.random.default_rng(0)) is not None
+    assert packing.find_position(np.array([[0.0, 0.0, 0.0, 51.0]]), np.random.default_rng(0)) is None
+    assert packing.find_position(np.array([[0.0, 0.0, 0.0, 49.0]]), np.random.default_rng(0)) is not None
 
 
-def test_a_full_box_has_no_room_left():
+def test_full_box_has_no_free_position():
     packing = SpherePacking((200.0, 200.0, 200.0), 0.0, NO_MEMBRANES, 0.0)
     sphere = np.array([[0.0, 0.0, 0.0, 40.0]])
     assert len(packed(packing, [sphere] * 100, 0)) < 16
     assert 0.2 < packing.occupied_fraction() < 0.6
 
 
-def test_the_share_of_room_taken_is_that_of_the_spheres():
+def test_occupied_fraction_is_that_of_the_spheres():
     packing = SpherePacking((400.0, 400.0, 400.0), 0.0, NO_MEMBRANES, 0.0)
     placed = packed(packing, [np.array([[0.0, 0.0, 0.0, 50.0]])] * 20, 3)
     assert packing.occupied_fraction() == pytest.approx(
@@ -80,7 +80,7 @@ def test_the_share_of_room_taken_is_that_of_the_spheres():
     )
 
 
-def test_the_report_of_a_failure_survives_the_way_from_a_worker():
+def test_packing_error_survives_pickling():
     error = pickle.loads(pickle.dumps(PackingError("ribosome", 100, 7, 0.31)))
     assert isinstance(error, InputError)
     assert (error.class_name, error.requested, error.placed) == ("ribosome", 100, 7)

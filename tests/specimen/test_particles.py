@@ -32,7 +32,7 @@ def table() -> ParticleTable:
 
 @settings(max_examples=40)
 @given(content=st.lists(rows, max_size=6))
-def test_a_table_comes_back_from_its_file_to_the_last_bit(tmp_path_factory, content):
+def test_table_reads_back_bit_equal(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("table") / "particles.csv"
     written = particle_table(content)
     written.write_csv(path)
@@ -52,7 +52,7 @@ def test_instances_count_the_labelled_rows():
     assert len(particle_table([])) == 0
 
 
-def test_every_change_of_a_table_changes_its_seed():
+def test_seed_depends_on_every_column():
     made = table()
     assert made.seed() == table().seed()
     assert made.seed() != made.labelled().seed()
@@ -60,7 +60,7 @@ def test_every_change_of_a_table_changes_its_seed():
     assert made.seed() != table().seed()
 
 
-def test_columns_may_come_in_any_order(tmp_path):
+def test_columns_are_read_in_any_order(tmp_path):
     path = tmp_path / "particles.csv"
     table().write_csv(path)
     lines = [line.split(",") for line in path.read_text().splitlines()]
@@ -76,7 +76,7 @@ def test_columns_may_come_in_any_order(tmp_path):
         ("class_id", "1.5", "line 3: class_id is 1.5"),
     ],
 )
-def test_what_is_no_number_is_named_with_its_line(tmp_path, column, value, message):
+def test_damaged_number_is_named_with_its_line(tmp_path, column, value, message):
     path = tmp_path / "particles.csv"
     table().write_csv(path)
     lines = [line.split(",") for line in path.read_text().splitlines()]
@@ -86,7 +86,7 @@ def test_what_is_no_number_is_named_with_its_line(tmp_path, column, value, messa
         read_particles(path)
 
 
-def test_a_file_that_is_no_table_is_refused(tmp_path):
+def test_other_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="cannot be read: No such file"):
         read_particles(tmp_path / "absent.csv")
     incomplete = tmp_path / "incomplete.csv"

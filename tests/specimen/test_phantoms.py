@@ -15,7 +15,7 @@ def points_of(template: Template) -> np.ndarray:
     return labelled_points(template.density, template.level_V, template.voxel_size_A)
 
 
-def test_there_are_at_least_six_and_their_sizes_differ_clearly():
+def test_phantoms_differ_in_size():
     templates = [phantom_template(name, VOXEL_A) for name in PHANTOMS]
     diameters = sorted(2 * template.radius_A for template in templates)
     assert len(diameters) >= 6
@@ -25,7 +25,7 @@ def test_there_are_at_least_six_and_their_sizes_differ_clearly():
 
 
 @pytest.mark.parametrize("name", PHANTOMS)
-def test_no_rotation_and_no_mirror_maps_a_phantom_onto_itself(name):
+def test_phantoms_have_no_symmetry(name):
     template = phantom_template(name, VOXEL_A)
     points = points_of(template)
     spread, axes = np.linalg.eigh(np.cov(points.T))
@@ -47,7 +47,7 @@ def test_no_rotation_and_no_mirror_maps_a_phantom_onto_itself(name):
 
 @pytest.mark.parametrize("name", PHANTOMS)
 @pytest.mark.parametrize("voxel_A", [7.0, 10.0, 14.0])
-def test_a_phantom_has_the_size_and_contrast_that_it_is_said_to_have(name, voxel_A):
+def test_phantom_has_documented_size_and_contrast(name, voxel_A):
     template = phantom_template(name, voxel_A)
     diameter = PHANTOMS[name][0]
     assert 2 * template.radius_A == pytest.approx(diameter, rel=0.3)

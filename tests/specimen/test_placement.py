@@ -65,7 +65,7 @@ def surfaces(recipe: Recipe, table: ParticleTable) -> np.ndarray:
 
 @settings(max_examples=10)
 @given(seed=st.integers(0, 9999))
-def test_no_object_takes_a_voxel_of_another(seed):
+def test_objects_do_not_overlap(seed):
     table = placed(CROWDED, seed)
     together = labelled_voxels(CROWDED, table)
     alone = [
@@ -76,27 +76,27 @@ def test_no_object_takes_a_voxel_of_another(seed):
     assert min(alone) > 0
 
 
-def test_a_count_is_honoured_and_a_range_reached_to_both_ends():
+def test_counts_reach_both_ends_of_their_range():
     counts = [placed(CROWDED, seed).counts() for seed in range(25)]
     assert all(c["boot"] == 4 and c["anvil"] == 3 and c["vesicle"] == c["sheet"] == 1 for c in counts)
     assert all(5 <= c["comma"] <= 20 and 2 <= c["fiducial"] <= 4 for c in counts)
     assert {c["fiducial"] for c in counts} == {2, 3, 4}
 
 
-def test_a_density_is_honoured():
+def test_density_gives_the_count():
     recipe = Recipe((40, 80, 100), 10.0, (Species("comma", ("comma",), density_per_um3=100_000.0),))
     assert recipe.volume_um3 == pytest.approx(0.04 * 0.08 * 0.1)
     assert len(placed(recipe, 0)) == 32
 
 
-def test_the_draw_follows_from_the_seed():
+def test_placement_follows_from_the_seed():
     first, again, other = placed(CROWDED, 1), placed(CROWDED, 1), placed(CROWDED, 2)
     assert first.seed() == again.seed()
     assert first.class_name.tolist() == again.class_name.tolist()
     assert first.seed() != other.seed()
 
 
-def test_rows_come_in_the_order_of_rendering_and_lie_inside_the_volume():
+def test_rows_are_in_rendering_order_inside_the_volume():
     table = placed(CROWDED, 3)
     order = ["vesicle", "sheet", "comma", "boot", "anvil", "fiducial"]
     ranks = [order.index(name) for name in table.class_name]
@@ -108,7 +108,7 @@ def test_rows_come_in_the_order_of_rendering_and_lie_inside_the_volume():
     assert (table.centre_A <= np.array(CROWDED.extent) - reach).all()
 
 
-def test_orientations_stay_uniform_in_a_crowded_slab_barely_thicker_than_the_particle():
+def test_orientations_stay_uniform_in_a_thin_crowded_slab():
     # A coil is 300 Å long; were a place chosen before the orientation, flat ones would be favoured.
     recipe = Recipe((25, 250, 250), 14.0, (Species("coil", ("coil",), count=110),))
     rotation = np.concatenate([placed(recipe, seed).rotation for seed in range(5)])
@@ -116,7 +116,7 @@ def test_orientations_stay_uniform_in_a_crowded_slab_barely_thicker_than_the_par
         assert stats.kstest(entry, stats.uniform(-1, 2).cdf).pvalue > 1e-3
 
 
-def test_conformations_are_equally_likely_and_drawn_into_the_table():
+def test_conformations_are_equally_likely():
     recipe = Recipe(
         (30, 130, 130), 14.0, (Species("shifty", ("comma", "boot", "propeller"), count=300),), ice_texture=0.0
     )
@@ -127,7 +127,7 @@ def test_conformations_are_equally_likely_and_drawn_into_the_table():
     assert set(table.class_id) == {1}
 
 
-def test_bead_diameters_fill_their_range_evenly():
+def test_bead_diameters_are_uniform_in_their_range():
     recipe = Recipe((40, 130, 130), 14.0, fiducials=Fiducials(300, (60.0, 140.0)))
     diameters = 2 * placed(recipe, 0).radius_A
     assert stats.kstest(diameters, stats.uniform(60, 80).cdf).pvalue > 1e-3
@@ -161,7 +161,7 @@ def test_membrane_proteins_stand_on_membranes():
     assert stats.binomtest(vesicles, vesicles + sheets, 0.8).pvalue > 1e-3
 
 
-def test_a_membrane_protein_does_not_overlap_another():
+def test_membrane_proteins_do_not_overlap():
     recipe = Recipe(
         (45, 50, 50),
         14.0,
@@ -176,14 +176,14 @@ def test_a_membrane_protein_does_not_overlap_another():
         assert together[table.instance[row] - 1] == alone[table.instance[row] - 1]
 
 
-def test_membrane_proteins_without_any_membrane_drawn_are_refused():
+def test_membrane_protein_without_membrane_is_refused():
     spike = Species("spike", ("boot",), count=1, on_membrane=True)
     recipe = Recipe((60, 60, 60), 14.0, (spike,), Vesicles(0, 200.0))
     with pytest.raises(InputError, match="no vesicle or sheet was drawn"):
         placed(recipe, 0)
 
 
-def test_what_does_not_fit_is_reported_with_its_class_and_numbers():
+def test_packing_error_names_class_and_counts():
     recipe = Recipe((30, 40, 40), 14.0, (Species("anvil", ("anvil",), count=25),))
     with pytest.raises(PackingError, match=r"only \d+ of 25 'anvil' found room, with \d+% of the volume"):
         placed(recipe, 0)
@@ -198,13 +198,13 @@ def test_what_does_not_fit_is_reported_with_its_class_and_numbers():
         ("fiducial", {"fiducials": Fiducials(1, (100.0, 290.0))}),
     ],
 )
-def test_an_object_larger_than_the_slab_is_refused_before_placing(name, group):
+def test_object_larger_than_the_slab_is_refused(name, group):
     recipe = Recipe((20, 90, 90), 14.0, **group)
     with pytest.raises(InputError, match=rf"'{name}' is up to \d+ Å across and the volume only 266 Å"):
         check_fits(recipe)
 
 
-def test_more_particles_than_there_is_volume_are_refused_before_placing():
+def test_particles_beyond_the_volume_are_refused():
     recipe = Recipe((40, 40, 40), 14.0, (Species("comma", ("comma",), density_per_um3=1e8),))
     with pytest.raises(InputError, match="the particles alone would fill"):
         check_fits(recipe)
@@ -212,7 +212,7 @@ def test_more_particles_than_there_is_volume_are_refused_before_placing():
 
 @given(seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=10)
-def test_balanced_classes_have_the_same_number_within_what_all_allow(seed: int) -> None:
+def test_balanced_classes_have_equal_counts(seed: int) -> None:
     species = [replace(BOOT, count=(2, 9)), replace(ANVIL, count=(4, 6))]
     crowd = Species("comma", ("comma",), count=(8, 9), labelled=False)
     table = placed(Recipe((50, 60, 90), 14.0, (*species, crowd), balanced=True), seed)
@@ -222,6 +222,6 @@ def test_balanced_classes_have_the_same_number_within_what_all_allow(seed: int) 
     assert (table.class_name == "comma").sum() >= 8
 
 
-def test_classes_that_cannot_be_balanced_are_named() -> None:
+def test_unbalanceable_classes_are_named() -> None:
     with pytest.raises(InputError, match=r"'boot' asks for at least 7 and 'anvil' for at most 3"):
         Recipe((50, 60, 90), 14.0, (replace(BOOT, count=7), ANVIL), balanced=True)

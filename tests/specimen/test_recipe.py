@@ -11,7 +11,7 @@ def recipe(*species: Species, **kwargs) -> Recipe:
     return Recipe((40, 60, 80), 10.0, species, **kwargs)
 
 
-def test_labels_count_from_one_in_the_order_of_the_recipe_and_skip_crowding():
+def test_class_ids_follow_the_recipe_and_skip_crowding():
     crowd = Species("crowd", ("anvil",), count=1, labelled=False)
     made = recipe(
         Species("boot", ("boot",), count=1),
@@ -24,13 +24,13 @@ def test_labels_count_from_one_in_the_order_of_the_recipe_and_skip_crowding():
     assert made.class_ids == {"boot": 1, "comma": 2, "vesicle": 3, "fiducial": 4, "sheet": 5}
 
 
-def test_a_density_asks_for_that_many_in_the_volume():
+def test_density_gives_a_range_of_counts():
     made = recipe(Species("comma", ("comma",), density_per_um3=(20_000.0, 40_000.0)))
     assert made.volume_um3 == pytest.approx(40 * 60 * 80 * 1e-9)
     assert made.count_range(made.species[0]) == (4, 8)  # 3.84 and 7.68
 
 
-def test_counts_are_drawn_from_the_whole_range():
+def test_counts_cover_their_whole_range():
     made = recipe(Species("comma", ("comma",), count=(2, 5)))
     rng = np.random.default_rng(0)
     assert {made.draw_count(made.species[0], rng) for _ in range(200)} == {2, 3, 4, 5}
@@ -41,9 +41,9 @@ def test_counts_are_drawn_from_the_whole_range():
     [
         ({"name": "vesicle"}, "are taken"),
         ({"name": ""}, "are taken"),
-        ({"sources": ()}, "no source"),
+        ({"source": ()}, "no source"),
         (
-            {"sources": ("komma",)},
+            {"source": ("komma",)},
             f"'komma' is neither a file nor a built-in phantom ({', '.join(PHANTOMS)})",
         ),
         ({"count": None}, "exactly one of count and density_per_um3"),
@@ -57,7 +57,7 @@ def test_counts_are_drawn_from_the_whole_range():
 )
 def test_impossible_classes_are_refused(fields, message):
     with pytest.raises(InputError) as caught:
-        Species(**{"name": "comma", "sources": ("comma",), "count": 1, **fields})
+        Species(**{"name": "comma", "source": ("comma",), "count": 1, **fields})
     assert message in str(caught.value)
 
 
@@ -87,5 +87,5 @@ def test_impossible_specimens_are_refused(make, message):
     assert message in str(caught.value)
 
 
-def test_any_number_of_crowding_particles_may_be_asked_for():
+def test_crowding_is_not_limited_by_the_instance_mask():
     recipe(COMMA, Species("crowd", ("comma",), count=100_000, labelled=False))

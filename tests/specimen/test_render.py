@@ -47,7 +47,7 @@ def without_ice(**groups) -> Recipe:
 
 @settings(max_examples=20)
 @given(cuts=st.sets(st.integers(1, MIXED.shape[1] - 1), max_size=5))
-def test_blocks_put_together_are_the_whole_to_the_byte(cuts):
+def test_blocks_concatenate_to_the_whole_bit_equal(cuts):
     edges = [0, *sorted(cuts), MIXED.shape[1]]
     blocks = [render_block(MIXED, TABLE, *pair) for pair in itertools.pairwise(edges)]
     for part in PARTS:
@@ -55,7 +55,7 @@ def test_blocks_put_together_are_the_whole_to_the_byte(cuts):
         assert joined.tobytes() == getattr(whole(MIXED, TABLE), part).tobytes()
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_one_others():
+def test_bytes_follow_from_the_seed():
     def density(seed: int) -> bytes:
         return whole(MIXED, place(MIXED, np.random.default_rng(seed))).density.tobytes()
 
@@ -63,14 +63,14 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others():
     assert density(1) != density(2)
 
 
-def test_arrays_have_the_volumes_shape_and_the_documented_types():
+def test_arrays_have_documented_shape_and_types():
     block = render_block(MIXED, TABLE, 10, 15)
     for part, dtype in zip(PARTS, (np.float32, np.uint8, np.uint16), strict=True):
         assert getattr(block, part).shape == (50, 5, 70)
         assert getattr(block, part).dtype == dtype
 
 
-def test_both_masks_say_what_the_table_says():
+def test_masks_agree_with_table():
     block = whole(MIXED, TABLE)
     labelled = TABLE.labelled()
     assert set(np.unique(block.instance_mask)) == {0, *labelled.instance}
@@ -83,7 +83,7 @@ def test_both_masks_say_what_the_table_says():
     assert np.abs(offsets[compact]).max() < 0.5 * MIXED.voxel_size_A
 
 
-def test_labels_and_density_are_in_register():
+def test_labels_and_density_are_registered():
     block = whole(MIXED, TABLE)
     for name, class_id in MIXED.class_ids.items():
         inside = block.density[block.class_mask == class_id].mean()
@@ -92,7 +92,7 @@ def test_labels_and_density_are_in_register():
     assert block.density[block.class_mask == 0].mean() == pytest.approx(0, abs=0.15)
 
 
-def test_crowding_is_imaged_and_not_labelled():
+def test_crowding_has_density_and_no_label():
     recipe = without_ice(species=(Species("crowd", ("boot",), count=1, labelled=False),))
     block = whole(recipe, one(recipe, "crowd", (200.0, 200.0, 200.0)))
     assert block.density.max() > 2
@@ -102,7 +102,7 @@ def test_crowding_is_imaged_and_not_labelled():
 
 @settings(max_examples=15)
 @given(seed=st.integers(0, 9999))
-def test_a_particle_lies_turned_and_placed_as_its_row_says(seed):
+def test_particle_has_position_and_rotation_of_its_row(seed):
     recipe = without_ice(species=(Species("anvil", ("anvil",), count=1),))
     rng = np.random.default_rng(seed)
     rotation, centre = uniform_rotations(1, rng)[0], rng.uniform(150, 250, 3)
@@ -125,7 +125,7 @@ def test_a_particle_lies_turned_and_placed_as_its_row_says(seed):
 
 @settings(max_examples=15)
 @given(seed=st.integers(0, 9999))
-def test_rotation_and_place_keep_a_particles_mass_and_volume(seed):
+def test_mass_and_volume_are_invariant_under_rotation_and_shift(seed):
     recipe = without_ice(species=(Species("anvil", ("anvil",), count=1),))
     rng = np.random.default_rng(seed)
     block = whole(recipe, one(recipe, "anvil", rng.uniform(150, 250, 3), uniform_rotations(1, rng)[0]))
@@ -138,7 +138,7 @@ def test_rotation_and_place_keep_a_particles_mass_and_volume(seed):
 
 @settings(max_examples=20)
 @given(diameter=st.floats(60, 140), x=st.floats(150, 250), y=st.floats(150, 250), z=st.floats(150, 250))
-def test_a_bead_is_a_sphere_of_gold(diameter, x, y, z):
+def test_bead_is_a_sphere_of_gold(diameter, x, y, z):
     recipe = without_ice(fiducials=Fiducials(1, diameter))
     block = whole(recipe, one(recipe, "fiducial", (x, y, z), radius_A=diameter / 2))
     volume = np.pi / 6 * (diameter / recipe.voxel_size_A) ** 3
@@ -153,7 +153,7 @@ def test_a_bead_is_a_sphere_of_gold(diameter, x, y, z):
 
 
 @pytest.mark.parametrize("name", ["vesicle", "sheet"])
-def test_a_membrane_shows_two_leaflets_around_a_trough(name):
+def test_membrane_has_two_leaflets_around_a_trough(name):
     voxel_A = 3.0
     groups = {
         "vesicles": Vesicles(1, 150.0, deformation=0.0),
@@ -176,7 +176,7 @@ def test_a_membrane_shows_two_leaflets_around_a_trough(name):
         assert np.count_nonzero(label) == 2 * np.count_nonzero(label[:65])
 
 
-def test_ice_fills_what_nothing_else_does():
+def test_ice_fills_voxels_without_objects():
     species = (Species("two_lobes", ("two_lobes",), count=1),)
     smooth, textured, rough = (
         Recipe((40, 40, 40), 10.0, species, ice_texture=strength) for strength in (0.0, 1.0, 3.0)
@@ -190,7 +190,7 @@ def test_ice_fills_what_nothing_else_does():
     assert plain.density[0].max() == 0
 
 
-def test_a_membrane_protein_displaces_the_bilayer_it_sits_in():
+def test_membrane_protein_displaces_its_bilayer():
     recipe = without_ice(
         species=(Species("pore", ("boot",), count=1, on_membrane=True),), sheets=Sheets(1, 150.0)
     )
@@ -205,7 +205,7 @@ def test_a_membrane_protein_displaces_the_bilayer_it_sits_in():
     np.testing.assert_allclose(both.density[deep], alone.density[deep], atol=0.3)
 
 
-def test_a_row_of_an_unknown_class_is_refused():
+def test_row_of_unknown_class_is_refused():
     recipe = without_ice(species=(Species("boot", ("boot",), count=1),))
     with pytest.raises(InputError, match="has a 'shoe' that the specimen does not: it knows boot"):
         whole(recipe, one(recipe, "shoe", (200.0, 200.0, 200.0)))
@@ -216,6 +216,6 @@ def test_a_row_of_an_unknown_class_is_refused():
 
 
 @pytest.mark.parametrize(("start", "stop"), [(-1, 5), (5, 5), (50, 61)])
-def test_slices_outside_the_volume_are_refused(start, stop):
+def test_slices_outside_volume_are_refused(start, stop):
     with pytest.raises(InputError, match="not within the specimen's 60 slices"):
         render_block(MIXED, TABLE, start, stop)

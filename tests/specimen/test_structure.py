@@ -66,7 +66,7 @@ def test_every_class_of_shrec_2021_loads(structures, name):
     assert ndimage.label(inside)[1] <= 3
 
 
-def test_coordinates_give_the_density_of_the_published_map(structures):
+def test_coordinates_reproduce_the_published_map(structures):
     # The published map of 1BXN shows the deposited coordinates as they stand, in their own frame.
     ours = structure_template(structures / "1bxn.pdb", 10.0, ASYMMETRIC_UNIT)
     published = map_template(structures / "1bxn.mrc", 10.0, 2.1)
@@ -77,7 +77,7 @@ def test_coordinates_give_the_density_of_the_published_map(structures):
     assert mirrored < correlation
 
 
-def test_protein_is_denser_than_ice_by_what_its_composition_says(structures):
+def test_protein_contrast_follows_from_composition(structures):
     # 1.35 g/cm³ of protein: mean inner potential from the atoms of 1S3X in the volume of their mass.
     atoms = read_atoms(structures / "1s3x.pdb")
     mass = sum(gemmi.Element(e).weight * rows[:, 3].sum() for e, rows in atoms.items())
@@ -89,7 +89,7 @@ def test_protein_is_denser_than_ice_by_what_its_composition_says(structures):
     assert integral / volume == pytest.approx(expected, rel=0.25)
 
 
-def test_a_specimen_of_structures_is_built(structures):
+def test_specimen_of_structures_is_built(structures):
     recipe = Recipe(
         (40, 60, 60),
         10.0,
@@ -114,7 +114,7 @@ def test_assemblies_are_chosen_by_name(structures):
 # Files made for the purpose
 
 
-def test_coordinates_keep_their_hand_and_axes(tmp_path):
+def test_coordinates_keep_handedness_and_axes(tmp_path):
     # Three arms of different length along +x, +y and +z.
     arms = [("C", 4.0 * step, 0, 0) for step in range(1, 15)]
     arms += [("C", 0, 4.0 * step, 0) for step in range(1, 10)]
@@ -143,7 +143,7 @@ def test_mmcif_and_gzipped_files_give_the_same_atoms(tmp_path, structures):
         load_template(Species("heat shock", (str(tmp_path / name),), count=1), 0, 14.0)
 
 
-def test_water_and_alternative_conformations_are_left_out(tmp_path):
+def test_water_and_alternative_conformations_are_excluded(tmp_path):
     path = tmp_path / "some.pdb"
     lines = [
         "ATOM      1  CA AALA A   1       0.000   0.000   0.000  0.60 20.00           C\n",
@@ -156,7 +156,7 @@ def test_water_and_alternative_conformations_are_left_out(tmp_path):
     assert "O" not in atoms
 
 
-def test_hydrogens_that_a_file_lacks_are_those_of_its_residues(tmp_path):
+def test_missing_hydrogens_are_added_by_residue(tmp_path):
     alanine = pdb_of(
         tmp_path / "ala.pdb", [("C", 0, 0, 0, "ALA"), ("C", 4, 0, 0, "GLY"), ("C", 8, 0, 0, "TRP")]
     )
@@ -166,7 +166,7 @@ def test_hydrogens_that_a_file_lacks_are_those_of_its_residues(tmp_path):
     assert read_atoms(explicit)["H"][:, 3].tolist() == [1]
 
 
-def test_an_atoms_potential_has_the_integral_of_its_form_factor_less_the_ice_it_displaces():
+def test_atom_potential_integrates_to_form_factor_less_ice():
     carbon = {"C": np.array([[1.3, -2.1, 0.4, 1.0]])}
     for voxel_A in (2.0, 5.0, 10.0):
         density = density_of(carbon, 32, voxel_A, 0.5 * voxel_A)
@@ -174,7 +174,7 @@ def test_an_atoms_potential_has_the_integral_of_its_form_factor_less_the_ice_it_
         assert density.sum() * voxel_A**3 == pytest.approx(expected, rel=1e-3)
 
 
-def test_any_point_can_be_put_in_the_middle():
+def test_density_is_shifted_to_any_point():
     atoms = {"C": np.array([[10.0, -5.0, 20.0, 1.0], [15.0, -5.0, 25.0, 1.0]])}
     spectrum = potential_spectrum(atoms, 32, 5.0, 5.0)
     moved = shifted_density(np.array([10.0, -5.0, 20.0]), spectrum, 5.0)
@@ -183,7 +183,7 @@ def test_any_point_can_be_put_in_the_middle():
     assert moved[16, 16, 16] == pytest.approx(moved.max(), rel=1e-3)
 
 
-def test_the_sum_over_a_grid_equals_the_sum_over_atoms():
+def test_grid_sum_equals_atom_sum():
     rng = np.random.default_rng(0)
     places = rng.uniform(-25, 25, (40, 3))
     density = density_of({"S": np.column_stack((places, np.ones(40)))}, 32, 4.0, 4.0)
@@ -200,7 +200,7 @@ def test_the_sum_over_a_grid_equals_the_sum_over_atoms():
     assert np.corrcoef(density.ravel(), exact.ravel())[0, 1] > 0.999
 
 
-def test_what_is_no_structure_is_refused(tmp_path):
+def test_other_files_are_refused(tmp_path):
     (tmp_path / "text.cif").write_text("this is no structure")
     with pytest.raises(InputError, match="cannot be read"):
         read_atoms(tmp_path / "text.cif")
@@ -213,7 +213,7 @@ def test_what_is_no_structure_is_refused(tmp_path):
         read_atoms(tmp_path / "absent.pdb")
 
 
-def test_conformations_are_templates_of_their_own(structures):
+def test_conformations_have_their_own_templates(structures):
     species = Species("either", (str(structures / "3gl1.pdb"), "boot"), count=1)
     first, second = (load_template(species, index, 14.0) for index in (0, 1))
     assert first.name != second.name
@@ -221,7 +221,7 @@ def test_conformations_are_templates_of_their_own(structures):
         load_template(species, 2, 14.0)
 
 
-def test_a_file_that_changes_is_read_again(tmp_path):
+def test_changed_file_is_read_again(tmp_path):
     path = pdb_of(tmp_path / "it.pdb", [("C", 4.0 * step, 0, 0) for step in range(6)])
     species = Species("it", (str(path),), count=1)
     short = load_template(species, 0, 5.0)

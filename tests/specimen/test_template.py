@@ -11,7 +11,7 @@ from faket_dask.specimen.template import covering_spheres, labelled_points, surf
 
 @settings(max_examples=30)
 @given(seed=st.integers(0, 9999), count=st.integers(1, 300), padding=st.floats(0.1, 10))
-def test_covering_spheres_hold_every_point_with_its_padding(seed, count, padding):
+def test_covering_spheres_contain_padded_points(seed, count, padding):
     points = np.random.default_rng(seed).uniform(-50, 50, (count, 3))
     spheres = covering_spheres(points, padding)
     room = spheres[:, 3] - np.linalg.norm(points[:, None] - spheres[:, :3], axis=2)
@@ -19,7 +19,7 @@ def test_covering_spheres_hold_every_point_with_its_padding(seed, count, padding
 
 
 @pytest.mark.parametrize("name", PHANTOMS)
-def test_the_cover_of_a_particle_claims_less_than_its_bounding_sphere(name):
+def test_cover_is_smaller_than_bounding_sphere(name):
     template = phantom_template(name, 14.0)
     probes = np.random.default_rng(1).uniform(-1, 1, (4000, 3)) * template.radius_A
     spheres = template.spheres_A
@@ -29,7 +29,7 @@ def test_the_cover_of_a_particle_claims_less_than_its_bounding_sphere(name):
     assert np.linalg.norm(points, axis=1).max() < template.radius_A < template.support_A
 
 
-def test_the_surface_of_a_step_lies_at_half_its_height():
+def test_surface_level_of_a_step_is_half_its_height():
     density = np.zeros((20, 20, 20), np.float32)
     density[5:15, 5:15, 5:15] = 3.0
     assert surface_level(density) == pytest.approx(1.5)

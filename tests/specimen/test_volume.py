@@ -145,7 +145,7 @@ def test_mask_without_labels_is_refused(tmp_path, value):
 
 
 def test_other_files_are_refused(tmp_path):
-    with pytest.raises(InputError, match="absent.mrc cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"absent\.mrc cannot be read: No such file"):
         open_specimen_volume(tmp_path / "absent.mrc")
     with pytest.raises(InputError, match="cannot be read as a Zarr array"):
         open_specimen_volume(tmp_path / "absent.zarr")

@@ -99,7 +99,7 @@ def test_a_killed_process_loses_nothing_that_was_done(
     _, told = process.communicate(timeout=PATIENCE_S)
     if kill == signal.SIGTERM:
         assert process.returncode == 130
-        assert "goes on where it was" in told
+        assert "continues where it stopped" in told
     assert target.read_text() == "of before"
     kept = {**files_done(tmp_path, "filtered"), **files_done(tmp_path, "volume")}
     assert len(files_done(tmp_path, array)) >= 3

@@ -68,7 +68,7 @@ def interrupt_driver(run: subprocess.Popen[str]) -> None:
     run.send_signal(signal.SIGINT)
     output, _ = run.communicate(timeout=PATIENCE_S)
     assert run.returncode == 130
-    assert "goes on where it was" in output
+    assert "continues where it stopped" in output
     assert "Traceback" not in output
 
 

@@ -1,4 +1,4 @@
-"""SerialEM's `.mdoc`, of a stack beside it or of single images."""
+"""Series described by an `.mdoc` of SerialEM, of a stack beside it or of single images."""
 
 from __future__ import annotations
 

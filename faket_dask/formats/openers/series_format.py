@@ -1,4 +1,4 @@
-"""What a format of tilt-series implements, and the steps that several of them share."""
+"""Interface of a format of tilt-series, and the steps that several formats share."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SeriesOptions:
 
 @dataclass(frozen=True)
 class SeriesFormat:
-    """A format that tilt-series come in.
+    """Format that tilt-series come in.
 
     Parameters
     ----------
@@ -155,13 +155,13 @@ def open_movie_average(path: Path, movie: str, pixel_size_A: float | None) -> Mr
     if not stem:
         raise InputError(f"{path} names neither a stack beside it nor an image of each tilt")
     folder = path.parent
-    places = [folder / movie.replace("\\", "/"), folder / name]
-    places += [
-        place / f"{stem}.mrc" for place in (folder, folder / "average", (folder / movie).parent / "average")
+    candidates = [folder / movie.replace("\\", "/"), folder / name]
+    candidates += [
+        parent / f"{stem}.mrc" for parent in (folder, folder / "average", (folder / movie).parent / "average")
     ]
-    for place in places:
-        if place.suffix in STACK_SUFFIXES and place.is_file():
-            return open_stack(place, pixel_size_A=pixel_size_A)
+    for candidate in candidates:
+        if candidate.suffix in STACK_SUFFIXES and candidate.is_file():
+            return open_stack(candidate, pixel_size_A=pixel_size_A)
     raise InputError(
         f"{path} names {movie}, of which there is no averaged image {stem}.mrc beside it or in average/"
     )

@@ -20,7 +20,7 @@ from faket_dask.formats.tilt_series import TiltSeries
 
 
 class MissingAnglesError(InputError):
-    """Stack whose tilt angles neither the user nor a file beside it says."""
+    """Stack whose tilt angles neither the user nor a file beside it gives."""
 
 
 def open_stack_series(path: Path, options: SeriesOptions) -> TiltSeries:

@@ -1,4 +1,4 @@
-"""Warp's `.tomostar`, of images averaged over each tilt's movie."""
+"""Series of a `.tomostar` of Warp, from images averaged over each tilt's movie."""
 
 from __future__ import annotations
 

@@ -1,26 +1,72 @@
-"""A data set as the files that other programs read: one small exporter for each format."""
+"""Exporters of a data set to the formats of other programs, by name.
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+A package adds a format with a class that follows `faket_dask.interchange.exporters.base.Exporter`, and an entry point
+that names it::
 
-from faket_dask.interchange.exporters.copick import export_copick
-from faket_dask.interchange.exporters.imod import export_imod
-from faket_dask.interchange.exporters.mrc import export_mrc
-from faket_dask.interchange.exporters.portal import export_portal
-from faket_dask.interchange.exporters.relion5 import export_relion5
-from faket_dask.interchange.exporters.shrec import export_shrec
-from faket_dask.interchange.exporters.source import Source
-from faket_dask.interchange.exporters.warp import export_warp
+    [project.entry-points."faket_dask.exporters"]
+    emclarity = "my_package:EmClarityExporter"
 
-Exporter = Callable[[Source, Path], Iterator[Path]]
+Modules of exporters are imported when they are used.
+"""
 
-EXPORTERS: dict[str, Exporter] = {
-    "mrc": export_mrc,
-    "imod": export_imod,
-    "shrec": export_shrec,
-    "relion5": export_relion5,
-    "copick": export_copick,
-    "warp": export_warp,
-    "portal": export_portal,
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
+
+from faket_dask.errors import InputError
+
+if TYPE_CHECKING:
+    from faket_dask.interchange.exporters.base import Exporter
+
+GROUP = "faket_dask.exporters"
+"""Group of the entry points that name exporters of other packages."""
+
+_BUILT_IN = {
+    "mrc": "MrcExporter",
+    "imod": "ImodExporter",
+    "shrec": "ShrecExporter",
+    "relion5": "Relion5Exporter",
+    "copick": "CopickExporter",
+    "warp": "WarpExporter",
+    "portal": "PortalExporter",
 }
-"""By name of the format; each writes into a folder that exists and yields what it has written."""
+
+
+def exporter_names() -> list[str]:
+    """Return the names of all formats, those of other packages last.
+
+    Examples
+    --------
+    >>> exporter_names()[:3]
+    ['mrc', 'imod', 'shrec']
+    """
+    return list(_entries())
+
+
+def load_exporter(name: str) -> Exporter:
+    """Import an exporter.
+
+    Raises
+    ------
+    InputError
+        If there is no format of this name.
+
+    Examples
+    --------
+    >>> load_exporter("mrc").help
+    'MRC stacks and volumes, with angles, .mdoc files and particle tables beside them'
+    """
+    entries = _entries()
+    if name not in entries:
+        raise InputError(f"there is no format {name!r}; there are {', '.join(entries)}")
+    return entries[name].load()()
+
+
+def _entries() -> dict[str, EntryPoint]:
+    """Return the entry point of each format; other packages add formats and replace none."""
+    built_in = {
+        name: EntryPoint(name, f"{__name__}.{name}:{class_name}", GROUP)
+        for name, class_name in _BUILT_IN.items()
+    }
+    return built_in | {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in built_in}

@@ -1,4 +1,4 @@
-"""MRC stacks and volumes with the text files that go beside them: what nearly every program reads."""
+"""MRC stacks and volumes with text files beside them, which nearly every program reads."""
 
 from __future__ import annotations
 
@@ -14,28 +14,34 @@ from faket_dask.interchange.exporters.source import Source
 VOLUMES = ("density", "class_mask", "instance_mask")
 
 
-def export_mrc(source: Source, folder: Path) -> Iterator[Path]:
-    """Write stacks, tomograms, labels and particle tables into one folder.
+class MrcExporter:
+    """Writer of stacks, tomograms, labels and particle tables in one folder.
 
-    Every series gives, for each modality, the stack ``<series>_<modality>.mrc``, its tilt angles as IMOD has
-    them (`.rawtlt`), SerialEM's ``.mrc.mdoc``, and ``<series>_<modality>_rec.mrc`` where it has a tomogram. Every
-    specimen gives its volumes, cut to the field of view, and the particles centred there as a table.
+    Every series gives, for each modality, the stack ``<series>_<modality>.mrc``, its tilt angles with IMOD's sign
+    (`.rawtlt`), SerialEM's ``.mrc.mdoc``, and ``<series>_<modality>_rec.mrc`` where it has a tomogram. Every specimen
+    gives its volumes, cut to the field of view, and a table of the particles centred there.
     """
-    for series in source.series:
-        for modality in source.modalities:
-            yield from _stack(source, series, modality, folder)
-    for specimen in source.specimens:
-        view = source.view(specimen)
-        for name in VOLUMES:
-            path = folder / f"{specimen}_{name}.mrc"
-            write_volume(path, source.volume(specimen, name, view), view.voxel_size_A)
-            yield path
-        table = folder / f"{specimen}_particles.csv"
-        source.particles(specimen, view).write_csv(table)
-        yield table
+
+    name = "mrc"
+    help = "MRC stacks and volumes, with angles, .mdoc files and particle tables beside them"
+
+    def export(self, source: Source, folder: Path) -> Iterator[Path]:
+        """Write a data set; yield each file."""
+        for series in source.series:
+            for modality in source.modalities:
+                yield from _write_stack(source, series, modality, folder)
+        for specimen in source.specimens:
+            view = source.view(specimen)
+            for name in VOLUMES:
+                path = folder / f"{specimen}_{name}.mrc"
+                write_volume(path, source.volume(specimen, name, view), view.voxel_size_A)
+                yield path
+            table = folder / f"{specimen}_particles.csv"
+            source.particles(specimen, view).write_csv(table)
+            yield table
 
 
-def _stack(source: Source, series: Series, modality: str, folder: Path) -> Iterator[Path]:
+def _write_stack(source: Source, series: Series, modality: str, folder: Path) -> Iterator[Path]:
     geometry = source.geometry(series, modality)
     stack = folder / f"{series.name}_{modality}.mrc"
     write_stack(stack, source.tilts(series, modality), source.stack_shape(series), geometry.pixel_size_A)

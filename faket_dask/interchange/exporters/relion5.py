@@ -6,52 +6,60 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from faket_dask.formats.mrc import write_stack, write_volume
-from faket_dask.formats.relion5 import RelionOptics, RelionTomogram
+from faket_dask.formats.relion5 import Optics, RelionTomogram
 from faket_dask.formats.relion5_writing import write_project
 from faket_dask.interchange.exporters.source import Source
 
 
-def export_relion5(source: Source, folder: Path) -> Iterator[Path]:
-    """Write ``tomograms.star``, ``particles.star`` and what they name.
+class Relion5Exporter:
+    """Writer of ``tomograms.star``, ``particles.star`` and the files that they name.
 
-    A series and modality is a tomogram; its tilts are in ``stacks``, and its volume, where the data set has
+    Each series and modality is a tomogram; its tilts are in ``stacks``, and its volume, where the data set has
     reconstructed it, in ``tomograms``.
     """
-    microscope = source.spec.config.microscope
-    optics = RelionOptics(
-        microscope.voltage_kV, microscope.spherical_aberration_mm, microscope.amplitude_contrast
-    )
-    listed, particles = [], {}
-    for series in source.series:
-        view = source.view(series.specimen)
-        tilts = source.stack_shape(series)[0]
-        for modality in source.modalities:
-            name = f"{series.name}_{modality}"
-            stack = folder / "stacks" / f"{name}.mrc"
-            stack.parent.mkdir(exist_ok=True)
-            write_stack(stack, source.tilts(series, modality), source.stack_shape(series), view.voxel_size_A)
-            yield stack
-            volume = None
-            tomogram = source.tomogram(series, modality)
-            if tomogram is not None:
-                volume = folder / "tomograms" / f"{name}.mrc"
-                volume.parent.mkdir(exist_ok=True)
-                write_volume(volume, tomogram, source.grid(series).voxel_size_A)
-                yield volume
-            listed.append(
-                RelionTomogram(
-                    name=name,
-                    geometry=source.geometry(series, modality),
-                    optics=optics,
-                    stacks=(f"stacks/{name}.mrc",) * tilts,
-                    sections=tuple(range(tilts)),
-                    shape=view.shape,
-                    defocus_um=source.defocus_um(series, modality),
-                    volume=None if volume is None else f"tomograms/{name}.mrc",
-                    binning=1 if volume is None else source.spec.config.reconstruction.pixels_per_voxel,
+
+    name = "relion5"
+    help = "a RELION-5 project: tomograms.star, particles.star and their stacks"
+
+    def export(self, source: Source, folder: Path) -> Iterator[Path]:
+        """Write a data set; yield each file."""
+        microscope = source.spec.config.microscope
+        optics = Optics(
+            microscope.voltage_kV, microscope.spherical_aberration_mm, microscope.amplitude_contrast
+        )
+        tomograms, particles = [], {}
+        for series in source.series:
+            view = source.view(series.specimen)
+            tilts = source.stack_shape(series)[0]
+            for modality in source.modalities:
+                name = f"{series.name}_{modality}"
+                stack = folder / "stacks" / f"{name}.mrc"
+                stack.parent.mkdir(exist_ok=True)
+                write_stack(
+                    stack, source.tilts(series, modality), source.stack_shape(series), view.voxel_size_A
                 )
-            )
-            particles[name] = source.particles(series.specimen, view)
-    write_project(folder, listed, particles)
-    yield folder / "tomograms.star"
-    yield folder / "particles.star"
+                yield stack
+                volume = None
+                tomogram = source.tomogram(series, modality)
+                if tomogram is not None:
+                    volume = folder / "tomograms" / f"{name}.mrc"
+                    volume.parent.mkdir(exist_ok=True)
+                    write_volume(volume, tomogram, source.grid(series).voxel_size_A)
+                    yield volume
+                tomograms.append(
+                    RelionTomogram(
+                        name=name,
+                        geometry=source.geometry(series, modality),
+                        optics=optics,
+                        stacks=(f"stacks/{name}.mrc",) * tilts,
+                        sections=tuple(range(tilts)),
+                        shape=view.shape,
+                        defocus_um=source.defocus_um(series, modality),
+                        volume=None if volume is None else f"tomograms/{name}.mrc",
+                        binning=1 if volume is None else source.spec.config.reconstruction.pixels_per_voxel,
+                    )
+                )
+                particles[name] = source.particles(series.specimen, view)
+        write_project(folder, tomograms, particles)
+        yield folder / "tomograms.star"
+        yield folder / "particles.star"

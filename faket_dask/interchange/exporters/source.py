@@ -1,4 +1,4 @@
-"""What exporters write from: the series of a data set, their labels in view, their tomograms."""
+"""Access of exporters to a data set: series, labels in the field of view, tomograms."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from faket_dask.specimen.particles import ParticleTable, read_particles
 
 @dataclass(frozen=True)
 class Source:
-    """A data set and which modalities of it are exported; all of them are complete.
+    """A data set and the modalities to export, all of them complete.
 
     Parameters
     ----------
     dataset
         The data set.
     modalities
-        Names of the tilt-series to write of each series.
+        Names of the modalities to write of each series.
     """
 
     dataset: Dataset
@@ -40,44 +40,46 @@ class Source:
 
     @property
     def spec(self) -> DatasetSpec:
+        """Resolved configuration of the data set."""
         return self.dataset.spec
 
     @property
     def series(self) -> list[Series]:
+        """All series of the data set."""
         return self.spec.series
 
     @property
     def specimens(self) -> list[str]:
-        """Specimens of the series, each once."""
+        """Names of the specimens of the series, each once."""
         return list(dict.fromkeys(series.specimen for series in self.series))
 
     def stack_shape(self, series: Series) -> tuple[int, int, int]:
-        """Tilts, rows, columns."""
+        """Return the number of tilts, rows and columns of a series."""
         return self.spec.stack_shape(series.specimen)
 
     def tilts(self, series: Series, modality: str) -> Iterator[NDArray[np.float32]]:
-        """The tilts of a series, one by one, ``(y, x)``."""
+        """Return the tilts of a series one by one, ``(y, x)`` float32."""
         store = stack_store(self.spec.layout, owning_item(series, modality), modality)
         return (read_tilt(store, modality, tilt) for tilt in range(self.stack_shape(series)[0]))
 
     def geometry(self, series: Series, modality: str) -> TiltGeometry:
-        """How a series was tilted, with exposures where its images know of any."""
+        """Return the tilt geometry of a series, with exposures where its images have any."""
         spec = self.spec
-        own, seen = spec.acquisition(series.specimen), self._seen_in(series, modality)
-        if seen is None:
+        own, optics = spec.acquisition(series.specimen), self._optics(series, modality)
+        if optics is None:
             return TiltGeometry(own.tilt_angles, own.pixel_size_A)
         return TiltGeometry(
             own.tilt_angles,
             own.pixel_size_A,
-            exposure_e_per_A2=np.full(own.tilt_angles.size, seen.dose_e_per_A2),
+            exposure_e_per_A2=np.full(own.tilt_angles.size, optics.dose_e_per_A2),
             acquisition_order=acquisition_order(own.tilt_angles, spec.config.microscope.tilt_order),
         )
 
-    def _seen_in(self, series: Series, modality: str) -> Acquisition | None:
-        """The acquisition whose optics an image shows: its own, or that of the simulated reference of its style.
+    def _optics(self, series: Series, modality: str) -> Acquisition | None:
+        """Return the acquisition whose optics the images of a modality show, ``None`` where it is not known.
 
-        Of a blend, the one with the largest share; nothing where the reference was recorded, and its optics are
-        not known.
+        It is the series' own for images by the microscope model, otherwise that of the simulated reference with the
+        largest weight; the optics of recorded references are not known.
         """
         spec = self.spec
         if modality == "benchmark":
@@ -89,12 +91,12 @@ class Source:
         return spec.acquisition(spec.reference_specimen(largest))
 
     def defocus_um(self, series: Series, modality: str) -> NDArray[np.float64] | None:
-        """``(tilt,)`` underfocus of the images, where they have one."""
-        seen = self._seen_in(series, modality)
-        return None if seen is None else np.full(self.stack_shape(series)[0], seen.defocus_um)
+        """Return the underfocus of the images in µm, ``(tilt,)``, or ``None`` where it is not known."""
+        optics = self._optics(series, modality)
+        return None if optics is None else np.full(self.stack_shape(series)[0], optics.defocus_um)
 
     def tomogram(self, series: Series, modality: str) -> zarr.Array | None:
-        """A tomogram ``(z, y, x)`` in its store, if the data set makes it."""
+        """Return a tomogram ``(z, y, x)`` in its store, or ``None`` if the data set makes none."""
         if modality not in self.spec.config.reconstruction.modalities:
             return None
         return open_array(self._tomogram(series, modality).group, modality, "r")
@@ -103,25 +105,27 @@ class Source:
         return Tomogram(self.spec, owning_item(series, modality), modality)
 
     def view(self, specimen: str) -> Grid:
-        """The voxels of a specimen in the field of view."""
+        """Return the grid of a specimen's voxels in the field of view."""
         return view_grid(self.spec, specimen)
 
     def grid(self, series: Series) -> Grid:
-        """The voxels of a series' tomograms where it has any, otherwise those of its specimen in view."""
-        made = [name for name in self.modalities if name in self.spec.config.reconstruction.modalities]
-        if made:
-            return tomogram_grid(self._tomogram(series, made[0]))
+        """Return the grid of a series' tomograms where it has any, otherwise that of its specimen in view."""
+        reconstructed = [
+            name for name in self.modalities if name in self.spec.config.reconstruction.modalities
+        ]
+        if reconstructed:
+            return tomogram_grid(self._tomogram(series, reconstructed[0]))
         return self.view(series.specimen)
 
     def volume(self, specimen: str, name: str, grid: Grid) -> ArrayLike3D:
-        """``density``, ``class_mask`` or ``instance_mask`` of a specimen on a grid."""
+        """Return ``density``, ``class_mask`` or ``instance_mask`` of a specimen on a grid."""
         return grid.sample(open_array(self.spec.layout.volume(specimen), name, "r"))
 
     def particles(self, specimen: str, grid: Grid) -> ParticleTable:
-        """The labelled particles of a specimen centred on a grid, in Å from its first voxel."""
+        """Return the labelled particles of a specimen that are centred on a grid, in Å from its first voxel."""
         return grid.particles(read_particles(self.spec.layout.particles(specimen)))
 
     def class_ids(self, specimen: str) -> dict[str, int]:
-        """Label of each class."""
+        """Return the label of each class in the masks of a specimen."""
         attributes: Any = zarr.open_group(self.spec.layout.volume(specimen), mode="r").attrs.asdict()
         return {str(name): int(number) for name, number in attributes["class_ids"].items()}

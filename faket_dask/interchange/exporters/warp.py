@@ -10,18 +10,26 @@ from faket_dask.formats.tomostar import write_tomostar
 from faket_dask.interchange.exporters.source import Source
 
 
-def export_warp(source: Source, folder: Path) -> Iterator[Path]:
-    """Write ``tomostar/<series>_<modality>.tomostar`` and the images that it names, in ``frames``."""
-    (folder / "tomostar").mkdir(exist_ok=True)
-    (folder / "frames").mkdir(exist_ok=True)
-    for series in source.series:
-        for modality in source.modalities:
-            name = f"{series.name}_{modality}"
-            geometry = source.geometry(series, modality)
-            images = []
-            for number, tilt in enumerate(source.tilts(series, modality)):
-                images.append(f"{name}_{number:03d}.mrc")
-                write_stack(folder / "frames" / images[-1], [tilt], (1, *tilt.shape), geometry.pixel_size_A)
-            path = folder / "tomostar" / f"{name}.tomostar"
-            write_tomostar(path, geometry, [f"../frames/{image}" for image in images])
-            yield path
+class WarpExporter:
+    """Writer of ``tomostar/<series>_<modality>.tomostar`` and of the images that it names, in ``frames``."""
+
+    name = "warp"
+    help = "single-tilt images and a .tomostar per series, for Warp and M"
+
+    def export(self, source: Source, folder: Path) -> Iterator[Path]:
+        """Write a data set; yield each `.tomostar`."""
+        (folder / "tomostar").mkdir(exist_ok=True)
+        (folder / "frames").mkdir(exist_ok=True)
+        for series in source.series:
+            for modality in source.modalities:
+                name = f"{series.name}_{modality}"
+                geometry = source.geometry(series, modality)
+                images = []
+                for number, tilt in enumerate(source.tilts(series, modality)):
+                    images.append(f"{name}_{number:03d}.mrc")
+                    write_stack(
+                        folder / "frames" / images[-1], [tilt], (1, *tilt.shape), geometry.pixel_size_A
+                    )
+                path = folder / "tomostar" / f"{name}.tomostar"
+                write_tomostar(path, geometry, [f"../frames/{image}" for image in images])
+                yield path

@@ -1,4 +1,4 @@
-"""A run in one picture: bars of its stages, its series × tilts as a heat map, and the last tilt that was made."""
+"""Picture of a run: bars of its stages, a heat map of series × tilts, and the latest tilt."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_tilt
 from faket_dask.engine.unit import Unit
 from faket_dask.modalities import MODALITIES, Owner
-from faket_dask.progress.grid import Grid, State
-from faket_dask.progress.tally import Tally
+from faket_dask.progress.grid import ProgressGrid, State
+from faket_dask.progress.run_state import RunState
 from faket_dask.report.figures import grey_levels
-from faket_dask.report.gallery import averaged
-from faket_dask.report.series import degrees
+from faket_dask.report.gallery import average_blocks
+from faket_dask.report.series import format_angle
 
 COLOURS = {
     State.WAITING: "#eceef1",
@@ -33,11 +33,13 @@ COLOURS = {
     State.DONE: "#0072b2",
     State.FAILED: "#d55e00",
 }
-"""From Okabe and Ito's palette, paler for less: told apart with any colour vision."""
+"""Colours of Okabe and Ito's palette, distinguishable with any colour vision; paler for less progress."""
 
 PREVIEW_PX = 320
+"""Longest side of a preview, about."""
+
 NAMED_ROWS = 14
-"""Series whose names have room beside the heat map."""
+"""Largest number of series whose names are written beside the heat map."""
 
 _STYLE: dict[Any, Any] = {
     "font.size": 8,
@@ -49,14 +51,22 @@ _STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """A tilt to look at, ``(y, x)`` uint8 grey levels, small."""
+    """Tilt at reduced size.
+
+    Parameters
+    ----------
+    image
+        ``(y, x)`` uint8 grey levels.
+    title
+        Modality, series and tilt angle.
+    """
 
     image: NDArray[np.uint8]
     title: str
 
 
-def preview_of(spec: DatasetSpec, unit: Unit) -> Preview | None:
-    """The tilt that a unit of style transfer made, or nothing if it cannot be read now."""
+def read_preview(spec: DatasetSpec, unit: Unit) -> Preview | None:
+    """Read the tilt that a unit of a series made; ``None`` if it cannot be read now."""
     made = set(MODALITIES.select(Owner.SERIES)) & set(spec.config.outputs.modalities)
     modality = next((name for name in reversed(MODALITIES.names) if name in made), None)
     if modality is None:
@@ -66,25 +76,35 @@ def preview_of(spec: DatasetSpec, unit: Unit) -> Preview | None:
     except (OSError, ValueError):
         return None
     factor = max(1, round(max(tilt.shape) / PREVIEW_PX))
-    angle = degrees(float(spec.acquisition(unit.item).tilt_angles[unit.index]))
-    return Preview(grey_levels(averaged(tilt, factor)), f"{modality} of {unit.item}, {angle}")
+    angle = format_angle(float(spec.acquisition(unit.item).tilt_angles[unit.index]))
+    return Preview(grey_levels(average_blocks(tilt, factor)), f"{modality} of {unit.item}, {angle}")
 
 
-def draw(tally: Tally, preview: Preview | None, *, summary: bool = False) -> bytes:
-    """The picture as a PNG; with the summary's line above it where nothing else shows that."""
-    grid = tally.grid
+def draw(state: RunState, preview: Preview | None, *, summary: bool = False) -> bytes:
+    """Draw the picture as a PNG.
+
+    Parameters
+    ----------
+    state
+        State of the run, which must have begun.
+    preview
+        Latest tilt, if there is one.
+    summary
+        Write the summary above the picture.
+    """
+    grid = state.grid
     rows = len(grid.series)
-    height = float(np.clip(1.1 + 0.16 * max(rows, 1.1 * len(tally.stages)), 2.3, 5.0))
+    height = float(np.clip(1.1 + 0.16 * max(rows, 1.1 * len(state.stages)), 2.3, 5.0))
     top = 0.5 if summary else 0.28
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(10.0, height + top), dpi=110)
         FigureCanvasAgg(figure)
         bottom, share = 0.62 / (height + top), (height - 0.62) / (height + top)
-        _draw_stages(figure.add_axes((0.075, bottom, 0.16, share)), tally)
+        _draw_stages(figure.add_axes((0.075, bottom, 0.16, share)), state)
         _draw_grid(figure.add_axes((0.435, bottom, 0.295, share)), grid)
         if preview is not None:
             _draw_preview(figure.add_axes((0.75, 0.04, 0.245, bottom + share - 0.04)), preview)
-        handles = [Patch(color=COLOURS[state], label=state.label) for state in State]
+        handles = [Patch(color=COLOURS[kind], label=kind.label) for kind in State]
         figure.legend(
             handles=handles,
             loc="lower left",
@@ -95,19 +115,19 @@ def draw(tally: Tally, preview: Preview | None, *, summary: bool = False) -> byt
             columnspacing=1.2,
         )
         if summary:
-            figure.text(0.005, 0.985, tally.summary(), va="top", fontsize=9.5)
+            figure.text(0.005, 0.985, state.summary(), va="top", fontsize=9.5)
         stream = io.BytesIO()
         figure.savefig(stream, format="png", metadata={"Software": None})
     return stream.getvalue()
 
 
-def _draw_stages(axes: Axes, tally: Tally) -> None:
-    names = list(tally.stages)
+def _draw_stages(axes: Axes, state: RunState) -> None:
+    names = list(state.stages)
     places = np.arange(len(names))
-    shares = np.array([stage.done / stage.total for stage in tally.stages.values()])
+    shares = np.array([stage.done / stage.total for stage in state.stages.values()])
     axes.barh(places, 1.0, color=COLOURS[State.WAITING], height=0.72)
     axes.barh(places, shares, color=COLOURS[State.DONE], height=0.72)
-    for place, stage in enumerate(tally.stages.values()):
+    for place, stage in enumerate(state.stages.values()):
         axes.text(1.03, place, f"{stage.done}/{stage.total}", va="center", fontsize=7.5)
     axes.set_yticks(places, names)
     axes.set_xticks([])
@@ -119,8 +139,8 @@ def _draw_stages(axes: Axes, tally: Tally) -> None:
     axes.set_title("units by stage", fontsize=8, loc="left")
 
 
-def _draw_grid(axes: Axes, grid: Grid) -> None:
-    colours = ListedColormap([COLOURS[state] for state in State])
+def _draw_grid(axes: Axes, grid: ProgressGrid) -> None:
+    colours = ListedColormap([COLOURS[kind] for kind in State])
     states = np.ma.masked_array(grid.states, grid.absent)
     axes.imshow(
         states, cmap=colours, vmin=-0.5, vmax=len(State) - 0.5, aspect="auto", interpolation="nearest"
@@ -137,7 +157,7 @@ def _draw_grid(axes: Axes, grid: Grid) -> None:
     axes.tick_params(which="both", length=0)
     shown = sorted({0, tilts // 2, tilts - 1})
     if all(np.array_equal(angles, grid.tilt_angles[0]) for angles in grid.tilt_angles):
-        axes.set_xticks(shown, [degrees(float(grid.tilt_angles[0][tilt])) for tilt in shown])
+        axes.set_xticks(shown, [format_angle(float(grid.tilt_angles[0][tilt])) for tilt in shown])
     else:
         axes.set_xticks(shown, [str(tilt + 1) for tilt in shown])
     for spine in axes.spines.values():

@@ -1,4 +1,4 @@
-"""The parts of a tomogram that are made one at a time, each the layers of a slab in the rows of a block."""
+"""Pieces of a tomogram that are made one at a time: the layers of a slab in the rows of a block."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ SLAB_LAYERS = 128
 
 
 @dataclass(frozen=True)
-class Parts:
-    """All parts of a tomogram, block by block.
+class TomogramChunks:
+    """All pieces of a tomogram, block by block.
 
     Parameters
     ----------
@@ -22,6 +22,9 @@ class Parts:
     """
 
     shape: tuple[int, int, int]
+
+    UNIT_AXES = (1, 0)
+    """Axes along which units divide the tomogram: blocks of rows, and slabs of layers within each."""
 
     @property
     def slabs(self) -> int:
@@ -36,22 +39,23 @@ class Parts:
     def __len__(self) -> int:
         return self.slabs * self.blocks
 
-    def position(self, index: int) -> tuple[int, int, int]:
-        """Of a part's file in the grid of files."""
-        block, slab = divmod(index, self.slabs)
-        return slab, block, 0
-
     def region(self, index: int) -> tuple[slice, slice]:
-        """Layers and rows of a part."""
+        """Return the layers and the rows of a piece.
+
+        Examples
+        --------
+        >>> TomogramChunks((200, 100, 50)).region(1)
+        (slice(128, 200, None), slice(0, 64, None))
+        """
         depth, rows, _ = self.shape
-        slab, block, _ = self.position(index)
+        block, slab = divmod(index, self.slabs)
         return (
             slice(slab * SLAB_LAYERS, min((slab + 1) * SLAB_LAYERS, depth)),
             slice(block * BLOCK_ROWS, min((block + 1) * BLOCK_ROWS, rows)),
         )
 
-    def array(self, name: str) -> ArraySpec:
-        """The array that holds the tomogram, each part in a file of its own."""
+    def describe_array(self, name: str) -> ArraySpec:
+        """Describe the array that holds the tomogram, each piece in a file of its own."""
         return ArraySpec(
             name,
             ("z", "y", "x"),
@@ -61,20 +65,20 @@ class Parts:
         )
 
 
-def filtered_array(name: str, shape: tuple[int, int, int]) -> ArraySpec:
-    """The array that holds filtered tilts, each in a file of its own in which blocks of rows can be read alone.
+def describe_filtered_array(name: str, shape: tuple[int, int, int]) -> ArraySpec:
+    """Describe the array of filtered tilts, each in a file of its own in which blocks of rows can be read alone.
 
     Parameters
     ----------
     name
-        Of the array.
+        Name of the array.
     shape
         Tilts, rows, columns.
     """
     _, rows, columns = shape
     return ArraySpec(
         name,
-        ("tilt", "y", "column"),  # of which there are more than x has where the tomogram is binned afterwards
+        ("tilt", "y", "column"),  # not x: there are more columns where the tomogram is binned afterwards
         shape,
         (1, rows, columns),
         read_shape=(1, BLOCK_ROWS, columns),

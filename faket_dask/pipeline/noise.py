@@ -1,0 +1,129 @@
+"""Stage that fits the noise of a series: statistics per tilt, and the extrema that scale its stacks to [0, 1].
+
+Scaling needs the extrema of whole stacks, so the noise of every tilt is drawn twice: here to find them, and again by
+the tilt's own unit of `synthesise`, which writes everything that is kept of the tilt. Drawing is cheap and seeded;
+storing whole stacks in between is neither needed nor small.
+"""
+
+from __future__ import annotations
+
+from faket_dask.dataset.attributes import STACK_ATTRIBUTES, describe_group, write_stack_coordinates
+from faket_dask.dataset.spec import DatasetSpec
+from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array, read_vector
+from faket_dask.engine.marker import Findings
+from faket_dask.engine.stage import BatchKey, Stage, UnitCost
+from faket_dask.engine.unit import Item
+from faket_dask.kernels.style.scaling import Scaling, stack_scaling
+from faket_dask.pipeline.costs import INTERPRETER_BYTES, tilt_pixels
+from faket_dask.pipeline.kernel_rates import load_kernel_rates
+from faket_dask.pipeline.project import ProjectVolume
+from faket_dask.pipeline.reference import MeasureStatistics
+
+CURVES = ("signal_scale", "noise_scale", "mean", "std")
+"""Fitted statistics of each tilt."""
+
+SCALED = ("start", "content")
+"""Images of a transfer whose stacks are scaled to [0, 1]."""
+
+SIGNAL_POWER, SIGNAL_VARIANCE = "signal_power", "signal_variance"
+"""Spectra of the series' noiseless tilts, and their variance without beads."""
+
+NOISE_BYTES_PER_PIXEL = 64
+"""Projection, noise, its transform in double precision, and the tilt."""
+
+
+class FitNoise(Stage[DatasetSpec]):
+    """Fit noise statistics of a series over its references, and find the extrema of its noisy tilts."""
+
+    name = "fit_noise"
+    label = "fit_noise-levels"
+    milestone = "noise fitted"
+
+    def items(self, spec: DatasetSpec) -> list[Item]:
+        """Return all series, if any kept modality depends on a reference."""
+        return [Item(series.name) for series in spec.series] if spec.makes_series else []
+
+    def predecessors(self, spec: DatasetSpec, item: Item) -> list[BatchKey]:
+        """Return the specimen's projections and the statistics of the references."""
+        series = spec.series_by_name[item.owner]
+        whole = spec.config.noise.fit_over == "all_references"
+        references = spec.used_references if whole else spec.blend_weights(series.reference)
+        statistics = [BatchKey(MeasureStatistics.name, Item(name)) for name in references]
+        return [BatchKey(ProjectVolume.name, Item(series.specimen)), *statistics]
+
+    def prepare(self, spec: DatasetSpec, item: Item) -> None:
+        """Create the series' group and coordinates."""
+        series = spec.series_by_name[item.owner]
+        path = spec.folder.series(item.owner)
+        describe_group(
+            path,
+            spec,
+            spec.geometry.acquisition(item.owner).pixel_size_A,
+            specimen=series.specimen,
+            reference=series.reference,
+            weights=spec.config.style.weights,
+            weights_sha256=spec.inputs.weights_checksum,
+        )
+        write_stack_coordinates(path, spec, series.specimen)
+
+    def arrays(self, spec: DatasetSpec, item: Item) -> list[OwnedArray]:
+        """Return one vector per statistic, and the signal's spectra where they are needed."""
+        from faket_dask.references.statistics import count_rings
+
+        tilts = spec.geometry.stack_shape(item.owner)[0]
+        names = [*CURVES, *(f"{name}_{end}" for name in SCALED for end in ("low", "high"))]
+        arrays: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {name: (("tilt",), ()) for name in names}
+        if spec.measures_spectra:
+            arrays[SIGNAL_POWER] = (("tilt", "off_or_on_axes", "ring"), (2, count_rings(spec)))
+            arrays[SIGNAL_VARIANCE] = (("tilt",), ())
+        path = spec.folder.series(item.owner)
+        return [
+            OwnedArray(
+                path,
+                ArraySpec(name, dims, (tilts, *size), (tilts, *size), "float64", attributes=STACK_ATTRIBUTES),
+            )
+            for name, (dims, size) in arrays.items()
+        ]
+
+    def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
+        """Fit and write the statistics of all tilts."""
+        from faket_dask.kernels.style.scaling import tilt_extrema
+        from faket_dask.pipeline.noise_fit import fit_series_curves, measure_signal
+        from faket_dask.pipeline.series_tilts import SeriesTilts
+
+        path = spec.folder.series(item.owner)
+        signal = None
+        if spec.measures_spectra:
+            signal = measure_signal(spec, item.owner)
+            open_array(path, SIGNAL_POWER)[...] = signal.power
+            open_array(path, SIGNAL_VARIANCE)[...] = signal.variance
+        curves = fit_series_curves(spec, item.owner, spec.config.noise.order, signal)
+        for name in CURVES:
+            open_array(path, name)[...] = getattr(curves, name)
+        tilts = SeriesTilts.open(spec, item.owner)
+        extrema: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in SCALED}
+        for tilt in range(spec.geometry.stack_shape(item.owner)[0]):
+            images = tilts.draw(tilt, {tilts.start: curves, "content": curves})
+            for name, image in (("start", images[tilts.start]), ("content", images["content"])):
+                low, high = tilt_extrema(image, spec.config.style.transfer.clip_percent)
+                extrema[name][0].append(low)
+                extrema[name][1].append(high)
+        for name, ends in extrema.items():
+            for end, values in zip(("low", "high"), ends, strict=True):
+                open_array(path, f"{name}_{end}")[...] = values
+        return {}
+
+    def cost(self, spec: DatasetSpec) -> UnitCost:
+        """Estimate one series."""
+        rates, pixels = load_kernel_rates(spec.threads_per_task), tilt_pixels(spec)
+        tilts = spec.geometry.tilt_counts[1]
+        memory = INTERPRETER_BYTES + NOISE_BYTES_PER_PIXEL * pixels
+        return UnitCost(rates.noise_s_per_pixel * pixels * tilts, memory, 64 * tilts)
+
+
+def read_series_range(spec: DatasetSpec, series: str, name: str) -> Scaling | None:
+    """Read the values that become 0 and 1 of a series' start or content images, if the transfer needs them."""
+    if not spec.config.style.transfer.needs_stack_range:
+        return None
+    path = spec.folder.series(series)
+    return stack_scaling(zip(*(read_vector(path, f"{name}_{end}") for end in ("low", "high")), strict=True))

@@ -1,0 +1,136 @@
+"""Noise statistics of a series, fitted over the tilt angle to those of references."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faket_dask.dataset.field_of_view import mask_beads
+from faket_dask.dataset.spec import DatasetSpec
+from faket_dask.engine.arrays import read_tilt
+from faket_dask.errors import InputError
+from faket_dask.kernels.artefacts import fill
+from faket_dask.kernels.noise import NoiseCurves, fit_curves
+from faket_dask.kernels.noise.unpaired import fit_spectral_scales, ring_power, signal_is_distinct
+from faket_dask.references import Reference, open_reference
+from faket_dask.references.statistics import count_rings, read_statistic
+from faket_dask.specimen.particles import read_particles
+
+
+@dataclass(frozen=True, eq=False)
+class SignalSpectra:
+    """Spectra of a series' noiseless tilts, ``(tilt, 2, rings)``, and their variance without beads, ``(tilt,)``."""
+
+    power: NDArray[np.float64]
+    variance: NDArray[np.float64]
+
+
+def measure_signal(spec: DatasetSpec, series: str) -> SignalSpectra:
+    """Measure the spectra of a series' noiseless tilts, standardised with their beads and then freed of them.
+
+    Recorded tilts are measured without their beads too; those of the specimen would otherwise dominate a signal that
+    the recording does not show.
+    """
+    specimen = spec.series_by_name[series].specimen
+    table = read_particles(spec.folder.particles(specimen))
+    rings = count_rings(spec)
+    power, variance = [], []
+    for tilt, angle in enumerate(spec.geometry.acquisition(series).tilt_angles):
+        image = read_tilt(spec.folder.specimen(specimen), "noiseless", tilt)
+        beads = mask_beads(spec, specimen, table, float(angle))
+        bare = fill(image, beads)
+        variance.append(bare.var() / max(image.var(dtype=np.float64), 1e-30) if beads.any() else 1.0)
+        power.append(ring_power(bare, rings) * variance[-1])
+    return SignalSpectra(np.stack(power), np.array(variance))
+
+
+def fit_series_curves(
+    spec: DatasetSpec, series: str, order: int, signal: SignalSpectra | None = None
+) -> NoiseCurves:
+    """Fit the noise statistics of a series' tilts over those of all references or of the series' own.
+
+    Parameters
+    ----------
+    spec
+        Specification of the data set.
+    series
+        Name of the series.
+    order
+        Order of the polynomial over the tilt angle.
+    signal
+        Spectra of the specimen's signal, which unpaired statistics look for in the references.
+
+    Returns
+    -------
+    curves
+        Statistics at the series' tilt angles.
+    """
+    tilt_angles = spec.geometry.acquisition(series).tilt_angles
+    weights = (
+        dict.fromkeys(spec.used_references, 1.0)
+        if spec.config.noise.fit_over == "all_references"
+        else spec.blend_weights(spec.series_by_name[series].reference)
+    )
+    fits = []
+    for name, weight in weights.items():
+        reference = open_reference(spec, name)
+        scales = _estimate_scales(spec, series, reference, signal)
+        mean, std = (read_statistic(spec.folder, name, key) for key in ("mean", "std"))
+        curves = NoiseCurves(*scales, mean, std)
+        fits.append((weight, _fit_reference(curves, reference.tilt_angles, order, tilt_angles)))
+    total = sum(weight for weight, _ in fits)
+    return NoiseCurves(
+        *(
+            sum(weight / total * getattr(curves, field) for weight, curves in fits)
+            for field in ("signal_scale", "noise_scale", "mean", "std")
+        )
+    )
+
+
+def _estimate_scales(
+    spec: DatasetSpec, series: str, reference: Reference, signal: SignalSpectra | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the signal and noise scales of a reference's tilts, by the configured statistics."""
+    section = spec.config.noise
+    if section.given is not None:
+        angles, given = reference.tilt_angles, section.given
+        return (
+            np.interp(angles, given.tilt_angles_deg, given.signal_scale),
+            np.interp(angles, given.tilt_angles_deg, given.noise_scale),
+        )
+    if section.statistics == "paired":
+        r, sigma = (
+            read_statistic(spec.folder, reference.name, key) for key in ("signal_scale", "noise_scale")
+        )
+        return r, sigma
+    assert signal is not None
+    if not signal_is_distinct(signal.power):
+        raise InputError(
+            f"{spec.series_by_name[series].specimen} shows nothing but beads and ice, the spectrum of which is that "
+            f"of noise: how strong it is in {reference.name} cannot be found; write `noise: {{statistics: given, "
+            "given: …}` with the strengths that series of specimens with particles have in their stores"
+        )
+    return fit_spectral_scales(
+        read_statistic(spec.folder, reference.name, "power"),
+        reference.tilt_angles,
+        reference.shape,
+        signal.power,
+        spec.geometry.acquisition(series).tilt_angles,
+        signal.variance,
+        reference.nyquist_frequency,
+    )
+
+
+def _fit_reference(
+    measured: NoiseCurves, angles: NDArray[np.float64], order: int, at: NDArray[np.float64]
+) -> NoiseCurves:
+    """Fit one reference's curves; with too few tilts for the order, they are constant beyond the outermost tilts.
+
+    A polynomial of the highest order that they determine goes through all of them, and anywhere beyond.
+    """
+    highest = np.unique(angles).size - 1
+    if order > highest:
+        order, at = highest, np.clip(at, np.min(angles), np.max(angles))
+    return fit_curves([measured], angles, order, at=at)

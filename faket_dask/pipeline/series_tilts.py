@@ -1,0 +1,118 @@
+"""Noisy tilts of a series, drawn from its seed; they need not be stored to be read again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faket_dask.dataset.spec import DatasetSpec
+from faket_dask.engine.arrays import open_array, read_tilt, read_vector
+from faket_dask.kernels.noise import NoiseCurves
+from faket_dask.methods.arrays import TiltArrays
+from faket_dask.methods.noise import NoiseModel, SignalSpectrum
+from faket_dask.pipeline.noise import CURVES, SIGNAL_POWER
+from faket_dask.references.blend import WeightedTilt, select_tilts
+from faket_dask.references.statistics import read_tilt_arrays
+from faket_dask.stages.seeds import noise_field
+from faket_dask.stages.synthesis import select_statistics, shape_noise, synthesise
+
+
+@dataclass(frozen=True)
+class SeriesTilts:
+    """Source of a series' noisy tilts.
+
+    Parameters
+    ----------
+    spec
+        Specification of the data set.
+    name
+        Name of the series.
+    reference
+        Name of its reference.
+    noiseless_store, store
+        Zarr groups of its specimen and of itself.
+    """
+
+    spec: DatasetSpec
+    name: str
+    reference: str
+    noiseless_store: Path
+    store: Path
+
+    @classmethod
+    def open(cls, spec: DatasetSpec, name: str) -> SeriesTilts:
+        """Return the source of a data set's series."""
+        series = spec.series_by_name[name]
+        specimen_store = spec.folder.specimen(series.specimen)
+        return cls(spec, name, series.reference, specimen_store, spec.folder.series(name))
+
+    @property
+    def start(self) -> str:
+        """Name of the modality that a transfer starts from."""
+        return self.spec.config.style.start_modality
+
+    def read_curves(self) -> NoiseCurves:
+        """Read the fitted noise statistics."""
+        return NoiseCurves(*(read_vector(self.store, name) for name in CURVES))
+
+    def select_reference_tilts(self, tilt: int) -> list[WeightedTilt]:
+        """Select the reference tilts that stand for the angle of one of the series' tilts."""
+        angle = float(self.spec.geometry.acquisition(self.name).tilt_angles[tilt])
+        return select_tilts(self.spec, self.reference, angle)
+
+    def draw(self, tilt: int, curves: Mapping[str, NoiseCurves]) -> dict[str, NDArray[np.float32]]:
+        """Draw modalities of one tilt; they share one draw of noise.
+
+        `content` has a part of the very noise that a transfer starts with.
+
+        Parameters
+        ----------
+        tilt
+            Index of the tilt.
+        curves
+            Noise statistics of each modality to draw.
+
+        Returns
+        -------
+        images
+            ``(y, x)`` by modality.
+        """
+        noiseless = read_tilt(self.noiseless_store, "noiseless", tilt)
+        seed, shape = self.spec.config.dataset.seed, self.spec.geometry.tilt_shape
+        white = noise_field(seed, self.name, tilt, shape)
+        levels = {"content": self.spec.config.noise.content_level}
+        models = self.spec.noise_models
+        images = {}
+        for modality, curve in curves.items():
+            statistics = select_statistics(curve, tilt)
+            field = white
+            if modality in models:
+                field = self._shape_noise(models[modality], tilt, white, statistics.signal_scale)
+            level = levels.get(modality, 1.0)
+            images[modality] = synthesise(
+                noiseless=noiseless, statistics=statistics, field=field, level=level
+            )
+        return images
+
+    def redraw(self, modality: str, tilt: int) -> NDArray[np.float32]:
+        """Draw one modality of one tilt again, from the fitted statistics."""
+        return self.draw(tilt, {modality: self.read_curves()})[modality]
+
+    def _shape_noise(
+        self, model: NoiseModel, tilt: int, white: NDArray[np.float32], signal_scale: float
+    ) -> NDArray[np.float32]:
+        """Return the noise that a model draws for a tilt."""
+        names = [layout.name for layout in model.arrays(1)]
+        estimates: list[tuple[TiltArrays, float]] = []
+        signal = None
+        if names:
+            parts = self.select_reference_tilts(tilt)
+            estimates = [(read_tilt_arrays(self.spec.folder, part, names), part.weight) for part in parts]
+            power = np.asarray(open_array(self.store, SIGNAL_POWER, "r")[tilt, 0])
+            signal = SignalSpectrum(power, signal_scale)
+        angle = float(self.spec.geometry.acquisition(self.name).tilt_angles[tilt])
+        return shape_noise(model, white, tilt_angle=angle, reference=estimates, signal=signal)

@@ -1,0 +1,244 @@
+"""State of a run by its events, which displays show."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from dask.utils import format_time
+
+from faket_dask.engine.clock import seconds_of
+from faket_dask.engine.events import Event, RunEnded, RunStarted, RunStopped, UnitDone, UnitFailed
+from faket_dask.engine.unit import Unit
+from faket_dask.modalities import MODALITIES, Owner
+from faket_dask.pipeline import STAGES
+from faket_dask.progress.grid import ProgressGrid
+
+PRIOR_UNITS = 1.0
+"""Weight of a plan's estimate, in measured units, in the mean time of a stage."""
+
+PRIOR_S = 10.0
+"""Seconds of work after which the pace depends more on finished units than on the number of workers."""
+
+PREVIEWED = frozenset(MODALITIES.get(name).stage for name in MODALITIES.select(Owner.SERIES))
+"""Stages whose units make tilts of a series."""
+
+
+@dataclass
+class StageState:
+    """Units of one stage.
+
+    Parameters
+    ----------
+    total
+        Number of units.
+    expected_s
+        Seconds per unit by the plan.
+    done
+        Number of finished units, those of earlier runs included.
+    timed
+        Number of units that were finished in this run.
+    seconds
+        Computing time of the timed units together.
+    """
+
+    total: int
+    expected_s: float = 0.0
+    done: int = 0
+    timed: int = 0
+    seconds: float = 0.0
+
+    @property
+    def mean_seconds(self) -> float:
+        """Seconds per unit: at first the plan's estimate, later the measured mean."""
+        return (PRIOR_UNITS * self.expected_s + self.seconds) / (PRIOR_UNITS + self.timed)
+
+
+@dataclass
+class _Progress:
+    """Counts, times and failures since the start of a run.
+
+    Parameters
+    ----------
+    started
+        First event of the run.
+    stages
+        State of each stage, in the order of the data flow.
+    grid
+        State of every tilt.
+    last_heard
+        Time of the latest event, in seconds since the epoch.
+    failures
+        Units that failed for good.
+    retries
+        Number of failures that were followed by another attempt.
+    latest
+        Unit that made a tilt last.
+    busy_since
+        Time when the first unit of this run began.
+    """
+
+    started: RunStarted
+    stages: dict[str, StageState]
+    grid: ProgressGrid
+    last_heard: float
+    failures: list[UnitFailed] = field(default_factory=list)
+    retries: int = 0
+    latest: Unit | None = None
+    busy_since: float | None = None
+
+    @classmethod
+    def begin(cls, event: RunStarted) -> _Progress:
+        totals: Counter[str] = Counter()
+        for batch in event.plan.batches:
+            totals[batch.stage] += batch.count
+        stages = {stage: StageState(totals[stage]) for stage in STAGES if stage in totals}
+        for requirement in event.requirements.stages:
+            stages[requirement.stage].expected_s = requirement.seconds_per_task
+        grid = ProgressGrid(event.plan)
+        for (stage, item), indices in event.before.items():
+            stages[stage].done += len(indices)
+            for index in indices:
+                grid.mark_done(Unit(stage, item, index))
+        return cls(event, stages, grid, event.began)
+
+    def finish(self, unit: Unit, seconds: float, ended: float) -> None:
+        stage = self.stages[unit.stage]
+        stage.done += 1
+        stage.timed += 1
+        stage.seconds += seconds
+        begun = ended - seconds
+        self.busy_since = begun if self.busy_since is None else min(begun, self.busy_since)
+        self.last_heard = max(self.last_heard, ended)
+        self.grid.mark_done(unit)
+        if unit.stage in PREVIEWED:
+            self.latest = unit
+
+    def fail(self, event: UnitFailed) -> None:
+        if event.final:
+            self.failures.append(event)
+            self.grid.mark_failed(event.unit)
+        else:
+            self.retries += 1
+
+
+class RunState:
+    """State of a run; call it with the run's events.
+
+    A second `RunStarted` begins anew: one display may show several runs.
+    """
+
+    def __init__(self) -> None:
+        self._progress: _Progress | None = None
+        self.ended: RunEnded | RunStopped | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Take note of an event."""
+        match event:
+            case RunStarted():
+                self._progress = _Progress.begin(event)
+                self.ended = None
+            case UnitDone(unit, record):
+                self._running.finish(unit, record["seconds"], seconds_of(record["ended"]))
+            case UnitFailed():
+                self._running.fail(event)
+            case RunEnded() | RunStopped():
+                self.ended = event
+
+    @property
+    def _running(self) -> _Progress:
+        assert self._progress is not None, "the run has not begun"
+        return self._progress
+
+    @property
+    def started(self) -> RunStarted | None:
+        """First event of the run; ``None`` before it."""
+        return None if self._progress is None else self._progress.started
+
+    @property
+    def stages(self) -> dict[str, StageState]:
+        """State of each stage, in the order of the data flow."""
+        return {} if self._progress is None else self._progress.stages
+
+    @property
+    def failures(self) -> list[UnitFailed]:
+        """Units that failed for good."""
+        return [] if self._progress is None else self._progress.failures
+
+    @property
+    def retries(self) -> int:
+        """Number of failures that were followed by another attempt."""
+        return 0 if self._progress is None else self._progress.retries
+
+    @property
+    def latest(self) -> Unit | None:
+        """Unit that made a tilt last."""
+        return None if self._progress is None else self._progress.latest
+
+    @property
+    def grid(self) -> ProgressGrid:
+        """State of every tilt."""
+        return self._running.grid
+
+    @property
+    def done(self) -> int:
+        """Number of finished units."""
+        return sum(stage.done for stage in self.stages.values())
+
+    @property
+    def total(self) -> int:
+        """Number of units."""
+        return sum(stage.total for stage in self.stages.values())
+
+    def elapsed_seconds(self) -> float:
+        """Return the duration of the run so far, or of the whole run once it has ended."""
+        if self._progress is None:
+            return 0.0
+        now = self._progress.last_heard if self.ended else time.time()
+        return max(0.0, now - self._progress.started.began)
+
+    def remaining_seconds(self) -> float:
+        """Estimate the time until the end, at the present pace of the workers."""
+        work = sum((stage.total - stage.done) * stage.mean_seconds for stage in self.stages.values())
+        return work / self._pace()
+
+    def _pace(self) -> float:
+        """Estimate the seconds of work done per second, which is the number of workers in effect."""
+        progress = self._running
+        workers = max(1, min(progress.started.workers, progress.started.requirements.widest))
+        if progress.busy_since is None:
+            return workers
+        worked = sum(stage.seconds for stage in self.stages.values())
+        return max(0.1, (PRIOR_S * workers + worked) / (PRIOR_S + progress.last_heard - progress.busy_since))
+
+    def units_per_minute(self) -> float | None:
+        """Return the rate of finished units in this run; ``None`` before the first."""
+        if self._progress is None or self._progress.busy_since is None:
+            return None
+        timed = sum(stage.timed for stage in self.stages.values())
+        return 60.0 * timed / max(1.0, self._progress.last_heard - self._progress.busy_since)
+
+    def summary(self) -> str:
+        """Return units, series, times and failures in one line."""
+        if self._progress is None:
+            return "waiting for the run to begin"
+        parts = [
+            f"{self.done} of {self.total} units",
+            f"{self.grid.series_done} of {len(self.grid.series)} series",
+        ]
+        rate = self.units_per_minute()
+        if rate is not None:
+            parts.append(f"{rate:.0f} units/min")
+        if self.ended is None:
+            parts.append(f"{format_time(self.elapsed_seconds())} elapsed")
+            parts.append(f"about {format_time(self.remaining_seconds())} remaining")
+        elif isinstance(self.ended, RunStopped):
+            parts.append(f"stopped: {self.ended.cause}")
+        elif rate is not None:
+            parts.append(f"done in {format_time(self.elapsed_seconds())}")
+        if self.failures:
+            parts.append(f"{len(self.failures)} failed")
+        if self.retries:
+            parts.append(f"{self.retries} retried")
+        return ", ".join(parts)
