@@ -44,6 +44,8 @@ from faket_dask.kernels.style.gram_matching import GramMatchingSettings, match_g
 from faket_dask.kernels.style.network_input import scale_to_network
 from faket_dask.kernels.style.scaling import Scaling, TiltScaling, tilt_extrema
 from faket_dask.kernels.vgg import VGG19
+from faket_dask.methods.noise import ReferenceTilt, SignalSpectrum
+from faket_dask.methods.spectral_noise import SPECTRAL_NOISE
 from faket_dask.references.statistics import reference_tilt
 from faket_dask.stages.networks import load_network
 from faket_dask.stages.process import prepare_process
