@@ -29,7 +29,7 @@ def client() -> Iterator[Client]:
         yield connected
 
 
-def begun(finished: faket_dask.Dataset, folder: Path, *undone: str) -> Path:
+def copy_without(finished: faket_dask.Dataset, folder: Path, *undone: str) -> Path:
     """A copy of a data set, without a report, in which some is not done, and of whose making nothing is told."""
     copy = folder / "data"
     shutil.copytree(finished.folder, copy)
@@ -61,7 +61,7 @@ def failing_tilt(monkeypatch: pytest.MonkeyPatch, tilt: int) -> None:
 def test_disk_tells_what_the_driver_tells(
     tiny_dataset: faket_dask.Dataset, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = begun(tiny_dataset, tmp_path, "style/specimen-000__b")
+    copy = copy_without(tiny_dataset, tmp_path, "style/specimen-000__b")
     failing_tilt(monkeypatch, 3)
     follower = Follower(plan_of(copy))
     told: list[Event] = []
@@ -86,7 +86,7 @@ def test_disk_tells_what_the_driver_tells(
 
 def test_markers_are_read_once(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
     """What was seen is not looked at again: it may even be gone."""
-    copy = begun(tiny_dataset, tmp_path)
+    copy = copy_without(tiny_dataset, tmp_path)
     style = copy / "progress/style/specimen-000__b"
     style.joinpath("4.json").rename(tmp_path / "4.json")
     with locked(copy / "progress/driver.lock"):
@@ -114,7 +114,7 @@ def test_a_finished_data_set_ends_at_once(tiny_dataset: faket_dask.Dataset) -> N
 def test_a_data_set_that_nobody_works_on_is_told_to_be_stopped(
     tiny_dataset: faket_dask.Dataset, tmp_path: Path
 ) -> None:
-    events = list(follow(begun(tiny_dataset, tmp_path, "levels")))
+    events = list(follow(copy_without(tiny_dataset, tmp_path, "levels")))
     assert isinstance(events[-1], RunStopped)
     assert "no run is working on it" in events[-1].cause
 
@@ -122,7 +122,7 @@ def test_a_data_set_that_nobody_works_on_is_told_to_be_stopped(
 def test_an_interrupted_run_is_told_to_be_interrupted(
     tiny_dataset: faket_dask.Dataset, client: Client, tmp_path: Path
 ) -> None:
-    copy = begun(tiny_dataset, tmp_path, "levels")
+    copy = copy_without(tiny_dataset, tmp_path, "levels")
 
     def interrupt(event: Event) -> None:
         if isinstance(event, UnitDone):
@@ -135,7 +135,7 @@ def test_an_interrupted_run_is_told_to_be_interrupted(
 
 def test_a_run_that_is_about_to_begin_is_waited_for(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
     """What an earlier run told is not taken for its."""
-    copy = begun(tiny_dataset, tmp_path, "levels")
+    copy = copy_without(tiny_dataset, tmp_path, "levels")
     (copy / "progress/journal.jsonl").write_text('{"event": "ended", "time": 0.0}\n')
     with locked(copy / "progress/driver.lock"):
         assert Follower(plan_of(copy)).look() == []
@@ -144,7 +144,7 @@ def test_a_run_that_is_about_to_begin_is_waited_for(tiny_dataset: faket_dask.Dat
 def test_a_journal_that_a_crash_tore_does_not_hide_the_next_run(
     tiny_dataset: faket_dask.Dataset, client: Client, tmp_path: Path
 ) -> None:
-    copy = begun(tiny_dataset, tmp_path, "levels")
+    copy = copy_without(tiny_dataset, tmp_path, "levels")
     (copy / "progress/journal.jsonl").write_text('{"event": "started", "ti')
     execute_plan(plan_of(copy), client)
     events = list(follow(copy))
@@ -155,7 +155,7 @@ def test_a_journal_that_a_crash_tore_does_not_hide_the_next_run(
 def test_status_tells_failures_until_they_are_mended(
     tiny_dataset: faket_dask.Dataset, client: Client, tmp_path: Path
 ) -> None:
-    copy = begun(tiny_dataset, tmp_path, "style/specimen-000__b")
+    copy = copy_without(tiny_dataset, tmp_path, "style/specimen-000__b")
     with pytest.MonkeyPatch.context() as patch:
         failing_tilt(patch, 2)
         failures = execute_plan(plan_of(copy), client).failures

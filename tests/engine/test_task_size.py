@@ -19,7 +19,7 @@ from faket_dask.engine.task_size import LONGEST_S, TASKS_PER_S, Lengths
 from faket_dask.engine.unit import Record, Unit
 from faket_dask.engine.worker import run_units
 from faket_dask.pipeline import STAGES
-from tests.runs import begun, small_document
+from tests.runs import copy_without, small_document
 
 
 def lengths_of(seconds: Sequence[float]) -> Lengths:
@@ -92,7 +92,7 @@ def test_a_worker_that_is_to_leave_ends_its_group_after_the_unit_that_it_is_at(
         return style.compute(spec, item, index)
 
     monkeypatch.setitem(STAGES, "style", replace(style, compute=last))
-    copy = begun(tiny_dataset.folder, tmp_path, "style")
+    copy = copy_without(tiny_dataset.folder, tmp_path, "style")
     group = [Unit("style", "specimen-000__b", index) for index in range(4)]
     with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0") as client:
         records = client.submit(run_units, group, str(copy), tiny_dataset.spec.fingerprint).result()

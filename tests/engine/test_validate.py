@@ -23,7 +23,7 @@ from faket_dask.engine.validate import forget, validate
 from faket_dask.errors import InputError
 from faket_dask.pipeline.input_checks import resolve
 from faket_dask.specimen.particles import read_particles
-from tests.runs import bytes_of, small_document
+from tests.runs import checksum_results, small_document
 
 
 @pytest.fixture
@@ -34,9 +34,9 @@ def copy(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> Path:
 
 
 def test_an_intact_data_set_is_good(tiny_dataset: faket_dask.Dataset) -> None:
-    before = bytes_of(tiny_dataset.folder)
+    before = checksum_results(tiny_dataset.folder)
     assert validate(tiny_dataset.spec) == []
-    assert bytes_of(tiny_dataset.folder) == before
+    assert checksum_results(tiny_dataset.folder) == before
 
 
 def flip_a_bit(path: Path) -> None:
@@ -90,7 +90,7 @@ def test_damage_is_named_and_mended_by_the_next_run(
     faket_dask.run(parse(small_document(copy), copy), one_worker, events.append)
     computed = {str(event.unit) for event in events if isinstance(event, UnitDone)}
     assert computed == {str(damage.unit) for damage in found}
-    assert bytes_of(copy) == bytes_of(tiny_dataset.folder)
+    assert checksum_results(copy) == checksum_results(tiny_dataset.folder)
     assert validate(DatasetSpec.read(copy)) == []
 
 
@@ -206,4 +206,4 @@ def test_a_damaged_description_is_one_clear_error_and_a_run_writes_it_again(
         faket_dask.run(parse(other, copy), one_worker)
     faket_dask.run(parse(document, copy), one_worker)
     assert faket_dask.open_dataset(copy).spec.config == resolve(parse(document, copy)).config
-    assert bytes_of(copy) == bytes_of(tiny_dataset.folder)
+    assert checksum_results(copy) == checksum_results(tiny_dataset.folder)
