@@ -31,7 +31,9 @@ def shared_path(relative: str) -> Path:
     if not path.exists():
         if os.environ.get("CI"):
             pytest.fail(f"{path} is missing, and continuous integration must have it")
-        pytest.skip(f"{path} is missing: the shared folder lies beside the checkout where the project is developed")
+        pytest.skip(
+            f"{path} is missing: the shared folder lies beside the checkout where the project is developed"
+        )
     return path
 
 

@@ -29,7 +29,9 @@ def _add_hooks(stage: Stage[DatasetSpec]) -> Stage[DatasetSpec]:
             hook(spec, Unit(self.name, item, index))
         return stage.compute(spec, item, index)
 
-    hooked: type[Stage[DatasetSpec]] = type(f"Hooked{type(stage).__name__}", (type(stage),), {"compute": compute})
+    hooked: type[Stage[DatasetSpec]] = type(
+        f"Hooked{type(stage).__name__}", (type(stage),), {"compute": compute}
+    )
     return hooked()
 
 
