@@ -129,7 +129,8 @@ def _explain(place: str, item: Any, model: type[Section]) -> str:
     if isinstance(value, str) and (place, value) in RENAMED_VALUES:
         return f"{place}: since version 2 of the run file, {value!r} is {RENAMED_VALUES[place, value]!r}"
     message = item["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
+    if not message[1:2].isupper():  # as in "VGG-19"
+        message = message[0].lower() + message[1:]
     shown = f" (got {value!r})" if isinstance(value, str | int | float | bool) else ""
     return f"{place or 'run file'}: {message}{shown}"
 
