@@ -4,8 +4,8 @@ Each series is scaled to [0, 1] by its own extrema first, so that units do not m
 shape are compared pixel by pixel; power spectra are compared in any case, each tilt of the first series with the tilt
 of the second at the nearest angle.
 
-A network adds distances of texture statistics (`faket_dask.kernels.similarity.texture_similarity`), which do not
-depend on the specimen, and the intra-reference distance: that between the halves of the second series' tilts.
+A network adds distances of texture statistics (`faket_dask.kernels.similarity.texture_similarity`), which do not depend on the specimen,
+and the intra-reference distance: that between the halves of the second series' tilts.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import zarr
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError, wrap_as_input_error
-from faket_dask.formats.mrc import open_stack
-from faket_dask.formats.tilt_series import STACKS, MissingAnglesError, open_tilt_series
+from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
+from faket_dask.formats.openers import MissingAnglesError, open_tilt_series
 from faket_dask.kernels.noise.spectra import DEFAULT_BAND, log_spectrum_distance, radial_power_spectrum
 from faket_dask.kernels.similarity.pixelwise import (
     PixelwiseDistance,
@@ -142,7 +142,7 @@ def open_for_comparison(path: Path) -> OpenedSeries:
     """
     if (path / "zarr.json").exists():
         return _open_stored(path)
-    if path.suffix in STACKS and path.is_file():
+    if path.suffix in STACK_SUFFIXES and path.is_file():
         try:
             series = open_tilt_series(path)
         except MissingAnglesError:

@@ -104,11 +104,11 @@ def _children(kind: Any, part: int | str) -> list[Any]:
 
 
 def _fields(kind: Any) -> dict[str, Any] | None:
-    """Return the annotation of each field of a model or a dataclass, or ``None`` for any other type."""
+    """Return the annotation of each key of a section or a dataclass, or ``None`` for any other type."""
     if not isinstance(kind, type):
         return None
     if issubclass(kind, Section):
-        return kind.key_types()
+        return dict(kind.key_types())
     return get_type_hints(kind, include_extras=True) if dataclasses.is_dataclass(kind) else None
 
 

@@ -207,23 +207,22 @@ class DatasetSpec:
         """True if a style is transferred."""
         return "faket" in self.config.outputs.modalities
 
-    @property
-    def noise_models(self) -> dict[str, NoiseModel]:
-        """Noise models of the modalities that are drawn, by modality; others are drawn with white noise."""
-        models = [NOISE_MODELS.get(name) for name in NOISE_MODELS.names]
-        return {model.modality: model for model in models} | {"content": self.config.style.noise_model}
-
-    @property
-    def studied_noise(self) -> list[NoiseModel]:
-        """Noise models that references are measured for; unpaired statistics read the spectra of `spectral`."""
-        start = self.config.style.start_modality
-        drawn = {*self.config.outputs.modalities, *((start,) if self.uses_network else ())}
-        names = [name for name in NOISE_MODELS.names if NOISE_MODELS.get(name).modality in drawn]
-        if self.config.noise.statistics == "unpaired" and "spectral" not in names:
+    @cached_property
+    def studied_noise_models(self) -> list[NoiseModel]:
+        """Noise models that are used and must know the references; unpaired statistics need the spectral one's."""
+        names = [
+            name
+            for name in NOISE_MODELS.names
+            if NOISE_MODELS.get(name).modality in self.config.outputs.modalities
+        ]
+        if self.uses_network:
+            names.append(self.config.style.noise)
+        if self.config.noise.statistics == "unpaired":
             names.append("spectral")
-        return [model for model in map(NOISE_MODELS.get, names) if model.arrays(1)]
+        models = (NOISE_MODELS.get(name) for name in dict.fromkeys(names))
+        return [model for model in models if model.arrays(1)]
 
     @property
     def measures_spectra(self) -> bool:
-        """True if power spectra of the references are needed, for noise statistics or for shaped noise."""
-        return bool(self.studied_noise)
+        """True if spectra of references and of the signal are needed, for statistics or for shaped noise."""
+        return bool(self.studied_noise_models)

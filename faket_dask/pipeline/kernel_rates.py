@@ -85,11 +85,12 @@ def measure_kernel_rates(threads: int) -> KernelRates:
         Number of threads per task.
     """
     from faket_dask.kernels.backprojection import back_project
-    from faket_dask.kernels.microscope import Optics, simulate_tilt
+    from faket_dask.kernels.microscope import Optics
     from faket_dask.kernels.noise import add_noise
     from faket_dask.kernels.projection import project
     from faket_dask.kernels.style import StyleSettings, gram_targets, transfer
     from faket_dask.kernels.vgg import VGG19
+    from faket_dask.stages.imaging import simulate_counts
     from faket_dask.stages.process import prepare_process
 
     rng = np.random.default_rng(0)
@@ -106,7 +107,18 @@ def measure_kernel_rates(threads: int) -> KernelRates:
     field = rng.standard_normal(image.shape, np.float32)
     project_s = _time(lambda: project(block, angles))
     back_project_s = _time(lambda: back_project(rows, angles, 64))
-    image_s = _time(lambda: simulate_tilt(image, 10.0, optics, 0.0, 3.0, 2.0, 0.0, np.random.default_rng(0)))
+    image_s = _time(
+        lambda: simulate_counts(
+            noiseless=image,
+            pixel_size_A=10.0,
+            optics=optics,
+            tilt_angle=0.0,
+            defocus_um=3.0,
+            dose_e_per_A2=2.0,
+            exposure_before_e_per_A2=0.0,
+            rng=np.random.default_rng(0),
+        )
+    )
     noise_s = _time(lambda: add_noise(image, 0.5, 0.5, field))
     gram_s = _time(lambda: gram_targets(network, image, settings.style_layers))
     transfer_s = _time(lambda: transfer(network, image, image, targets, settings))

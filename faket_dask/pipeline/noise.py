@@ -100,11 +100,11 @@ class FitNoise(Stage[DatasetSpec]):
         curves = fit_series_curves(spec, item.owner, spec.config.noise.order, signal)
         for name in CURVES:
             open_array(path, name)[...] = getattr(curves, name)
-        tilts = SeriesTilts.open(spec, item.owner)
+        tilts, start = SeriesTilts.open(spec, item.owner), spec.config.style.start_modality
         extrema: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in SCALED}
         for tilt in range(spec.geometry.stack_shape(item.owner)[0]):
-            images = tilts.draw(tilt, {tilts.start: curves, "content": curves})
-            for name, image in (("start", images[tilts.start]), ("content", images["content"])):
+            images = tilts.draw(tilt, {start: curves, "content": curves})
+            for name, image in (("start", images[start]), ("content", images["content"])):
                 low, high = tilt_extrema(image, spec.config.style.transfer.clip_percent)
                 extrema[name][0].append(low)
                 extrema[name][1].append(high)
@@ -121,8 +121,8 @@ class FitNoise(Stage[DatasetSpec]):
         return UnitCost(rates.noise_s_per_pixel * pixels * tilts, memory, 64 * tilts)
 
 
-def read_series_range(spec: DatasetSpec, series: str, name: str) -> Scaling | None:
-    """Read the values that become 0 and 1 of a series' start or content images, if the transfer needs them."""
+def read_stack_range(spec: DatasetSpec, series: str, name: str) -> Scaling | None:
+    """Return the range of a series' `SCALED` images that becomes 0 and 1; ``None`` if the transfer needs none."""
     if not spec.config.style.transfer.needs_stack_range:
         return None
     path = spec.folder.series(series)

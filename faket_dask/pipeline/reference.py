@@ -79,7 +79,7 @@ class MeasureStatistics(Stage[DatasetSpec]):
         tilts = open_reference(spec, item.owner).tilt_angles.size
         names = MOMENTS + (PAIRED if spec.config.noise.statistics == "paired" else ())
         arrays: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {name: (("tilt",), ()) for name in names}
-        for model in spec.studied_noise:
+        for model in spec.studied_noise_models:
             for layout in model.arrays(count_rings(spec)):
                 arrays[layout.name] = (("tilt", *layout.dims), layout.shape)
         path = spec.folder.reference(item.owner)
@@ -126,7 +126,7 @@ def _measure_tilt(spec: DatasetSpec, reference: Reference, tilt: int) -> dict[st
     if spec.measures_spectra:
         recorded_mask = None if reference.simulated_specimen else mask
         filled = ReferenceTilt.from_image(image, count_rings(spec), recorded_mask)
-        for model in spec.studied_noise:
+        for model in spec.studied_noise_models:
             values |= model.estimate(filled)
         if spec.config.noise.statistics == "unpaired":
             mean, std = filled.moments

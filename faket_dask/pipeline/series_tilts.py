@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import open_array, read_tilt, read_vector
 from faket_dask.kernels.noise import NoiseCurves
-from faket_dask.methods.arrays import TiltArrays
-from faket_dask.methods.noise import NoiseModel, SignalSpectrum
+from faket_dask.methods.noise import NOISE_MODELS, NoiseModel, SignalSpectrum
 from faket_dask.pipeline.noise import CURVES, SIGNAL_POWER
 from faket_dask.references.blend import WeightedTilt, select_tilts
-from faket_dask.references.statistics import read_tilt_arrays
+from faket_dask.references.statistics import count_rings, read_statistic
 from faket_dask.stages.seeds import noise_field
 from faket_dask.stages.synthesis import select_statistics, shape_noise, synthesise
+
+CONTENT = "content"
+"""Modality whose noise is a part of that which a transfer starts with."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class SeriesTilts:
         Specification of the data set.
     name
         Name of the series.
+    stream
+        Stream of its random numbers.
     reference
         Name of its reference.
     noiseless_store, store
@@ -39,6 +43,7 @@ class SeriesTilts:
 
     spec: DatasetSpec
     name: str
+    stream: str
     reference: str
     noiseless_store: Path
     store: Path
@@ -48,12 +53,7 @@ class SeriesTilts:
         """Return the source of a data set's series."""
         series = spec.series_by_name[name]
         specimen_store = spec.folder.specimen(series.specimen)
-        return cls(spec, name, series.reference, specimen_store, spec.folder.series(name))
-
-    @property
-    def start(self) -> str:
-        """Name of the modality that a transfer starts from."""
-        return self.spec.config.style.start_modality
+        return cls(spec, name, series.stream, series.reference, specimen_store, spec.folder.series(name))
 
     def read_curves(self) -> NoiseCurves:
         """Read the fitted noise statistics."""
@@ -67,7 +67,7 @@ class SeriesTilts:
     def draw(self, tilt: int, curves: Mapping[str, NoiseCurves]) -> dict[str, NDArray[np.float32]]:
         """Draw modalities of one tilt; they share one draw of noise.
 
-        `content` has a part of the very noise that a transfer starts with.
+        `content` has a part of the very noise that a transfer starts with: white, or shaped as in `spectral`.
 
         Parameters
         ----------
@@ -83,16 +83,12 @@ class SeriesTilts:
         """
         noiseless = read_tilt(self.noiseless_store, "noiseless", tilt)
         seed, shape = self.spec.config.dataset.seed, self.spec.geometry.tilt_shape
-        white = noise_field(seed, self.name, tilt, shape)
-        levels = {"content": self.spec.config.noise.content_level}
-        models = self.spec.noise_models
+        white = noise_field(seed, self.stream, tilt, shape)
         images = {}
         for modality, curve in curves.items():
             statistics = select_statistics(curve, tilt)
-            field = white
-            if modality in models:
-                field = self._shape_noise(models[modality], tilt, white, statistics.signal_scale)
-            level = levels.get(modality, 1.0)
+            field = self._draw_noise(self._choose_model(modality), white, tilt, statistics.signal_scale)
+            level = self.spec.config.noise.content_level if modality == CONTENT else 1.0
             images[modality] = synthesise(
                 noiseless=noiseless, statistics=statistics, field=field, level=level
             )
@@ -102,17 +98,31 @@ class SeriesTilts:
         """Draw one modality of one tilt again, from the fitted statistics."""
         return self.draw(tilt, {modality: self.read_curves()})[modality]
 
-    def _shape_noise(
-        self, model: NoiseModel, tilt: int, white: NDArray[np.float32], signal_scale: float
+    def _choose_model(self, modality: str) -> NoiseModel:
+        """Return the noise model of a modality: for `content`, that of the transfer's start."""
+        if modality == CONTENT:
+            return self.spec.config.style.noise_model
+        models = (NOISE_MODELS.get(name) for name in NOISE_MODELS.names)
+        return next((model for model in models if model.modality == modality), NOISE_MODELS.get("white"))
+
+    def _draw_noise(
+        self, model: NoiseModel, white: NDArray[np.float32], tilt: int, signal_scale: float
     ) -> NDArray[np.float32]:
-        """Return the noise that a model draws for a tilt."""
-        names = [layout.name for layout in model.arrays(1)]
-        estimates: list[tuple[TiltArrays, float]] = []
-        signal = None
-        if names:
-            parts = self.select_reference_tilts(tilt)
-            estimates = [(read_tilt_arrays(self.spec.folder, part, names), part.weight) for part in parts]
-            power = np.asarray(open_array(self.store, SIGNAL_POWER, "r")[tilt, 0])
-            signal = SignalSpectrum(power, signal_scale)
+        """Return the noise field of a tilt by a model, from the series' one draw of white noise."""
         angle = float(self.spec.geometry.acquisition(self.name).tilt_angles[tilt])
-        return shape_noise(model, white, tilt_angle=angle, reference=estimates, signal=signal)
+        layouts = model.arrays(count_rings(self.spec))
+        if not layouts:
+            return shape_noise(model, white, tilt_angle=angle, reference=(), signal=None)
+        reference = [
+            (
+                {
+                    layout.name: read_statistic(self.spec.folder, part.reference, layout.name)[part.tilt]
+                    for layout in layouts
+                },
+                part.weight,
+            )
+            for part in self.select_reference_tilts(tilt)
+        ]
+        power = np.asarray(open_array(self.store, SIGNAL_POWER, "r")[tilt, 0])
+        signal = SignalSpectrum(power, signal_scale)
+        return shape_noise(model, white, tilt_angle=angle, reference=reference, signal=signal)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,6 @@ from faket_dask.dataset.layout import Layout
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_vector
 from faket_dask.kernels.style.scaling import Scaling
-from faket_dask.methods.arrays import TiltArrays
 from faket_dask.references.base import open_reference
 from faket_dask.references.blend import WeightedTilt
 
@@ -26,11 +25,6 @@ def blend_statistic(folder: Layout, tilts: Sequence[WeightedTilt], name: str) ->
     return sum(part.weight * float(read_statistic(folder, part.reference, name)[part.tilt]) for part in tilts)
 
 
-def read_tilt_arrays(folder: Layout, part: WeightedTilt, names: Iterable[str]) -> TiltArrays:
-    """Read arrays of one tilt of a reference by name, such as the estimates of a noise model."""
-    return {name: np.asarray(read_statistic(folder, part.reference, name)[part.tilt]) for name in names}
-
-
 def count_rings(spec: DatasetSpec) -> int:
     """Return the number of rings that all spectra are measured in: as many as the smallest tilt has."""
     plain = (name for name, reference in spec.references.items() if reference.kind != "blend")
@@ -38,9 +32,11 @@ def count_rings(spec: DatasetSpec) -> int:
     return min(*spec.geometry.tilt_shape, *sizes) // 2
 
 
-def read_stack_range(folder: Layout, reference: str) -> Scaling:
-    """Read the values of a reference's stack that become 0 and 1."""
-    lows, highs = (read_statistic(folder, reference, name) for name in ("low", "high"))
+def read_stack_range(spec: DatasetSpec, reference: str) -> Scaling | None:
+    """Return the range of a reference's stack that becomes 0 and 1; ``None`` if the transfer needs none."""
+    if not spec.config.style.transfer.needs_stack_range:
+        return None
+    lows, highs = (read_statistic(spec.folder, reference, name) for name in ("low", "high"))
     return Scaling(float(lows.min()), float(highs.max()))
 
 

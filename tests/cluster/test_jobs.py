@@ -1,16 +1,11 @@
-"""The job scripts of `jobs/`: what they ask for, and what they run once they are started."""
+"""Job scripts of `jobs/`: their resource requests, and the commands that they run."""
 
 import os
 import re
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import yaml
-
-from tests.runs import small_document
 
 ROOT = Path(__file__).resolve().parents[2]
 JOBS = sorted((ROOT / "jobs").glob("*.sh"))
@@ -37,7 +32,30 @@ DIRECTIVES = {
     "pbs-cpu": ["-N faket-driver", "-j oe", "-l select=1:ncpus=1:mem=4gb", "-l walltime=24:00:00"],
     "pbs-node": ["-N faket-dask", "-j oe", "-l select=1:ncpus=16:mem=60gb", "-l walltime=24:00:00"],
 }
+DIRECTIVES |= {
+    "sge-cpu": [
+        "-N faket-driver",
+        "-S /bin/bash",
+        "-cwd",
+        "-j y",
+        "-l h_rt=24:00:00",
+        "-l mem_free=4G",
+        "-notify",
+    ],
+    "sge-node": [
+        "-N faket-dask",
+        "-S /bin/bash",
+        "-cwd",
+        "-j y",
+        "-l h_rt=24:00:00",
+        "-pe smp 16",
+        "-notify",
+    ],
+    "lsf-cpu": ["-J faket-driver", "-o faket-driver-%J.log", "-n 1", "-W 24:00", "-wa TERM -wt 2"],
+}
 DIRECTIVES |= {"slurm-gpu": DIRECTIVES["slurm-cpu"], "pbs-gpu": DIRECTIVES["pbs-cpu"]}
+
+MARKS = {"slurm": "#SBATCH ", "pbs": "#PBS ", "sge": "#$ ", "lsf": "#BSUB "}
 
 CLUSTER = {name: "local" if name.endswith("node") else f"configs/cluster/{name}.yaml" for name in DIRECTIVES}
 
@@ -45,41 +63,47 @@ CLUSTER = {name: "local" if name.endswith("node") else f"configs/cluster/{name}.
 def start(
     script: Path, folder: Path, run_file: str | None, profile: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a script as its batch system would, with a stand-in for the command that prints its arguments."""
+    """Run a script as its batch system would, with a stand-in for the command that prints its arguments.
+
+    PBS and LSF hand over variables, SLURM and Grid Engine arguments; PBS starts a job outside of its folder.
+    """
     command = folder / "faket-dask"
     command.write_text('#!/bin/sh\nprintf "%s\\n" "$PWD" "$@"\n')
     command.chmod(0o755)
     environment = {"PATH": f"{folder}:{os.environ['PATH']}"}
     arguments: list[str] = []
-    if script.stem.startswith("pbs"):
-        given = {"RUN_FILE": run_file, "PROFILE": profile, "PBS_O_WORKDIR": str(folder)}
-        environment |= {name: value for name, value in given.items() if value is not None}
-        where = "/"
+    system = script.stem.partition("-")[0]
+    if system in ("pbs", "lsf"):
+        variables = {"RUN_FILE": run_file, "PROFILE": profile, "PBS_O_WORKDIR": str(folder)}
+        environment |= {name: value for name, value in variables.items() if value is not None}
     else:
         arguments = [value for value in (run_file, profile) if value is not None]
-        where = str(folder)
     return subprocess.run(
-        ["bash", str(script), *arguments], cwd=where, env=environment, capture_output=True, text=True
+        ["bash", str(script), *arguments],
+        cwd="/" if system == "pbs" else folder,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
 
 
-def test_there_is_a_script_for_each_way_to_run() -> None:
+def test_each_script_is_tested() -> None:
     assert {script.stem for script in JOBS} == set(DIRECTIVES)
 
 
 @pytest.mark.parametrize("script", JOBS, ids=lambda script: script.stem)
-def test_scripts_are_valid_and_ask_for_what_they_need(script: Path) -> None:
+def test_script_requests_its_resources(script: Path) -> None:
     subprocess.run(["bash", "-n", str(script)], check=True)
     lines = script.read_text().splitlines()
     commands = next(i for i, line in enumerate(lines) if line and not line.startswith("#"))
-    mark = "#SBATCH " if script.stem.startswith("slurm") else "#PBS "
-    found = [line.removeprefix(mark) for line in lines[:commands] if line.startswith(mark)]
-    assert found == DIRECTIVES[script.stem]
+    mark = MARKS[script.stem.partition("-")[0]]
+    directives = [line.removeprefix(mark) for line in lines[:commands] if line.startswith(mark)]
+    assert directives == DIRECTIVES[script.stem]
     assert not any(line.startswith(mark) for line in lines[commands:]), "not read after the first command"
 
 
 @pytest.mark.parametrize("script", JOBS, ids=lambda script: script.stem)
-def test_scripts_run_what_they_were_given_where_they_were_submitted(script: Path, tmp_path: Path) -> None:
+def test_script_passes_run_file_and_profile_in_submission_folder(script: Path, tmp_path: Path) -> None:
     done = start(script, tmp_path, "my run.yaml")
     assert done.returncode == 0, done.stderr
     cluster = CLUSTER[script.stem]
@@ -90,31 +114,30 @@ def test_scripts_run_what_they_were_given_where_they_were_submitted(script: Path
 
 
 @pytest.mark.parametrize("script", JOBS, ids=lambda script: script.stem)
-def test_a_script_without_a_run_file_says_how_it_is_submitted(script: Path, tmp_path: Path) -> None:
+def test_script_without_run_file_prints_usage(script: Path, tmp_path: Path) -> None:
     done = start(script, tmp_path, None)
     assert done.returncode != 0
-    assert re.search(r"usage: (sbatch|qsub -v RUN_FILE=my.yaml\S*) jobs/" + script.name, done.stderr)
+    assert re.search(
+        r"usage: (sbatch|qsub|qsub -v RUN_FILE=my.yaml\S*|RUN_FILE=my.yaml .*bsub <) jobs/" + script.name,
+        done.stderr,
+    )
 
 
-@pytest.mark.pbs
-def test_a_driver_and_its_workers_as_pbs_jobs(tmp_path: Path) -> None:
-    """From `qsub` to the finished data set; the folder for temporary files must be one that all nodes see."""
-    if shutil.which("qsub") is None:
-        pytest.skip("needs qsub")
-    (tmp_path / "run.yaml").write_text(
-        yaml.safe_dump(small_document(tmp_path / "data", specimen={"count": 1}))
+@pytest.mark.parametrize("script", ["sge-cpu", "sge-node"])
+def test_signal_before_the_end_of_a_grid_engine_job_terminates_the_run_in_order(
+    script: str, tmp_path: Path
+) -> None:
+    command = tmp_path / "faket-dask"
+    command.write_text(
+        "#!/bin/bash\ntrap 'echo stopped in order; exit 3' TERM\nsleep 0.5\nkill -USR2 $PPID\n"
+        "for _ in {1..100}; do sleep 0.1; done\n"
     )
-    path = f"export PATH={Path(sys.executable).parent}:$PATH PYTHONPATH={ROOT}"
-    profile = {"system": "pbs", "workers": 2, "walltime": "00:10:00", "job_script_prologue": [path]}
-    (tmp_path / "profile.yaml").write_text(yaml.safe_dump(profile))
-    script = tmp_path / "driver.sh"
-    script.write_text(
-        (ROOT / "jobs" / "pbs-cpu.sh").read_text().replace("set -euo pipefail", f"{path}\nset -euo pipefail")
+    command.chmod(0o755)
+    result = subprocess.run(
+        ["bash", str(ROOT / "jobs" / f"{script}.sh"), "run.yaml"],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=15,
     )
-    subprocess.run(
-        ["qsub", "-W", "block=true", "-v", "RUN_FILE=run.yaml,PROFILE=profile.yaml", str(script)],
-        cwd=tmp_path,
-        check=True,
-        timeout=280,
-    )
-    assert (tmp_path / "data" / "manifest.csv").is_file()
+    assert (result.returncode, result.stdout) == (3, "stopped in order\n")

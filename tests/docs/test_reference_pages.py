@@ -19,10 +19,10 @@ def pages() -> ModuleType:
 
 def test_run_file_page_has_every_key_of_every_section(pages: ModuleType) -> None:
     text = pages.run_file_page()
-    for title, model in pages.nested_models(RunConfig, "RunConfig"):
-        section = text.split(f"({pages._anchor(model)})=")[1].split("\n(section-")[0]
-        for key in model.model_fields:
-            assert f"| `{key}` |" in section, f"{title}.{key}"
+    for path, section in pages.nested_sections(RunConfig):
+        table = text.split(f"({pages._anchor(section)})=")[1].split("\n(section-")[0]
+        for key in pages.list_keys(section):
+            assert f"| `{key.name}` |" in table, f"{path}.{key.name}"
 
 
 def test_run_file_page_links_only_to_sections_it_has(pages: ModuleType) -> None:
