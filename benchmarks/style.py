@@ -51,7 +51,7 @@ def seconds(work: object) -> float:
 
 
 def convolution_seconds(layer: int, size: int, dtype: torch.dtype) -> tuple[float, float]:
-    """Return the shortest forward and backward time of one convolution."""
+    """Best forward and backward time of one convolution."""
     inputs, outputs = VGG19_ARCHITECTURE.convolutions[layer]
     side = size // VGG19_ARCHITECTURE.stride(layer)
     best = [np.inf, np.inf]
