@@ -17,9 +17,9 @@ from dask.utils import parse_bytes
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from faket_dask.cluster.jobs import BatchSystem, JobSettings, get_batch_system, list_batch_systems
-from faket_dask.config.document import read_document
-from faket_dask.config.explain import explain
-from faket_dask.config.section import Section, resolve_path
+from faket_dask.documents.explain import explain
+from faket_dask.documents.section import Section, resolve_path
+from faket_dask.documents.yaml_file import read_document
 from faket_dask.errors import InputError
 
 DEFAULT_WORKERS = 16

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from faket_dask.config.section import Section
+from faket_dask.documents.section import Section
 from faket_dask.kernels.microscope import Optics
 
 WIDEST_PIXEL_RANGE = 1.02

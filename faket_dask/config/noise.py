@@ -10,7 +10,7 @@ from pydantic import (
     model_validator,
 )
 
-from faket_dask.config.section import Section
+from faket_dask.documents.section import Section
 
 
 class GivenCurves(Section):

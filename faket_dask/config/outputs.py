@@ -11,7 +11,7 @@ from pydantic import (
     field_validator,
 )
 
-from faket_dask.config.section import Section, resolve_path
+from faket_dask.documents.section import Section, resolve_path
 from faket_dask.modalities import MODALITIES
 
 

@@ -12,7 +12,7 @@ from pydantic import (
     field_validator,
 )
 
-from faket_dask.config.section import Section, kind_or, resolve_path
+from faket_dask.documents.section import Section, kind_or, resolve_path
 
 
 class TiltSeriesReference(Section):

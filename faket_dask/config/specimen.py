@@ -13,7 +13,7 @@ from pydantic import (
     field_validator,
 )
 
-from faket_dask.config.section import Section, kind_or, resolve_path
+from faket_dask.documents.section import Section, kind_or, resolve_path
 from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.recipe import Fiducials, Recipe, Sheets, Species, Vesicles
 

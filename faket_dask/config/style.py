@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from faket_dask.config.section import Section, resolve_path
+from faket_dask.documents.section import Section, resolve_path
 from faket_dask.kernels.style.network import Precision
 from faket_dask.kernels.style.settings import SettingError
 from faket_dask.kernels.vgg_architecture import Pooling
