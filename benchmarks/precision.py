@@ -21,11 +21,12 @@ from faket_dask import weights
 from faket_dask.formats.mrc import open_stack
 from faket_dask.kernels.moments import standardise
 from faket_dask.kernels.style import StyleSettings, gram_targets, transfer
-from faket_dask.kernels.vgg import CONVOLUTIONS, VGG19
+from faket_dask.kernels.vgg import VGG19
+from faket_dask.kernels.vgg_architecture import VGG19_ARCHITECTURE
 from faket_dask.stages.process import prepare_process
 
 SETTINGS = StyleSettings()
-ALL = tuple(CONVOLUTIONS)
+ALL = tuple(VGG19_ARCHITECTURE.convolutions)
 
 
 def rounded(values: Tensor, bits: int) -> Tensor:

@@ -70,11 +70,11 @@ def main() -> None:
     print(
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {arguments.processes} processes"
     )
-    what = recipe(shape, arguments.particles, arguments.structures)
+    contents = recipe(shape, arguments.particles, arguments.structures)
     start = time.perf_counter()
-    table = place(what, np.random.default_rng(1))
+    table = place(contents, np.random.default_rng(1))
     placing = time.perf_counter() - start
-    jobs = [(what, table, y, min(y + BLOCK, shape[1])) for y in range(0, shape[1], BLOCK)]
+    jobs = [(contents, table, y, min(y + BLOCK, shape[1])) for y in range(0, shape[1], BLOCK)]
     start = time.perf_counter()
     with multiprocessing.get_context("spawn").Pool(arguments.processes) as pool:
         records = pool.map(build, jobs, chunksize=1)

@@ -15,9 +15,10 @@ import re
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import typer
 from pydantic import BaseModel
@@ -35,6 +36,8 @@ UNITS = {
     "_um": "µm",
     "_mm": "mm",
     "_kV": "kV",
+    "_V": "V",
+    "_per_um3": "µm⁻³",
     "_px": "pixels",
     "_A": "Å",
     "_s": "s",
@@ -115,6 +118,18 @@ def relocate_links(text: str) -> str:
 # --- Run file and cluster profile --------------------------------------------------------------------------------
 
 
+class Key(NamedTuple):
+    """One key of a section."""
+
+    name: str
+    annotation: Any
+    default: Any
+    """Value of a key that is left out; `PydanticUndefined` for a required key."""
+
+    bounds: str
+    description: str
+
+
 def run_file_page() -> str:
     """Return the reference of the run file's sections and keys, in Markdown."""
     from faket_dask.config import RunConfig
@@ -127,7 +142,7 @@ def run_file_page() -> str:
             "the folder of the file, and every default is written out in the `config.yaml` of a data set.",
             "`faket-dask validate FILE` reports every mistake in one line.",
             "",
-            *_section_tables(RunConfig, "RunConfig"),
+            *_section_tables(RunConfig, "All sections"),
         ]
     )
 
@@ -143,82 +158,154 @@ def cluster_profile_page() -> str:
             "A cluster profile is a YAML document with the keys below; defaults of keys left out come from the",
             "configuration of dask-jobqueue. `faket-dask plan FILE --cluster PROFILE` shows the jobs it would submit.",
             "",
-            *_section_tables(Profile, "Profile"),
+            *_section_tables(Profile, "Keys"),
         ]
     )
 
 
-def _section_tables(root: type[BaseModel], root_name: str) -> Iterator[str]:
-    """Yield the lines of one table per model, the root's first, each where it is first used."""
-    for title, model in nested_models(root, root_name):
-        yield f"({_anchor(model)})="
-        yield (
-            f"## {title}"
-            if model is not root
-            else "## All sections"
-            if root_name == "RunConfig"
-            else "## Keys"
-        )
+def _section_tables(root: type, title: str) -> Iterator[str]:
+    """Yield the lines of one table per section, the root's first, each where it is first used."""
+    for path, section in nested_sections(root):
+        yield f"({_anchor(section)})="
+        yield f"## {path or title}"
         yield ""
-        yield _markdown(model.__doc__ or "")
+        yield _markdown(section.__doc__ or "")
         yield ""
         yield "| key | type | unit | default | description |"
         yield "|---|---|---|---|---|"
-        for name, field in model.model_fields.items():
-            yield _table_row(name, field)
+        for key in list_keys(section):
+            yield _key_row(key)
         yield ""
 
 
-def nested_models(root: type[BaseModel], name: str) -> list[tuple[str, type[BaseModel]]]:
-    """Return a model and all models below it, each once, with the key path where it is used."""
-    models: dict[type[BaseModel], str] = {}
-    pending = [(name, root)]
-    while pending:
-        path, model = pending.pop(0)
-        if model in models:
-            continue
-        models[model] = path
-        below = []
-        for key, field in model.model_fields.items():
-            options = list(models_in(field.annotation))
-            for option in options:
-                title = key if path == name else f"{path}.{key}"
-                kind = option.model_fields.get("kind")
-                if len(options) > 1 and kind is not None:
-                    title += f" (kind: {get_args(kind.annotation)[0]})"
-                below.append((title, option))
-        pending = below + pending
-    return [(path, model) for model, path in models.items()]
+def is_section(annotation: Any) -> bool:
+    """Tell whether a type is a section of a document: a pydantic model or a dataclass."""
+    return isinstance(annotation, type) and (issubclass(annotation, BaseModel) or is_dataclass(annotation))
 
 
-def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Yield the models that a type refers to.
+def list_keys(section: type) -> list[Key]:
+    """Return the keys of a section.
+
+    Those of a dataclass are its fields, described by the ``Parameters`` of its docstring.
 
     Examples
     --------
-    >>> class Section(BaseModel): ...
-    >>> [model.__name__ for model in models_in(tuple[Section | None, ...])]
-    ['Section']
+    >>> from dataclasses import dataclass
+    >>> @dataclass
+    ... class Beads:
+    ...     '''Gold beads.
+    ...
+    ...     Parameters
+    ...     ----------
+    ...     count
+    ...         Number of beads.
+    ...     '''
+    ...
+    ...     count: int = 6
+    >>> list_keys(Beads)
+    [Key(name='count', annotation=<class 'int'>, default=6, bounds='', description='Number of beads.')]
     """
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from models_in(argument)
+    if issubclass(section, BaseModel):
+        return [
+            _model_key(name, field)
+            for name, field in section.model_fields.items()
+            if field.annotation is not Any
+        ]
+    hints = typing.get_type_hints(section, include_extras=True)
+    descriptions = {
+        name: text for parent in reversed(section.__mro__) for name, text in _parameters(parent).items()
+    }
+    return [
+        Key(field.name, hints[field.name], _dataclass_default(field), "", descriptions.get(field.name, ""))
+        for field in fields(section)
+        if field.init
+    ]
 
 
-def _table_row(name: str, field: FieldInfo) -> str:
-    unit = next((unit for end, unit in UNITS.items() if name.endswith(end)), "")
-    kind = describe_type(field.annotation)
-    if bounds := describe_bounds(field.metadata):
-        kind += f" {bounds}"
-    default = "*required*" if field.is_required() else _format_default(field)
-    return _row(f"`{name}`", kind, unit, default, _markdown(field.description or _summary(field.annotation)))
+def _model_key(name: str, field: FieldInfo) -> Key:
+    default = PydanticUndefined if field.is_required() else field.get_default(call_default_factory=True)
+    description = field.description or _summary(field.annotation)
+    return Key(name, field.annotation, default, describe_bounds(field.metadata), description)
+
+
+def _dataclass_default(field: Field[Any]) -> Any:
+    if field.default is not MISSING:
+        return field.default
+    return PydanticUndefined if field.default_factory is MISSING else field.default_factory()
+
+
+def _parameters(section: type) -> dict[str, str]:
+    """Return the descriptions under ``Parameters`` in the docstring of a class, by name."""
+    parts = re.split(r"^(\w[\w ]*)\n-{3,}\n", inspect.cleandoc(section.__doc__ or ""), flags=re.MULTILINE)
+    texts = dict(zip(parts[1::2], parts[2::2], strict=True))
+    entries = re.findall(
+        r"^(\S[^\n:]*)[^\n]*\n((?:[ \t]+[^\n]*\n?|\n)+)", texts.get("Parameters", ""), flags=re.MULTILINE
+    )
+    return {
+        name.strip(): _markdown(" ".join(text.split()))
+        for names, text in entries
+        for name in names.split(",")
+    }
 
 
 def _summary(annotation: Any) -> str:
     """Return the first sentence about a section, where a key has no description of its own."""
-    models = list(models_in(annotation))
-    return (models[0].__doc__ or "").strip().split("\n")[0] if len(models) == 1 else ""
+    sections = list(sections_in(annotation))
+    return (sections[0].__doc__ or "").strip().split("\n")[0] if len(sections) == 1 else ""
+
+
+def nested_sections(root: type) -> list[tuple[str, type]]:
+    """Return a section and all sections below it, each once, with the path of keys where it is used."""
+    paths: dict[type, str] = {}
+    pending = [("", root)]
+    while pending:
+        path, section = pending.pop(0)
+        if section in paths:
+            continue
+        paths[section] = path
+        below = []
+        for key in list_keys(section):
+            options = list(sections_in(key.annotation))
+            for option in options:
+                kind = [other for other in list_keys(option) if other.name == "kind"]
+                suffix = f" (kind: {get_args(kind[0].annotation)[0]})" if len(options) > 1 and kind else ""
+                below.append((f"{path}.{key.name}{suffix}".lstrip("."), option))
+        pending = [*below, *_method_settings(section, path), *pending]
+    return [(path, section) for section, path in paths.items()]
+
+
+def _method_settings(section: type, path: str) -> list[tuple[str, type]]:
+    """Return the settings of each transfer method, which stand beside the keys of the section `style`."""
+    if not (issubclass(section, BaseModel) and {"method", "settings"} <= section.model_fields.keys()):
+        return []
+    from faket_dask.methods.transfer import TRANSFER_METHODS
+
+    return [
+        (f"{path} (method: {name})", TRANSFER_METHODS.get(name).settings_type)
+        for name in TRANSFER_METHODS.names
+    ]
+
+
+def sections_in(annotation: Any) -> Iterator[type]:
+    """Yield the sections that a type refers to.
+
+    Examples
+    --------
+    >>> class Section(BaseModel): ...
+    >>> [section.__name__ for section in sections_in(tuple[Section | None, ...])]
+    ['Section']
+    """
+    if is_section(annotation):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from sections_in(argument)
+
+
+def _key_row(key: Key) -> str:
+    unit = next((unit for end, unit in UNITS.items() if key.name.endswith(end)), "")
+    kind = " ".join(filter(None, (describe_type(key.annotation), key.bounds)))
+    default = "*required*" if key.default is PydanticUndefined else _format_value(key.default)
+    return _row(f"`{key.name}`", kind, unit, default, _markdown(key.description))
 
 
 def _row(*cells: str) -> str:
@@ -256,7 +343,7 @@ def describe_type(annotation: Any) -> str:
         return f"[{', '.join(map(describe_type, arguments))}]"
     if origin is dict or (origin and issubclass(origin, Mapping)):
         return f"mapping of {describe_type(arguments[0])} to {describe_type(arguments[1])}"
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if is_section(annotation):
         return f"[{annotation.__name__}](#{_anchor(annotation)})"
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return ", ".join(f"`{member.value}`" for member in annotation)
@@ -275,24 +362,19 @@ def describe_bounds(metadata: typing.Iterable[Any]) -> str:
     return ", ".join(bounds)
 
 
-def _format_default(field: FieldInfo) -> str:
-    default = field.get_default(call_default_factory=True)
-    return "" if default is PydanticUndefined else _format_value(default)
-
-
 def _format_value(value: Any) -> str:
     """Return a default as it would be written in a run file; nothing for none."""
     if value is None:
         return ""
-    if isinstance(value, BaseModel):
+    if is_section(type(value)):
         return "its defaults"
     if isinstance(value, tuple | list | dict):
         return "`{}`".format(json.dumps(value, default=str).replace('"', ""))
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-def _anchor(model: type[BaseModel]) -> str:
-    return f"section-{model.__name__.lower()}"
+def _anchor(section: type) -> str:
+    return f"section-{section.__name__.lower()}"
 
 
 def _markdown(docstring: str) -> str:

@@ -13,7 +13,8 @@ from faket_dask._version import __version__
 
 if TYPE_CHECKING:
     from faket_dask.dataset.dataset import Dataset, open_dataset, open_series
-    from faket_dask.pipeline.plan import Plan, plan
+    from faket_dask.engine.plan import Plan
+    from faket_dask.pipeline.plan import plan
     from faket_dask.progress.display import run, watch
 
 __all__ = ["Dataset", "Plan", "__version__", "open_dataset", "open_series", "plan", "run", "watch"]
@@ -22,7 +23,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "dataset.dataset": ["Dataset", "open_dataset", "open_series"],
-        "pipeline.plan": ["Plan", "plan"],
+        "engine.plan": ["Plan"],
+        "pipeline.plan": ["plan"],
         "progress.display": ["run", "watch"],
     },
 )

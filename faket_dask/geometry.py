@@ -487,3 +487,15 @@ def _check_increasing(angles: NDArray[np.float64]) -> None:
             f"tilt angles must increase, but tilt {tilt} ({angles[tilt]:g}°) follows {angles[tilt - 1]:g}°; "
             "sort the tilts of the stack and its angles by increasing angle"
         )
+
+
+def format_tilt_angle(angle: float) -> str:
+    """Return a tilt angle with sign and degree.
+
+    Examples
+    --------
+    >>> format_tilt_angle(0.0), format_tilt_angle(60.0), format_tilt_angle(-48.5)
+    ('0°', '+60°', '−48.5°')
+    """
+    rounded = round(float(angle), 2) + 0.0
+    return f"{rounded:+g}°".replace("-", "\N{MINUS SIGN}") if rounded else "0°"

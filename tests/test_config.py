@@ -172,7 +172,8 @@ def test_stored_configuration_states_its_version() -> None:
             {"references": [{"kind": "blend", "name": "a", "weights": {"blend": -1}}]},
             "references.0.weights.blend",
         ),
-        ({"style": {"style_layers": {6: -1}}}, "style.style_layers.6"),
+        ({"style": {"style_layers": {6: -1}}}, "style.style_layers"),
+        ({"style": {"style_layers": {6: "much"}}}, "style.style_layers.6"),
         ({"style": {"tile": 17}}, "style.tile"),
         ({"outputs": {"modalities": ["faket", "fakets"]}}, "outputs.modalities.1"),
         ({"acquisition": ACQUISITION | {"tilt_angles": {"start": 0}}}, "acquisition.tilt_angles.start"),
@@ -187,10 +188,15 @@ def test_mistakes_are_located_by_keys_alone(changes: dict[str, Any], place: str)
 
 
 def test_published_settings_are_the_defaults() -> None:
-    style = parse(document(), Path("/nowhere")).style
-    assert (style.step_size, style.decay, style.iterations, style.content_weight) == (0.15, 0.99, 1, 1.0)
-    assert style.style_layers == {1: 256, 6: 64, 11: 16, 20: 4, 29: 1}
-    assert style.content_layers == {8: 1.0}
+    settings = parse(document(), Path("/nowhere")).style.settings
+    assert (settings.step_size, settings.decay, settings.iterations, settings.content_weight) == (
+        0.15,
+        0.99,
+        1,
+        1.0,
+    )
+    assert settings.style_layers == {1: 256, 6: 64, 11: 16, 20: 4, 29: 1}
+    assert settings.content_layers == {8: 1.0}
 
 
 def test_shipped_run_files_are_valid() -> None:
@@ -226,7 +232,7 @@ def test_unpaired_statistics_of_beads_in_ice_are_refused() -> None:
 
 def test_keys_beside_a_preset_override_it() -> None:
     style = parse(document(style={"preset": "recorded", "iterations": 2}), Path("/nowhere")).style
-    assert (style.noise, style.scaling, style.iterations) == ("spectral", "tilt", 2)
+    assert (style.noise, style.settings.scaling, style.settings.iterations) == ("spectral", "tilt", 2)
     published = parse(document(style={"preset": "published"}), Path("/nowhere"))
     assert published == parse(document(), Path("/nowhere"))
     assert any("published, recorded, matched" in line for line in mistakes(style={"preset": "best"}))
@@ -234,8 +240,8 @@ def test_keys_beside_a_preset_override_it() -> None:
 
 def test_keys_of_another_method_are_refused() -> None:
     style = parse(document(style={"preset": "matched", "evaluations": 5}), Path("/nowhere")).style
-    assert (style.method, style.noise, style.most_evaluations) == ("matched", "spectral", 5)
-    assert style.loss_layers == (style.style_layers, {})
+    assert (style.method, style.noise, style.transfer.evaluations) == ("matched", "spectral", 5)
+    assert set(style.transfer.layers) == set(style.transfer.style_layers) == {1, 6, 11, 20, 29}
     for key, value in {"iterations": 3, "content_weight": 0.1, "scaling": "tilt", "decay": 0.5}.items():
         [line] = mistakes(style={"preset": "matched", key: value})
         assert key in line

@@ -1,4 +1,4 @@
-"""The one geometry model."""
+"""Geometry of a tilt-series."""
 
 import json
 from pathlib import Path
@@ -32,9 +32,9 @@ def test_points_lie_where_the_projector_images_them(point: np.ndarray) -> None:
     expected = geometry.point_to_detector(point[None] * voxel_size)[:, 0]
     rows, columns = np.indices(stack.shape[1:]) * voxel_size
     for tilt, image in enumerate(stack):
-        found = np.array([(image * axis).sum() / image.sum() for axis in (columns, rows)])
+        centroid = np.array([(image * axis).sum() / image.sum() for axis in (columns, rows)])
         np.testing.assert_allclose(
-            found - centre_A(image.shape, voxel_size), expected[tilt], atol=0.02 * voxel_size
+            centroid - centre_A(image.shape, voxel_size), expected[tilt], atol=0.02 * voxel_size
         )
 
 

@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 
 import faket_dask
 from faket_dask.engine.events import UnitFailed
-from faket_dask.engine.unit import Unit
+from faket_dask.engine.unit import Item, Unit
+from faket_dask.pipeline.plan import plan_spec
 
 
 class Cells(HTMLParser):
@@ -26,14 +27,14 @@ class Cells(HTMLParser):
 
 
 def test_plan_shows_every_stage_and_their_sum(tiny_dataset: faket_dask.Dataset) -> None:
-    plan = faket_dask.Plan(tiny_dataset.spec)
+    plan = plan_spec(tiny_dataset.spec)
     cells = Cells(plan._repr_html_()).texts
     assert {batch.stage for batch in plan.batches} <= set(cells)
     assert str(sum(batch.count for batch in plan.batches)) in cells
 
 
 def test_data_set_shows_its_series_and_failures(tiny_dataset: faket_dask.Dataset) -> None:
-    failed = UnitFailed(Unit("project", "specimen-000", 1), "ValueError: <cosmic> ray", final=True)
+    failed = UnitFailed(Unit("project", Item("specimen-000"), 1), "ValueError: <cosmic> ray", final=True)
     html = dataclasses.replace(tiny_dataset, failures=(failed,))._repr_html_()
     assert set(tiny_dataset.series) <= set(Cells(html).texts)
     assert "ValueError: &lt;cosmic&gt; ray" in html

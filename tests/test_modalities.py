@@ -4,12 +4,12 @@ import pytest
 
 from faket_dask.config.outputs import OutputsSection
 from faket_dask.modalities import MODALITIES, Modality, ModalityRegistry, Owner
-from faket_dask.pipeline import STAGES
+from faket_dask.pipeline import TILT_SERIES
 from faket_dask.report.figures import COLOURS
 
 
 def test_every_modality_names_a_stage_of_the_pipeline() -> None:
-    assert {modality.stage for modality in MODALITIES} <= set(STAGES)
+    assert {modality.stage for modality in MODALITIES} <= set(TILT_SERIES.by_name)
 
 
 def test_every_modality_has_a_colour_of_its_own() -> None:
@@ -22,7 +22,7 @@ def test_displays_prefer_the_finished_image() -> None:
 
 def test_registered_modality_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     more = ModalityRegistry(
-        [*MODALITIES, Modality("poisson", Owner.SERIES, "style", "#000000", True, "with counting noise")]
+        [*MODALITIES, Modality("poisson", Owner.SERIES, "synthesise", "#000000", True, "with counting noise")]
     )
     with pytest.raises(ValueError, match="must be one of content, baseline"):
         OutputsSection(modalities=("poisson",))

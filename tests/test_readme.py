@@ -1,4 +1,4 @@
-"""The README's commands and examples are run as they stand, on a smaller demo."""
+"""Commands and examples of the README run unchanged, on a smaller demo."""
 
 import re
 import shlex
@@ -28,8 +28,8 @@ def commands(program: str) -> list[list[str]]:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder that looks like a checkout, with a demo that takes seconds."""
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folder that looks like a checkout, with a demo that takes seconds."""
     folder = tmp_path_factory.mktemp("checkout")
     shutil.copytree(ROOT / "configs" / "cluster", folder / "configs" / "cluster")
     demo = small_document(folder / "demo-dataset", specimen={"count": 1}, cluster={"workers": 1})
@@ -40,29 +40,36 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-def test_every_command_works_in_the_order_it_is_shown(place: Path) -> None:
-    shown = [command for command in commands("faket-dask") if command[1] not in ("weights", "benchmark")]
-    assert {command[1] for command in shown} >= {"validate", "plan", "run", "status", "export", "reconstruct"}
-    for command in shown:
+def test_commands_work_in_their_order(checkout: Path) -> None:
+    sequence = [command for command in commands("faket-dask") if command[1] not in ("weights", "benchmark")]
+    assert {command[1] for command in sequence} >= {
+        "validate",
+        "plan",
+        "run",
+        "status",
+        "export",
+        "reconstruct",
+    }
+    for command in sequence:
         result = CliRunner().invoke(app, command[1:])
         assert result.exit_code == 0, (command, result.output)
-    assert (place / "demo-dataset" / "report.html").exists()
+    assert (checkout / "demo-dataset" / "report.html").exists()
 
 
-def test_the_benchmark_command_names_a_row_of_the_table() -> None:
-    [shown] = [command for command in commands("faket-dask") if command[1] == "benchmark"]
-    row = shown[shown.index("--scenario") + 1]
+def test_benchmark_command_names_a_row_of_the_table() -> None:
+    [benchmark] = [command for command in commands("faket-dask") if command[1] == "benchmark"]
+    row = benchmark[benchmark.index("--scenario") + 1]
     assert row in {f"{s.tilts}x{s.size}-{s.style_size}" for s in PUBLISHED}
 
 
 @pytest.mark.pretrained
-def test_the_weights_commands_work() -> None:
+def test_weights_commands_work() -> None:
     for command in commands("faket-dask"):
         if command[1] == "weights":
             assert CliRunner().invoke(app, command[1:]).exit_code == 0, command
 
 
-def test_every_python_example_runs(place: Path) -> None:
+def test_python_examples_run(checkout: Path) -> None:
     names: dict[str, object] = {}
     for example in blocks("python"):
         exec(compile(example, "README.md", "exec"), names)
@@ -72,20 +79,20 @@ def test_every_python_example_runs(place: Path) -> None:
     assert names["projections"].compute().shape == (7, 64, 64)  # type: ignore[attr-defined]
 
 
-def test_every_job_that_is_submitted_is_there() -> None:
+def test_submitted_job_scripts_exist() -> None:
     submitted = commands("sbatch") + commands("qsub")
     assert submitted
     for command in submitted:
         assert (ROOT / next(word for word in command if word.endswith(".sh"))).is_file()
 
 
-def test_make_has_every_target_that_is_named() -> None:
+def test_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for _, target in (command[:2] for command in commands("make")):
         assert re.search(rf"^{target}:", makefile, flags=re.M), target
 
 
-def test_every_file_that_is_linked_is_there() -> None:
+def test_linked_files_exist() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", TEXT):
         if not target.startswith("http"):
             assert (ROOT / target).exists(), target

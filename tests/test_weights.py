@@ -18,7 +18,9 @@ from torch.nn.functional import conv2d, max_pool2d, pad, relu
 
 from faket_dask import weights
 from faket_dask.errors import InputError
-from faket_dask.kernels.vgg import CONVOLUTIONS, IMAGENET_MEAN, IMAGENET_STD, VGG19, random_state_dict
+from faket_dask.kernels.vgg import VGG19, random_state_dict
+from faket_dask.kernels.vgg_architecture import IMAGENET_MEAN, IMAGENET_STD
+from faket_dask.kernels.vgg_architecture import VGG19_ARCHITECTURE as VGG
 from faket_dask.weights import cache, imagenet, normalised
 from faket_dask.weights.state_dict import StateDict, checksum_of
 
@@ -57,7 +59,7 @@ def published(state_dict: StateDict) -> dict[str, torch.Tensor]:
     """Random weights in the layout of the published normalised ones."""
     layers = {"0.weight": torch.eye(3).flip(0)[..., None, None] * 255}
     layers["0.bias"] = torch.tensor([-103.939, -116.779, -123.68])
-    for layer, index in zip(CONVOLUTIONS, PUBLISHED_INDICES, strict=True):
+    for layer, index in zip(VGG.convolutions, PUBLISHED_INDICES, strict=True):
         layers[f"{index}.weight"] = torch.from_numpy(state_dict[f"{layer}.weight"])
         layers[f"{index}.bias"] = torch.from_numpy(state_dict[f"{layer}.bias"]) + 0.1
     return {**layers, "45.weight": torch.zeros(512, 512, 3, 3), "45.bias": torch.zeros(512)}
@@ -124,7 +126,7 @@ class TestUserFile:
     def test_serves_the_network(self, user_file):
         loaded = weights.load(str(user_file))
         assert sorted(loaded.state_dict) == sorted(
-            f"{n}.{k}" for n in CONVOLUTIONS for k in ("weight", "bias")
+            f"{n}.{k}" for n in VGG.convolutions for k in ("weight", "bias")
         )
         assert all(array.dtype == np.float32 for array in loaded.state_dict.values())
         VGG19(loaded.state_dict)
@@ -383,9 +385,9 @@ class TestConversion:
     def test_leaves_the_other_layers_alone_and_drops_the_last(self, published):
         state_dict = normalised.converted({key: tensor.numpy() for key, tensor in published.items()})
         assert list(state_dict) == [
-            f"{layer}.{kind}" for layer in CONVOLUTIONS for kind in ("weight", "bias")
+            f"{layer}.{kind}" for layer in VGG.convolutions for kind in ("weight", "bias")
         ]
-        for layer, index in list(zip(CONVOLUTIONS, PUBLISHED_INDICES, strict=True))[1:]:
+        for layer, index in list(zip(VGG.convolutions, PUBLISHED_INDICES, strict=True))[1:]:
             np.testing.assert_array_equal(state_dict[f"{layer}.weight"], published[f"{index}.weight"])
             np.testing.assert_array_equal(state_dict[f"{layer}.bias"], published[f"{index}.bias"])
 
@@ -429,7 +431,9 @@ class TestPretrained:
         current = first_convolution_as_published(image, published)
         expected = {1: current.relu()}
         for before, (layer, index) in zip(
-            CONVOLUTIONS, list(zip(CONVOLUTIONS, PUBLISHED_INDICES, strict=True))[1:], strict=False
+            VGG.convolutions,
+            list(zip(VGG.convolutions, PUBLISHED_INDICES, strict=True))[1:],
+            strict=False,
         ):
             current = relu(current)
             if layer - before == 3:

@@ -15,12 +15,12 @@ from dask.utils import format_bytes, format_time
 from pydantic import ValidationError
 from rich.table import Table
 
+from faket_dask.atomic import write_text
 from faket_dask.benchmark.measure import COLUMNS, Measurement, format_row, measure
 from faket_dask.benchmark.scenarios import PUBLISHED, Scenario
 from faket_dask.config import StyleSection
 from faket_dask.errors import InputError
-from faket_dask.formats.files import write_text
-from faket_dask.pipeline.calibration import record_style
+from faket_dask.pipeline.kernel_rates import store_transfer_rates
 
 
 def run_benchmark(
@@ -80,7 +80,7 @@ def run_benchmark(
             document = {"machine": _machine(), "measurements": [asdict(m) for m in measurements]}
             write_text(json_file, json.dumps(document, indent=1) + "\n")
         if measurement.tile is None and device == "cpu" and precision == "float32":
-            record_style(
+            store_transfer_rates(
                 style.threads,
                 measurement.targets_seconds / scenario.style_size**2,
                 measurement.transfer_seconds / scenario.size**2,

@@ -20,12 +20,12 @@ import torch
 
 from faket_dask.benchmark.scenarios import Scenario
 from faket_dask.config import StyleSection
+from faket_dask.kernels.moments import Moments
+from faket_dask.kernels.style.scaling import Scaling
 from faket_dask.kernels.vgg import VGG19
-from faket_dask.stages.networks import settings_of
+from faket_dask.methods.transfer import TiltImage
 from faket_dask.stages.process import prepare_process
-from faket_dask.stages.scaling import Scaling
 from faket_dask.stages.tiling import GIB, resolve_tile
-from faket_dask.stages.transfer import style_targets, stylise
 
 _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 """Unit of `ru_maxrss`."""
@@ -128,16 +128,24 @@ def measure(scenario: Scenario, style: StyleSection, workers: int, sample: int |
 def _compute(scenario: Scenario, style: StyleSection, tilts: int, seed: int) -> _Share:
     prepare_process(style.threads)
     network = VGG19(seed=0, pooling=style.pooling, precision=style.precision, device=style.device)
+    method = style.transfer
     rng = np.random.default_rng(seed)
-    settings, unit = settings_of(style), Scaling(0.0, 1.0)
+    unit = Scaling(0.0, 1.0)
     spent: tuple[list[float], list[float]] = ([], [])
     for _ in range(tilts):
         noisy, content = (rng.random((scenario.size,) * 2, dtype=np.float32) for _ in range(2))
         reference = rng.random((scenario.style_size,) * 2, dtype=np.float32)
         begin = time.perf_counter()
-        targets = style_targets(network, reference, unit, settings.style_layers, style.tile_px)
+        targets = method.measure(network, TiltImage(reference, unit), tile=style.tile_px)
         middle = time.perf_counter()
-        stylise(network, noisy, content, unit, unit, targets, 0.0, 1.0, settings, style.tile_px)
+        method.transfer(
+            network,
+            content=TiltImage(content, unit),
+            start=TiltImage(noisy, unit),
+            targets=targets,
+            moments=Moments(0.0, 1.0),
+            tile=style.tile_px,
+        )
         spent[0].append(middle - begin)
         spent[1].append(time.perf_counter() - middle)
     return _Share(

@@ -40,10 +40,11 @@ def compare(
 
     both = open_for_comparison(first), open_for_comparison(second)
     if realism:
-        from faket_dask.stages.networks import network
+        from faket_dask.config import StyleSection
+        from faket_dask.stages.networks import load_network
         from faket_dask.weights import verify
 
-        comparison = measure(*both, network(weights, verify(weights), 0, "max", "float32", "cpu"))
+        comparison = measure(*both, load_network(StyleSection(weights=weights), verify(weights)))
     else:
         comparison = measure(*both)
     table = Table("distance", "mean", "10 %", "90 %", *(["intra-reference"] if realism else []))

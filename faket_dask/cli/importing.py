@@ -48,7 +48,7 @@ def import_series(
 
     Example: `faket-dask import series relion-project --tomogram TS_01 --align --to TS_01.mrc`
     """
-    from faket_dask.formats.tilt_series import open_tilt_series
+    from faket_dask.formats.openers import open_tilt_series
     from faket_dask.interchange.importers import import_series as convert
 
     series = open_tilt_series(source, pixel_size_A=pixel_size_a, tomogram=tomogram, sign=sign)

@@ -19,21 +19,18 @@ def show_plan(config: RunFile, cluster: Where = "local") -> None:
     from dask.utils import format_bytes, format_time
 
     from faket_dask.cluster.local import size_workers
-    from faket_dask.cluster.open import profile_of
+    from faket_dask.cluster.open import resolve_profile
     from faket_dask.cluster.sizing import size_jobs
     from faket_dask.config import load
     from faket_dask.engine.completed import CompletedUnits
     from faket_dask.pipeline.plan import plan
 
-    profile = profile_of(cluster)
+    profile = resolve_profile(cluster)
     planned = plan(load(config))
     spec = planned.spec
     done = CompletedUnits.read(planned).counts()
     requirements = planned.requirements(done)
-    say(
-        f"{len(spec.specimens)} specimens, {len(spec.series)} series of "
-        f"{spec.stack_text} (tilts x y x x), fingerprint {spec.fingerprint}"
-    )
+    say(f"{len(spec.specimens)} specimens, {spec.title}, fingerprint {spec.fingerprint}")
     table = Table("stage", "units left", "memory per task", "time per task", "written")
     for stage in requirements.stages:
         table.add_row(
@@ -71,10 +68,10 @@ def show_plan(config: RunFile, cluster: Where = "local") -> None:
     )
     say_remaining(requirements.seconds(sizing.workers), where)
     table = Table("workers", "jobs", "time", "node-hours")
-    for count in sizing.counts_to_compare(requirements.widest):
+    for count in sizing.list_worker_counts(requirements.widest):
         seconds, jobs = requirements.seconds(count), math.ceil(count / sizing.processes_per_job)
         table.add_row(str(count), str(jobs), format_time(seconds), f"{jobs * seconds / 3600:.3g}")
     out.print(table)
     say("times are those of this machine's cores, without waiting in the queue; a job counts as a node")
     say("each job is submitted as:\n")
-    say(job_script(profile, sizing, spec.layout.job_logs))
+    say(job_script(profile, sizing, spec.folder.job_logs))

@@ -66,7 +66,7 @@ def reconstruct(
     For a stack: `faket-dask reconstruct TS_01.st --align --thickness-A 2000 --to TS_01.mrc`
     """
     from faket_dask.config import parse_reconstruction
-    from faket_dask.dataset.layout import Layout
+    from faket_dask.engine.folder import RunFolder
     from faket_dask.formats.openers import open_tilt_series
 
     section = parse_reconstruction(
@@ -79,7 +79,7 @@ def reconstruct(
         modalities=modality or ["faket"],
     )
     command = shlex.join(["faket-dask", *sys.argv[1:]])
-    if Layout(source).plan.exists():
+    if RunFolder(source).description.exists():
         from faket_dask.progress import ProgressDisplay
         from faket_dask.workflow.reconstruct import reconstruct_dataset
 

@@ -18,13 +18,13 @@ def run(config: RunFile, cluster: Where = "local") -> None:
     from faket_dask.config import load
     from faket_dask.pipeline.plan import plan
     from faket_dask.progress import ProgressDisplay
-    from faket_dask.workflow.run import execute_plan
+    from faket_dask.workflow.run import run_dataset_plan
 
     where = resolve_profile(cluster) or "local"
     planned = plan(load(config))
     command = f"faket-dask run {config}" + ("" if cluster == "local" else f" --cluster {cluster}")
     with resumable(command), ProgressDisplay(err) as display:
-        dataset = execute_plan(planned, watch=display, cluster=where)
+        dataset = run_dataset_plan(planned, watch=display, cluster=where)
     if dataset.failures:
         failed = typer.style(f"{len(dataset.failures)} units failed", fg="red", bold=True)
         say(f"{failed}, and the units that depend on them are missing:", err=True)
@@ -34,4 +34,4 @@ def run(config: RunFile, cluster: Where = "local") -> None:
         raise typer.Exit(FAILED)
     say(f"{len(dataset.series)} series in {dataset.folder}")
     if planned.spec.config.outputs.report:
-        say(f"report: {planned.spec.layout.report}")
+        say(f"report: {planned.spec.folder.report}")

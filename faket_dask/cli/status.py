@@ -24,12 +24,13 @@ def status(
     """
     from dask.utils import format_time
 
-    from faket_dask.dataset.spec import DatasetSpec
-    from faket_dask.engine.status import status as read_status
+    from faket_dask.engine.plan import read_plan
+    from faket_dask.engine.status import read_status
 
     if watch:
         _watch(folder)
-    state = read_status(DatasetSpec.read(folder))
+    plan = read_plan(folder)
+    state = read_status(plan)
     table = Table("stage", "done", "total", "mean time")
     for stage in state.stages:
         mean = "" if stage.mean_seconds is None else format_time(stage.mean_seconds)
@@ -40,7 +41,8 @@ def status(
     if state.driver:
         say(f"a run is working on it: {state.driver}")
     say(
-        f"{state.done} of {state.total} units, {len(state.series_done)} of {state.series_total} series complete"
+        f"{state.done} of {state.total} units, {len(state.products_done)} of {state.products_total} "
+        f"{plan.pipeline.product_name} complete"
     )
 
 

@@ -36,27 +36,27 @@ def validate(
         _validate_dataset(config, repair)
         return
     spec = resolve(load(config))
-    say(f"{config}: good. {len(spec.series)} series of {spec.stack_text}, fingerprint {spec.fingerprint}")
+    say(f"{config}: good. {spec.title}, fingerprint {spec.fingerprint}")
 
 
 def _validate_dataset(folder: Path, repair: bool) -> None:
-    from faket_dask.dataset.spec import DatasetSpec
+    from faket_dask.engine.plan import read_plan
     from faket_dask.engine.validate import forget
     from faket_dask.engine.validate import validate as check_units
 
-    spec = DatasetSpec.read(folder)
+    plan = read_plan(folder)
     with Progress(console=err, transient=True, disable=not err.is_terminal) as bars:
         task = bars.add_task("units")
-        damages = check_units(spec, lambda done, total: bars.update(task, completed=done, total=total))
+        damages = check_units(plan, lambda done, total: bars.update(task, completed=done, total=total))
     damaged = [damage for damage in damages if not damage.missing]
     for damage in damaged:
         say(str(damage))
     missing = len(damages) - len(damaged)
     if not damages:
-        say(f"{folder}: good. {len(spec.series)} series, all units are complete and undamaged")
+        say(f"{folder}: good. {plan.spec.title}, all units are complete and undamaged")
         return
     say(f"{folder}: {len(damaged)} damaged, {missing} units are not done")
     if not repair:
         raise typer.Exit(FAILED)
-    forget(spec, damaged)
+    forget(plan, damaged)
     say("damaged units are marked as not done: the next run repeats them, and no others")

@@ -4,8 +4,9 @@ Each series is scaled to [0, 1] by its own extrema first, so that units do not m
 shape are compared pixel by pixel; power spectra are compared in any case, each tilt of the first series with the tilt
 of the second at the nearest angle.
 
-A network adds distances of texture statistics (`faket_dask.kernels.realism`), which do not depend on the specimen,
-and the intra-reference distance: that between the halves of the second series' tilts.
+A network adds distances of texture statistics, which do not depend on the specimen (module
+`faket_dask.kernels.similarity.texture_similarity`), and the intra-reference distance: that between the halves of the
+second series' tilts.
 """
 
 from __future__ import annotations
@@ -21,15 +22,26 @@ import zarr
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError, wrap_as_input_error
-from faket_dask.formats.mrc import open_stack
-from faket_dask.formats.tilt_series import STACKS, MissingAnglesError, open_tilt_series
-from faket_dask.kernels.metrics import Distance, Summary, normalise_series, summarise, tilt_distance
-from faket_dask.kernels.realism import Distances, distances, floor, textures
-from faket_dask.kernels.spectra import DEFAULT_BAND, log_spectrum_distance, radial_power_spectrum
-from faket_dask.kernels.vgg import VGG19
-from faket_dask.stages.matching import tilt_shares
+from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
+from faket_dask.formats.openers import MissingAnglesError, open_tilt_series
+from faket_dask.kernels.noise.spectra import DEFAULT_BAND, log_spectrum_distance, radial_power_spectrum
+from faket_dask.kernels.similarity.pixelwise import (
+    PixelwiseDistance,
+    Summary,
+    compare_tilts,
+    normalise_series,
+    summarise,
+)
+from faket_dask.kernels.similarity.texture_similarity import (
+    TextureDistances,
+    intra_reference_distances,
+    sample_halves,
+    texture_distances,
+)
+from faket_dask.kernels.style.network import Network
+from faket_dask.stages.angle_interpolation import interpolation_weights
 
-PIXELWISE = tuple(field.name for field in fields(Distance))
+PIXELWISE = tuple(field.name for field in fields(PixelwiseDistance))
 LOG_SPECTRUM = "log_spectrum"
 TEXTURE_SPECTRUM = "texture_spectrum"
 
@@ -131,7 +143,7 @@ def open_for_comparison(path: Path) -> OpenedSeries:
     """
     if (path / "zarr.json").exists():
         return _open_stored(path)
-    if path.suffix in STACKS and path.is_file():
+    if path.suffix in STACK_SUFFIXES and path.is_file():
         try:
             series = open_tilt_series(path)
         except MissingAnglesError:
@@ -141,7 +153,7 @@ def open_for_comparison(path: Path) -> OpenedSeries:
     return OpenedSeries(path.stem, series, series.geometry.tilt_angles)
 
 
-def compare(first: OpenedSeries, second: OpenedSeries, network: VGG19 | None = None) -> Comparison:
+def compare(first: OpenedSeries, second: OpenedSeries, network: Network | None = None) -> Comparison:
     """Compare two series; two tilts of each are in memory at a time.
 
     Parameters
@@ -177,13 +189,13 @@ def compare(first: OpenedSeries, second: OpenedSeries, network: VGG19 | None = N
             images = (a.tilt(tilt), b.tilt(partner))
             if pixelwise:
                 units = [normalise_series(i, *scale) for i, scale in zip(images, scales, strict=True)]
-                distance = tilt_distance(*units)
+                distance = compare_tilts(*units)
                 _append(per_tilt, {name: getattr(distance, name) for name in PIXELWISE})
             _append(per_tilt, {LOG_SPECTRUM: log_spectrum_distance(*images)})
             if network is not None:
-                ours, theirs = (textures(image, network) for image in images)
-                _append(per_tilt, _by_column(distances(ours, theirs)))
-                _append(intra_reference, _by_column(floor(theirs)))
+                ours, theirs = (sample_halves(image, network) for image in images)
+                _append(per_tilt, _by_column(texture_distances(ours, theirs)))
+                _append(intra_reference, _by_column(intra_reference_distances(theirs)))
             for row, image in enumerate(images):
                 frequency, spectrum = radial_power_spectrum(image, rings)
                 power[row] += spectrum / len(partners)
@@ -208,7 +220,7 @@ def _append(lists: dict[str, list[float]], values: Mapping[str, float]) -> None:
         lists.setdefault(name, []).append(value)
 
 
-def _by_column(result: Distances) -> dict[str, float]:
+def _by_column(result: TextureDistances) -> dict[str, float]:
     return {TEXTURE_SPECTRUM: result.log_spectrum} | {f"gram_{k}": value for k, value in result.gram.items()}
 
 
@@ -257,7 +269,7 @@ def _match_tilts(first: OpenedSeries, second: OpenedSeries) -> Sequence[int]:
             f"{first.name} is {first.tilts.shape}, {second.name} {second.tilts.shape}: to match their tilts, the "
             f"angles of {missing.name} are needed (a .tlt file beside it)"
         )
-    return [tilt_shares(theirs, float(angle), "nearest")[0][0] for angle in ours]
+    return [interpolation_weights(theirs, float(angle), "nearest")[0][0] for angle in ours]
 
 
 def _extrema(series: Tilts) -> tuple[float, float]:

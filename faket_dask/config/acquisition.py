@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from faket_dask.config.section import Section
+from faket_dask.kernels.microscope import Optics
 
 WIDEST_PIXEL_RANGE = 1.02
 """Largest ratio of pixel sizes in a data set: references are resampled to the middle, and may be 1 % off."""
@@ -146,12 +147,12 @@ class AcquisitionSection(Section):
 class MicroscopeSection(Section):
     """Physics of simulated references and of the modality `benchmark`."""
 
-    voltage_kV: float = Field(default=300.0, gt=0)
-    spherical_aberration_mm: float = Field(default=2.7, ge=0)
-    amplitude_contrast: float = Field(default=0.08, ge=0, le=1)
+    voltage_kV: float = Field(default=Optics.voltage_kV, gt=0)
+    spherical_aberration_mm: float = Field(default=Optics.spherical_aberration_mm, ge=0)
+    amplitude_contrast: float = Field(default=Optics.amplitude_contrast, ge=0, le=1)
     defocus_um: Drawn = Field(default=3.0, description="positive is underfocus")
-    astigmatism_um: float = 0.0
-    astigmatism_angle_deg: float = 0.0
+    astigmatism_um: float = Optics.astigmatism_um
+    astigmatism_angle_deg: float = Optics.astigmatism_angle
     dose_e_per_A2: DrawnPositive = Field(default=2.0, description="per tilt")
     tilt_order: Literal["dose_symmetric", "increasing", "decreasing"] = "dose_symmetric"
 
@@ -159,3 +160,20 @@ class MicroscopeSection(Section):
     def varies(self) -> bool:
         """True if series differ in anything."""
         return isinstance(self.defocus_um, tuple) or isinstance(self.dose_e_per_A2, tuple)
+
+    def to_optics(self, ice_thickness_A: float) -> Optics:
+        """Return the optics of this microscope for a specimen.
+
+        Parameters
+        ----------
+        ice_thickness_A
+            Thickness of the ice at zero tilt.
+        """
+        return Optics(
+            voltage_kV=self.voltage_kV,
+            spherical_aberration_mm=self.spherical_aberration_mm,
+            amplitude_contrast=self.amplitude_contrast,
+            astigmatism_um=self.astigmatism_um,
+            astigmatism_angle=self.astigmatism_angle_deg,
+            ice_thickness_A=ice_thickness_A,
+        )

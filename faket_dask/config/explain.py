@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, Tag, ValidationError
+from pydantic import Tag, ValidationError
+
+from faket_dask.config.section import Section
 
 RENAMED_KEYS = {
     "noise.average": "noise.fit_over: all_references or own_reference",
@@ -23,7 +25,7 @@ RENAMED_VALUES = {("style.reference_size", "shrink"): "fit_to_tilt"}
 """Values of run files of version 1, by key, with those that replace them."""
 
 
-def explain(error: ValidationError, model: type[BaseModel]) -> str:
+def explain(error: ValidationError, model: type[Section]) -> str:
     """Return all mistakes in a document, one line each and one for each place.
 
     Parameters
@@ -46,7 +48,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     return "\n".join(_explain(place, item, model) for place, item in reversed(mistakes.items()))
 
 
-def locate(location: Sequence[int | str], model: type[BaseModel]) -> str:
+def locate(location: Sequence[int | str], model: type[Section]) -> str:
     """Return the dotted path of a place in a document.
 
     Pydantic adds the members of unions that it tried to a location; they are left out by following the location
@@ -94,7 +96,7 @@ def _children(kind: Any, part: int | str) -> list[Any]:
     if fields is not None:
         return [fields[str(part)]] if part in fields else []
     origin, arguments = get_origin(kind), get_args(kind)
-    if origin is dict and part != "[key]":
+    if origin in (dict, Mapping) and part != "[key]":
         return [arguments[1]]
     if origin is tuple and isinstance(part, int):
         return [arguments[0 if arguments[-1] is Ellipsis else part]]
@@ -102,15 +104,15 @@ def _children(kind: Any, part: int | str) -> list[Any]:
 
 
 def _fields(kind: Any) -> dict[str, Any] | None:
-    """Return the annotation of each field of a model or a dataclass, or ``None`` for any other type."""
+    """Return the annotation of each key of a section or a dataclass, or ``None`` for any other type."""
     if not isinstance(kind, type):
         return None
-    if issubclass(kind, BaseModel):
-        return {name: field.annotation for name, field in kind.model_fields.items()}
+    if issubclass(kind, Section):
+        return dict(kind.key_types())
     return get_type_hints(kind, include_extras=True) if dataclasses.is_dataclass(kind) else None
 
 
-def _explain(place: str, item: Any, model: type[BaseModel]) -> str:
+def _explain(place: str, item: Any, model: type[Section]) -> str:
     """Return the line for one mistake that pydantic reports."""
     if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):  # in a model, in a dataclass
         if place in RENAMED_KEYS:
@@ -132,7 +134,7 @@ def _explain(place: str, item: Any, model: type[BaseModel]) -> str:
     return f"{place or 'run file'}: {message}{shown}"
 
 
-def _field_names(model: type[BaseModel]) -> list[str]:
+def _field_names(model: type[Section]) -> list[str]:
     """Return all key names below a model, for suggestions."""
     names: list[str] = []
     pending: list[Any] = [model]

@@ -24,6 +24,11 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @classmethod
+    def key_types(cls) -> dict[str, Any]:
+        """Return the keys that a run file may hold in this section, with the types of their values."""
+        return {name: field.annotation for name, field in cls.model_fields.items()}
+
 
 def kind_or(default: str) -> Discriminator:
     """Choose a section's model by its key `kind`, which may be left out for the default."""

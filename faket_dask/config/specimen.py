@@ -106,6 +106,7 @@ class VolumeSpecimens(Section):
 
     @property
     def count(self) -> int:
+        """Number of specimens."""
         return len(self.volumes)
 
 

@@ -1,19 +1,31 @@
-"""How style is transferred, and the settings that have a name."""
+"""The style transfer, and its settings that have a name."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, get_type_hints
 
 from pydantic import (
     Field,
+    ModelWrapValidatorHandler,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    ValidationError,
     ValidationInfo,
     field_validator,
+    model_serializer,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from faket_dask.config.section import Section, resolve_path
-from faket_dask.kernels.style.precision import Precision
+from faket_dask.kernels.style.network import Precision
+from faket_dask.kernels.style.settings import SettingError
+from faket_dask.kernels.vgg_architecture import Pooling
+from faket_dask.methods.networks import STYLE_NETWORKS, StyleNetwork
+from faket_dask.methods.noise import NOISE_MODELS, NoiseModel
+from faket_dask.methods.transfer import TRANSFER_METHODS, TransferMethod
 
 STYLE_PRESETS: dict[str, dict[str, Any]] = {
     "published": {},
@@ -27,74 +39,37 @@ STYLE_PRESETS: dict[str, dict[str, Any]] = {
         "step_unit": "start_std",
         "decay": 0.0,
     },
-    "matched": {
-        "method": "matched",
-        "noise": "spectral",
-        "style_layers": {1: 1, 6: 1, 11: 1, 20: 1, 29: 1},
-    },
+    "matched": {"method": "matched", "noise": "spectral"},
 }
 """Settings by name: FakET's as published, its method in ten small steps, and the one that ends next to a recording."""
-
-PUBLISHED_ONLY = (
-    "content_layers",
-    "content_weight",
-    "tv_weight",
-    "iterations",
-    "step_size",
-    "step_unit",
-    "decay",
-    "scaling",
-    "clip_percent",
-)
-"""Keys that the method `matched` does not have: it finds its own step, and scales each tilt by its own moments."""
 
 
 class StyleSection(Section):
     """The style transfer; the defaults are the published setting.
 
-    `preset` stands for the values of one of `STYLE_PRESETS`; keys that are written beside it go before its own.
+    `preset` stands for the values of one of `STYLE_PRESETS`; keys that are written beside it go before its own. Keys
+    that belong to one method alone are written beside the others, and kept in `settings`.
     """
 
+    network: str = Field(default="vgg19", description="network whose activations describe style")
     weights: str = Field(
         default="vgg19-imagenet1k-v1",
         description="vgg19-imagenet1k-v1, vgg19-normalised, random, or the path of a state dict",
     )
     random_seed: int = Field(default=0, ge=0, description="of `weights: random`")
-    method: Literal["published", "matched"] = Field(
+    method: str = Field(
         default="published",
-        description="FakET's steps of Adam, or L-BFGS until a tilt differs from the reference as its parts do",
+        description="published: FakET's steps of Adam; matched: L-BFGS until a tilt differs from the reference as its "
+        "halves do",
     )
-    noise: Literal["white", "spectral"] = Field(
+    settings: Any = Field(
+        default=None, description="keys of the method, which a run file holds beside the others"
+    )
+    noise: str = Field(
         default="white",
-        description="noise of the start image: white (published), or with the reference's power spectrum",
+        description="noise of the start image: white (published), or spectral, with the reference's power spectrum",
     )
-    pooling: Literal["max", "average", "l2"] = "max"
-    content_layers: dict[int, Annotated[float, Field(gt=0)]] = Field(default={8: 1.0})
-    style_layers: dict[int, Annotated[float, Field(gt=0)]] = Field(
-        default={1: 256, 6: 64, 11: 16, 20: 4, 29: 1}
-    )
-    content_weight: float = Field(default=1.0, ge=0)
-    tv_weight: float = Field(default=0.0, ge=0)
-    iterations: int = Field(default=1, ge=1)
-    step_size: float = Field(default=0.15, gt=0)
-    step_unit: Literal["absolute", "start_std"] = Field(
-        default="absolute", description="of the [0, 1] range, or of the start image's standard deviation"
-    )
-    decay: float = Field(default=0.99, ge=0, lt=1)
-    evaluations: int = Field(
-        default=8, ge=1, description="of `method: matched`: most evaluations of the loss per tilt"
-    )
-    scaling: Literal["stack", "tilt"] = Field(
-        default="stack",
-        description="to [0, 1]: of whole stacks by their extrema (published), or of each tilt by its moments, "
-        "recorded ones without beads and ramps",
-    )
-    clip_percent: float = Field(
-        default=0.0,
-        ge=0,
-        lt=50,
-        description="per cent of pixels clipped at either end when scaling to [0, 1]; 0 is min-max",
-    )
+    pooling: Pooling = "max"
     reference_size: Literal["own", "fit_to_tilt"] = Field(
         default="own",
         description="fit_to_tilt: a reference larger than the tilts is shrunk to them (published)",
@@ -109,54 +84,141 @@ class StyleSection(Section):
     tile: Literal["auto", "whole"] | Annotated[int, Field(ge=16, multiple_of=16)] = Field(
         default="auto",
         description="pixels; side of the tiles that gradients are computed in, or the whole image at once. "
-        "auto: the largest that memory_per_task_GiB allows, settled once, when the run is planned",
+        "auto: the largest that memory_per_task_GiB allows, resolved once, when the run is planned",
     )
     memory_per_task_GiB: float = Field(default=4.0, gt=0, description="of a worker process, for tile: auto")
 
     @property
-    def start_modality(self) -> str:
-        """Modality that the transfer starts from."""
-        return "spectral" if self.noise == "spectral" else "noisy"
-
-    @property
     def tile_px(self) -> int | None:
-        """Side of a tile, ``None`` for the whole image; of a resolved configuration, where it is settled."""
+        """Side of a tile, ``None`` for the whole image; of a resolved configuration, where it is known."""
         if self.tile == "auto":
-            raise ValueError("style.tile is still `auto`: it is settled when the run is planned")
+            raise ValueError("style.tile is still `auto`: it is resolved when the run is planned")
         return None if self.tile == "whole" else self.tile
 
     @property
-    def loss_layers(self) -> tuple[dict[int, float], dict[int, float]]:
-        """Layers of the style and of the content term, which `matched` does not have."""
-        return self.style_layers, {} if self.method == "matched" else self.content_layers
+    def transfer(self) -> TransferMethod:
+        """Transfer method with its settings."""
+        return TRANSFER_METHODS.get(self.method)(self.settings)
 
     @property
-    def most_evaluations(self) -> int:
-        """Of loss and gradient, per tilt."""
-        return self.evaluations if self.method == "matched" else self.iterations
+    def style_network(self) -> StyleNetwork:
+        """Network whose activations describe style."""
+        return STYLE_NETWORKS.get(self.network)
+
+    @property
+    def noise_model(self) -> NoiseModel:
+        """Noise of the start image and of the content."""
+        return NOISE_MODELS.get(self.noise)
+
+    @property
+    def start_modality(self) -> str:
+        """Modality that the transfer starts from."""
+        return self.noise_model.modality
+
+    @classmethod
+    def key_types(cls) -> dict[str, Any]:
+        """Return the keys that a run file may hold, those of all methods included, with the types of their values."""
+        types = super().key_types() | {"preset": str}
+        types.pop("settings")
+        for name in TRANSFER_METHODS.names:
+            types |= get_type_hints(TRANSFER_METHODS.get(name).settings_type)
+        return types
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Build the settings of the method from its keys, and report their mistakes beside all others."""
+        if not isinstance(value, dict):
+            return handler(value)
+        document = _apply_preset(value)
+        settings = None
+        mistakes: list[Any] = []
+        if "settings" in document:
+            mistakes.append({"type": "extra_forbidden", "loc": ("settings",), "input": None})
+        method = document.get("method", cls.model_fields["method"].default)
+        if method in TRANSFER_METHODS:
+            keys = _take_method_keys(document, method)
+            try:
+                settings = TypeAdapter(TRANSFER_METHODS.get(method).settings_type).validate_python(keys)
+            except ValidationError as error:
+                mistakes += [_place_at_setting(item) for item in error.errors(include_url=False)]
+        try:
+            section = handler({**document, "settings": settings})
+        except ValidationError as error:
+            mistakes += error.errors(include_url=False)
+        if mistakes:
+            raise ValidationError.from_exception_data(cls.__name__, mistakes)
+        return section
 
     @model_validator(mode="after")
-    def _keys_of_the_other_method(self) -> StyleSection:
-        foreign = PUBLISHED_ONLY if self.method == "matched" else ("evaluations",)
-        for key in foreign:
-            if getattr(self, key) != type(self).model_fields[key].default:
-                other = "published" if self.method == "matched" else "matched"
-                raise ValueError(
-                    f"{key} belongs to `method: {other}`, and the method is {self.method}; remove it"
-                )
+    def _layers_exist(self) -> Self:
+        if self.settings is not None:
+            self.style_network.architecture.check(
+                sorted({*self.transfer.layers, *self.transfer.style_layers})
+            )
         return self
 
-    @model_validator(mode="before")
+    @field_validator("network", "method", "noise")
     @classmethod
-    def _fill_in_preset(cls, value: Any) -> Any:
-        if not isinstance(value, dict) or "preset" not in value:
-            return value
-        name = value["preset"]
-        if name not in STYLE_PRESETS:
-            raise ValueError(f"preset must be one of {', '.join(STYLE_PRESETS)}, not {name!r}")
-        return STYLE_PRESETS[name] | {key: given for key, given in value.items() if key != "preset"}
+    def _is_known(cls, value: str, info: ValidationInfo) -> str:
+        registry: Any = {
+            "network": STYLE_NETWORKS,
+            "method": TRANSFER_METHODS,
+            "noise": NOISE_MODELS,
+        }[str(info.field_name)]
+        if value not in registry:
+            raise ValueError(f"must be one of {', '.join(registry.names)}")
+        return value
+
+    @model_serializer(mode="wrap")
+    def _write_keys_of_the_method(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document = handler(self)
+        if document.pop("settings", None) is not None:
+            document.update(asdict(self.settings))
+        return document
 
     @field_validator("weights")
     @classmethod
     def _resolve_file(cls, value: str, info: ValidationInfo) -> str:
         return str(resolve_path(Path(value), info)) if "/" in value else value
+
+
+def _apply_preset(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of the section with its preset replaced by the values that it stands for."""
+    if "preset" not in document:
+        return dict(document)
+    name = document["preset"]
+    if name not in STYLE_PRESETS:
+        raise ValueError(f"preset must be one of {', '.join(STYLE_PRESETS)}, not {name!r}")
+    return STYLE_PRESETS[name] | {key: value for key, value in document.items() if key != "preset"}
+
+
+def _take_method_keys(document: dict[str, Any], method: str) -> dict[str, Any]:
+    """Remove and return the keys of a method from a section.
+
+    Raises
+    ------
+    ValueError
+        If there is a key of another method.
+    """
+    own = _setting_names(method)
+    for other in TRANSFER_METHODS.names:
+        for key in document.keys() & _setting_names(other) - own - StyleSection.model_fields.keys():
+            raise ValueError(f"{key} belongs to `method: {other}`, and the method is {method}; remove it")
+    return {key: document.pop(key) for key in own & document.keys()}
+
+
+def _setting_names(method: str) -> set[str]:
+    return {field.name for field in fields(TRANSFER_METHODS.get(method).settings_type)}
+
+
+def _place_at_setting(item: Any) -> Any:
+    """Return a mistake that settings found in themselves at the key that it is about."""
+    error = item.get("ctx", {}).get("error")
+    if not isinstance(error, SettingError):
+        return item
+    return {
+        "type": PydanticCustomError("setting", "{reason}", {"reason": error.reason}),
+        "loc": (error.setting,),
+        "input": None,
+    }

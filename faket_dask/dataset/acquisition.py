@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from faket_dask.config import RunConfig
 from faket_dask.config.acquisition import AngleRange, ends
-from faket_dask.stages.seeds import generator
+from faket_dask.stages.seeds import Purpose, generator
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Acquisition:
 
 def draw_acquisition(config: RunConfig, specimen: str) -> Acquisition:
     """Draw the acquisition of a specimen; the same parameters result wherever and whenever it is drawn."""
-    rng = generator(config.dataset.seed, specimen, "acquisition")
+    rng = generator(config.dataset.seed, specimen, Purpose.ACQUISITION)
 
     def draw(value: float | tuple[float, float]) -> float:
         return float(rng.uniform(*ends(value)))

@@ -1,10 +1,11 @@
-"""Which specimen takes the style of which reference."""
+"""Pairing of specimens with the references whose style they take."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from faket_dask.stages.seeds import generator
+from faket_dask.dataset.streams import series_stream
+from faket_dask.stages.seeds import Purpose, generator
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,13 @@ class Series:
     reference: str
 
     @property
+    def stream(self) -> str:
+        """Stream of its random numbers."""
+        return series_stream(self.specimen, self.reference)
+
+    @property
     def name(self) -> str:
+        """Name in the data set."""
         return f"{self.specimen}__{self.reference}"
 
 
@@ -25,7 +32,7 @@ def pair_references(
     pairing: Literal["cyclic", "random", "all"],
     seed: int,
 ) -> list[Series]:
-    """Series of N specimens and M references.
+    """Pair N specimens with M references.
 
     ``cyclic`` (published) gives specimen i the reference i + 1 modulo M, ``random`` draws one from the seed
     for each specimen, both N series; ``all`` makes N x M. More specimens leave the earlier pairs as they are.
@@ -35,5 +42,6 @@ def pair_references(
     if pairing == "cyclic":
         return [Series(s, references[(i + 1) % len(references)]) for i, s in enumerate(specimens)]
     return [
-        Series(s, references[int(generator(seed, s, "pairing").integers(len(references)))]) for s in specimens
+        Series(s, references[int(generator(seed, s, Purpose.PAIRING).integers(len(references)))])
+        for s in specimens
     ]

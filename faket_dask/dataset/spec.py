@@ -23,6 +23,7 @@ from faket_dask.dataset.pairing import Series, pair_references
 from faket_dask.dataset.streams import simulated_reference_stream, specimen_stream
 from faket_dask.engine.pipeline import LAYOUT_VERSION, check_layout
 from faket_dask.errors import InputError
+from faket_dask.methods.noise import NOISE_MODELS, NoiseModel
 
 PIPELINE = "tilt-series"
 """Name of the pipeline that computes data sets."""
@@ -206,11 +207,22 @@ class DatasetSpec:
         """True if a style is transferred."""
         return "faket" in self.config.outputs.modalities
 
+    @cached_property
+    def studied_noise_models(self) -> list[NoiseModel]:
+        """Noise models that are used and must know the references; unpaired statistics need the spectral one's."""
+        names = [
+            name
+            for name in NOISE_MODELS.names
+            if NOISE_MODELS.get(name).modality in self.config.outputs.modalities
+        ]
+        if self.uses_network:
+            names.append(self.config.style.noise)
+        if self.config.noise.statistics == "unpaired":
+            names.append("spectral")
+        models = (NOISE_MODELS.get(name) for name in dict.fromkeys(names))
+        return [model for model in models if model.arrays(1)]
+
     @property
     def measures_spectra(self) -> bool:
-        """True if power spectra of the references are needed, for noise statistics or for shaped noise."""
-        return (
-            self.config.noise.statistics == "unpaired"
-            or "spectral" in self.config.outputs.modalities
-            or (self.uses_network and self.config.style.noise == "spectral")
-        )
+        """True if spectra of references and of the signal are needed, for statistics or for shaped noise."""
+        return bool(self.studied_noise_models)

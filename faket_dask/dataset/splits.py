@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.errors import InputError
-from faket_dask.stages.seeds import generator
+from faket_dask.stages.seeds import Purpose, generator
 
 
 def group_connected_series(spec: DatasetSpec) -> list[list[str]]:
@@ -55,7 +55,9 @@ def split_series(spec: DatasetSpec, shares: Mapping[str, float]) -> dict[str, st
             f"specimen nor reference, too few for {len(shares)} splits; give more references, or pair `cyclic`"
         )
     seed = spec.config.dataset.seed
-    order = sorted(groups, key=lambda names: (-len(names), generator(seed, min(names), "split").random()))
+    order = sorted(
+        groups, key=lambda names: (-len(names), generator(seed, min(names), Purpose.SPLIT).random())
+    )
     quotas = {split: share / sum(shares.values()) * len(spec.series) for split, share in shares.items()}
     dealt = {split: 0 for split in shares}
     splits: dict[str, str] = {}

@@ -45,8 +45,8 @@ class Pipeline(Generic[S]):
     products
         Names of stages whose batches are what a user counts (such as finished series); the first that a plan has is
         used.
-    product_name
-        Plural noun for those in displays.
+    product_name, unit_name
+        Plural nouns for those and for their units in displays.
     rank
         Position of an item in the order in which work is started; items of a lower rank are completed first.
     """
@@ -57,6 +57,7 @@ class Pipeline(Generic[S]):
     read: Callable[[Path], S]
     products: tuple[str, ...] = ()
     product_name: str = "items"
+    unit_name: str = "units"
     rank: Callable[[S, Item], int] = field(default=_equal_rank)
 
     @cached_property

@@ -39,6 +39,6 @@ def execute_serially(
         with ThreadPoolExecutor(threads) as pool:
             for unit, marker in zip(
                 units, pool.map(lambda unit: run_unit(stage, plan.spec, unit), units), strict=True
-            ):  # noqa: B023
+            ):
                 completed.add(unit, marker)
                 watch(UnitDone(unit, marker))

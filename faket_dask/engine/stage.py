@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+from numpy.typing import NDArray
 
 from faket_dask.engine.arrays import OwnedArray, create_array
 from faket_dask.engine.marker import Findings
@@ -43,6 +45,22 @@ class UnitCost:
     memory_bytes: int
     written_bytes: int
     gpu_bytes: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """Image of a unit's result.
+
+    Parameters
+    ----------
+    image
+        ``(y, x)`` of any real type.
+    title
+        One line that describes it.
+    """
+
+    image: NDArray[Any]
+    title: str
 
 
 @dataclass(frozen=True)
@@ -105,6 +123,14 @@ class Stage(ABC, Generic[S]):
     @abstractmethod
     def compute(self, spec: S, item: Item, index: int) -> Findings:
         """Compute and write one unit; the returned findings go into its marker."""
+
+    def unit_labels(self, spec: S, item: Item) -> Sequence[str]:
+        """Return short labels of an item's units for displays, such as tilt angles."""
+        return [str(index) for index in range(self.count(spec, item))]
+
+    def read_preview(self, spec: S, item: Item, index: int) -> Preview | None:
+        """Read an image of what a unit has written, for displays; ``None`` for stages without images."""
+        return None
 
     @abstractmethod
     def cost(self, spec: S) -> UnitCost:

@@ -23,10 +23,14 @@ class ArrayLike3D(Protocol):
     """Volume that can be written: an array in memory, in a Zarr store, or in another file."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """Voxels ``(z, y, x)``."""
+        ...
 
     @property
-    def dtype(self) -> Any: ...
+    def dtype(self) -> Any:
+        """Type of a voxel, for `numpy.dtype`."""
+        ...
 
     def __getitem__(self, key: Any, /) -> Any: ...
 

@@ -18,15 +18,29 @@ class Particles(Protocol):
     """Table of particles that can be written; the fields are those of `ParticleList`."""
 
     @property
-    def class_name(self) -> NDArray[np.str_]: ...
+    def class_name(self) -> NDArray[np.str_]:
+        """Name ``(n,)`` of each particle's class."""
+        ...
+
     @property
-    def class_id(self) -> NDArray[np.int64]: ...
+    def class_id(self) -> NDArray[np.int64]:
+        """Value ``(n,)`` in the class mask."""
+        ...
+
     @property
-    def instance(self) -> NDArray[np.int64]: ...
+    def instance(self) -> NDArray[np.int64]:
+        """Value ``(n,)`` in the instance mask, from 1."""
+        ...
+
     @property
-    def centre_A(self) -> NDArray[np.float64]: ...
+    def centre_A(self) -> NDArray[np.float64]:
+        """Position ``(n, 3)``, ``(x, y, z)`` in Å from the centre of the corner voxel."""
+        ...
+
     @property
-    def rotation(self) -> NDArray[np.float64]: ...
+    def rotation(self) -> NDArray[np.float64]:
+        """Matrices ``(n, 3, 3)`` from particle to specimen."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,19 +6,19 @@ tilt; volumes ``(z, y, x)``, in blocks of y. The stage functions are those of th
 bytes that come out.
 """
 
-from faket_dask.graphs.noise import ReferenceSpectra, add_noise, reference_spectra
+from faket_dask.graphs.noise import ReferenceNoise, add_noise, reference_noise
 from faket_dask.graphs.projection import project
 from faket_dask.graphs.reconstruction import filter_tilts, reconstruct
-from faket_dask.graphs.style import Reference, reference_style, transfer_style
+from faket_dask.graphs.style import ReferenceStyle, reference_style, transfer_style
 
 __all__ = [
-    "Reference",
-    "ReferenceSpectra",
+    "ReferenceNoise",
+    "ReferenceStyle",
     "add_noise",
     "filter_tilts",
     "project",
     "reconstruct",
-    "reference_spectra",
+    "reference_noise",
     "reference_style",
     "transfer_style",
 ]

@@ -8,62 +8,64 @@ import dask
 import dask.array as da
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
-from faket_dask.graphs.tilts import by_tilt
+from faket_dask.graphs.tilts import chunk_tilts, read_tilt_angles, split_tilts
 from faket_dask.kernels.noise import NoiseCurves
 from faket_dask.kernels.noise.unpaired import ring_power
+from faket_dask.methods.arrays import TiltArrays
+from faket_dask.methods.noise import NOISE_MODELS, ReferenceTilt, SignalSpectrum
 from faket_dask.stages.angle_interpolation import AngleMatch, interpolation_weights
 from faket_dask.stages.seeds import noise_field
-from faket_dask.stages.synthesis import (
-    RecordedSpectrum,
-    TiltStatistics,
-    blend_spectra,
-    measure_spectrum,
-    select_statistics,
-    spectral_field,
-    synthesise,
-)
+from faket_dask.stages.synthesis import TiltStatistics, select_statistics, shape_noise, synthesise
 
 
 @dataclass(frozen=True)
-class ReferenceSpectra:
-    """Spectra of a reference's tilts, lazy: compute them once (`dask.compute`) and use them for many series.
+class ReferenceNoise:
+    """Noise of a reference's tilts, lazy: compute it once (`dask.compute`) and use it for many series.
 
     Parameters
     ----------
     tilt_angles
         ``(tilt,)`` degrees.
-    spectra
-        Of each tilt.
+    estimates
+        Estimates of each tilt, as arrays of the noise model.
     rings
-        That each has.
+        Number of rings that spectra are measured in.
+    model
+        Name of the noise model.
     """
 
-    tilt_angles: np.ndarray
-    spectra: list[RecordedSpectrum]
+    tilt_angles: NDArray[np.float64]
+    estimates: list[TiltArrays]
     rings: int
+    model: str
 
 
-def reference_spectra(reference: xr.DataArray, rings: int | None = None) -> ReferenceSpectra:
-    """What `add_noise` needs of a reference to give its noise to another series.
+def reference_noise(
+    reference: xr.DataArray, rings: int | None = None, model: str = "spectral"
+) -> ReferenceNoise:
+    """Estimate the noise of a reference, for `add_noise` to give to another series.
 
     Parameters
     ----------
     reference
         ``(tilt, y, x)`` with the coordinate ``tilt_angle`` in degrees, at the pixel size of the series.
     rings
-        Of equal frequency in which power is averaged: at most, and by default, half the shortest side of the
-        reference; no more than half the series' either.
+        Number of rings of equal frequency in which power is averaged: at most, and by default, half the shortest side
+        of the reference; no more than half the series' either.
+    model
+        Name of a noise model that studies references.
     """
-    stack = by_tilt(reference)
+    stack = chunk_tilts(reference)
     rings = min(stack.shape[1:]) // 2 if rings is None else rings
-    spectra = [dask.delayed(_recorded)(tilt, rings) for tilt in stack.to_delayed()[:, 0, 0]]
-    return ReferenceSpectra(np.asarray(reference["tilt_angle"], dtype=np.float64), spectra, rings)
+    estimates = [dask.delayed(_estimate)(tilt, rings, model) for tilt in split_tilts(stack)]
+    return ReferenceNoise(read_tilt_angles(reference), estimates, rings, model)
 
 
-def _recorded(tilt: np.ndarray, rings: int) -> RecordedSpectrum:
-    return measure_spectrum(tilt[0], rings)[0]
+def _estimate(tilt: NDArray[np.float32], rings: int, model: str) -> TiltArrays:
+    return NOISE_MODELS.get(model).estimate(ReferenceTilt.from_image(tilt, rings))
 
 
 def add_noise(
@@ -72,10 +74,10 @@ def add_noise(
     seed: int,
     series: str,
     level: float = 1.0,
-    spectra: ReferenceSpectra | None = None,
+    noise: ReferenceNoise | None = None,
     angle_match: AngleMatch = "nearest",
 ) -> xr.DataArray:
-    """Noisy tilts with a reference's statistics.
+    """Add noise with a reference's statistics to projections.
 
     Parameters
     ----------
@@ -84,63 +86,63 @@ def add_noise(
     curves
         Noise statistics, (tilt,), at the angles of `noiseless`.
     seed, series
-        Of the noise: the same two give the same field whatever the level, so that `noisy` (level 1) and
-        `content` (level 0.25) differ in nothing but the amount of it.
+        Origin of the random numbers: the same two give the same field whatever the level, so that `noisy` (level 1)
+        and `content` (level 0.25) differ in nothing but the amount of it.
     level
         Part of the noise level.
-    spectra
-        Of a reference, to shape the noise to; without them it is white. Gold beads count as signal here: that they
-        were told apart where the specimen is known is the only difference to a batch run's noise.
+    noise
+        Noise of a reference, whose spectrum the noise is given; without it the noise is white. Gold beads count as
+        signal here: a batch run, which knows where they are, leaves them out.
     angle_match
-        Which of its tilts stand for an angle of the series.
+        Choice of the reference's tilts that stand for an angle of the series.
 
     Raises
     ------
     InputError
-        When there are not as many statistics as tilts, or spectra are given and `noiseless` has no tilt angles.
+        If there are not as many statistics as tilts, or `noise` is given and `noiseless` has no tilt angles.
     """
-    stack = by_tilt(noiseless)
+    stack = chunk_tilts(noiseless)
     if curves.mean.size != noiseless.sizes["tilt"]:
         raise InputError(f"{curves.mean.size} noise statistics for {noiseless.sizes['tilt']} tilts")
-
-    if spectra is not None and "tilt_angle" not in noiseless.coords:
+    if noise is not None and "tilt_angle" not in noiseless.coords:
         raise InputError("noiseless has no coordinate tilt_angle, which says where to look in the reference")
     tilts = []
-    for tilt, block in enumerate(stack.to_delayed()[:, 0, 0]):
-        parts = []
-        if spectra is not None:
+    for tilt, image in enumerate(split_tilts(stack)):
+        parts: list[tuple[TiltArrays, float]] = []
+        angle = 0.0
+        if noise is not None:
             angle = float(noiseless["tilt_angle"][tilt])
-            shares = interpolation_weights(spectra.tilt_angles, angle, angle_match)
-            parts = [(share, spectra.spectra[index]) for index, share in shares]
+            weights = interpolation_weights(noise.tilt_angles, angle, angle_match)
+            parts = [(noise.estimates[index], weight) for index, weight in weights]
         noisy = dask.delayed(_noisy)(
-            block,
+            image,
             select_statistics(curves, tilt),
-            seed,
-            series,
-            tilt,
+            (seed, series, tilt),
             level,
+            angle,
             parts,
-            0 if spectra is None else spectra.rings,
+            None if noise is None else (noise.model, noise.rings),
             dask_key_name=("noise", da.core.tokenize(stack, curves, seed, series, level, parts), tilt),
         )
         tilts.append(da.from_delayed(noisy, (1, *stack.shape[1:]), dtype=np.float32))
-    name = "noisy" if spectra is None else "spectral"
+    name = "noisy" if noise is None else NOISE_MODELS.get(noise.model).modality
     return noiseless.copy(data=da.concatenate(tilts)).rename(name)
 
 
 def _noisy(
-    block: np.ndarray,
+    noiseless: NDArray[np.float32],
     statistics: TiltStatistics,
-    seed: int,
-    series: str,
-    tilt: int,
+    origin: tuple[int, str, int],
     level: float,
-    parts: list[tuple[float, RecordedSpectrum]],
-    rings: int,
-) -> np.ndarray:
-    noiseless = block[0]
-    field = noise_field(seed, series, tilt, noiseless.shape)
-    if parts:
-        signal = ring_power(noiseless, rings)[0]
-        field = spectral_field(field, blend_spectra(parts), signal, statistics.signal_scale)
-    return synthesise(noiseless, statistics, field, level)[None]
+    tilt_angle: float,
+    parts: list[tuple[TiltArrays, float]],
+    shaped: tuple[str, int] | None,
+) -> NDArray[np.float32]:
+    field = noise_field(*origin, (noiseless.shape[0], noiseless.shape[1]))
+    if shaped is not None:
+        model, rings = shaped
+        signal = SignalSpectrum(ring_power(noiseless, rings)[0], statistics.signal_scale)
+        field = shape_noise(
+            NOISE_MODELS.get(model), field, tilt_angle=tilt_angle, reference=parts, signal=signal
+        )
+    return synthesise(noiseless=noiseless, statistics=statistics, field=field, level=level)[None]

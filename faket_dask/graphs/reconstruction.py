@@ -10,7 +10,7 @@ import xarray as xr
 
 from faket_dask.config import FilterKind
 from faket_dask.errors import InputError
-from faket_dask.graphs.tilts import angles_of, by_tilt
+from faket_dask.graphs.tilts import chunk_tilts, read_tilt_angles
 from faket_dask.kernels.backprojection_binned import back_project_binned
 from faket_dask.kernels.binning import bin_axis
 from faket_dask.stages.reconstruction import binned_shape, choose_tilts, prepare_tilt
@@ -52,8 +52,8 @@ def filter_tilts(
     InputError
         When the array is no stack, has no tilt angles, or the thickness is needed and not given.
     """
-    tilts = by_tilt(stack)
-    angles = angles_of(stack)
+    tilts = chunk_tilts(stack)
+    angles = read_tilt_angles(stack)
     if thickness_px is None and kind in ("crowther", "exact"):
         raise InputError(f"the filter {kind!r} needs the specimen's thickness: give thickness_px")
     kept = choose_tilts(angles, every)
@@ -100,12 +100,12 @@ def reconstruct(filtered: xr.DataArray, depth: int, *, binning: int = 1, device:
         When the array is no stack or has no tilt angles, the depth is not positive, or the tilts are too small to
         be binned.
     """
-    tilts = by_tilt(filtered)
+    tilts = chunk_tilts(filtered)
     if depth < 1:
         raise InputError(f"a tomogram needs at least one layer, depth is {depth}")
     if not 1 <= binning <= min(filtered.shape[1:]):
         raise InputError(f"tilts of {filtered.shape[1:]} pixels cannot be binned by {binning}")
-    angles = angles_of(filtered)
+    angles = read_tilt_angles(filtered)
     rows, columns = binned_shape(filtered.shape[1:], binning)
     # Along the tilt axis, binning tilts is binning the tomogram.
     narrowed = tilts.map_blocks(

@@ -9,94 +9,86 @@ import dask
 import dask.array as da
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from faket_dask.config import StyleSection
 from faket_dask.errors import InputError
-from faket_dask.graphs.tilts import angles_of, by_tilt
+from faket_dask.graphs.tilts import chunk_tilts, read_tilt_angles, split_tilts
 from faket_dask.kernels.artefacts import artefact_mask
-from faket_dask.kernels.style.gram_matching import ReferenceGrams
+from faket_dask.kernels.moments import Moments
+from faket_dask.kernels.style.scaling import Scaling, stack_scaling, tilt_extrema
+from faket_dask.methods.arrays import TiltArrays
+from faket_dask.methods.transfer import TiltImage
 from faket_dask.stages.angle_interpolation import interpolation_weights, weighted_mean
-from faket_dask.stages.networks import load_network, matched_settings_of, settings_of
-from faket_dask.stages.process import prepare_process
-from faket_dask.stages.scaling import Scaling, TiltScaling, stack_scaling, tilt_extrema
 from faket_dask.stages.tiling import resolve_tile
-from faket_dask.stages.transfer import (
-    GramTargets,
-    matched,
-    mixed_style,
-    mixed_targets,
-    style_of,
-    style_targets,
-    stylise,
-)
+from faket_dask.stages.transfer import measure_style, transfer_tilt
 from faket_dask.weights import verify
 
 
 @dataclass(frozen=True)
-class Reference:
-    """The style of a reference, per tilt and lazy: compute it once (`dask.compute`) and use it for many series.
+class ReferenceStyle:
+    """Style of a reference per tilt, lazy: compute it once (`dask.compute`) and use it for many series.
 
     Parameters
     ----------
     tilt_angles
         ``(tilt,)`` degrees.
     moments
-        Per tilt the mean and std, in the reference's units.
+        Mean and standard deviation of each tilt, in the reference's unit.
     targets
-        Per tilt the Gram matrices, layer → (C, C); for the method `matched` the `Style`.
+        Style of each tilt, as arrays of the transfer method.
     """
 
-    tilt_angles: np.ndarray
-    moments: list[tuple[float, float]]
-    targets: list[GramTargets] | list[ReferenceGrams]
+    tilt_angles: NDArray[np.float64]
+    moments: list[Moments]
+    targets: list[TiltArrays]
 
 
 def reference_style(
     reference: xr.DataArray, style: StyleSection, valid_mask: xr.DataArray | None = None
-) -> Reference:
-    """The style of every tilt of a reference stack.
+) -> ReferenceStyle:
+    """Measure the style of every tilt of a reference stack.
 
     Parameters
     ----------
     reference
         ``(tilt, y, x)`` with the coordinate ``tilt_angle`` in degrees; any size and number of tilts.
     style
-        Settings; those of a run file's section `style`.
-        `tile: auto` is settled from this stack alone; for the bytes of a batch run of large images pass the section of
-        that data set's resolved configuration.
+        Section `style` of a run file. `tile: auto` is resolved for the sizes at hand; to have the bytes of a data set,
+        take the tile of that data set's resolved configuration.
     valid_mask
-        ``(tilt, y, x)`` bool, for the method `matched`: false for beads, bad pixels, and what lies beyond the detector.
-        By default the artefacts that are found in the stack are not valid_mask.
+        ``(tilt, y, x)`` bool, for methods that exclude artefacts: false for beads, bad pixels, and areas outside the
+        detector. By default artefacts are looked for in the stack.
 
     Raises
     ------
     InputError
-        When it is no stack or has no tilt angles, or the weights are not here.
+        If it is no stack or has no tilt angles, or the weights are not here.
     """
-    stack, angles = by_tilt(reference), angles_of(reference)
+    stack, angles = chunk_tilts(reference), read_tilt_angles(reference)
     style = resolve_tile(style, (reference.sizes["y"], reference.sizes["x"]), [])
     checksum = verify(style.weights, style.random_seed)
-    tilts = _tilts(stack)
-    if style.method == "matched":
-        seen = (
+    tilts = split_tilts(stack)
+    masks: list[Any] = [None] * len(tilts)
+    if style.transfer.masks_artefacts:
+        masks = (
             [dask.delayed(_find_valid)(tilt) for tilt in tilts]
             if valid_mask is None
-            else _tilts(by_tilt(valid_mask))
+            else split_tilts(chunk_tilts(valid_mask))
         )
-        pairs = list(zip(tilts, seen, strict=True))
-        moments = [dask.delayed(_moments)(tilt, mask) for tilt, mask in pairs]
-        targets = [dask.delayed(_style)(tilt, mask, style, checksum) for tilt, mask in pairs]
-    else:
-        moments = [dask.delayed(_moments)(tilt) for tilt in tilts]
-        scaling = _lazy_scaling(stack, style, recorded=True)
-        targets = [dask.delayed(_targets)(tilt, scaling, style, checksum) for tilt in tilts]
-    return Reference(angles, moments, targets)
+    stack_range = _lazy_range(stack, style)
+    moments = [dask.delayed(_moments)(tilt, mask) for tilt, mask in zip(tilts, masks, strict=True)]
+    targets = [
+        dask.delayed(_measure)(tilt, mask, stack_range, style, checksum)
+        for tilt, mask in zip(tilts, masks, strict=True)
+    ]
+    return ReferenceStyle(angles, moments, targets)
 
 
 def transfer_style(
-    noisy: xr.DataArray, content: xr.DataArray, reference: Reference, style: StyleSection
+    noisy: xr.DataArray, content: xr.DataArray, reference: ReferenceStyle, style: StyleSection
 ) -> xr.DataArray:
-    """The `faket` series: style transfer from `noisy` that keeps `content`, tilt by tilt.
+    """Transfer style to the `faket` series, from `noisy` and towards the reference, keeping `content`, tilt by tilt.
 
     The method `matched` has no content term; its result does not depend on `content`.
 
@@ -105,31 +97,32 @@ def transfer_style(
     noisy, content
         ``(tilt, y, x)`` stacks of one series, from `add_noise` with levels 1 and 0.25.
     reference
-        From `reference_style`.
+        Style of the reference, from `reference_style`.
     style
-        Settings; those of a run file's section `style`.
+        Section `style` of a run file.
 
     Raises
     ------
     InputError
-        When the two stacks differ in shape or have no tilt angles, or the weights are not here.
+        If the two stacks differ in shape or have no tilt angles, or the weights are not here.
     """
-    start, kept, angles = by_tilt(noisy), by_tilt(content), angles_of(noisy)
+    start, kept, angles = chunk_tilts(noisy), chunk_tilts(content), read_tilt_angles(noisy)
     if noisy.shape != content.shape:
         raise InputError(f"noisy has the shape {noisy.shape}, content {content.shape}; they must agree")
     style = resolve_tile(style, (noisy.sizes["y"], noisy.sizes["x"]), [])
     checksum = verify(style.weights, style.random_seed)
-    scalings = (_lazy_scaling(start, style), _lazy_scaling(kept, style))
-    pairs = zip(start.to_delayed()[:, 0, 0], kept.to_delayed()[:, 0, 0], strict=True)
+    ranges = (_lazy_range(start, style), _lazy_range(kept, style))
     token = da.core.tokenize(start, kept, reference, style)
     tilts = []
-    for tilt, (pair, angle) in enumerate(zip(pairs, angles, strict=True)):
-        shares = interpolation_weights(reference.tilt_angles, float(angle), style.angle_match)
-        result = dask.delayed(_stylised)(
+    for tilt, (pair, angle) in enumerate(
+        zip(zip(split_tilts(start), split_tilts(kept), strict=True), angles, strict=True)
+    ):
+        weights = interpolation_weights(reference.tilt_angles, float(angle), style.angle_match)
+        result = dask.delayed(_transfer)(
             *pair,
-            scalings,
-            [(reference.targets[index], share) for index, share in shares],
-            [(reference.moments[index], share) for index, share in shares],
+            ranges,
+            [(reference.targets[index], weight) for index, weight in weights],
+            [(reference.moments[index], weight) for index, weight in weights],
             style,
             checksum,
             dask_key_name=("style", token, tilt),
@@ -138,67 +131,56 @@ def transfer_style(
     return noisy.copy(data=da.concatenate(tilts)).rename("faket")
 
 
-def _lazy_scaling(stack: da.Array, style: StyleSection, recorded: bool = False) -> Scaling | TiltScaling:
-    if style.scaling == "tilt":
-        return TiltScaling(recorded)
-    extrema = [
-        dask.delayed(tilt_extrema)(dask.delayed(tilt)[0], style.clip_percent)
-        for tilt in stack.to_delayed()[:, 0, 0]
-    ]
-    return dask.delayed(stack_scaling)(extrema)
+def _lazy_range(stack: da.Array, style: StyleSection) -> Scaling | None:
+    if not style.transfer.needs_stack_range:
+        return None
+    clip_percent = style.transfer.clip_percent
+    return dask.delayed(stack_scaling)(
+        [dask.delayed(tilt_extrema)(tilt, clip_percent) for tilt in split_tilts(stack)]
+    )
 
 
-def _targets(
-    tilt: np.ndarray, scaling: Scaling | TiltScaling, style: StyleSection, checksum: str
-) -> GramTargets:
-    prepare_process(style.threads)
-    return style_targets(load_network(style, checksum), tilt, scaling, style.style_layers, style.tile_px)
-
-
-def _tilts(stack: da.Array) -> list[Any]:
-    return [dask.delayed(tilt)[0] for tilt in stack.to_delayed()[:, 0, 0]]
-
-
-def _find_valid(tilt: np.ndarray) -> np.ndarray:
+def _find_valid(tilt: NDArray[np.float32]) -> NDArray[np.bool_]:
     return ~artefact_mask(tilt)
 
 
-def _style(tilt: np.ndarray, valid_mask: np.ndarray, style: StyleSection, checksum: str) -> ReferenceGrams:
-    prepare_process(style.threads)
-    return style_of(load_network(style, checksum), tilt, valid_mask, style.style_layers, style.tile_px)
-
-
-def _moments(tilt: np.ndarray, valid_mask: np.ndarray | None = None) -> tuple[float, float]:
+def _moments(tilt: NDArray[np.float32], valid_mask: NDArray[np.bool_] | None) -> Moments:
     if valid_mask is not None:
         tilt = tilt[valid_mask]
-    return float(tilt.mean(dtype=np.float64)), float(tilt.std(dtype=np.float64))
+    return Moments(float(tilt.mean(dtype=np.float64)), float(tilt.std(dtype=np.float64)))
 
 
-def _stylised(
-    noisy: np.ndarray,
-    content: np.ndarray,
-    scalings: tuple[Scaling | TiltScaling, Scaling | TiltScaling],
-    targets: list[tuple[Any, float]],
-    moments: list[tuple[tuple[float, float], float]],
+def _measure(
+    tilt: NDArray[np.float32],
+    valid_mask: NDArray[np.bool_] | None,
+    stack_range: Scaling | None,
     style: StyleSection,
     checksum: str,
-) -> np.ndarray:
-    prepare_process(style.threads)
-    shares = [(index, share) for index, (_, share) in enumerate(moments)]
-    mean, std = (weighted_mean([values[i] for values, _ in moments], shares) for i in (0, 1))
-    network = load_network(style, checksum)
-    if style.method == "matched":
-        settings = matched_settings_of(style)
-        return matched(network, noisy[0], mixed_style(targets), mean, std, settings, style.tile_px)[None]
-    image = stylise(
-        network,
-        noisy[0],
-        content[0],
-        *scalings,
-        mixed_targets(targets),
-        mean,
-        std,
-        settings_of(style),
-        style.tile_px,
+) -> TiltArrays:
+    return measure_style(
+        reference=TiltImage(tilt, stack_range),
+        valid_mask=valid_mask,
+        style=style,
+        weights_checksum=checksum,
     )
-    return image[None]
+
+
+def _transfer(
+    noisy: NDArray[np.float32],
+    content: NDArray[np.float32],
+    ranges: tuple[Scaling | None, Scaling | None],
+    targets: list[tuple[TiltArrays, float]],
+    moments: list[tuple[Moments, float]],
+    style: StyleSection,
+    checksum: str,
+) -> NDArray[np.float32]:
+    weights = [(index, weight) for index, (_, weight) in enumerate(moments)]
+    mean, std = (weighted_mean([values[i] for values, _ in moments], weights) for i in (0, 1))
+    return transfer_tilt(
+        content=TiltImage(content, ranges[1]),
+        start=TiltImage(noisy, ranges[0]),
+        targets=targets,
+        moments=Moments(mean, std),
+        style=style,
+        weights_checksum=checksum,
+    )[None]

@@ -7,15 +7,18 @@ from pathlib import Path
 
 from faket_dask.dataset.dataset import Dataset
 from faket_dask.dataset.modality_stores import owning_item
-from faket_dask.dataset.tomograms import tomograms_of
+from faket_dask.dataset.tomograms import list_tomograms
 from faket_dask.engine.completed import CompletedUnits
-from faket_dask.engine.presence import why_missing
+from faket_dask.engine.stage import BatchKey
+from faket_dask.engine.unit import Item
 from faket_dask.errors import InputError, UnfinishedError
 from faket_dask.interchange.exporters import load_exporter
 from faket_dask.interchange.exporters.base import Exporter
 from faket_dask.interchange.exporters.source import Source
 from faket_dask.modalities import MODALITIES
-from faket_dask.pipeline.plan import Plan
+from faket_dask.pipeline.build import BuildVolume, PlaceParticles
+from faket_dask.pipeline.plan import plan_spec
+from faket_dask.pipeline.reconstruct import ReconstructTomogram
 
 
 def export(
@@ -66,21 +69,25 @@ def _check_complete(dataset: Dataset, modalities: Sequence[str]) -> None:
     for name in modalities:
         if name not in kept:
             raise InputError(
-                f"{spec.layout.root} has no modality {name!r}; it has {', '.join(kept)}. Add it to "
+                f"{spec.folder.root} has no modality {name!r}; it has {', '.join(kept)}. Add it to "
                 f"outputs.modalities ({', '.join(MODALITIES.optional)}) and run again"
             )
-    completed = CompletedUnits.read(Plan(spec))
-    needed = [(stage, specimen) for specimen in spec.specimens for stage in ("place", "build")]
+    completed = CompletedUnits.read(plan_spec(spec))
+    needed = [
+        BatchKey(stage.name, Item(specimen))
+        for specimen in spec.specimens
+        for stage in (PlaceParticles, BuildVolume)
+    ]
     for series in spec.series:
         for name in modalities:
-            needed.append((MODALITIES.get(name).stage, owning_item(series, name)))
-        for tomogram in tomograms_of(spec, series):
+            needed.append(BatchKey(MODALITIES.get(name).stage, Item(owning_item(series, name))))
+        for tomogram in list_tomograms(spec, series):
             if tomogram.modality in modalities:
-                needed.append(("reconstruct", tomogram.item))
-    missing = [reason for key in dict.fromkeys(needed) if (reason := why_missing(completed, *key))]
+                needed.append(BatchKey(ReconstructTomogram.name, tomogram.item))
+    missing = [reason for key in dict.fromkeys(needed) if (reason := completed.why_missing(*key))]
     if missing:
         raise UnfinishedError(
-            f"{spec.layout.root} is not complete: {missing[0]}"
+            f"{spec.folder.root} is not complete: {missing[0]}"
             + (f", and {len(missing) - 1} more like this" if len(missing) > 1 else "")
             + "; finish it with `faket-dask run` and export again"
         )

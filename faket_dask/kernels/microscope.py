@@ -64,7 +64,7 @@ class Optics:
 
     voltage_kV: float = 300.0
     spherical_aberration_mm: float = 2.7
-    amplitude_contrast: float = 0.07
+    amplitude_contrast: float = 0.08
     astigmatism_um: float = 0.0
     astigmatism_angle: float = 0.0
     ice_thickness_A: float = 1500.0

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
+
+
+class Moments(NamedTuple):
+    """Mean and standard deviation of an image, in its own unit."""
+
+    mean: float
+    std: float
 
 
 def standardise(image: NDArray[np.generic]) -> NDArray[np.float32]:

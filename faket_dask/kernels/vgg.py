@@ -12,8 +12,8 @@ needs no more than its own output; and every activation is let go of as soon as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, Literal, get_args
+from collections.abc import Collection, Mapping
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -21,59 +21,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from faket_dask.kernels.style.precision import Precision
-
-Pooling = Literal["max", "average", "l2"]
-
-CONVOLUTIONS: dict[int, tuple[int, int]] = {
-    0: (3, 64),
-    2: (64, 64),
-    5: (64, 128),
-    7: (128, 128),
-    10: (128, 256),
-    12: (256, 256),
-    14: (256, 256),
-    16: (256, 256),
-    19: (256, 512),
-    21: (512, 512),
-    23: (512, 512),
-    25: (512, 512),
-    28: (512, 512),
-}
-"""Input and output channels of each convolution, by layer."""
-
-POOLINGS = (4, 9, 18, 27)
-LAYERS = 30
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+from faket_dask.kernels.style.network import Precision, Slope, Visitor
+from faket_dask.kernels.vgg_architecture import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    VGG19_ARCHITECTURE,
+    Pooling,
+)
 
 _SCALE = {"max": 1.0, "average": 2.0, "l2": 0.78}
 """Keeps the mean activation where max pooling has it (FakET, arXiv 2304.02011: style transfer)."""
 
 _MIXED_FROM = 21
 """First layer that `mixed` computes in bfloat16: signs of activations before it decide the gradient's sign."""
-
-Visitor = Callable[[int, Tensor], None]
-Slope = Callable[[int, Tensor, Tensor], None]
-
-
-def channels(layer: int) -> int:
-    """Channels of a layer's activations."""
-    _check_layer(layer)
-    return CONVOLUTIONS[max(index for index in CONVOLUTIONS if index <= layer)][1]
-
-
-def stride(layer: int) -> int:
-    """Image pixels per activation of a layer, along either axis."""
-    _check_layer(layer)
-    return int(2 ** sum(pool <= layer for pool in POOLINGS))
-
-
-def reach(layer: int) -> int:
-    """Image pixels beyond its own ``stride(layer)`` squared that an activation sees, to either side."""
-    _check_layer(layer)
-    return sum(stride(index) for index in CONVOLUTIONS if index <= layer)
 
 
 def random_state_dict(seed: int) -> dict[str, NDArray[np.float32]]:
@@ -91,7 +51,7 @@ def random_state_dict(seed: int) -> dict[str, NDArray[np.float32]]:
     """
     rng = np.random.default_rng(seed)
     state: dict[str, NDArray[np.float32]] = {}
-    for layer, (inputs, outputs) in CONVOLUTIONS.items():
+    for layer, (inputs, outputs) in VGG19_ARCHITECTURE.convolutions.items():
         scale = np.float32(np.sqrt(2 / (9 * outputs)))
         state[f"{layer}.weight"] = scale * rng.standard_normal((outputs, inputs, 3, 3), dtype=np.float32)
         state[f"{layer}.bias"] = np.zeros(outputs, dtype=np.float32)
@@ -130,6 +90,8 @@ class VGG19:
         If both or neither of `state_dict` and `seed` are given, weights are missing, misshapen or not finite,
         or pooling or precision have no such value.
     """
+
+    architecture = VGG19_ARCHITECTURE
 
     def __init__(
         self,
@@ -195,13 +157,14 @@ class VGG19:
         trace
             To be handed to `backward`.
         """
+        self.architecture.check(layers)
         kept: dict[int, Tensor] = {}
         current = ((image - self._mean) / self._std)[None]
         current = current.contiguous(memory_format=torch.channels_last)
         for layer in range(max(layers) + 1):
-            if layer in CONVOLUTIONS:
+            if layer in VGG19_ARCHITECTURE.convolutions:
                 current = self._convolve(layer, current.to(self._type(layer)))
-            elif layer in POOLINGS:
+            elif layer in VGG19_ARCHITECTURE.poolings:
                 current = self._pool(current)
             elif layer - 1 in layers:
                 current = current.relu()  # the convolution's own output is of interest, too
@@ -238,9 +201,9 @@ class VGG19:
             current = activations.get(layer)
             if current is not None:
                 slope(layer, current, gradient)
-            if layer in CONVOLUTIONS:
+            if layer in VGG19_ARCHITECTURE.convolutions:
                 gradient = self._convolve_back(layer, gradient)
-            elif layer in POOLINGS:
+            elif layer in VGG19_ARCHITECTURE.poolings:
                 gradient = self._pool_back(activations[layer - 1], current, gradient)
             else:
                 assert current is not None
@@ -254,9 +217,9 @@ class VGG19:
 
     def _needs(self, layer: int) -> bool:
         """Whether the backward pass needs a layer's output, whatever is asked of it."""
-        if layer in CONVOLUTIONS:
+        if layer in VGG19_ARCHITECTURE.convolutions:
             return False
-        return layer not in POOLINGS or self.pooling == "l2"
+        return layer not in VGG19_ARCHITECTURE.poolings or self.pooling == "l2"
 
     def _convolve(self, layer: int, current: Tensor) -> Tensor:
         if layer == 0:
@@ -300,11 +263,6 @@ class VGG19:
         return back.mul_(before) if self.pooling == "l2" else back.mul_(_SCALE["average"])
 
 
-def _check_layer(layer: int) -> None:
-    if not 0 <= layer < LAYERS:
-        raise ValueError(f"VGG-19 has the layers 0 to {LAYERS - 1} here, there is no layer {layer}")
-
-
 def _checked(state_dict: Mapping[str, Any]) -> dict[int, tuple[Tensor, Tensor]]:
     """Weight and bias of every convolution, float32 on the CPU.
 
@@ -315,7 +273,7 @@ def _checked(state_dict: Mapping[str, Any]) -> dict[int, tuple[Tensor, Tensor]]:
     """
     plain = {key.removeprefix("features."): value for key, value in state_dict.items()}
     found = {}
-    for layer, (inputs, outputs) in CONVOLUTIONS.items():
+    for layer, (inputs, outputs) in VGG19_ARCHITECTURE.convolutions.items():
         pair = []
         for name, shape in (("weight", (outputs, inputs, 3, 3)), ("bias", (outputs,))):
             key = f"{layer}.{name}"

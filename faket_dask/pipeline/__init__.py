@@ -7,7 +7,7 @@ first computed, so that a worker that only back-projects never loads PyTorch.
 """
 
 from faket_dask.dataset.spec import PIPELINE, DatasetSpec
-from faket_dask.engine.pipeline import Pipeline, register_pipeline
+from faket_dask.engine.pipeline import Pipeline
 from faket_dask.engine.unit import Item
 from faket_dask.pipeline.build import BuildVolume, PlaceParticles
 from faket_dask.pipeline.noise import FitNoise
@@ -46,8 +46,7 @@ TILT_SERIES = Pipeline(
     read=DatasetSpec.read,
     products=(SynthesiseTilts.name, SimulateImages.name, ProjectVolume.name),
     product_name="series",
+    unit_name="tilts",
     rank=rank_item,
 )
 """Pipeline of data sets."""
-
-register_pipeline(TILT_SERIES.name, TILT_SERIES.target)

@@ -21,7 +21,7 @@ from faket_dask.pipeline.costs import INTERPRETER_BYTES, block_voxels
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
 from faket_dask.specimen.particles import particle_table, read_particles
 from faket_dask.specimen.recipe import Recipe
-from faket_dask.stages.seeds import generator
+from faket_dask.stages.seeds import Purpose, generator
 
 VOLUMES = {"density": "float32", "class_mask": "uint8", "instance_mask": "uint16"}
 """Arrays of a specimen's volume with their types."""
@@ -71,7 +71,7 @@ class PlaceParticles(Stage[DatasetSpec]):
 
         source = open_specimen_source(spec, item.owner)
         if isinstance(source, Recipe):
-            table = place(source, generator(spec.config.dataset.seed, item.owner, "placement"))
+            table = place(source, generator(spec.config.dataset.seed, item.owner, Purpose.PLACEMENT))
         else:
             table = source.table or particle_table([])
         with replace_atomically(spec.folder.particles(item.owner)) as temporary:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from faket_dask import weights
-from faket_dask.config import BuiltSpecimen, ExistingVolume, RunConfig, StyleSection, TiltSeriesReference
+from faket_dask.config import BuiltSpecimen, ExistingVolume, RunConfig, TiltSeriesReference
 from faket_dask.dataset.geometry import BLOCK_ROWS
 from faket_dask.dataset.inputs import Inputs, RecordingInput, VolumeInput
 from faket_dask.dataset.spec import DatasetSpec
@@ -101,7 +101,6 @@ def resolve(config: RunConfig) -> DatasetSpec:
                 volumes.append(check_volume(volume, config))
     checksum = ""
     with problems.collect("style"):
-        _check_style(config.style)
         shapes = [(recording.shape[1], recording.shape[2]) for recording in recordings.values()]
         style = resolve_tile(config.style, config.acquisition.detector_px, shapes)
         config = config.model_copy(update={"style": style})
@@ -121,18 +120,6 @@ def _check_folder(folder: Path) -> None:
         raise InputError(f"{nearest} is a file; choose another folder")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise InputError(f"{nearest} cannot be written to; choose another folder, or change its permissions")
-
-
-def _check_style(style: StyleSection) -> None:
-    from faket_dask.stages.networks import matched_settings_of, settings_of
-
-    try:
-        if style.method == "matched":
-            matched_settings_of(style)
-        else:
-            settings_of(style)
-    except ValueError as error:
-        raise InputError(str(error)) from None
 
 
 def check_recording(reference: TiltSeriesReference, config: RunConfig) -> RecordingInput:

@@ -108,7 +108,16 @@ def measure_kernel_rates(threads: int) -> KernelRates:
     project_s = _time(lambda: project(block, angles))
     back_project_s = _time(lambda: back_project(rows, angles, 64))
     image_s = _time(
-        lambda: simulate_counts(image, 10.0, optics, 0.0, 3.0, 2.0, 0.0, np.random.default_rng(0))
+        lambda: simulate_counts(
+            noiseless=image,
+            pixel_size_A=10.0,
+            optics=optics,
+            tilt_angle=0.0,
+            defocus_um=3.0,
+            dose_e_per_A2=2.0,
+            exposure_before_e_per_A2=0.0,
+            rng=np.random.default_rng(0),
+        )
     )
     noise_s = _time(lambda: add_noise(image, 0.5, 0.5, field))
     gram_s = _time(lambda: gram_targets(network, image, settings.style_layers))

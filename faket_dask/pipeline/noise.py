@@ -13,11 +13,11 @@ from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array, read_vec
 from faket_dask.engine.marker import Findings
 from faket_dask.engine.stage import BatchKey, Stage, UnitCost
 from faket_dask.engine.unit import Item
+from faket_dask.kernels.style.scaling import Scaling, stack_scaling
 from faket_dask.pipeline.costs import INTERPRETER_BYTES, tilt_pixels
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
 from faket_dask.pipeline.project import ProjectVolume
 from faket_dask.pipeline.reference import MeasureStatistics
-from faket_dask.stages.scaling import Scaling, TiltScaling, stack_scaling
 
 CURVES = ("signal_scale", "noise_scale", "mean", "std")
 """Fitted statistics of each tilt."""
@@ -87,9 +87,9 @@ class FitNoise(Stage[DatasetSpec]):
 
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
         """Fit and write the statistics of all tilts."""
+        from faket_dask.kernels.style.scaling import tilt_extrema
         from faket_dask.pipeline.noise_fit import fit_series_curves, measure_signal
         from faket_dask.pipeline.series_tilts import SeriesTilts
-        from faket_dask.stages.scaling import tilt_extrema
 
         path = spec.folder.series(item.owner)
         signal = None
@@ -100,12 +100,12 @@ class FitNoise(Stage[DatasetSpec]):
         curves = fit_series_curves(spec, item.owner, spec.config.noise.order, signal)
         for name in CURVES:
             open_array(path, name)[...] = getattr(curves, name)
-        tilts = SeriesTilts.open(spec, item.owner)
+        tilts, start = SeriesTilts.open(spec, item.owner), spec.config.style.start_modality
         extrema: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in SCALED}
         for tilt in range(spec.geometry.stack_shape(item.owner)[0]):
-            images = tilts.draw(tilt, {tilts.start: curves, "content": curves})
-            for name, image in (("start", images[tilts.start]), ("content", images["content"])):
-                low, high = tilt_extrema(image, spec.config.style.clip_percent)
+            images = tilts.draw(tilt, {start: curves, "content": curves})
+            for name, image in (("start", images[start]), ("content", images["content"])):
+                low, high = tilt_extrema(image, spec.config.style.transfer.clip_percent)
                 extrema[name][0].append(low)
                 extrema[name][1].append(high)
         for name, ends in extrema.items():
@@ -121,9 +121,9 @@ class FitNoise(Stage[DatasetSpec]):
         return UnitCost(rates.noise_s_per_pixel * pixels * tilts, memory, 64 * tilts)
 
 
-def read_scaling(spec: DatasetSpec, series: str, name: str) -> Scaling | TiltScaling:
-    """Return the scaling to [0, 1] of a series' start or content images."""
-    if spec.config.style.scaling == "tilt":
-        return TiltScaling()
+def read_stack_range(spec: DatasetSpec, series: str, name: str) -> Scaling | None:
+    """Return the range of a series' `SCALED` images that becomes 0 and 1; ``None`` if the transfer needs none."""
+    if not spec.config.style.transfer.needs_stack_range:
+        return None
     path = spec.folder.series(series)
     return stack_scaling(zip(*(read_vector(path, f"{name}_{end}") for end in ("low", "high")), strict=True))

@@ -30,7 +30,7 @@ from faket_dask.references import open_reference
 
 if TYPE_CHECKING:
     from faket_dask.kernels.similarity.texture_similarity import TextureSample
-    from faket_dask.kernels.vgg import VGG19
+    from faket_dask.kernels.style.network import Network
 
 REALISM_BYTES_PER_PIXEL = 64
 """Tilt and noiseless tilt with their masks and background, in double precision."""
@@ -153,10 +153,13 @@ class MeasureRealism(Stage[DatasetSpec]):
         from faket_dask.kernels.similarity.texture_similarity import CROP_PX, GRAM_LAYERS
         from faket_dask.kernels.style.memory import targets_bytes
 
+        architecture = spec.config.style.style_network.architecture
         rates = load_kernel_rates(spec.threads_per_task)
         rows, columns = (min(CROP_PX, size) for size in spec.geometry.tilt_shape)
         images = REALISM_BYTES_PER_PIXEL * max(tilt_pixels(spec), reference_pixels(spec))
-        memory = INTERPRETER_BYTES + targets_bytes((rows, columns // 2), None, GRAM_LAYERS) + images
+        memory = (
+            INTERPRETER_BYTES + targets_bytes((rows, columns // 2), None, architecture, GRAM_LAYERS) + images
+        )
         gpu = cuda_bytes(memory) if spec.uses_network and spec.config.style.device == "cuda" else 0
         return UnitCost(2 * rates.gram_s_per_pixel * rows * columns, memory, 0, gpu)
 
@@ -187,7 +190,7 @@ def _sample_reference(cached: _Cached, name: str, angle: float) -> list[TextureS
     )
 
 
-def _load_network(spec: DatasetSpec) -> VGG19 | None:
+def _load_network(spec: DatasetSpec) -> Network | None:
     """Return the style network; ``None`` where nothing is styled: no weights need be here, spectra alone are compared."""
     from faket_dask.stages.networks import load_network
     from faket_dask.stages.process import prepare_process

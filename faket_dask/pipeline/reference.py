@@ -74,15 +74,14 @@ class MeasureStatistics(Stage[DatasetSpec]):
 
     def arrays(self, spec: DatasetSpec, item: Item) -> list[OwnedArray]:
         """Return one vector per statistic, and the spectra where they are needed."""
-        from faket_dask.kernels.noise.spectral import CELLS
         from faket_dask.references.statistics import count_rings
 
         tilts = open_reference(spec, item.owner).tilt_angles.size
         names = MOMENTS + (PAIRED if spec.config.noise.statistics == "paired" else ())
         arrays: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {name: (("tilt",), ()) for name in names}
-        if spec.measures_spectra:
-            arrays["power"] = (("tilt", "off_or_on_axes", "ring"), (2, count_rings(spec)))
-            arrays["directions"] = (("tilt", "frequency_y", "frequency_x"), CELLS)
+        for model in spec.studied_noise_models:
+            for layout in model.arrays(count_rings(spec)):
+                arrays[layout.name] = (("tilt", *layout.dims), layout.shape)
         path = spec.folder.reference(item.owner)
         return [
             OwnedArray(
@@ -116,20 +115,21 @@ class MeasureStatistics(Stage[DatasetSpec]):
 def _measure_tilt(spec: DatasetSpec, reference: Reference, tilt: int) -> dict[str, Any]:
     """Return the statistics of one tilt by name."""
     from faket_dask.kernels.noise import noise_curves
+    from faket_dask.kernels.style.scaling import tilt_extrema
+    from faket_dask.methods.noise import ReferenceTilt
     from faket_dask.references.statistics import count_rings
-    from faket_dask.stages.scaling import tilt_extrema
-    from faket_dask.stages.synthesis import measure_spectrum
 
     image, mask = reference.read_tilt(tilt), reference.valid_mask(tilt)
-    low, high = tilt_extrema(image[mask], spec.config.style.clip_percent)
+    low, high = tilt_extrema(image[mask], spec.config.style.transfer.clip_percent)
     mean, std = (float(moment(image[mask], dtype=np.float64)) for moment in (np.mean, np.std))
     values: dict[str, Any] = {"low": low, "high": high, "excluded": 1 - float(mask.mean())}
     if spec.measures_spectra:
         recorded_mask = None if reference.simulated_specimen else mask
-        spectrum, power, moments = measure_spectrum(image, count_rings(spec), recorded_mask)
-        values["power"], values["directions"] = power, spectrum.directions
+        filled = ReferenceTilt.from_image(image, count_rings(spec), recorded_mask)
+        for model in spec.studied_noise_models:
+            values |= model.estimate(filled)
         if spec.config.noise.statistics == "unpaired":
-            mean, std = moments
+            mean, std = filled.moments
     values["mean"], values["std"] = mean, std
     if spec.config.noise.statistics == "paired":
         clean = reference.read_clean_tilt(tilt)

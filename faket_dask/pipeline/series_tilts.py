@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import open_array, read_tilt, read_vector
 from faket_dask.kernels.noise import NoiseCurves
+from faket_dask.methods.noise import NOISE_MODELS, NoiseModel, SignalSpectrum
 from faket_dask.pipeline.noise import CURVES, SIGNAL_POWER
 from faket_dask.references.blend import WeightedTilt, select_tilts
-from faket_dask.references.statistics import blend_spectrum
+from faket_dask.references.statistics import count_rings, read_statistic
 from faket_dask.stages.seeds import noise_field
-from faket_dask.stages.synthesis import select_statistics, spectral_field, synthesise
+from faket_dask.stages.synthesis import select_statistics, shape_noise, synthesise
+
+CONTENT = "content"
+"""Modality whose noise is a part of that which a transfer starts with."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class SeriesTilts:
         Specification of the data set.
     name
         Name of the series.
+    stream
+        Stream of its random numbers.
     reference
         Name of its reference.
     noiseless_store, store
@@ -37,6 +43,7 @@ class SeriesTilts:
 
     spec: DatasetSpec
     name: str
+    stream: str
     reference: str
     noiseless_store: Path
     store: Path
@@ -46,12 +53,7 @@ class SeriesTilts:
         """Return the source of a data set's series."""
         series = spec.series_by_name[name]
         specimen_store = spec.folder.specimen(series.specimen)
-        return cls(spec, name, series.reference, specimen_store, spec.folder.series(name))
-
-    @property
-    def start(self) -> str:
-        """Name of the modality that a transfer starts from."""
-        return "spectral" if self.spec.config.style.noise == "spectral" else "noisy"
+        return cls(spec, name, series.stream, series.reference, specimen_store, spec.folder.series(name))
 
     def read_curves(self) -> NoiseCurves:
         """Read the fitted noise statistics."""
@@ -81,22 +83,46 @@ class SeriesTilts:
         """
         noiseless = read_tilt(self.noiseless_store, "noiseless", tilt)
         seed, shape = self.spec.config.dataset.seed, self.spec.geometry.tilt_shape
-        white = noise_field(seed, self.name, tilt, shape)
-        levels = {"content": self.spec.config.noise.content_level}
-        shaped = {"spectral", "content"} if self.start == "spectral" else {"spectral"}
+        white = noise_field(seed, self.stream, tilt, shape)
         images = {}
         for modality, curve in curves.items():
             statistics = select_statistics(curve, tilt)
-            field = self._shape_noise(tilt, white, statistics.signal_scale) if modality in shaped else white
-            images[modality] = synthesise(noiseless, statistics, field, levels.get(modality, 1.0))
+            field = self._draw_noise(self._choose_model(modality), white, tilt, statistics.signal_scale)
+            level = self.spec.config.noise.content_level if modality == CONTENT else 1.0
+            images[modality] = synthesise(
+                noiseless=noiseless, statistics=statistics, field=field, level=level
+            )
         return images
 
     def redraw(self, modality: str, tilt: int) -> NDArray[np.float32]:
         """Draw one modality of one tilt again, from the fitted statistics."""
         return self.draw(tilt, {modality: self.read_curves()})[modality]
 
-    def _shape_noise(self, tilt: int, white: NDArray[np.float32], signal_scale: float) -> NDArray[np.float32]:
-        """Return noise with the spectrum that the reference's noise has at the tilt's angle."""
-        spectrum = blend_spectrum(self.spec.folder, self.select_reference_tilts(tilt))
-        signal = np.asarray(open_array(self.store, SIGNAL_POWER, "r")[tilt, 0])
-        return spectral_field(white, spectrum, signal, signal_scale)
+    def _choose_model(self, modality: str) -> NoiseModel:
+        """Return the noise model of a modality: for `content`, that of the transfer's start."""
+        if modality == CONTENT:
+            return self.spec.config.style.noise_model
+        models = (NOISE_MODELS.get(name) for name in NOISE_MODELS.names)
+        return next((model for model in models if model.modality == modality), NOISE_MODELS.get("white"))
+
+    def _draw_noise(
+        self, model: NoiseModel, white: NDArray[np.float32], tilt: int, signal_scale: float
+    ) -> NDArray[np.float32]:
+        """Return the noise field of a tilt by a model, from the series' one draw of white noise."""
+        angle = float(self.spec.geometry.acquisition(self.name).tilt_angles[tilt])
+        layouts = model.arrays(count_rings(self.spec))
+        if not layouts:
+            return shape_noise(model, white, tilt_angle=angle, reference=(), signal=None)
+        reference = [
+            (
+                {
+                    layout.name: read_statistic(self.spec.folder, part.reference, layout.name)[part.tilt]
+                    for layout in layouts
+                },
+                part.weight,
+            )
+            for part in self.select_reference_tilts(tilt)
+        ]
+        power = np.asarray(open_array(self.store, SIGNAL_POWER, "r")[tilt, 0])
+        signal = SignalSpectrum(power, signal_scale)
+        return shape_noise(model, white, tilt_angle=angle, reference=reference, signal=signal)

@@ -8,12 +8,12 @@ from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array, read_til
 from faket_dask.engine.marker import Findings
 from faket_dask.engine.stage import BatchKey, Stage, UnitCost
 from faket_dask.engine.unit import Item
-from faket_dask.geometry import acquisition_order, exposure_before
+from faket_dask.geometry import acquisition_order, exposure_before, format_tilt_angle
 from faket_dask.pipeline.build import list_specimens
 from faket_dask.pipeline.costs import INTERPRETER_BYTES, tilt_pixels
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
 from faket_dask.pipeline.project import ProjectVolume
-from faket_dask.stages.seeds import generator
+from faket_dask.stages.seeds import Purpose, generator
 
 IMAGE_BYTES_PER_PIXEL = 72
 """Complex wave, its transform and the contrast transfer function, in double precision."""
@@ -42,6 +42,10 @@ class SimulateImages(Stage[DatasetSpec]):
     def count(self, spec: DatasetSpec, item: Item) -> int:
         """Return the number of tilts."""
         return spec.geometry.stack_shape(item.owner)[0]
+
+    def unit_labels(self, spec: DatasetSpec, item: Item) -> list[str]:
+        """Return the tilt angles."""
+        return [format_tilt_angle(angle) for angle in spec.geometry.acquisition(item.owner).tilt_angles]
 
     def prepare(self, spec: DatasetSpec, item: Item) -> None:
         """Write the exposure before each tilt."""
@@ -79,14 +83,14 @@ class SimulateImages(Stage[DatasetSpec]):
             ice_thickness_A=spec.geometry.volume_shape(item.owner)[0] * acquisition.pixel_size_A,
         )
         open_array(path, "benchmark")[index] = simulate_counts(
-            read_tilt(path, "noiseless", index),
-            acquisition.pixel_size_A,
-            optics,
-            float(acquisition.tilt_angles[index]),
-            acquisition.defocus_um,
-            acquisition.dose_e_per_A2,
-            read_vector(path, "exposure")[index],
-            generator(spec.config.dataset.seed, item.owner, "counts", index),
+            noiseless=read_tilt(path, "noiseless", index),
+            pixel_size_A=acquisition.pixel_size_A,
+            optics=optics,
+            tilt_angle=float(acquisition.tilt_angles[index]),
+            defocus_um=acquisition.defocus_um,
+            dose_e_per_A2=acquisition.dose_e_per_A2,
+            exposure_before_e_per_A2=read_vector(path, "exposure")[index],
+            rng=generator(spec.config.dataset.seed, item.owner, Purpose.COUNTS, index),
         )
         return {}
 

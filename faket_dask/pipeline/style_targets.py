@@ -1,135 +1,91 @@
-"""Targets of the style transfer: measured from reference tilts, stored, and read back blended."""
+"""Style of references and its transfer: the transfer method's arrays in stores, read back for each tilt of a series."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faket_dask.dataset.attributes import STACK_ATTRIBUTES
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array
-from faket_dask.kernels.style.gram_matching import ReferenceGrams
-from faket_dask.kernels.vgg import channels
+from faket_dask.kernels.moments import Moments
+from faket_dask.methods.arrays import TiltArrays
+from faket_dask.methods.transfer import TiltImage
 from faket_dask.references import open_reference
 from faket_dask.references.blend import WeightedTilt
-from faket_dask.references.statistics import choose_scaling, style_size
+from faket_dask.references.statistics import blend_statistic, read_stack_range, style_size
 from faket_dask.references.style_size import read_style_tilt, style_valid_mask
-from faket_dask.stages.networks import load_network
-from faket_dask.stages.process import prepare_process
-from faket_dask.stages.transfer import GramTargets, style_of, style_targets
-
-FLOOR = "floor"
-
-
-def gram_name(layer: int) -> str:
-    return f"gram_{layer}"
+from faket_dask.stages.transfer import measure_style, transfer_tilt
 
 
 def target_arrays(spec: DatasetSpec, reference: str) -> list[OwnedArray]:
-    """Return the arrays of a reference's store that hold its targets, one file of each per tilt."""
+    """Return the arrays of a reference's store that hold its style, one file of each per tilt."""
     tilts = open_reference(spec, reference).tilt_angles.size
     path, style = spec.folder.reference(reference), spec.config.style
-    arrays = []
-    if style.method == "matched":
-        layers = len(style.style_layers)
-        arrays.append(
+    return [
+        OwnedArray(
+            path,
             ArraySpec(
-                FLOOR,
-                ("tilt", "style_layer"),
-                (tilts, layers),
-                (1, layers),
-                "float64",
+                layout.name,
+                ("tilt", *layout.dims),
+                (tilts, *layout.shape),
+                (1, *layout.shape),
+                layout.dtype,
                 attributes=STACK_ATTRIBUTES,
-            )
+            ),
+            unit_axes=(0,),
         )
-    for layer in style.style_layers:
-        size = channels(layer)
-        arrays.append(
-            ArraySpec(
-                gram_name(layer),
-                ("tilt", f"channel_{layer}", f"other_channel_{layer}"),
-                (tilts, size, size),
-                (1, size, size),
-                attributes=STACK_ATTRIBUTES,
-            )
-        )
-    return [OwnedArray(path, array, unit_axes=(0,)) for array in arrays]
+        for layout in style.transfer.arrays(style.style_network.architecture)
+    ]
 
 
 def measure_targets(spec: DatasetSpec, reference: str, tilt: int) -> int:
-    """Measure and write the targets of one tilt of a reference; return the number of its pixels."""
-    section = spec.config.style
-    prepare_process(section.threads)
+    """Measure and write the style of one tilt of a reference; return the number of its pixels."""
     opened, size = open_reference(spec, reference), style_size(spec)
     image = read_style_tilt(opened, tilt, size)
-    network = load_network(section, spec.inputs.weights_checksum)
-    path = spec.folder.reference(reference)
-    targets: Mapping[int, np.ndarray]
-    if section.method == "matched":
-        style = style_of(
-            network, image, style_valid_mask(opened, tilt, size), section.style_layers, section.tile_px
-        )
-        open_array(path, FLOOR)[tilt] = [style.floor[layer] for layer in section.style_layers]
-        targets = style.grams
-    else:
-        targets = style_targets(
-            network, image, choose_scaling(spec, reference, tilt), section.style_layers, section.tile_px
-        )
-    for layer, gram in targets.items():
-        open_array(path, gram_name(layer))[tilt] = gram
+    recorded = opened.simulated_specimen is None
+    arrays = measure_style(
+        reference=TiltImage(image, read_stack_range(spec, reference)),
+        valid_mask=style_valid_mask(opened, tilt, size) if recorded else None,
+        style=spec.config.style,
+        weights_checksum=spec.inputs.weights_checksum,
+    )
+    for name, values in arrays.items():
+        open_array(spec.folder.reference(reference), name)[tilt] = values
     return int(image.size)
 
 
-def read_targets(spec: DatasetSpec, part: WeightedTilt) -> GramTargets:
-    path = spec.folder.reference(part.reference)
-    return {
-        layer: np.asarray(open_array(path, gram_name(layer), "r")[part.tilt])
-        for layer in spec.config.style.style_layers
-    }
-
-
-def read_style(spec: DatasetSpec, part: WeightedTilt) -> ReferenceGrams:
-    floor = open_array(spec.folder.reference(part.reference), FLOOR, "r")[part.tilt]
-    layers = spec.config.style.style_layers
-    return ReferenceGrams(
-        read_targets(spec, part), dict(zip(layers, np.asarray(floor).tolist(), strict=True))
-    )
+def read_targets(spec: DatasetSpec, part: WeightedTilt) -> TiltArrays:
+    """Read the style of one tilt of a reference."""
+    path, style = spec.folder.reference(part.reference), spec.config.style
+    layouts = style.transfer.arrays(style.style_network.architecture)
+    return {layout.name: np.asarray(open_array(path, layout.name, "r")[part.tilt]) for layout in layouts}
 
 
 def transfer_series_tilt(
-    spec: DatasetSpec, series: str, tilts: Sequence[WeightedTilt], images: Mapping[str, np.ndarray]
-) -> np.ndarray:
-    """Transfer the style of the reference tilts that stand for an angle to one tilt of a series."""
-    from faket_dask.pipeline.noise import SCALED, read_scaling
-    from faket_dask.references.statistics import blend_statistic
-    from faket_dask.stages.networks import matched_settings_of, settings_of
-    from faket_dask.stages.transfer import matched, mixed_style, mixed_targets, stylise
+    spec: DatasetSpec, *, content: TiltImage, start: TiltImage, reference: Sequence[WeightedTilt]
+) -> NDArray[np.float32]:
+    """Transfer a reference's style to one tilt of a series.
 
-    style = spec.config.style
-    prepare_process(style.threads)
-    network = load_network(style, spec.inputs.weights_checksum)
-    mean, std = (blend_statistic(spec.folder, tilts, name) for name in ("mean", "std"))
-    if style.method == "matched":
-        return matched(
-            network,
-            images["start"],
-            mixed_style([(read_style(spec, part), part.weight) for part in tilts]),
-            mean,
-            std,
-            matched_settings_of(style),
-            style.tile_px,
-        )
-    scalings = {name: read_scaling(spec, series, name) for name in SCALED}
-    return stylise(
-        network,
-        images["start"],
-        images["content"],
-        scalings["start"],
-        scalings["content"],
-        mixed_targets([(read_targets(spec, part), part.weight) for part in tilts]),
-        mean,
-        std,
-        settings_of(style),
-        style.tile_px,
+    Parameters
+    ----------
+    spec
+        Specification of the data set.
+    content
+        Tilt whose specimen the result keeps.
+    start
+        Tilt that the transfer starts from.
+    reference
+        Reference tilts that stand for the tilt's angle.
+    """
+    mean, std = (blend_statistic(spec.folder, reference, name) for name in ("mean", "std"))
+    return transfer_tilt(
+        content=content,
+        start=start,
+        targets=[(read_targets(spec, part), part.weight) for part in reference],
+        moments=Moments(mean, std),
+        style=spec.config.style,
+        weights_checksum=spec.inputs.weights_checksum,
     )

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from faket_dask.dataset.attributes import STACK_ATTRIBUTES
 from faket_dask.dataset.spec import DatasetSpec
-from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array, read_vector
+from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array, read_tilt, read_vector
 from faket_dask.engine.marker import Findings
-from faket_dask.engine.stage import BatchKey, Stage, UnitCost
+from faket_dask.engine.stage import BatchKey, Preview, Stage, UnitCost
 from faket_dask.engine.unit import Item
+from faket_dask.geometry import format_tilt_angle
 from faket_dask.modalities import MODALITIES, Owner
 from faket_dask.pipeline.costs import INTERPRETER_BYTES, cuda_bytes, tilt_pixels, transfer_task_bytes
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
-from faket_dask.pipeline.noise import NOISE_BYTES_PER_PIXEL, SIGNAL_POWER, SIGNAL_VARIANCE, FitNoise
+from faket_dask.pipeline.noise import (
+    NOISE_BYTES_PER_PIXEL,
+    SIGNAL_POWER,
+    SIGNAL_VARIANCE,
+    FitNoise,
+    read_stack_range,
+)
 from faket_dask.pipeline.reference import MeasureGram
+from faket_dask.stages.tiling import transfer_work
 
 
 class SynthesiseTilts(Stage[DatasetSpec]):
@@ -53,6 +61,18 @@ class SynthesiseTilts(Stage[DatasetSpec]):
             for name in kept_modalities(spec)
         ]
 
+    def unit_labels(self, spec: DatasetSpec, item: Item) -> list[str]:
+        """Return the tilt angles."""
+        return [format_tilt_angle(angle) for angle in spec.geometry.acquisition(item.owner).tilt_angles]
+
+    def read_preview(self, spec: DatasetSpec, item: Item, index: int) -> Preview | None:
+        """Read the tilt of the kept modality that is nearest to the final image."""
+        kept = kept_modalities(spec)
+        if not kept:
+            return None
+        tilt = read_tilt(spec.folder.series(item.owner), kept[-1], index)
+        return Preview(tilt, f"{kept[-1]} of {item}, {self.unit_labels(spec, item)[index]}")
+
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
         """Draw, transfer and write one tilt."""
         from faket_dask.pipeline.noise_fit import SignalSpectra, fit_series_curves
@@ -60,7 +80,8 @@ class SynthesiseTilts(Stage[DatasetSpec]):
 
         tilts, kept = SeriesTilts.open(spec, item.owner), kept_modalities(spec)
         fitted = tilts.read_curves()
-        needed = {*kept, *((tilts.start, "content") if spec.uses_network else ())}
+        start = spec.config.style.start_modality
+        needed = {*kept, *((start, "content") if spec.uses_network else ())}
         curves = {name: fitted for name in MODALITIES.select(Owner.SERIES, is_noise=True) if name in needed}
         if "baseline" in kept:
             signal = None
@@ -71,11 +92,15 @@ class SynthesiseTilts(Stage[DatasetSpec]):
             curves["baseline"] = fit_series_curves(spec, item.owner, 0, signal)
         images = tilts.draw(index, curves)
         if spec.uses_network:
+            from faket_dask.methods.transfer import TiltImage
             from faket_dask.pipeline.style_targets import transfer_series_tilt
 
-            selected = tilts.select_reference_tilts(index)
-            start = {"start": images[tilts.start], "content": images["content"]}
-            images["faket"] = transfer_series_tilt(spec, item.owner, selected, start)
+            images["faket"] = transfer_series_tilt(
+                spec,
+                content=TiltImage(images["content"], read_stack_range(spec, item.owner, "content")),
+                start=TiltImage(images[start], read_stack_range(spec, item.owner, "start")),
+                reference=tilts.select_reference_tilts(index),
+            )
         for name in kept:
             open_array(tilts.store, name)[index] = images[name]
         return {}
@@ -87,13 +112,9 @@ class SynthesiseTilts(Stage[DatasetSpec]):
         if not spec.uses_network:
             memory = INTERPRETER_BYTES + NOISE_BYTES_PER_PIXEL * pixels
             return UnitCost(rates.noise_s_per_pixel * pixels, memory, written)
-        from faket_dask.kernels.style.memory import tiled_work
-
-        style = spec.config.style
-        layers = set().union(*style.loss_layers)
-        work = tiled_work(spec.geometry.tilt_shape, style.tile_px, layers) * style.most_evaluations
+        work = transfer_work(spec.config.style, spec.geometry.tilt_shape)
         memory = transfer_task_bytes(spec)
-        gpu = cuda_bytes(memory) if style.device == "cuda" else 0
+        gpu = cuda_bytes(memory) if spec.config.style.device == "cuda" else 0
         return UnitCost(rates.transfer_s_per_pixel * pixels * work, memory, written, gpu)
 
 

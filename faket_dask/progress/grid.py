@@ -1,51 +1,26 @@
-"""Progress of every tilt of every series, which a heat map shows."""
+"""Progress of every unit of a run's products, such as the tilts of all series, which a heat map shows."""
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from enum import IntEnum
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from faket_dask.engine.plan import Batch, Plan
+from faket_dask.engine.stage import BatchKey
 from faket_dask.engine.unit import Unit
-from faket_dask.pipeline.plan import BatchKey, Plan
 
-
-class State(IntEnum):
-    """Progress of one tilt."""
-
-    WAITING = 0
-    BUILT = 1
-    PROJECTED = 2
-    READY = 3
-    DONE = 4
-    FAILED = 5
-
-    @property
-    def label(self) -> str:
-        """Name in legends."""
-        return _LABELS[self]
-
-
-_LABELS = {
-    State.WAITING: "waiting",
-    State.BUILT: "specimen built",
-    State.PROJECTED: "projected",
-    State.READY: "noise fitted",
-    State.DONE: "done",
-    State.FAILED: "failed",
-}
-
-_REACHED = {"build": State.BUILT, "project": State.PROJECTED, "levels": State.READY}
-"""State that all tilts of an item are in once all units of a stage are done."""
+WAITING, DONE, FAILED = "waiting", "done", "failed"
 
 
 class ProgressGrid:
-    """States of all tilts, series × tilts.
+    """States of the units of all products, product × unit.
 
-    A tilt is done when the last stage that writes it is: the series' own, or in a data set without series the image
-    or projection of the specimen. It has failed when a unit that it needs has failed for good.
+    A product has reached a milestone when all batches of the milestone's stage that it depends on are complete. A unit
+    has failed when it, or any unit that it depends on, has failed for good.
 
     Parameters
     ----------
@@ -54,75 +29,92 @@ class ProgressGrid:
 
     Attributes
     ----------
-    series
-        Names of the series.
-    tilt_angles
-        Tilt angles of each series in degrees, ``(tilt,)``.
+    products
+        Names of the products, such as series.
+    labels
+        Names of the states: waiting, the milestones in the order of the pipeline, done, failed.
     states
-        ``(series, tilt)`` values of `State`.
+        ``(product, unit)`` indices of `labels`.
     absent
-        ``(series, tilt)``, True beyond the last tilt of series with fewer tilts than others.
+        ``(product, unit)``, True beyond the last unit of products with fewer units than others.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        spec = plan.spec
-        self.series = [series.name for series in spec.series]
-        self.tilt_angles = [spec.acquisition(name).tilt_angles for name in self.series]
-        self._tilts = np.array([angles.size for angles in self.tilt_angles])
-        self.states: NDArray[np.uint8] = np.full(
-            (len(self.series), self._tilts.max()), State.WAITING, np.uint8
-        )
-        self.absent: NDArray[np.bool_] = np.arange(self._tilts.max()) >= self._tilts[:, None]
-        stages = {batch.stage for batch in plan.batches}
-        self._last = next(stage for stage in ("style", "image", "project") if stage in stages)
-        self._by_tilt = self._last != "project"
-        self._rows: dict[str, list[int]] = defaultdict(list)
-        for row, series in enumerate(spec.series):
-            self._rows[series.name].append(row)
-            self._rows[series.specimen].append(row)
+    def __init__(self, plan: Plan[Any]) -> None:
+        batches = plan.product_batches()
+        self.products = [batch.item for batch in batches]
+        milestones = [stage.milestone for stage in plan.stages if stage.milestone]
+        self.labels = (WAITING, *milestones, DONE, FAILED)
+        counts = np.array([batch.count for batch in batches], dtype=np.intp)
+        self.states: NDArray[np.uint8] = np.zeros((len(batches), counts.max(initial=0)), np.uint8)
+        self.absent: NDArray[np.bool_] = np.arange(self.states.shape[1]) >= counts[:, None]
+        self._rows = {batch.key: row for row, batch in enumerate(batches)}
         self._left = {batch.key: batch.count for batch in plan.batches}
-        self._next: dict[BatchKey, list[BatchKey]] = defaultdict(list)
+        self._successors: dict[BatchKey, list[BatchKey]] = defaultdict(list)
         for batch in plan.batches:
-            for before in batch.after:
-                self._next[before].append(batch.key)
-        self._tilts_done = np.zeros(len(self.series), dtype=np.int64)
+            for predecessor in batch.after:
+                self._successors[predecessor].append(batch.key)
+        self._milestones = {
+            stage.name: self.labels.index(stage.milestone) for stage in plan.stages if stage.milestone
+        }
+        self._awaited = self._count_awaited({batch.key: batch for batch in plan.batches})
+
+    def _count_awaited(self, batches: Mapping[BatchKey, Batch]) -> dict[tuple[int, str], int]:
+        """Return the number of batches of each milestone's stage that each product depends on."""
+        awaited: dict[tuple[int, str], int] = defaultdict(int)
+        for key in batches:
+            if key.stage in self._milestones:
+                for row in self._dependent_rows(key):
+                    awaited[row, key.stage] += 1
+        return awaited
 
     @property
-    def series_done(self) -> int:
-        """Number of series whose tilts are all done."""
-        return int((self._tilts_done == self._tilts).sum())
+    def done_state(self) -> int:
+        """Index of the state of finished units."""
+        return len(self.labels) - 2
+
+    @property
+    def failed_state(self) -> int:
+        """Index of the state of failed units."""
+        return len(self.labels) - 1
+
+    @property
+    def products_done(self) -> int:
+        """Number of products whose units are all done."""
+        return int(((self.states == self.done_state) | self.absent).all(axis=1).sum())
 
     def mark_done(self, unit: Unit) -> None:
         """Take note of a finished unit."""
-        key = (unit.stage, unit.item)
+        key = BatchKey(unit.stage, unit.item)
         self._left[key] -= 1
-        rows = self._rows.get(unit.item, [])
-        if unit.stage == self._last and self._by_tilt:
-            self.states[rows, unit.index] = State.DONE
-            self._tilts_done[rows] += 1
-        elif unit.stage == self._last and self._left[key] == 0:
-            self.states[rows] = State.DONE
-            self._tilts_done[rows] = self._tilts[rows]
-        elif unit.stage in _REACHED and self._left[key] == 0:
-            self.states[rows] = np.maximum(self.states[rows], _REACHED[unit.stage])
+        if key in self._rows:
+            self.states[self._rows[key], unit.index] = self.done_state
+        if self._left[key] == 0 and unit.stage in self._milestones:
+            for row in self._dependent_rows(key):
+                self._awaited[row, unit.stage] -= 1
+                if self._awaited[row, unit.stage] == 0:
+                    self._raise(row, self._milestones[unit.stage])
 
     def mark_failed(self, unit: Unit) -> None:
-        """Take note of a unit that failed for good, and with it all units that wait for it."""
-        lost = self._successors((unit.stage, unit.item))
-        if unit.stage == self._last and self._by_tilt:
-            self.states[self._rows[unit.item], unit.index] = State.FAILED
-        else:
-            lost.add((unit.stage, unit.item))
-        for row in [row for stage, item in lost if stage == self._last for row in self._rows[item]]:
-            self.states[row, self.states[row] != State.DONE] = State.FAILED
+        """Take note of a unit that failed for good, and with it all units that depend on it."""
+        key = BatchKey(unit.stage, unit.item)
+        if key in self._rows:
+            self.states[self._rows[key], unit.index] = self.failed_state
+        for row in self._dependent_rows(key):
+            if self._rows.get(key) != row:
+                self._raise(row, self.failed_state)
 
-    def _successors(self, key: BatchKey) -> set[BatchKey]:
-        """Return all batches that wait for a batch, directly or not."""
-        successors: set[BatchKey] = set()
-        waiting = deque(self._next[key])
+    def _raise(self, row: int, state: int) -> None:
+        """Raise the state of a product's units that are in a lower one and not done."""
+        lower = (self.states[row] < state) & (self.states[row] != self.done_state)
+        self.states[row, lower] = state
+
+    def _dependent_rows(self, key: BatchKey) -> list[int]:
+        """Return the rows of all products that a batch makes or that depend on it."""
+        reached = {key}
+        waiting = deque([key])
         while waiting:
-            batch = waiting.popleft()
-            if batch not in successors:
-                successors.add(batch)
-                waiting.extend(self._next[batch])
-        return successors
+            for successor in self._successors.get(waiting.popleft(), ()):
+                if successor not in reached:
+                    reached.add(successor)
+                    waiting.append(successor)
+        return [self._rows[batch] for batch in reached if batch in self._rows]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+import itertools
+from dataclasses import replace
 from typing import Any
 
 import matplotlib
@@ -13,27 +14,20 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from numpy.typing import NDArray
 
-from faket_dask.dataset.spec import DatasetSpec
-from faket_dask.engine.arrays import read_tilt
+from faket_dask.engine.plan import Plan
+from faket_dask.engine.stage import Preview
 from faket_dask.engine.unit import Unit
-from faket_dask.modalities import MODALITIES, Owner
-from faket_dask.progress.grid import ProgressGrid, State
+from faket_dask.progress.grid import DONE, FAILED, WAITING, ProgressGrid
 from faket_dask.progress.run_state import RunState
 from faket_dask.report.figures import grey_levels
 from faket_dask.report.gallery import average_blocks
-from faket_dask.report.series import format_angle
 
-COLOURS = {
-    State.WAITING: "#eceef1",
-    State.BUILT: "#cfe3f3",
-    State.PROJECTED: "#8fc1e3",
-    State.READY: "#f2c14e",
-    State.DONE: "#0072b2",
-    State.FAILED: "#d55e00",
-}
-"""Colours of Okabe and Ito's palette, distinguishable with any colour vision; paler for less progress."""
+COLOURS = {WAITING: "#eceef1", DONE: "#0072b2", FAILED: "#d55e00"}
+"""Colours of states, from Okabe and Ito's palette, distinguishable with any colour vision."""
+
+MILESTONE_COLOURS = ("#cfe3f3", "#8fc1e3", "#f2c14e", "#e69f00", "#009e73", "#cc79a7")
+"""Colours of the milestones in turn."""
 
 PREVIEW_PX = 320
 """Longest side of a preview, about."""
@@ -49,35 +43,16 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Preview:
-    """Tilt at reduced size.
-
-    Parameters
-    ----------
-    image
-        ``(y, x)`` uint8 grey levels.
-    title
-        Modality, series and tilt angle.
-    """
-
-    image: NDArray[np.uint8]
-    title: str
-
-
-def read_preview(spec: DatasetSpec, unit: Unit) -> Preview | None:
-    """Read the tilt that a unit of a series made; ``None`` if it cannot be read now."""
-    made = set(MODALITIES.select(Owner.SERIES)) & set(spec.config.outputs.modalities)
-    modality = next((name for name in reversed(MODALITIES.names) if name in made), None)
-    if modality is None:
-        return None
+def read_preview(plan: Plan[Any], unit: Unit) -> Preview | None:
+    """Read the image that a unit made, at reduced size; ``None`` if it made none, or it cannot be read now."""
     try:
-        tilt = read_tilt(spec.layout.series(unit.item), modality, unit.index)
+        preview = plan.stage(unit.stage).read_preview(plan.spec, unit.item, unit.index)
     except (OSError, ValueError):
         return None
-    factor = max(1, round(max(tilt.shape) / PREVIEW_PX))
-    angle = format_angle(float(spec.acquisition(unit.item).tilt_angles[unit.index]))
-    return Preview(grey_levels(average_blocks(tilt, factor)), f"{modality} of {unit.item}, {angle}")
+    if preview is None:
+        return None
+    factor = max(1, round(max(preview.image.shape) / PREVIEW_PX))
+    return replace(preview, image=grey_levels(average_blocks(preview.image, factor)))
 
 
 def draw(state: RunState, preview: Preview | None, *, summary: bool = False) -> bytes:
@@ -92,8 +67,9 @@ def draw(state: RunState, preview: Preview | None, *, summary: bool = False) -> 
     summary
         Write the summary above the picture.
     """
+    assert state.started is not None
     grid = state.grid
-    rows = len(grid.series)
+    rows = len(grid.products)
     height = float(np.clip(1.1 + 0.16 * max(rows, 1.1 * len(state.stages)), 2.3, 5.0))
     top = 0.5 if summary else 0.28
     with matplotlib.rc_context(_STYLE):
@@ -101,10 +77,10 @@ def draw(state: RunState, preview: Preview | None, *, summary: bool = False) -> 
         FigureCanvasAgg(figure)
         bottom, share = 0.62 / (height + top), (height - 0.62) / (height + top)
         _draw_stages(figure.add_axes((0.075, bottom, 0.16, share)), state)
-        _draw_grid(figure.add_axes((0.435, bottom, 0.295, share)), grid)
+        _draw_grid(figure.add_axes((0.435, bottom, 0.295, share)), grid, state.started.plan)
         if preview is not None:
             _draw_preview(figure.add_axes((0.75, 0.04, 0.245, bottom + share - 0.04)), preview)
-        handles = [Patch(color=COLOURS[kind], label=kind.label) for kind in State]
+        handles = [Patch(color=colour, label=label) for label, colour in _state_colours(grid).items()]
         figure.legend(
             handles=handles,
             loc="lower left",
@@ -125,8 +101,8 @@ def _draw_stages(axes: Axes, state: RunState) -> None:
     names = list(state.stages)
     places = np.arange(len(names))
     shares = np.array([stage.done / stage.total for stage in state.stages.values()])
-    axes.barh(places, 1.0, color=COLOURS[State.WAITING], height=0.72)
-    axes.barh(places, shares, color=COLOURS[State.DONE], height=0.72)
+    axes.barh(places, 1.0, color=COLOURS[WAITING], height=0.72)
+    axes.barh(places, shares, color=COLOURS[DONE], height=0.72)
     for place, stage in enumerate(state.stages.values()):
         axes.text(1.03, place, f"{stage.done}/{stage.total}", va="center", fontsize=7.5)
     axes.set_yticks(places, names)
@@ -139,30 +115,50 @@ def _draw_stages(axes: Axes, state: RunState) -> None:
     axes.set_title("units by stage", fontsize=8, loc="left")
 
 
-def _draw_grid(axes: Axes, grid: ProgressGrid) -> None:
-    colours = ListedColormap([COLOURS[kind] for kind in State])
+def _state_colours(grid: ProgressGrid) -> dict[str, str]:
+    milestones = zip(grid.labels[1:-2], itertools.cycle(MILESTONE_COLOURS), strict=False)
+    colours = COLOURS | dict(milestones)
+    return {label: colours[label] for label in grid.labels}
+
+
+def _draw_grid(axes: Axes, grid: ProgressGrid, plan: Plan[Any]) -> None:
+    colours = list(_state_colours(grid).values())
     states = np.ma.masked_array(grid.states, grid.absent)
-    axes.imshow(
-        states, cmap=colours, vmin=-0.5, vmax=len(State) - 0.5, aspect="auto", interpolation="nearest"
+    rows, units = grid.states.shape
+    axes.set_title(
+        f"{rows} {plan.pipeline.product_name} × {units} {plan.pipeline.unit_name}", fontsize=8, loc="left"
     )
-    rows, tilts = grid.states.shape
-    if rows <= NAMED_ROWS:
-        axes.set_yticks(range(rows), [_short(name) for name in grid.series], fontsize=7)
-        axes.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
-    else:
-        axes.set_ylabel("series")
-    if tilts <= 80:
-        axes.set_xticks(np.arange(tilts + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color="white", linewidth=0.6)
     axes.tick_params(which="both", length=0)
-    shown = sorted({0, tilts // 2, tilts - 1})
-    if all(np.array_equal(angles, grid.tilt_angles[0]) for angles in grid.tilt_angles):
-        axes.set_xticks(shown, [format_angle(float(grid.tilt_angles[0][tilt])) for tilt in shown])
-    else:
-        axes.set_xticks(shown, [str(tilt + 1) for tilt in shown])
     for spine in axes.spines.values():
         spine.set_visible(False)
-    axes.set_title(f"{rows} series × {tilts} tilts", fontsize=8, loc="left")
+    if not states.size:
+        axes.set_axis_off()
+        return
+    axes.imshow(
+        states,
+        cmap=ListedColormap(colours),
+        vmin=-0.5,
+        vmax=len(colours) - 0.5,
+        aspect="auto",
+        interpolation="nearest",
+    )
+    if rows <= NAMED_ROWS:
+        axes.set_yticks(range(rows), [_shorten(str(item)) for item in grid.products], fontsize=7)
+        axes.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
+    else:
+        axes.set_ylabel(plan.pipeline.product_name)
+    if units <= 80:
+        axes.set_xticks(np.arange(units + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=0.6)
+    labelled = sorted({0, units // 2, units - 1})
+    labels = _label_units(plan)
+    axes.set_xticks(labelled, [str(unit + 1) if labels is None else labels[unit] for unit in labelled])
+
+
+def _label_units(plan: Plan[Any]) -> list[str] | None:
+    """Return the labels of the products' units, if all products share them."""
+    labels = [list(plan.stage(b.stage).unit_labels(plan.spec, b.item)) for b in plan.product_batches()]
+    return labels[0] if all(other == labels[0] for other in labels) else None
 
 
 def _draw_preview(axes: Axes, preview: Preview) -> None:
@@ -172,5 +168,5 @@ def _draw_preview(axes: Axes, preview: Preview) -> None:
     axes.set_axis_off()
 
 
-def _short(name: str, length: int = 26) -> str:
+def _shorten(name: str, length: int = 26) -> str:
     return name if len(name) <= length else f"{name[: length // 2 - 1]}…{name[-length // 2 :]}"

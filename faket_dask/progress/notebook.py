@@ -13,8 +13,9 @@ from importlib.util import find_spec
 from typing import Any
 
 from faket_dask.engine.events import Event, RunEnded, RunStopped
+from faket_dask.engine.stage import Preview
 from faket_dask.engine.unit import Unit
-from faket_dask.progress.heatmap import Preview, draw, read_preview
+from faket_dask.progress.heatmap import draw, read_preview
 from faket_dask.progress.run_state import RunState
 
 REDRAW_S = 1.0
@@ -88,7 +89,7 @@ class NotebookDisplay:
         latest = self._state.latest
         if latest is not None and latest != self._preview[0]:
             assert self._state.started is not None
-            preview = read_preview(self._state.started.plan.spec, latest)
+            preview = read_preview(self._state.started.plan, latest)
             self._preview = (latest, preview or self._preview[1])
         return self._preview[1]
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 
 from dask.utils import format_time
 
-from faket_dask.engine.clock import seconds_of
 from faket_dask.engine.events import Event, RunEnded, RunStarted, RunStopped, UnitDone, UnitFailed
+from faket_dask.engine.marker import Marker
+from faket_dask.engine.timestamps import parse_utc
 from faket_dask.engine.unit import Unit
-from faket_dask.modalities import MODALITIES, Owner
-from faket_dask.pipeline import STAGES
 from faket_dask.progress.grid import ProgressGrid
 
 PRIOR_UNITS = 1.0
@@ -20,9 +19,6 @@ PRIOR_UNITS = 1.0
 
 PRIOR_S = 10.0
 """Seconds of work after which the pace depends more on finished units than on the number of workers."""
-
-PREVIEWED = frozenset(MODALITIES.get(name).stage for name in MODALITIES.select(Owner.SERIES))
-"""Stages whose units make tilts of a series."""
 
 
 @dataclass
@@ -64,9 +60,9 @@ class _Progress:
     started
         First event of the run.
     stages
-        State of each stage, in the order of the data flow.
+        State of each stage, in the order of the pipeline.
     grid
-        State of every tilt.
+        State of every unit of the products.
     last_heard
         Time of the latest event, in seconds since the epoch.
     failures
@@ -74,7 +70,7 @@ class _Progress:
     retries
         Number of failures that were followed by another attempt.
     latest
-        Unit that made a tilt last.
+        Latest unit of a product.
     busy_since
         Time when the first unit of this run began.
     """
@@ -93,7 +89,7 @@ class _Progress:
         totals: Counter[str] = Counter()
         for batch in event.plan.batches:
             totals[batch.stage] += batch.count
-        stages = {stage: StageState(totals[stage]) for stage in STAGES if stage in totals}
+        stages = {stage.name: StageState(totals[stage.name]) for stage in event.plan.stages}
         for requirement in event.requirements.stages:
             stages[requirement.stage].expected_s = requirement.seconds_per_task
         grid = ProgressGrid(event.plan)
@@ -103,16 +99,17 @@ class _Progress:
                 grid.mark_done(Unit(stage, item, index))
         return cls(event, stages, grid, event.began)
 
-    def finish(self, unit: Unit, seconds: float, ended: float) -> None:
+    def finish(self, unit: Unit, marker: Marker) -> None:
         stage = self.stages[unit.stage]
         stage.done += 1
         stage.timed += 1
-        stage.seconds += seconds
-        begun = ended - seconds
+        stage.seconds += marker.seconds
+        ended = parse_utc(marker.ended)
+        begun = ended - marker.seconds
         self.busy_since = begun if self.busy_since is None else min(begun, self.busy_since)
         self.last_heard = max(self.last_heard, ended)
         self.grid.mark_done(unit)
-        if unit.stage in PREVIEWED:
+        if unit.stage == self.started.plan.product_stage:
             self.latest = unit
 
     def fail(self, event: UnitFailed) -> None:
@@ -139,8 +136,8 @@ class RunState:
             case RunStarted():
                 self._progress = _Progress.begin(event)
                 self.ended = None
-            case UnitDone(unit, record):
-                self._running.finish(unit, record["seconds"], seconds_of(record["ended"]))
+            case UnitDone(unit, marker):
+                self._running.finish(unit, marker)
             case UnitFailed():
                 self._running.fail(event)
             case RunEnded() | RunStopped():
@@ -158,7 +155,7 @@ class RunState:
 
     @property
     def stages(self) -> dict[str, StageState]:
-        """State of each stage, in the order of the data flow."""
+        """State of each stage, in the order of the pipeline."""
         return {} if self._progress is None else self._progress.stages
 
     @property
@@ -173,12 +170,12 @@ class RunState:
 
     @property
     def latest(self) -> Unit | None:
-        """Unit that made a tilt last."""
+        """Latest finished unit of a product."""
         return None if self._progress is None else self._progress.latest
 
     @property
     def grid(self) -> ProgressGrid:
-        """State of every tilt."""
+        """State of every unit of the products."""
         return self._running.grid
 
     @property
@@ -223,10 +220,10 @@ class RunState:
         """Return units, series, times and failures in one line."""
         if self._progress is None:
             return "waiting for the run to begin"
-        parts = [
-            f"{self.done} of {self.total} units",
-            f"{self.grid.series_done} of {len(self.grid.series)} series",
-        ]
+        parts = [f"{self.done} of {self.total} units"]
+        if self.grid.products:
+            name = self._progress.started.plan.pipeline.product_name
+            parts.append(f"{self.grid.products_done} of {len(self.grid.products)} {name}")
         rate = self.units_per_minute()
         if rate is not None:
             parts.append(f"{rate:.0f} units/min")

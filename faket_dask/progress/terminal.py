@@ -56,11 +56,10 @@ class ProgressDisplay:
             self._line(force=isinstance(event, RunEnded | RunStopped))
 
     def _start(self, event: RunStarted) -> None:
-        series, tilts = len(self._state.grid.series), event.plan.spec.stack_text
         workers = f" on {event.workers} workers" if event.workers else ""
         before = f", {event.done} of them done already" if event.done else ""
         self._console.print(
-            f"{series} series of {tilts}: {self._state.total} units{before}{workers}"
+            f"{event.plan.spec.title}: {self._state.total} units{before}{workers}"
             f"; about {format_time(self._state.remaining_seconds())}",
             highlight=False,
         )

@@ -79,7 +79,7 @@ def _open_simulated(spec: DatasetSpec, section: SimulatedSection) -> SimulatedRe
         spec.folder.specimen(specimen),
         spec.geometry.acquisition(specimen),
         spec.geometry.tilt_shape,
-        mask_artefacts=spec.config.style.method == "matched",
+        mask_artefacts=spec.config.style.transfer.masks_artefacts,
     )
 
 

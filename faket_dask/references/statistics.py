@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from faket_dask.dataset.layout import Layout
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_vector
+from faket_dask.kernels.style.scaling import Scaling
 from faket_dask.references.base import open_reference
 from faket_dask.references.blend import WeightedTilt
-from faket_dask.references.style_size import style_valid_mask
-from faket_dask.stages.scaling import Scaling, TiltScaling
-from faket_dask.stages.synthesis import RecordedSpectrum, blend_spectra
 
 
 def read_statistic(folder: Layout, reference: str, name: str) -> NDArray[np.float64]:
@@ -27,22 +25,6 @@ def blend_statistic(folder: Layout, tilts: Sequence[WeightedTilt], name: str) ->
     return sum(part.weight * float(read_statistic(folder, part.reference, name)[part.tilt]) for part in tilts)
 
 
-def blend_spectrum(folder: Layout, tilts: Sequence[WeightedTilt]) -> RecordedSpectrum:
-    """Return the power spectrum of a reference at an angle, from the tilts that stand for it."""
-    return blend_spectra(
-        [
-            (
-                part.weight,
-                RecordedSpectrum(
-                    read_statistic(folder, part.reference, "power")[part.tilt, 0],
-                    read_statistic(folder, part.reference, "directions")[part.tilt],
-                ),
-            )
-            for part in tilts
-        ]
-    )
-
-
 def count_rings(spec: DatasetSpec) -> int:
     """Return the number of rings that all spectra are measured in: as many as the smallest tilt has."""
     plain = (name for name, reference in spec.references.items() if reference.kind != "blend")
@@ -50,13 +32,10 @@ def count_rings(spec: DatasetSpec) -> int:
     return min(*spec.geometry.tilt_shape, *sizes) // 2
 
 
-def choose_scaling(spec: DatasetSpec, reference: str, tilt: int) -> Scaling | TiltScaling:
-    """Return the scaling to [0, 1] of a reference's tilt in the size that its style is taken at."""
-    if spec.config.style.scaling == "tilt":
-        opened = open_reference(spec, reference)
-        recorded = opened.simulated_specimen is None
-        mask = style_valid_mask(opened, tilt, style_size(spec)) if recorded else None
-        return TiltScaling(True, mask)
+def read_stack_range(spec: DatasetSpec, reference: str) -> Scaling | None:
+    """Return the range of a reference's stack that becomes 0 and 1; ``None`` if the transfer needs none."""
+    if not spec.config.style.transfer.needs_stack_range:
+        return None
     lows, highs = (read_statistic(spec.folder, reference, name) for name in ("low", "high"))
     return Scaling(float(lows.min()), float(highs.max()))
 

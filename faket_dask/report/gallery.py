@@ -12,19 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import block_reduce
 
-from faket_dask.dataset.field_of_view import columns_at
+from faket_dask.dataset.field_of_view import project_columns
 from faket_dask.dataset.modality_stores import owning_item, stack_store
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_tilt
 from faket_dask.engine.completed import CompletedUnits
-from faket_dask.engine.presence import why_missing
+from faket_dask.engine.stage import BatchKey
+from faket_dask.engine.unit import Item
 from faket_dask.modalities import MODALITIES
-from faket_dask.pipeline.series import resynthesise
-from faket_dask.references.statistics import believed_pixels, reference_tilt
+from faket_dask.pipeline.noise import FitNoise
+from faket_dask.pipeline.project import ProjectVolume
+from faket_dask.pipeline.series_tilts import SeriesTilts
+from faket_dask.pipeline.simulate import SimulateImages
+from faket_dask.references import open_reference
 from faket_dask.report.figures import REFERENCE, grey_image
 from faket_dask.specimen.particles import ParticleTable
-from faket_dask.stages.matching import tilt_shares
+from faket_dask.stages.angle_interpolation import interpolation_weights
 
 PICTURE_PX = 256
 """Longest side of a picture: larger images are averaged down to it, and their middle is shown at full size."""
@@ -124,51 +128,49 @@ def choose_tilts(tilt_angles: NDArray[np.floating]) -> tuple[int, ...]:
 
 def collect_panels(completed: CompletedUnits, series: Series, tilt: int) -> list[Panel]:
     """Return a tilt of a series in every modality, and its references at the nearest angle."""
-    spec = completed.spec
-    angle = float(spec.acquisition(series.specimen).tilt_angles[tilt])
+    spec: DatasetSpec = completed.plan.spec
+    angle = float(spec.geometry.acquisition(series.specimen).tilt_angles[tilt])
     kept = spec.config.outputs.modalities
 
     def panel(modality: str, missing: str | None, read: Callable[[], Image]) -> Panel:
         return Panel(modality, modality, angle, None if missing else read(), missing)
 
-    def stored(modality: str, missing: str | None) -> Panel:
-        store = stack_store(spec.layout, owning_item(series, modality), modality)
+    def stored(modality: str, index: int | None = tilt) -> Panel:
+        item = Item(owning_item(series, modality))
+        missing = completed.why_missing(MODALITIES.get(modality).stage, item, index)
+        store = stack_store(spec.folder, owning_item(series, modality), modality)
         return panel(modality, missing, lambda: read_tilt(store, modality, tilt))
 
-    projected = why_missing(completed, "project", series.specimen)
-    panels = [stored("noiseless", projected)]
-    if ("levels", series.name) in completed.done:
-        fitted = projected or why_missing(completed, "levels", series.name)
-        panels.append(panel("noisy", fitted, lambda: resynthesise(spec, series.name, "noisy", tilt)))
+    panels = [stored("noiseless", index=None)]
+    fit = BatchKey(FitNoise.name, Item(series.name))
+    if fit in completed.batches:
+        projected = completed.why_missing(ProjectVolume.name, Item(series.specimen))
+        fitted = projected or completed.why_missing(*fit)
+        tilts = SeriesTilts.open(spec, series.name)
+        panels.append(panel("noisy", fitted, lambda: tilts.redraw("noisy", tilt)))
         if spec.measures_spectra:
-            panels.append(
-                panel("spectral", fitted, lambda: resynthesise(spec, series.name, "spectral", tilt))
-            )
-    stage = MODALITIES.get("faket").stage
+            panels.append(panel("spectral", fitted, lambda: tilts.redraw("spectral", tilt)))
     if "faket" in kept:
-        panels.append(stored("faket", why_missing(completed, stage, series.name, tilt)))
-    panels.extend(_reference_panel(completed, name, angle) for name, _ in spec.parts(series.reference))
-    stage = MODALITIES.get("benchmark").stage
+        panels.append(stored("faket"))
+    panels.extend(_reference_panel(completed, name, angle) for name in spec.blend_weights(series.reference))
     if "benchmark" in kept:
-        panels.append(stored("benchmark", why_missing(completed, stage, series.specimen, tilt)))
+        panels.append(stored("benchmark"))
     return panels
 
 
 def _reference_panel(completed: CompletedUnits, reference: str, angle: float) -> Panel:
-    spec = completed.spec
-    angles = spec.reference_angles(reference)
-    [(nearest, _)] = tilt_shares(angles, angle, "nearest")
+    opened = open_reference(completed.plan.spec, reference)
+    [(nearest, _)] = interpolation_weights(opened.tilt_angles, angle, "nearest")
     image, missing, valid_mask = None, None, None
-    if reference not in spec.inputs.recordings:
-        stage = MODALITIES.get("benchmark").stage
-        missing = why_missing(completed, stage, spec.reference_specimen(reference), nearest)
+    if opened.simulated_specimen is not None:
+        missing = completed.why_missing(SimulateImages.name, Item(opened.simulated_specimen), nearest)
     if missing is None:
         try:
-            image = reference_tilt(spec, reference, nearest)
-            valid_mask = believed_pixels(spec, reference, nearest)
+            image = opened.read_tilt(nearest)
+            valid_mask = opened.valid_mask(nearest)
         except (OSError, ValueError) as error:  # its file may have been moved since
             missing = f"cannot be read: {error}"
-    return Panel(REFERENCE, reference, float(angles[nearest]), image, missing, valid_mask)
+    return Panel(REFERENCE, reference, float(opened.tilt_angles[nearest]), image, missing, valid_mask)
 
 
 def draw_whole(panels: list[Panel], shape: tuple[int, int]) -> list[Picture]:
@@ -237,11 +239,11 @@ def particle_overlays(
     tilt_angle
         Degrees.
     """
-    columns = spec.tilt_shape[1]
-    pixel_size_A = spec.acquisition(specimen).pixel_size_A
+    columns = spec.geometry.tilt_shape[1]
+    pixel_size_A = spec.geometry.acquisition(specimen).pixel_size_A
     labelled = table.labelled()
     y = labelled.centre_A[:, 1] / pixel_size_A
-    column = columns_at(spec, specimen, labelled.centre_A, tilt_angle)
+    column = project_columns(spec, specimen, labelled.centre_A, tilt_angle)
     radius = labelled.radius_A / pixel_size_A
     in_view = np.flatnonzero((column > -radius) & (column < columns + radius))
     return [

@@ -10,11 +10,13 @@ import io
 from pathlib import Path
 
 from faket_dask.atomic import write_text
-from faket_dask.dataset.field_of_view import particles_in_view
+from faket_dask.dataset.field_of_view import select_particles
+from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.dataset.splits import split_series
 from faket_dask.engine.completed import CompletedUnits
-from faket_dask.engine.presence import why_missing
-from faket_dask.report.series import series_items
+from faket_dask.engine.unit import Item
+from faket_dask.pipeline.build import PlaceParticles
+from faket_dask.report.series import list_batches
 from faket_dask.specimen.particles import read_particles
 
 
@@ -25,18 +27,18 @@ def write_manifest(completed: CompletedUnits) -> Path:
     particle table, number and range of the tilts, pixel size, and for each class ``n_<class>``, the particles in
     the field of view.
     """
-    spec = completed.spec
-    layout, config = spec.layout, spec.config
+    spec: DatasetSpec = completed.plan.spec
+    layout, config = spec.folder, spec.config
     splits = split_series(spec, config.outputs.splits)
     counts = {}
     for specimen in dict.fromkeys(series.specimen for series in spec.series):
-        if why_missing(completed, "place", specimen) is None:
+        if completed.has(PlaceParticles.name, Item(specimen)):
             table = read_particles(layout.particles(specimen))
-            counts[specimen] = particles_in_view(spec, specimen, table).counts()
+            counts[specimen] = select_particles(spec, specimen, table).counts()
     classes = sorted({name for by_class in counts.values() for name in by_class})
     rows = []
     for series in spec.series:
-        acquisition = spec.acquisition(series.specimen)
+        acquisition = spec.geometry.acquisition(series.specimen)
         paths = {
             "series_store": layout.series(series.name),
             "specimen_store": layout.specimen(series.specimen),
@@ -47,7 +49,7 @@ def write_manifest(completed: CompletedUnits) -> Path:
             {
                 "series": series.name,
                 "split": splits.get(series.name, ""),
-                "complete": not any(why_missing(completed, *key) for key in series_items(completed, series)),
+                "complete": not any(completed.why_missing(*key) for key in list_batches(completed, series)),
                 "specimen": series.specimen,
                 "reference": series.reference,
                 "seed": config.dataset.seed,

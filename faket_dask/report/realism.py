@@ -10,16 +10,24 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from faket_dask.atomic import write_text
 from faket_dask.dataset.pairing import Series
+from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.completed import CompletedUnits
-from faket_dask.formats.files import write_text
-from faket_dask.kernels.realism import CROP_PX
-from faket_dask.kernels.spectra import DEFAULT_BAND
-from faket_dask.pipeline.realism import measured_modalities, realism_item
+from faket_dask.engine.unit import Item
+from faket_dask.kernels.noise.spectra import DEFAULT_BAND
+from faket_dask.kernels.similarity.texture_similarity import CROP_PX
+from faket_dask.pipeline.realism import (
+    Distances,
+    MeasureRealism,
+    RealismFindings,
+    ReferenceFindings,
+    measured_modalities,
+)
 from faket_dask.report.figures import COLOURS, REFERENCE, Curve, chart
 
 INTRA_REFERENCE = "intra-reference"
@@ -42,7 +50,7 @@ class Realism:
         Percentage of pixels that are detected as gold beads or bad pixels.
     signal
         Correlation with the noiseless projection; ``None`` for the reference.
-    spurious_per_megapixel
+    spurious_per_Mpx
         Number of objects per million pixels that no label explains, to be compared with that of `noisy`; ``None`` for
         the reference.
     """
@@ -52,7 +60,7 @@ class Realism:
     kurtosis: float
     artefacts_percent: float
     signal: float | None = None
-    spurious_per_megapixel: float | None = None
+    spurious_per_Mpx: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as `realism.json` holds them."""
@@ -61,7 +69,7 @@ class Realism:
             "kurtosis": self.kurtosis,
             "artefacts_percent": self.artefacts_percent,
             "signal": self.signal,
-            "spurious_per_megapixel": self.spurious_per_megapixel,
+            "spurious_per_Mpx": self.spurious_per_Mpx,
         }
 
 
@@ -101,21 +109,29 @@ def collect_realism(completed: CompletedUnits, series: Series) -> list[RealismAt
     """Return the measured distances of a series, in the order of the absolute tilt angle."""
     by_angle: dict[float, list[Realism]] = {}
     intra_reference: dict[float, Realism] = {}
-    for modality in measured_modalities(completed.spec):
-        records = completed.records.get(("realism", realism_item(series.name, modality)), {})
-        for record in records.values():
-            findings = record["findings"]
+    for modality in measured_modalities(completed.plan.spec):
+        markers = completed.read_markers(MeasureRealism.name, Item(series.name, modality))
+        for marker in markers.values():
+            findings = cast(RealismFindings, marker.findings)
             angle, against = findings["tilt_angle"], findings["against"]
-            mean = _mean(modality, against, "distances", findings["kurtosis"], findings["artefacts"])
+            mean = _mean(
+                modality,
+                against,
+                [part["distances"] for part in against],
+                findings["kurtosis"],
+                findings["artefacts"],
+            )
             by_angle.setdefault(angle, []).append(
-                replace(mean, signal=findings["signal"], spurious_per_megapixel=findings["unexplained"])
+                replace(mean, signal=findings["signal"], spurious_per_Mpx=findings["spurious_per_Mpx"])
             )
             total = sum(part["weight"] for part in against)
-            kurtosis, artefacts = (
-                sum(part["weight"] * part[key] for part in against) / total
-                for key in ("kurtosis", "artefacts")
+            intra_reference[angle] = _mean(
+                INTRA_REFERENCE,
+                against,
+                [part["intra_reference"] for part in against],
+                sum(part["weight"] * part["kurtosis"] for part in against) / total,
+                sum(part["weight"] * part["artefacts"] for part in against) / total,
             )
-            intra_reference[angle] = _mean(INTRA_REFERENCE, against, "floor", kurtosis, artefacts)
     return [
         RealismAtTilt(angle, [*by_angle[angle], intra_reference[angle]])
         for angle in sorted(by_angle, key=abs)
@@ -123,26 +139,33 @@ def collect_realism(completed: CompletedUnits, series: Series) -> list[RealismAt
 
 
 def _mean(
-    modality: str, against: Sequence[Mapping[str, Any]], key: str, kurtosis: float, artefacts: float
+    modality: str,
+    against: Sequence[ReferenceFindings],
+    distances: Sequence[Distances],
+    kurtosis: float,
+    artefacts: float,
 ) -> Realism:
     """Return the weighted mean over the references that a blend consists of."""
     total = sum(part["weight"] for part in against)
-    weighted = [(part["weight"] / total, _by_name(part[key])) for part in against]
-    distances = {name: sum(weight * part[name] for weight, part in weighted) for name in weighted[0][1]}
-    return Realism(modality, distances, kurtosis, 100 * artefacts)
+    weighted = [
+        (part["weight"] / total, _by_name(values)) for part, values in zip(against, distances, strict=True)
+    ]
+    mean = {name: sum(weight * part[name] for weight, part in weighted) for name in weighted[0][1]}
+    return Realism(modality, mean, kurtosis, 100 * artefacts)
 
 
-def _by_name(distances: Mapping[str, Any]) -> dict[str, float]:
+def _by_name(distances: Distances) -> dict[str, float]:
     grams = {f"Gram {layer}": value for layer, value in distances["gram"].items()}
     return {"log spectrum": distances["log_spectrum"], **grams}
 
 
 def write_realism(completed: CompletedUnits, path: Path) -> None:
     """Write the distances of all series as JSON, whole or not at all."""
+    spec: DatasetSpec = completed.plan.spec
     document = {
         "band_cycles_per_px": list(DEFAULT_BAND),
         "crop_px": CROP_PX,
-        "weights_sha256": completed.spec.inputs.weights_checksum,
+        "weights_sha256": spec.inputs.weights_checksum,
         "series": [
             {
                 "series": series.name,
@@ -150,13 +173,13 @@ def write_realism(completed: CompletedUnits, path: Path) -> None:
                 "reference": series.reference,
                 "tilts": [
                     {
-                        "tilt_angle": at_tilt.tilt_angle,
-                        "modalities": {row.modality: row.to_json() for row in at_tilt.rows},
+                        "tilt_angle": tilt.tilt_angle,
+                        "modalities": {row.modality: row.to_json() for row in tilt.rows},
                     }
-                    for at_tilt in collect_realism(completed, series)
+                    for tilt in collect_realism(completed, series)
                 ],
             }
-            for series in completed.spec.series
+            for series in spec.series
         ],
     }
     write_text(path, json.dumps(document, indent=1) + "\n")

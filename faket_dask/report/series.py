@@ -7,16 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faket_dask.dataset.field_of_view import particles_in_view
+from faket_dask.dataset.field_of_view import select_particles
 from faket_dask.dataset.pairing import Series
+from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_tilt, read_vector
 from faket_dask.engine.completed import CompletedUnits
-from faket_dask.engine.presence import why_missing
-from faket_dask.kernels.spectra import radial_power_spectrum
+from faket_dask.engine.stage import BatchKey
+from faket_dask.engine.unit import Item
+from faket_dask.geometry import format_tilt_angle
+from faket_dask.kernels.noise.spectra import radial_power_spectrum
 from faket_dask.modalities import MODALITIES
-from faket_dask.pipeline import STAGES
-from faket_dask.pipeline.realism import measured_modalities, realism_item
-from faket_dask.references.statistics import statistic
+from faket_dask.pipeline.build import PlaceParticles
+from faket_dask.pipeline.noise import FitNoise
+from faket_dask.pipeline.reference import MeasureStatistics
+from faket_dask.references import open_reference
+from faket_dask.references.statistics import read_statistic
 from faket_dask.report.figures import COLOURS, REFERENCE, Curve, chart
 from faket_dask.report.gallery import (
     Overlay,
@@ -99,11 +104,11 @@ class SeriesReport:
 
 def report_series(completed: CompletedUnits, series: Series) -> SeriesReport:
     """Collect everything that is complete of one series, and the reasons for what is missing."""
-    spec = completed.spec
-    acquisition = spec.acquisition(series.specimen)
+    spec: DatasetSpec = completed.plan.spec
+    acquisition = spec.geometry.acquisition(series.specimen)
     table = None
-    if why_missing(completed, "place", series.specimen) is None:
-        table = read_particles(spec.layout.particles(series.specimen))
+    if completed.has(PlaceParticles.name, Item(series.specimen)):
+        table = read_particles(spec.folder.particles(series.specimen))
     rows: list[PictureRow] = []
     overlays: dict[str, list[Overlay]] = {}
     charts: list[ChartBox] = []
@@ -112,71 +117,60 @@ def report_series(completed: CompletedUnits, series: Series) -> SeriesReport:
         angle = float(acquisition.tilt_angles[tilt])
         key = f"{series.name}-{tilt}"
         overlays[key] = [] if table is None else particle_overlays(spec, series.specimen, table, angle)
-        rows.append(PictureRow(format_angle(angle), key, draw_whole(panels, spec.tilt_shape)))
-        details = draw_details(panels, spec.tilt_shape) if number == 0 else []
+        rows.append(PictureRow(format_tilt_angle(angle), key, draw_whole(panels, spec.geometry.tilt_shape)))
+        details = draw_details(panels, spec.geometry.tilt_shape) if number == 0 else []
         if details:
-            rows.append(PictureRow(f"{format_angle(angle)}, the middle at full resolution", key, details))
+            rows.append(
+                PictureRow(f"{format_tilt_angle(angle)}, the middle at full resolution", key, details)
+            )
         charts.extend(_spectra(panels, angle, acquisition.pixel_size_A))
     charts.extend(_moments(completed, series))
     realism = collect_realism(completed, series)
     charts.extend(
-        ChartBox(f"Distances to the reference at {format_angle(tilt.tilt_angle)}", tilt.chart())
+        ChartBox(f"Distances to the reference at {format_tilt_angle(tilt.tilt_angle)}", tilt.chart())
         for tilt in realism
     )
-    items = series_items(completed, series)
+    batches = list_batches(completed, series)
     return SeriesReport(
         series,
         _pairing(completed, series),
-        [reason for key in items if (reason := why_missing(completed, *key))],
+        [reason for key in batches if (reason := completed.why_missing(*key))],
         rows,
         overlays,
         charts,
         [] if table is None else _counts(completed, series, table),
-        sum_timings(completed, items),
+        sum_timings(completed, batches),
         realism,
     )
 
 
-def series_items(completed: CompletedUnits, series: Series) -> list[tuple[str, str]]:
-    """Return the stages and items of all units that a series depends on or consists of."""
-    spec = completed.spec
-    parts = [part for part, _ in spec.parts(series.reference)]
-    own = [spec.reference_specimen(part) for part in parts]
-    compared = [realism_item(series.name, modality) for modality in measured_modalities(spec)]
-    items = (*own, *parts, series.specimen, series.name, *compared)
-    return [(stage, item) for stage in STAGES for item in items if (stage, item) in completed.done]
+def list_batches(completed: CompletedUnits, series: Series) -> list[BatchKey]:
+    """Return the batches of a series, its specimen and its references, in the order of the pipeline."""
+    spec: DatasetSpec = completed.plan.spec
+    references = spec.blend_weights(series.reference)
+    simulated = {open_reference(spec, name).simulated_specimen for name in references}
+    owners = {series.name, series.specimen, *references, *simulated}
+    keys = [key for key in completed.batches if key.item.owner in owners]
+    return [key for stage in completed.plan.stages for key in keys if key.stage == stage.name]
 
 
-def sum_timings(completed: CompletedUnits, keys: Iterable[tuple[str, str]]) -> list[Timing]:
-    """Return units and seconds of some batches by stage, in the order of the data flow."""
-    chosen = set(keys)
+def sum_timings(completed: CompletedUnits, keys: Iterable[BatchKey]) -> list[Timing]:
+    """Return units and seconds of some batches by stage, in the order of the pipeline."""
+    selected = list(keys)
     rows = []
-    for stage in STAGES:
-        items = [item for name, item in chosen if name == stage]
-        if items:
-            batches = [completed.done[stage, item] for item in items]
+    for stage in completed.plan.stages:
+        batches = [completed.batches[key] for key in selected if key.stage == stage.name]
+        if batches:
             done, total = sum(batch.count for batch in batches), sum(len(batch.flags) for batch in batches)
-            rows.append(Timing(stage, done, total, sum(batch.seconds for batch in batches)))
+            rows.append(Timing(stage.name, done, total, sum(batch.seconds for batch in batches)))
     return rows
 
 
-def format_angle(angle: float) -> str:
-    """Return a tilt angle with sign and degree.
-
-    Examples
-    --------
-    >>> format_angle(0.0), format_angle(60.0), format_angle(-48.5)
-    ('0°', '+60°', '−48.5°')
-    """
-    rounded = round(angle, 2) + 0.0
-    return f"{rounded:+g}°".replace("-", "\N{MINUS SIGN}") if rounded else "0°"
-
-
 def _pairing(completed: CompletedUnits, series: Series) -> str:
-    parts = completed.spec.parts(series.reference)
-    if len(parts) == 1:
-        return f"{series.specimen} in the style of {parts[0][0]}"
-    blend = ", ".join(f"{weight:.0%} {name}" for name, weight in parts)
+    weights = completed.plan.spec.blend_weights(series.reference)
+    if len(weights) == 1:
+        return f"{series.specimen} in the style of {next(iter(weights))}"
+    blend = ", ".join(f"{weight:.0%} {name}" for name, weight in weights.items())
     return f"{series.specimen} in the style of {series.reference}: {blend}"
 
 
@@ -208,27 +202,25 @@ def _spectra(panels: list[Panel], angle: float, pixel_size_A: float) -> list[Cha
     # Without noise the spectrum falls by many decades, in which all that is of interest would be flat.
     bottom = 0.3 * float(min(lowest)) if lowest else None
     uri = chart(curves, "spatial frequency (1/Å)", "power (white noise: 1)", logarithmic=True, bottom=bottom)
-    return [ChartBox(f"Radial power spectra at {format_angle(angle)}", uri)]
+    return [ChartBox(f"Radial power spectra at {format_tilt_angle(angle)}", uri)]
 
 
 def _moments(completed: CompletedUnits, series: Series) -> list[ChartBox]:
-    spec = completed.spec
+    spec: DatasetSpec = completed.plan.spec
     measured = _measured_moments(completed, series)
-    tilt_angles = spec.acquisition(series.specimen).tilt_angles
+    tilt_angles = spec.geometry.acquisition(series.specimen).tilt_angles
     charts = []
     for name, title in (("mean", "Mean of each tilt"), ("std", "Standard deviation of each tilt")):
         curves = []
-        for number, (part, _) in enumerate(spec.parts(series.reference)):
-            if ("measure", part) in completed.done and why_missing(completed, "measure", part) is None:
-                angles = spec.reference_angles(part)
+        for number, part in enumerate(spec.blend_weights(series.reference)):
+            if completed.has(MeasureStatistics.name, Item(part)):
+                angles = open_reference(spec, part).tilt_angles
                 order = np.argsort(angles)
-                values = statistic(spec, part, name)[order]
+                values = read_statistic(spec.folder, part, name)[order]
                 dash = _DASHES[number % len(_DASHES)]
                 curves.append(Curve(f"reference {part}", angles[order], values, COLOURS[REFERENCE], dash))
-        if ("levels", series.name) in completed.done and why_missing(
-            completed, "levels", series.name
-        ) is None:
-            fitted = read_vector(spec.layout.series(series.name), name)
+        if completed.has(FitNoise.name, Item(series.name)):
+            fitted = read_vector(spec.folder.series(series.name), name)
             curves.append(Curve("noisy", tilt_angles, fitted, COLOURS["noisy"]))
         if measured is not None:
             tilts, values = measured[0], measured[1][name]
@@ -242,20 +234,20 @@ def _measured_moments(
     completed: CompletedUnits, series: Series
 ) -> tuple[np.ndarray, dict[str, np.ndarray]] | None:
     """Read some tilts of `faket`; return their indices, means and standard deviations, or ``None`` without any."""
-    spec = completed.spec
-    batch = completed.done.get((MODALITIES.get("faket").stage, series.name))
+    spec: DatasetSpec = completed.plan.spec
+    batch = completed.batches.get(BatchKey(MODALITIES.get("faket").stage, Item(series.name)))
     done = batch.indices() if batch else []
     if "faket" not in spec.config.outputs.modalities or not done:
         return None
     chosen = np.linspace(0, len(done) - 1, min(len(done), MEASURED_TILTS)).round().astype(int)
     tilts = np.asarray(done)[chosen]
-    path = spec.layout.series(series.name)
+    path = spec.folder.series(series.name)
     images = (read_tilt(path, "faket", int(tilt)) for tilt in tilts)
     moments = np.array([(i.mean(dtype=np.float64), i.std(dtype=np.float64)) for i in images])
     return tilts, {"mean": moments[:, 0], "std": moments[:, 1]}
 
 
 def _counts(completed: CompletedUnits, series: Series, table: ParticleTable) -> list[ClassCount]:
-    inside = particles_in_view(completed.spec, series.specimen, table).counts()
+    inside = select_particles(completed.plan.spec, series.specimen, table).counts()
     total = table.labelled().counts()
     return [ClassCount(name, count, inside.get(name, 0)) for name, count in total.items()]

@@ -16,18 +16,22 @@ import jinja2
 from dask.utils import format_time
 
 from faket_dask._version import __version__
-from faket_dask.config import BuiltSpecimen, StyleSection, TiltSeriesReference, dump
+from faket_dask.atomic import write_text
+from faket_dask.config import BuiltSpecimen, TiltSeriesReference, dump
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.events import UnitFailed
-from faket_dask.engine.presence import why_missing
-from faket_dask.formats.files import write_text
+from faket_dask.engine.plan import Plan
+from faket_dask.engine.unit import Item
+from faket_dask.geometry import format_tilt_angle
 from faket_dask.modalities import MODALITIES
-from faket_dask.pipeline.plan import Plan
+from faket_dask.pipeline.build import PlaceParticles
+from faket_dask.pipeline.reference import MeasureStatistics
+from faket_dask.references import open_reference
 from faket_dask.report.figures import CLASS_COLOURS, COLOURS
 from faket_dask.report.gallery import PICTURE_PX
 from faket_dask.report.realism import write_realism
-from faket_dask.report.series import SPECTRUM_PX, format_angle, report_series, series_items, sum_timings
+from faket_dask.report.series import SPECTRUM_PX, list_batches, report_series, sum_timings
 
 SERIES_IN_FULL = 12
 """Number of series that are shown with pictures and charts, about a megabyte each."""
@@ -53,7 +57,9 @@ class ReferenceLine:
     description: str
 
 
-def write_report(completed: CompletedUnits, plan: Plan, failures: Sequence[UnitFailed] = ()) -> Path:
+def write_report(
+    completed: CompletedUnits, plan: Plan[DatasetSpec], failures: Sequence[UnitFailed] = ()
+) -> Path:
     """Write a data set's `report.html`, and the distances in it as `realism.json`, atomically.
 
     Parameters
@@ -75,7 +81,7 @@ def write_report(completed: CompletedUnits, plan: Plan, failures: Sequence[UnitF
     classes = list(dict.fromkeys(name for line in lines for name in line.counts))
     shown = spec.series[:SERIES_IN_FULL]
     page = _template().render(
-        name=spec.layout.root.name,
+        name=spec.folder.root.name,
         facts=_facts(spec),
         units_done=sum(completed.counts().values()),
         units_total=sum(batch.count for batch in plan.batches),
@@ -87,46 +93,46 @@ def write_report(completed: CompletedUnits, plan: Plan, failures: Sequence[UnitF
         class_colours=dict(zip(classes, itertools.cycle(CLASS_COLOURS), strict=False)),
         colours=COLOURS,
         references=[_reference_line(completed, name) for name in spec.references],
-        timings=sum_timings(completed, completed.done),
+        timings=sum_timings(completed, completed.batches),
         sections=[report_series(completed, series) for series in shown],
         config=dump(spec.config),
         software=f"faket_dask {__version__}",
         picture_px=PICTURE_PX,
         spectrum_note=_spectrum_note(spec),
     )
-    write_text(spec.layout.report, page)
-    write_realism(completed, spec.layout.realism)
-    return spec.layout.report
+    write_text(spec.folder.report, page)
+    write_realism(completed, spec.folder.realism)
+    return spec.folder.report
 
 
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(angle=format_angle, duration=format_time)
+    environment.filters.update(angle=format_tilt_angle, duration=format_time)
     text = files("faket_dask.report").joinpath("report.html").read_text(encoding="utf-8")
     return environment.from_string(text)
 
 
 def _line(completed: CompletedUnits, name: str) -> Line:
-    series = completed.spec.series_by_name[name]
-    placed = completed.records.get(("place", series.specimen), {}).get(0)
-    counts = dict(placed["findings"]["particles"]) if placed else {}
-    missing = [reason for key in series_items(completed, series) if (reason := why_missing(completed, *key))]
+    series = completed.plan.spec.series_by_name[name]
+    placed = completed.read_markers(PlaceParticles.name, Item(series.specimen)).get(0)
+    counts = dict(placed.findings["particles"]) if placed else {}
+    missing = [reason for key in list_batches(completed, series) if (reason := completed.why_missing(*key))]
     return Line(name, series.specimen, series.reference, counts, missing)
 
 
 def _facts(spec: DatasetSpec) -> dict[str, str]:
     """Return the properties of the data set, a line of text each."""
     config = spec.config
-    rows, columns = spec.tilt_shape
-    acquisition = spec.acquisition(spec.specimens[0])
+    rows, columns = spec.geometry.tilt_shape
+    acquisition = spec.geometry.acquisition(spec.specimens[0])
     pixel = acquisition.pixel_size_A
-    depth, _, width = spec.volume_shape(spec.specimens[0])
+    depth, _, width = spec.geometry.volume_shape(spec.specimens[0])
     angles = acquisition.tilt_angles
     varies = config.acquisition.varies or config.microscope.varies
     voxels = f"{width} × {rows} × {depth} voxels, {depth * pixel / 10:.0f} nm thick"
-    tilts = f"{angles.size} from {format_angle(angles[0])} to {format_angle(angles[-1])}"
+    tilts = f"{angles.size} from {format_tilt_angle(angles[0])} to {format_tilt_angle(angles[-1])}"
     facts = {
         "Series": f"{len(spec.series)}: {len(spec.specimens)} specimens × "
         f"{len(spec.paired_references)} references, pairing {config.pairing}",
@@ -137,56 +143,47 @@ def _facts(spec: DatasetSpec) -> dict[str, str]:
         "Noise": f"{config.noise.statistics} statistics, order {config.noise.order} over the tilt angle",
     }
     if "faket" in config.outputs.modalities:
-        facts["Style transfer"] = _describe_transfer(config.style)
-        facts["VGG-19 weights"] = (
-            f"{Path(config.style.weights).name}, sha256 {spec.inputs.weights_checksum[:12]}…"
-        )
+        style = config.style
+        facts["Style transfer"] = f"{style.transfer.describe()}, {style.pooling} pooling"
+        facts["VGG-19 weights"] = f"{Path(style.weights).name}, sha256 {spec.inputs.weights_checksum[:12]}…"
     facts["Seed"] = str(config.dataset.seed)
     facts["Fingerprint"] = spec.fingerprint
     return facts
 
 
-def _describe_transfer(style: StyleSection) -> str:
-    if style.method == "matched":
-        return f"matched, at most {style.evaluations} evaluations, {style.pooling} pooling"
-    plural = "s" if style.iterations > 1 else ""
-    unit = "" if style.step_unit == "absolute" else " standard deviations"
-    return f"{style.iterations} iteration{plural}, step {style.step_size:g}{unit}, {style.pooling} pooling"
-
-
 def _reference_line(completed: CompletedUnits, name: str) -> ReferenceLine:
-    spec = completed.spec
+    spec: DatasetSpec = completed.plan.spec
     kind = spec.references[name].kind.replace("_", "-")
     if kind == "blend":
-        parts = ", ".join(f"{weight:.0%} {part}" for part, weight in spec.parts(name))
+        parts = ", ".join(f"{weight:.0%} {part}" for part, weight in spec.blend_weights(name).items())
         return ReferenceLine(name, kind, parts)
-    angles = spec.reference_angles(name)
-    recording = spec.inputs.recordings.get(name)
-    shape = recording.shape[1:] if recording else spec.tilt_shape
-    pixel = recording.pixel_size_A if recording else spec.reference_pixel_size_A(name)
+    reference, recording = open_reference(spec, name), spec.inputs.recordings.get(name)
+    angles = reference.tilt_angles
+    shape = recording.shape[1:] if recording else reference.shape
+    pixel = recording.pixel_size_A if recording else reference.pixel_size_A
     origin = f", sha256 {recording.checksum[:12]}…" if recording else ""
     return ReferenceLine(
         name,
         kind,
-        f"{angles.size} tilts from {format_angle(angles.min())} to {format_angle(angles.max())}, "
+        f"{angles.size} tilts from {format_tilt_angle(angles.min())} to {format_tilt_angle(angles.max())}, "
         f"{shape[1]} × {shape[0]} pixels of {pixel:g} Å{origin}{_describe_mask(completed, name)}",
     )
 
 
 def _describe_mask(completed: CompletedUnits, reference: str) -> str:
     """Describe the excluded pixels of a recorded reference."""
-    section = completed.spec.references[reference]
-    measured = completed.records.get(("measure", reference), {}).get(0)
+    section = completed.plan.spec.references[reference]
+    measured = completed.read_markers(MeasureStatistics.name, Item(reference)).get(0)
     if not isinstance(section, TiltSeriesReference) or measured is None:
         return ""
     if section.mask == "none":
         return "; no pixels excluded, as requested"
-    excluded = f"{measured['findings']['masked']:.2%} of its pixels excluded"
+    excluded = f"{measured.findings['excluded']:.2%} of its pixels excluded"
     if isinstance(section.mask, Path):
         return f"; {excluded} by the mask {section.mask.name}"
     return f"; {excluded} as artefacts and edges"
 
 
 def _spectrum_note(spec: DatasetSpec) -> str:
-    whole = max(spec.tilt_shape) <= SPECTRUM_PX
+    whole = max(spec.geometry.tilt_shape) <= SPECTRUM_PX
     return "" if whole else f" (of their middle, {SPECTRUM_PX} pixels wide)"

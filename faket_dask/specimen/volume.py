@@ -22,7 +22,9 @@ class Slices(Protocol):
     """Array ``(z, y, x)`` on disk that is read in blocks of y, such as `MrcArray`."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """Voxels ``(z, y, x)``."""
+        ...
 
     def rows(self, start: int, stop: int, /) -> NDArray[Any]:
         """Read the slices ``start <= y < stop``."""

@@ -1,5 +1,7 @@
 """Physics-based images of a specimen: the `benchmark` modality and simulated references."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,7 @@ from faket_dask.kernels.microscope import Optics, simulate_tilt
 
 
 def simulate_counts(
+    *,
     noiseless: NDArray[np.float32],
     pixel_size_A: float,
     optics: Optics,
@@ -16,12 +19,14 @@ def simulate_counts(
     exposure_before_e_per_A2: float,
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """Electron counts, ``(y, x)``, recorded of a tilt whose noiseless projection is known.
+    """Return the electron counts, ``(y, x)``, recorded of a tilt whose noiseless projection is known.
 
     Parameters
     ----------
     noiseless
         ``(y, x)`` negated ray sums of the potential, in volts x voxels.
+
+    Other parameters are those of `faket_dask.kernels.microscope.simulate_tilt`.
     """
     potential = np.multiply(noiseless, np.float32(-pixel_size_A), dtype=np.float32)
     return simulate_tilt(

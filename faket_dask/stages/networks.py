@@ -1,57 +1,44 @@
 """The network of a worker process: loaded once, kept, never sent along with a task."""
 
+from __future__ import annotations
+
 from functools import lru_cache
 
 from faket_dask.config import StyleSection
-from faket_dask.kernels.style import StyleSettings
-from faket_dask.kernels.style.gram_matching import GramMatchingSettings
-from faket_dask.kernels.style.precision import Precision
-from faket_dask.kernels.vgg import VGG19, Pooling
+from faket_dask.kernels.style.network import Network, Precision
+from faket_dask.methods.networks import STYLE_NETWORKS
 from faket_dask.weights import load
 
 
-@lru_cache(maxsize=2)
-def network(
-    weights: str, checksum: str, seed: int, pooling: Pooling, precision: Precision, device: str
-) -> VGG19:
-    """A VGG-19 with the weights that the plan recorded.
+def load_network(style: StyleSection, checksum: str) -> Network:
+    """Return the network of a style section, on its device.
 
     Parameters
     ----------
-    weights, seed
-        Name or path of the weights, and the seed of ``"random"`` ones.
+    style
+        Section of the run file.
     checksum
-        Of the weights when the run was planned.
+        Checksum of the weights when the run was planned.
 
     Raises
     ------
     InputError
         If the weights are not here, or are not those of the plan.
     """
-    return VGG19(
-        load(weights, seed, expected=checksum).state_dict, pooling=pooling, precision=precision, device=device
+    return _load(
+        style.network,
+        style.weights,
+        checksum,
+        style.random_seed,
+        style.pooling,
+        style.precision,
+        style.device,
     )
 
 
-def load_network(style: StyleSection, checksum: str) -> VGG19:
-    """The network that a run file's style section asks for."""
-    return network(style.weights, checksum, style.random_seed, style.pooling, style.precision, style.device)
-
-
-def matched_settings_of(style: StyleSection) -> GramMatchingSettings:
-    """Settings of the method `matched` that a run file's style section asks for."""
-    return GramMatchingSettings(style_layers=dict(style.style_layers), evaluations=style.evaluations)
-
-
-def settings_of(style: StyleSection) -> StyleSettings:
-    """Settings of the published method that a run file's style section asks for."""
-    return StyleSettings(
-        content_layers=dict(style.content_layers),
-        style_layers=dict(style.style_layers),
-        content_weight=style.content_weight,
-        tv_weight=style.tv_weight,
-        iterations=style.iterations,
-        step_size=style.step_size,
-        step_unit=style.step_unit,
-        decay=style.decay,
-    )
+@lru_cache(maxsize=2)
+def _load(
+    network: str, weights: str, checksum: str, seed: int, pooling: str, precision: Precision, device: str
+) -> Network:
+    state_dict = load(weights, seed, expected=checksum).state_dict
+    return STYLE_NETWORKS.get(network).create(state_dict, pooling=pooling, precision=precision, device=device)

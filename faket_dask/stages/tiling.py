@@ -1,4 +1,4 @@
-"""How large the tiles of a style transfer may be: settled once from the memory that a task may take."""
+"""Side of the tiles of a style transfer, resolved once from the memory that a task may take."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Sequence
 
 from faket_dask.config import StyleSection
 from faket_dask.errors import InputError
-from faket_dask.kernels.style.memory import targets_bytes, tiles_from_largest, transfer_bytes
+from faket_dask.kernels.style.memory import tiled_work, tiles_from_largest
 
 GIB = 2**30
 
 INTERPRETER_BYTES = 1000 * 2**20
-"""A worker process with PyTorch, numba, Dask and a VGG-19 loaded, before it holds any image.
+"""Memory of a worker process with PyTorch, numba, Dask and a VGG-19 loaded, before it holds any image.
 
-Measured are 780 to 980 MiB: about 450 of them are its own, and of the libraries' files a kernel counts as resident what
-it has mapped along, which is more where they are cached in large pages.
+Measured are 780 to 980 MiB: about 450 of them are its own, and of the libraries' files a kernel counts as resident
+whatever it has mapped along, which is more where they are cached in large pages.
 """
 
 
 def resolve_tile(
     style: StyleSection, tilt_shape: tuple[int, int], reference_shapes: Sequence[tuple[int, int]]
 ) -> StyleSection:
-    """The section with `tile: auto` replaced by the largest tile with which every task fits.
+    """Replace `tile: auto` of a section by the largest tile with which every task fits.
 
     Results depend on the tile (by rounding), so it must not depend on where a task runs: not on the memory of a
     machine, but on the memory that the configuration states for a task.
@@ -29,7 +29,7 @@ def resolve_tile(
     Parameters
     ----------
     style
-        Settings of the style transfer.
+        Section of the run file.
     tilt_shape
         ``(y, x)`` of the tilts that are made.
     reference_shapes
@@ -44,7 +44,8 @@ def resolve_tile(
         return style
     available = style.memory_per_task_GiB * GIB
     least = 0
-    for tile in tiles_from_largest([tilt_shape, *reference_shapes]):
+    alignment = style.style_network.architecture.alignment
+    for tile in tiles_from_largest([tilt_shape, *reference_shapes], alignment):
         least = task_bytes(style, tilt_shape, reference_shapes, tile)
         if least <= available:
             return style.model_copy(update={"tile": tile or "whole"})
@@ -60,11 +61,23 @@ def task_bytes(
     reference_shapes: Sequence[tuple[int, int]],
     tile: int | None,
 ) -> int:
-    """Peak memory of a worker process that may get any task of the transfer, interpreter included."""
-    layers = style.loss_layers
-    transfer = transfer_bytes(tilt_shape, tile, *layers, style.precision, style.iterations, style.method)
-    targets = [
-        targets_bytes(shape, tile, style.style_layers, style.precision, style.method)
-        for shape in reference_shapes
-    ]
-    return INTERPRETER_BYTES + max(transfer, *targets, 0)
+    """Return the peak memory of a worker process that may get any task of the transfer, interpreter included."""
+    architecture, method = style.style_network.architecture, style.transfer
+    transfer = method.transfer_bytes(tilt_shape, tile, architecture, style.precision)
+    measure = [method.measure_bytes(shape, tile, architecture, style.precision) for shape in reference_shapes]
+    return INTERPRETER_BYTES + max(transfer, *measure, 0)
+
+
+def transfer_work(style: StyleSection, tilt_shape: tuple[int, int]) -> float:
+    """Return the work of the transfer of one tilt, in evaluations of the loss of a whole image.
+
+    Parameters
+    ----------
+    style
+        Section of a resolved configuration.
+    tilt_shape
+        ``(y, x)`` of the tilts that are made.
+    """
+    method = style.transfer
+    work = tiled_work(tilt_shape, style.tile_px, style.style_network.architecture, method.layers)
+    return method.evaluations * work

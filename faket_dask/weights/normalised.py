@@ -137,12 +137,14 @@ def converted(published: Mapping[str, NDArray[np.float32]]) -> StateDict:
     state_dict
         Of the 13 convolutions that are used.
     """
-    from faket_dask.kernels.vgg import CONVOLUTIONS, IMAGENET_MEAN, IMAGENET_STD
+    from faket_dask.kernels.vgg_architecture import IMAGENET_MEAN, IMAGENET_STD, VGG19_ARCHITECTURE
 
     first, *others = sorted({int(key.split(".")[0]) for key in published})
     renamed = {
         f"{layer}.{kind}": published[f"{index}.{kind}"]
-        for layer, index in zip(CONVOLUTIONS, others, strict=False)  # the last three are not used
+        for layer, index in zip(
+            VGG19_ARCHITECTURE.convolutions, others, strict=False
+        )  # the last three are not used
         for kind in ("weight", "bias")
     }
     state_dict = checked(renamed, MEMBER)

@@ -39,10 +39,10 @@ def checksum_of(state_dict: StateDict) -> str:
 
     The same numbers have the same checksum, whatever kind of file they come from.
     """
-    from faket_dask.kernels.vgg import CONVOLUTIONS
+    from faket_dask.kernels.vgg_architecture import VGG19_ARCHITECTURE
 
     digest = hashlib.sha256()
-    for layer in CONVOLUTIONS:
+    for layer in VGG19_ARCHITECTURE.convolutions:
         for kind in ("weight", "bias"):
             digest.update(np.ascontiguousarray(state_dict[f"{layer}.{kind}"], dtype="<f4").data)
     return digest.hexdigest()
@@ -134,11 +134,11 @@ def checked(arrays: Mapping[str, NDArray[np.generic]], what: str) -> StateDict:
     InputError
         If one is missing, has another shape than VGG-19's, or holds NaN or infinite values.
     """
-    from faket_dask.kernels.vgg import CONVOLUTIONS
+    from faket_dask.kernels.vgg_architecture import VGG19_ARCHITECTURE
 
     prefix = "features." if any(key.startswith("features.") for key in arrays) else ""
     found: StateDict = {}
-    for layer, (inputs, outputs) in CONVOLUTIONS.items():
+    for layer, (inputs, outputs) in VGG19_ARCHITECTURE.convolutions.items():
         for kind, shape in (("weight", (outputs, inputs, 3, 3)), ("bias", (outputs,))):
             key = f"{layer}.{kind}"
             array = arrays.get(prefix + key)

@@ -103,7 +103,7 @@ def test_texture_distance_of_equal_noise_is_the_intra_reference_distance(tmp_pat
 
 
 def test_compare_command_writes_table_and_figure(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
-    series = tiny_dataset.spec.layout.series("specimen-000__b")
+    series = tiny_dataset.spec.folder.series("specimen-000__b")
     command = ["compare", str(series / "faket"), str(series / "noisy")]
     table, figure = tmp_path / "d.csv", tmp_path / "d.png"
     result = CliRunner().invoke(app, [*command, "--csv", str(table), "--figure", str(figure)])
@@ -140,7 +140,7 @@ def test_unusable_series_are_refused(tiny_dataset: faket_dask.Dataset, tmp_path:
     constant = open_for_comparison(write(tmp_path / "c.mrc", np.ones((3, 40, 50))))
     with pytest.raises(InputError, match="a and c cannot be compared"):
         compare(a, constant)
-    series = tiny_dataset.spec.layout.series("specimen-000__b")
+    series = tiny_dataset.spec.folder.series("specimen-000__b")
     with pytest.raises(InputError, match="is no stack of tilts; name one, such as"):
         open_for_comparison(series)
     with pytest.raises(InputError, match=r"none\.mrc cannot be read"):

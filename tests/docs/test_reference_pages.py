@@ -6,6 +6,7 @@ from types import ModuleType
 
 import pytest
 
+from faket_dask.cluster.profile import Profile
 from faket_dask.config import RunConfig
 from tests.docs.test_architecture import load_script
 
@@ -19,10 +20,10 @@ def pages() -> ModuleType:
 
 def test_run_file_page_has_every_key_of_every_section(pages: ModuleType) -> None:
     text = pages.run_file_page()
-    for title, model in pages.nested_models(RunConfig, "RunConfig"):
-        section = text.split(f"({pages._anchor(model)})=")[1].split("\n(section-")[0]
-        for key in model.model_fields:
-            assert f"| `{key}` |" in section, f"{title}.{key}"
+    for path, section in pages.nested_sections(RunConfig):
+        table = text.split(f"({pages._anchor(section)})=")[1].split("\n(section-")[0]
+        for key in pages.list_keys(section):
+            assert f"| `{key.name}` |" in table, f"{path}.{key.name}"
 
 
 def test_run_file_page_links_only_to_sections_it_has(pages: ModuleType) -> None:
@@ -71,3 +72,14 @@ def test_links_of_root_pages_point_at_files(pages: ModuleType) -> None:
             if not target.startswith("http"):
                 generated = {"quick_start.md", "contributing.md", "changelog.md"}
                 assert target in generated or (ROOT / "docs" / target).is_file(), (name, target)
+
+
+def test_every_key_has_a_description(pages: ModuleType) -> None:
+    undescribed = [
+        f"{path}.{key.name}".lstrip(".")
+        for root in (RunConfig, Profile)
+        for path, section in pages.nested_sections(root)
+        for key in pages.list_keys(section)
+        if not key.description and key.name != "kind"
+    ]
+    assert undescribed == []

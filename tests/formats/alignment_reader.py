@@ -15,18 +15,18 @@ from cryoet_alignment.io.relion.alignment import RelionAlignment, projection_mat
 
 
 def main(tomograms: str, transforms: str, angles: str, size: str, points: str) -> None:
-    found = RelionAlignment.from_file(tomograms)
+    result = RelionAlignment.from_file(tomograms)
     places = np.array(json.loads(points))
     pixels = []
-    for tilt in found.entries:
+    for tilt in result.entries:
         turns, shifts = (tilt.x_tilt, tilt.y_tilt, tilt.z_rot), (tilt.x_shift_angst, tilt.y_shift_angst)
-        sizes = found.volume_size_px, tuple(json.loads(size)), found.pixel_size_a
+        sizes = result.volume_size_px, tuple(json.loads(size)), result.pixel_size_a
         matrix = projection_matrix(*turns, *shifts, *sizes)
         pixels.append((places @ matrix[:2, :3].T + matrix[:2, 3]).tolist())
     said = {
         "pixels": pixels,
-        "exposure_before": [tilt.pre_exposure for tilt in found.entries],
-        "hand": found.hand,
+        "exposure_before": [tilt.pre_exposure for tilt in result.entries],
+        "hand": result.hand,
         "transforms": ImodXF.from_string(Path(transforms).read_text()).numpy().tolist(),
         "angles": ImodTLT.from_string(Path(angles).read_text()).angles,
     }

@@ -1,4 +1,4 @@
-"""A chiral phantom whose beads and orientations show whatever a format gets wrong."""
+"""Chiral phantom whose beads and orientations show any error of a format."""
 
 import json
 import os
@@ -18,6 +18,9 @@ from faket_dask.kernels.backprojection import back_project
 from faket_dask.kernels.filters import filter_tilt, ramp_filter
 from faket_dask.kernels.projection import project
 
+collect_ignore = ["alignment_reader.py", "copick_reader.py"]
+"""Scripts for an interpreter with other packages, which this one cannot import."""
+
 VOXEL_A = 10.0
 WITHIN_VOXELS = 0.1
 WITHIN_DEG = 1.0
@@ -29,7 +32,7 @@ ARMS_A = np.array([[0.0, 0, 0], [110, 0, 0], [0, 140, 0], [0, 0, 90]])
 
 @dataclass(frozen=True)
 class Phantom:
-    """A volume of beads, its tilt-series, and what is known about it."""
+    """Volume of beads, its tilt-series, masks and particles."""
 
     geometry: TiltGeometry
     volume: np.ndarray
@@ -76,7 +79,7 @@ def make_phantom(shape: tuple[int, int, int], tilt_axis: float = 0.0) -> Phantom
 
 
 def beads(particles: ParticleList) -> np.ndarray:
-    """Places (particle, bead, xyz) in Å from the corner voxel's centre, by the listed places and rotations."""
+    """Compute positions (particle, bead, xyz) in Å from the corner voxel's centre, from the particle list."""
     return particles.centre_A[:, None] + np.einsum("nij,bj->nbi", particles.rotation, ARMS_A)
 
 
@@ -87,12 +90,12 @@ def phantom(request: pytest.FixtureRequest) -> Phantom:
 
 @dataclass(frozen=True)
 class Others:
-    """An interpreter with software that is not ours, and that needs other versions of what we use."""
+    """Interpreter with other programs, which need other versions of our dependencies."""
 
     python: Path
 
     def run(self, script: str, *arguments: object) -> dict:
-        """What a script beside this file prints last, as JSON."""
+        """Return the last line that a script beside this file prints, as JSON."""
         ended = subprocess.run(
             [self.python, Path(__file__).with_name(script), *map(str, arguments)],
             capture_output=True,
@@ -105,7 +108,7 @@ class Others:
 
 @pytest.fixture(scope="session")
 def others(tmp_path_factory: pytest.TempPathFactory) -> Others:
-    """In an environment of its own, since copick needs zarr < 3."""
+    """Install other programs in their own environment, since copick needs zarr < 3."""
     folder = tmp_path_factory.mktemp("others")
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     python = folder / "bin/python"
@@ -123,53 +126,53 @@ def reconstruction(stack: np.ndarray, geometry: TiltGeometry, depth: int) -> np.
     return back_project(filtered, geometry.tilt_angles, depth)
 
 
-def nearest_bead(volume: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Centre (x, y, z) in voxels of the dark spot within three voxels of a place; infinite if there is none."""
+def locate_bead(volume: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Locate the dark spot (x, y, z) in voxels within three voxels of a position; infinite if there is none."""
     first = [max(1, round(p) - 3) for p in place[::-1]]
     box = volume[tuple(slice(f, f + 7) for f in first)]
     if box.min() > 0.2 * volume.min():
         return np.full(3, np.inf)
     index = [int(i) + f for i, f in zip(np.unravel_index(np.argmin(box), box.shape), first, strict=True)]
-    found = []
+    measured = []
     for axis, i in enumerate(index):
         at = list(index)
         line = []
         for step in (-1, 0, 1):
             at[axis] = i + step
             line.append(np.log(max(-float(volume[tuple(at)]), 1e-30)))
-        found.append(i + 0.5 * (line[0] - line[2]) / (line[0] - 2 * line[1] + line[2]))
-    return np.array(found[::-1])
+        measured.append(i + 0.5 * (line[0] - line[2]) / (line[0] - 2 * line[1] + line[2]))
+    return np.array(measured[::-1])
 
 
-def found_beads(volume: np.ndarray, particles: ParticleList) -> np.ndarray:
-    """Places (particle, bead, xyz) in voxels of the reconstructed beads next to where the particle list puts them."""
+def measure_beads(volume: np.ndarray, particles: ParticleList) -> np.ndarray:
+    """Measure positions (particle, bead, xyz) in voxels of the reconstructed beads near those of the particle list."""
     expected = beads(particles) / VOXEL_A
-    return np.array([nearest_bead(volume, place) for place in expected.reshape(-1, 3)]).reshape(
-        expected.shape
-    )
+    return np.array([locate_bead(volume, place) for place in expected.reshape(-1, 3)]).reshape(expected.shape)
 
 
 def registration_error(volume: np.ndarray, particles: ParticleList) -> float:
-    """Largest distance along an axis, in voxels, of a reconstructed bead from where the particle list puts it."""
-    return float(np.abs(found_beads(volume, particles) - beads(particles) / VOXEL_A).max())
+    """Measure the largest distance along an axis, in voxels, of a reconstructed bead from the particle list."""
+    return float(np.abs(measure_beads(volume, particles) - beads(particles) / VOXEL_A).max())
 
 
-def seen_orientation_error(volume: np.ndarray, particles: ParticleList) -> float:
-    """Largest angle, in degrees, from a listed orientation to the one that the reconstructed beads have."""
-    found = found_beads(volume, particles)
+def measured_orientation_error(volume: np.ndarray, particles: ParticleList) -> float:
+    """Measure the largest angle, in degrees, between listed orientations and those of the reconstructed beads."""
+    measured = measure_beads(volume, particles)
     arms = ARMS_A - ARMS_A.mean(axis=0)
-    seen = [Rotation.align_vectors(places - places.mean(axis=0), arms)[0].as_matrix() for places in found]
-    difference = np.swapaxes(np.array(seen), 1, 2) @ particles.rotation
+    orientations = [
+        Rotation.align_vectors(places - places.mean(axis=0), arms)[0].as_matrix() for places in measured
+    ]
+    difference = np.swapaxes(np.array(orientations), 1, 2) @ particles.rotation
     return float(np.rad2deg(Rotation.from_matrix(difference).magnitude()).max())
 
 
 def assert_registered(volume: np.ndarray, particles: ParticleList) -> None:
-    """Every bead lies on its label, every particle is seen turned as it is listed."""
+    """Assert that beads lie on their labels and particles have their listed orientations."""
     assert registration_error(volume, particles) < WITHIN_VOXELS
-    assert seen_orientation_error(volume, particles) < WITHIN_DEG
+    assert measured_orientation_error(volume, particles) < WITHIN_DEG
 
 
-def orientation_error(found: ParticleList, expected: ParticleList) -> float:
-    """Largest angle in degrees between listed orientations."""
-    difference = np.swapaxes(expected.rotation, 1, 2) @ found.rotation
+def orientation_error(measured: ParticleList, expected: ParticleList) -> float:
+    """Measure the largest angle in degrees between listed orientations."""
+    difference = np.swapaxes(expected.rotation, 1, 2) @ measured.rotation
     return float(np.rad2deg(Rotation.from_matrix(difference).magnitude()).max())

@@ -20,7 +20,7 @@ def described(volume: np.ndarray, path: Path) -> dict:
 
 def main(config: str) -> None:
     root, folder = copick.from_file(config), Path(config).parent
-    found: dict = {
+    result: dict = {
         "objects": [[item.name, item.label, item.is_particle, item.radius] for item in root.pickable_objects],
         "runs": {},
     }
@@ -43,7 +43,7 @@ def main(config: str) -> None:
             }
             for item in run.segmentations
         }
-        found["runs"][run.name] = {"volumes": volumes, "picks": picks, "segmentations": segmentations}
+        result["runs"][run.name] = {"volumes": volumes, "picks": picks, "segmentations": segmentations}
     levels = {}
     for store in sorted(folder.glob("ExperimentRuns/*/*/*.zarr")):
         [node] = Reader(parse_url(str(store)))()
@@ -52,8 +52,8 @@ def main(config: str) -> None:
         ]
         units = [axis["unit"] for axis in node.metadata["axes"]]
         levels[store.name] = {"shapes": [list(d.shape) for d in node.data], "scales": scales, "units": units}
-    found["ome_zarr"] = levels
-    sys.stdout.write("\n" + json.dumps(found) + "\n")
+    result["ome_zarr"] = levels
+    sys.stdout.write("\n" + json.dumps(result) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""copick projects beyond what the registration test shows, and what copick itself finds in ours."""
+"""Projects of copick: details, and agreement with copick itself."""
 
 import json
 from pathlib import Path
@@ -64,10 +64,10 @@ def test_shift_in_transformation_moves_the_position(project: Path) -> None:
     document["points"][0]["transformation_"][0][3] = 2.5
     del document["points"][1]["transformation_"]
     path.write_text(json.dumps(document))
-    found = copick.read_picks(project, "a", copick.read_objects(project / "copick.json"))
-    assert found.centre_A.tolist() == [[12.5, 20, 30], [42, 5, 6.5]]
-    np.testing.assert_array_equal(found.rotation[1], np.eye(3))
-    assert found.instance.tolist() == [3, 4]
+    result = copick.read_picks(project, "a", copick.read_objects(project / "copick.json"))
+    assert result.centre_A.tolist() == [[12.5, 20, 30], [42, 5, 6.5]]
+    np.testing.assert_array_equal(result.rotation[1], np.eye(3))
+    assert result.instance.tolist() == [3, 4]
 
 
 def test_unusable_projects_are_refused(project: Path) -> None:
@@ -84,10 +84,10 @@ def test_unusable_projects_are_refused(project: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(INSTALLING_S)
 def test_copick_and_ome_zarr_read_written_project(project: Path, others: Others) -> None:
-    found = others.run("copick_reader.py", project / "copick.json")
-    assert found["objects"] == [["membrane", 1, False, 10], ["big-ribosome-70S", 2, True, 150]]
-    assert set(found["runs"]) == {"a", "b"}
-    run = found["runs"]["a"]
+    result = others.run("copick_reader.py", project / "copick.json")
+    assert result["objects"] == [["membrane", 1, False, 10], ["big-ribosome-70S", 2, True, 150]]
+    assert set(result["runs"]) == {"a", "b"}
+    run = result["runs"]["a"]
     assert set(run["volumes"]) == {"wbp", "noise-free"}
     assert run["volumes"]["wbp"]["spacing"] == 9.877
     assert run["volumes"]["wbp"]["shape"] == [12, 70, 66]
@@ -99,11 +99,11 @@ def test_copick_and_ome_zarr_read_written_project(project: Path, others: Others)
     labels = run["segmentations"]["labels"]
     assert labels["multilabel"]
     assert (labels["dtype"], labels["shape"]) == ("uint8", [12, 70, 66])
-    for levels in found["ome_zarr"].values():
+    for levels in result["ome_zarr"].values():
         assert levels["shapes"] == [[12, 70, 66], [6, 35, 33], [3, 18, 17]]
         np.testing.assert_allclose(levels["scales"], [[9.87654 * 2**level] * 3 for level in range(3)])
         assert levels["units"] == ["angstrom"] * 3
-    assert len(found["ome_zarr"]) == 3  # names of both runs
+    assert len(result["ome_zarr"]) == 3  # names of both runs
 
 
 @pytest.mark.slow
@@ -119,15 +119,15 @@ def test_copick_picks_lie_on_their_labels(
     copick.write_config(tmp_path, "phantom", objects)
     volume = reconstruction(phantom.stack, phantom.geometry, shape[0])
     copick.write_run(tmp_path, "p", VOXEL_A, {"wbp": volume}, phantom.class_mask, table)
-    found = others.run("copick_reader.py", tmp_path / "copick.json")["runs"]["p"]["picks"]
-    names = [name for name, picks in found.items() for _ in picks["places"]]
+    result = others.run("copick_reader.py", tmp_path / "copick.json")["runs"]["p"]["picks"]
+    names = [name for name, picks in result.items() for _ in picks["places"]]
     labels = {item.name: item.label for item in objects}
     picks = ParticleList(
         class_name=np.array(names),
         class_id=np.array([labels[name] for name in names]),
         instance=np.arange(1, len(names) + 1),
-        centre_A=np.concatenate([picks["places"] for picks in found.values()]),
-        rotation=np.concatenate([picks["matrices"] for picks in found.values()])[:, :3, :3],
+        centre_A=np.concatenate([picks["places"] for picks in result.values()]),
+        rotation=np.concatenate([picks["matrices"] for picks in result.values()])[:, :3, :3],
     )
     assert len(picks) == len(table)
     assert_registered(np.load(tmp_path / "p_wbp.npy"), picks)

@@ -1,4 +1,4 @@
-"""Readers given damaged files: one clear error or a result, never a crash, whatever was damaged."""
+"""Readers of damaged files raise one error or return a result, and never crash."""
 
 import json
 import re
@@ -26,7 +26,7 @@ from faket_dask.formats.shrec_writing import write_model
 from faket_dask.formats.star import read_star
 from faket_dask.formats.tilt_com import read_tilt_com, write_tilt_com
 from faket_dask.formats.tomostar import read_tomostar, write_tomostar
-from faket_dask.interchange.importers import as_table
+from faket_dask.interchange.importers import to_particle_table
 from faket_dask.specimen.particles import read_particles as read_table
 from faket_dask.specimen.volume import open_specimen_volume
 from tests.formats.conftest import VOXEL_A, make_phantom
@@ -36,7 +36,7 @@ Reader = Callable[[Path], object]
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One small file of every kind, undamaged."""
+    """Write one small undamaged file of every kind."""
     folder = tmp_path_factory.mktemp("exported")
     phantom = make_phantom((12, 96, 96))
     geometry, particles = phantom.geometry, phantom.particles
@@ -71,7 +71,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder, "a", [copick.PickableObject(n, i, True, 50) for n, i in (("1BXN", 4), ("4V94", 1))]
     )
     copick.write_run(folder, "run", VOXEL_A, {"wbp": np.zeros((4, 8, 8), np.float32)}, None, particles)
-    as_table(particles).write_csv(folder / "particles.csv")
+    to_particle_table(particles).write_csv(folder / "particles.csv")
     write_volume(folder / "own.mrc", np.ones((4, 8, 8), dtype=np.float32), VOXEL_A)
     own = zarr.open_group(str(folder / "own.zarr"), mode="w")
     own.create_array("noisy", data=tilts).attrs["voxel_size_A"] = VOXEL_A
@@ -85,8 +85,8 @@ def tomograms(path: Path) -> object:
 
 
 def particles(path: Path) -> object:
-    found = read_tomograms(path.parent / "tomograms.star")
-    return read_particles(path.parent / "particles.star", found)
+    tables = read_tomograms(path.parent / "tomograms.star")
+    return read_particles(path.parent / "particles.star", tables)
 
 
 def picks(path: Path) -> object:
@@ -169,18 +169,18 @@ damage = st.one_of(
 )
 
 
-def damaged(raw: bytes, kind: str, where: float, what: bytes) -> bytes:
+def damaged(raw: bytes, kind: str, where: float, replacement: bytes) -> bytes:
     at = int(where * len(raw))
     if kind == "cut":
         return raw[:at]
     if kind == "number" and (numbers := list(_NUMBER.finditer(raw))):
         chosen = numbers[int(where * (len(numbers) - 1))]
-        return raw[: chosen.start()] + what + raw[chosen.end() :]
+        return raw[: chosen.start()] + replacement + raw[chosen.end() :]
     if kind == "word":
         at = 4 * int(where * min(len(raw), HEADER_BYTES) / 4)
-        return raw[:at] + what + raw[at + 4 :]
+        return raw[:at] + replacement + raw[at + 4 :]
     if kind == "insert" or not raw:
-        return raw[:at] + what + raw[at:]
+        return raw[:at] + replacement + raw[at:]
     parts = raw.splitlines(keepends=True) if kind == "remove line" else raw.split(b" ")
     del parts[int(where * (len(parts) - 1))]
     return (b"" if kind == "remove line" else b" ").join(parts)

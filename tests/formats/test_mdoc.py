@@ -1,4 +1,4 @@
-"""SerialEM's mdoc beyond what the registration test shows, and what mdocfile finds in ours."""
+"""Metadata of SerialEM (`.mdoc`): details, and agreement with mdocfile."""
 
 from pathlib import Path
 
@@ -58,15 +58,15 @@ def geometry() -> TiltGeometry:
 
 def test_recorded_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.mdoc").write_text(RECORDED)
-    found = read_mdoc(tmp_path / "a.mdoc")
-    assert found.geometry.tilt_angles.tolist() == [-3.0012, -0.0013, 2.9987]
-    assert found.sections == (1, 0, 2)
-    assert found.geometry.acquisition_order.tolist() == [1, 0, 2]
-    assert found.geometry.exposure_e_per_A2.tolist() == [3.1, 3.1, 3.1]
-    assert found.geometry.tilt_axis_angle_deg == 84.7
-    assert found.geometry.pixel_size_A == 1.35
-    assert found.defocus_um.tolist() == [3.5, 3, 4]
-    assert found.frames == ("TS_01_001_3.0.tif", "TS_01_000_0.0.tif", "TS_01_002_-3.0.tif")
+    result = read_mdoc(tmp_path / "a.mdoc")
+    assert result.geometry.tilt_angles.tolist() == [-3.0012, -0.0013, 2.9987]
+    assert result.sections == (1, 0, 2)
+    assert result.geometry.acquisition_order.tolist() == [1, 0, 2]
+    assert result.geometry.exposure_e_per_A2.tolist() == [3.1, 3.1, 3.1]
+    assert result.geometry.tilt_axis_angle_deg == 84.7
+    assert result.geometry.pixel_size_A == 1.35
+    assert result.defocus_um.tolist() == [3.5, 3, 4]
+    assert result.frames == ("TS_01_001_3.0.tif", "TS_01_000_0.0.tif", "TS_01_002_-3.0.tif")
     assert read_mdoc(tmp_path / "a.mdoc", pixel_size_A=2.7).geometry.pixel_size_A == 2.7
 
 
@@ -92,9 +92,9 @@ def test_mdocfile_reads_written_file(tmp_path: Path) -> None:
 def test_file_written_by_mdocfile_is_read(tmp_path: Path) -> None:
     write_mdoc(tmp_path / "a.mdoc", geometry(), "a.mrc", (40, 30), 300)
     mdocfile.write(mdocfile.read(tmp_path / "a.mdoc"), tmp_path / "b.mdoc")
-    found = read_mdoc(tmp_path / "b.mdoc").geometry
-    np.testing.assert_allclose(found.tilt_angles, geometry().tilt_angles)
-    assert found.acquisition_order.tolist() == geometry().acquisition_order.tolist()
+    result = read_mdoc(tmp_path / "b.mdoc").geometry
+    np.testing.assert_allclose(result.tilt_angles, geometry().tilt_angles)
+    assert result.acquisition_order.tolist() == geometry().acquisition_order.tolist()
 
 
 def test_rotation_angle_replaces_missing_title(tmp_path: Path) -> None:
@@ -107,9 +107,9 @@ def test_ambiguous_exposures_give_no_order(tmp_path: Path) -> None:
         line for line in RECORDED.splitlines() if not line.startswith(("PriorRecordDose", "ExposureDose"))
     )
     (tmp_path / "a.mdoc").write_text(text)
-    found = read_mdoc(tmp_path / "a.mdoc").geometry
-    assert found.acquisition_order is None
-    assert found.exposure_before_e_per_A2 is None
+    result = read_mdoc(tmp_path / "a.mdoc").geometry
+    assert result.acquisition_order is None
+    assert result.exposure_before_e_per_A2 is None
 
 
 @pytest.mark.parametrize(

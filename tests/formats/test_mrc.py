@@ -1,4 +1,4 @@
-"""MRC files as they are found, and as they ought to be."""
+"""MRC files: written to the standard, read leniently."""
 
 import itertools
 import pickle
@@ -22,7 +22,7 @@ def random_stack(shape: tuple[int, int, int] = (3, 5, 7)) -> np.ndarray:
 
 
 def with_header(path: Path, data: np.ndarray | None = None, **fields: object) -> Path:
-    """An MRC file of another program's making, with some header fields set."""
+    """Write an MRC file with mrcfile, and set some header fields."""
     with mrcfile.new(path, overwrite=True) as file:
         file.set_data(random_stack() if data is None else data)
         file.voxel_size = 3.7
@@ -109,9 +109,9 @@ def test_all_modes_and_byte_orders_are_read(tmp_path: Path, dtype: str) -> None:
     with mrcfile.new(path) as file:
         file.set_data(data)
         file.voxel_size = 3.7
-    found = open_stack(path).tilt(2)
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, data[2].astype(np.float32))
+    result = open_stack(path).tilt(2)
+    assert result.dtype == np.float32
+    np.testing.assert_array_equal(result, data[2].astype(np.float32))
 
 
 def test_imod_bytes_are_unsigned_unless_marked(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""OME-Zarr volumes: their levels, and what other readers find."""
+"""OME-Zarr volumes: their levels, and agreement with other readers."""
 
 import json
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Euler angles and matrices, whatever the axes that a format turns about."""
+"""Euler angles and matrices for all conventions of axes."""
 
 import numpy as np
 import pytest
@@ -33,6 +33,6 @@ def test_rotations_are_right_handed_and_last_axis_acts_first(axes: str) -> None:
 @pytest.mark.parametrize("middle", [0.0, 180.0])
 def test_gimbal_lock_sets_last_angle_to_zero(axes: str, middle: float) -> None:
     matrices = rotation_matrices(np.array([[40.0, middle, 25.0]]), axes)
-    [found] = euler_angles(matrices, axes)
-    assert found[2] == pytest.approx(0, abs=1e-6)
-    np.testing.assert_allclose(rotation_matrices(found[None], axes), matrices, atol=1e-7)
+    [result] = euler_angles(matrices, axes)
+    assert result[2] == pytest.approx(0, abs=1e-6)
+    np.testing.assert_allclose(rotation_matrices(result[None], axes), matrices, atol=1e-7)

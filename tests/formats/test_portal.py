@@ -17,12 +17,12 @@ def test_published_point_is_read(tmp_path: Path) -> None:
     oriented = {"type": "orientedPoint", "location": {"x": 3, "y": 4.5, "z": 6}, "xyz_rotation_matrix": TURN}
     plain = {"type": "point", "location": {"x": 1, "y": 2, "z": 3}}
     (tmp_path / "a.ndjson").write_text(f"{json.dumps(oriented)}\n\n{json.dumps(plain)}\n")
-    found = read_points(tmp_path / "a.ndjson", "ribosome", 7, 10)
-    assert found.centre_A.tolist() == [[30, 45, 60], [10, 20, 30]]
-    assert found.rotation.tolist() == [TURN, np.eye(3).tolist()]
-    assert found.class_name.tolist() == ["ribosome"] * 2
-    assert found.class_id.tolist() == [7, 7]
-    assert found.instance.tolist() == [1, 2]
+    result = read_points(tmp_path / "a.ndjson", "ribosome", 7, 10)
+    assert result.centre_A.tolist() == [[30, 45, 60], [10, 20, 30]]
+    assert result.rotation.tolist() == [TURN, np.eye(3).tolist()]
+    assert result.class_name.tolist() == ["ribosome"] * 2
+    assert result.class_id.tolist() == [7, 7]
+    assert result.instance.tolist() == [1, 2]
 
 
 def test_points_are_written_as_json_lines(tmp_path: Path) -> None:

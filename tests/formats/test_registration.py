@@ -111,7 +111,7 @@ def test_shrec(tmp_path: Path) -> None:
     volume = reconstruction(all_tilts(model.projections["projections"].path), model.geometry, size[0])
     assert_registered(volume, model.particles)
     assert orientation_error(model.particles, phantom.particles) < WITHIN_DEG
-    assert_registered(*shrec_by_hand(tmp_path / "model_0"))
+    assert_registered(*read_shrec_text(tmp_path / "model_0"))
     assert model.particles.class_name.tolist() == ["1BXN", "4V94", "1BXN"]
     assert model.particles.class_id.tolist() == [4, 1, 4]
     masks = {name: model.volumes[name].rows(0, 96) for name in ("class_mask", "occupancy_mask")}
@@ -120,8 +120,8 @@ def test_shrec(tmp_path: Path) -> None:
     assert masks["occupancy_mask"][z, y, x].tolist() == [1, 2, 3]
 
 
-def shrec_by_hand(model: Path) -> tuple[np.ndarray, ParticleList]:
-    """Tomogram and particles as a program that knows nothing of ours takes them from the text files."""
+def read_shrec_text(model: Path) -> tuple[np.ndarray, ParticleList]:
+    """Read tomogram and particles from the text files without our readers."""
     angles = np.loadtxt(model / "alignment_simulated.txt", usecols=2)
     stack = mrcfile.read(model / "projections.mrc")
     rows = np.genfromtxt(model / "particle_locations.txt", dtype=str)
@@ -150,17 +150,21 @@ def test_relion(tmp_path: Path, shape: tuple[int, int, int], tilt_axis: float) -
         defocus_um=np.linspace(2, 4, len(phantom.geometry)),
     )
     write_project(tmp_path, [tomogram], {"001": phantom.particles})
-    [found] = read_tomograms(tmp_path / "tomograms.star")
-    lists = read_particles(tmp_path / "particles.star", [found], {4: "1BXN", 1: "4V94"})
+    [result] = read_tomograms(tmp_path / "tomograms.star")
+    lists = read_particles(tmp_path / "particles.star", [result], {4: "1BXN", 1: "4V94"})
     np.testing.assert_allclose(lists["001"].centre_A, phantom.particles.centre_A, atol=1e-5)
     assert orientation_error(lists["001"], phantom.particles) < 1e-3
     assert lists["001"].class_name.tolist() == phantom.particles.class_name.tolist()
-    assert (found.name, found.stacks, found.sections) == (tomogram.name, tomogram.stacks, tomogram.sections)
-    assert (found.optics, found.shape) == (tomogram.optics, tomogram.shape)
-    np.testing.assert_allclose(found.defocus_um, tomogram.defocus_um)
-    assert_same_geometry(found.geometry, phantom.geometry)
+    assert (result.name, result.stacks, result.sections) == (
+        tomogram.name,
+        tomogram.stacks,
+        tomogram.sections,
+    )
+    assert (result.optics, result.shape) == (tomogram.optics, tomogram.shape)
+    np.testing.assert_allclose(result.defocus_um, tomogram.defocus_um)
+    assert_same_geometry(result.geometry, phantom.geometry)
     if not tilt_axis:
-        volume = reconstruction(phantom.stack, found.geometry, found.shape[0])
+        volume = reconstruction(phantom.stack, result.geometry, result.shape[0])
         assert_registered(volume, lists["001"])
     assert_relion_projects_alike(tmp_path, phantom)
 
@@ -181,16 +185,16 @@ def assert_relion_projects_alike(project: Path, phantom: Phantom) -> None:
         about_y = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
         cosine, sine = np.cos(z_turn), np.sin(z_turn)
         about_z = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
-        found = (about_z @ about_y @ pixels.T).T[:, :2] * VOXEL_A
-        np.testing.assert_allclose(found, expected[tilt], atol=1e-3)
+        result = (about_z @ about_y @ pixels.T).T[:, :2] * VOXEL_A
+        np.testing.assert_allclose(result, expected[tilt], atol=1e-3)
 
 
-def assert_same_geometry(found: TiltGeometry, expected: TiltGeometry) -> None:
-    np.testing.assert_allclose(found.tilt_angles, expected.tilt_angles, atol=1e-4)
-    assert found.pixel_size_A == pytest.approx(expected.pixel_size_A)
-    np.testing.assert_allclose(found.tilt_axis_angles, expected.tilt_axis_angles, atol=1e-4)
-    np.testing.assert_array_equal(found.acquisition_order, expected.acquisition_order)
-    np.testing.assert_allclose(found.exposure_before_e_per_A2, expected.exposure_before_e_per_A2, atol=1e-3)
+def assert_same_geometry(result: TiltGeometry, expected: TiltGeometry) -> None:
+    np.testing.assert_allclose(result.tilt_angles, expected.tilt_angles, atol=1e-4)
+    assert result.pixel_size_A == pytest.approx(expected.pixel_size_A)
+    np.testing.assert_allclose(result.tilt_axis_angles, expected.tilt_axis_angles, atol=1e-4)
+    np.testing.assert_array_equal(result.acquisition_order, expected.acquisition_order)
+    np.testing.assert_allclose(result.exposure_before_e_per_A2, expected.exposure_before_e_per_A2, atol=1e-3)
 
 
 def test_copick(phantom: Phantom, tmp_path: Path) -> None:
@@ -203,9 +207,9 @@ def test_copick(phantom: Phantom, tmp_path: Path) -> None:
     run = tmp_path / "ExperimentRuns/run_0"
     tomogram = ome_zarr.open_volume(run / "VoxelSpacing10.000/wbp.zarr")
     assert tomogram.voxel_size_A == VOXEL_A
-    found = np.asarray(tomogram.data[...])
-    np.testing.assert_array_equal(found, volume)
-    assert_registered(found, picks)
+    result = np.asarray(tomogram.data[...])
+    np.testing.assert_array_equal(result, volume)
+    assert_registered(result, picks)
     order = np.argsort(picks.instance)
     assert picks.class_name[order].tolist() == phantom.particles.class_name.tolist()
     np.testing.assert_allclose(picks.rotation[order], phantom.particles.rotation)
@@ -219,10 +223,10 @@ def test_mdoc(tmp_path: Path) -> None:
     phantom = make_phantom((40, 100, 90), tilt_axis=84.5)
     defocus = np.linspace(2, 4, len(phantom.geometry))
     write_mdoc(tmp_path / "a.mrc.mdoc", phantom.geometry, "a.mrc", (100, 90), 300, defocus)
-    found = read_mdoc(tmp_path / "a.mrc.mdoc")
-    assert_same_geometry(found.geometry, phantom.geometry)
-    assert found.sections == tuple(range(len(phantom.geometry)))
-    np.testing.assert_allclose(found.defocus_um, defocus, rtol=1e-5)
+    result = read_mdoc(tmp_path / "a.mrc.mdoc")
+    assert_same_geometry(result.geometry, phantom.geometry)
+    assert result.sections == tuple(range(len(phantom.geometry)))
+    np.testing.assert_allclose(result.defocus_um, defocus, rtol=1e-5)
     table = mdocfile.read(tmp_path / "a.mrc.mdoc")
     assert table["ZValue"].tolist() == list(range(len(phantom.geometry)))
     theirs = TiltGeometry(-table["TiltAngle"].to_numpy(dtype=float), VOXEL_A)
@@ -234,9 +238,9 @@ def test_tomostar(tmp_path: Path) -> None:
     phantom = make_phantom((40, 100, 90), tilt_axis=-4.3)
     movies = [f"frames/{tilt:03d}.mrc" for tilt in range(len(phantom.geometry))]
     write_tomostar(tmp_path / "a.tomostar", phantom.geometry, movies)
-    found = read_tomostar(tmp_path / "a.tomostar", VOXEL_A)
-    assert_same_geometry(found.geometry, phantom.geometry)
-    assert list(found.movies) == movies
+    result = read_tomostar(tmp_path / "a.tomostar", VOXEL_A)
+    assert_same_geometry(result.geometry, phantom.geometry)
+    assert list(result.movies) == movies
     [table] = starfile.read(tmp_path / "a.tomostar", always_dict=True).values()
     assert table["wrpMovieName"][0] == movies[int(np.argmin(np.abs(phantom.geometry.tilt_angles)))]
     points = beads(phantom.particles)[0] - centre_A(phantom.volume.shape, VOXEL_A)
@@ -251,14 +255,14 @@ def test_tomostar(tmp_path: Path) -> None:
 
 def test_portal(phantom: Phantom, tmp_path: Path) -> None:
     portal.write_points(tmp_path / "1BXN.ndjson", phantom.particles, "1BXN", VOXEL_A)
-    found = portal.read_points(tmp_path / "1BXN.ndjson", "1BXN", 4, VOXEL_A)
+    result = portal.read_points(tmp_path / "1BXN.ndjson", "1BXN", 4, VOXEL_A)
     expected = phantom.particles.class_name == "1BXN"
-    np.testing.assert_allclose(found.centre_A, phantom.particles.centre_A[expected])
-    np.testing.assert_allclose(found.rotation, phantom.particles.rotation[expected])
-    assert found.instance.tolist() == [1, 3]
+    np.testing.assert_allclose(result.centre_A, phantom.particles.centre_A[expected])
+    np.testing.assert_allclose(result.rotation, phantom.particles.rotation[expected])
+    assert result.instance.tolist() == [1, 3]
     points = [json.loads(line) for line in (tmp_path / "1BXN.ndjson").read_text().splitlines()]
     voxels = [[point["location"][axis] for axis in "xyz"] for point in points]
-    np.testing.assert_allclose(np.array(voxels) * VOXEL_A, found.centre_A)
-    np.testing.assert_array_equal([point["xyz_rotation_matrix"] for point in points], found.rotation)
+    np.testing.assert_allclose(np.array(voxels) * VOXEL_A, result.centre_A)
+    np.testing.assert_array_equal([point["xyz_rotation_matrix"] for point in points], result.rotation)
     volume = reconstruction(phantom.stack, phantom.geometry, phantom.volume.shape[0])
-    assert_registered(volume, found)
+    assert_registered(volume, result)

@@ -1,4 +1,4 @@
-"""RELION-5 projects beyond what the registration test shows, and what starfile finds in them."""
+"""Projects of RELION-5: details, and agreement with starfile."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def particles(names: list[str]) -> ParticleList:
 
 
 def write_tables(folder: Path, tilts: str, pixel: str = "5") -> Path:
-    """A project of one tomogram whose tilt table has these rows."""
+    """Write a project of one tomogram whose tilt table has these rows."""
     (folder / "series.star").write_text(TABLES["tilts"].format(name="a", rows=tilts))
     (folder / "tomograms.star").write_text(
         TABLES["tomograms"].format(rows=f"a 300 2.7 0.1 {pixel} series.star\n")
@@ -90,29 +90,29 @@ def test_starfile_rotations_agree(tmp_path: Path) -> None:
     write_project(tmp_path, [tomogram("a")], {"a": expected})
     table = starfile.read(tmp_path / "particles.star", always_dict=True)["particles"]
     angles = table[["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"]].to_numpy()
-    found = Rotation.from_euler("ZYZ", angles, degrees=True).inv().as_matrix()
-    np.testing.assert_allclose(found, expected.rotation, atol=1e-6)
+    result = Rotation.from_euler("ZYZ", angles, degrees=True).inv().as_matrix()
+    np.testing.assert_allclose(result, expected.rotation, atol=1e-6)
 
 
 def test_table_written_with_starfile_is_read(tmp_path: Path) -> None:
     write_project(tmp_path, [tomogram("a")], {"a": particles(["boot", "ring"])})
     for path in [*tmp_path.glob("*.star"), *tmp_path.glob("tilt_series/*.star")]:
         starfile.write(starfile.read(path, always_dict=True), path, overwrite=True)
-    [found] = read_tomograms(tmp_path / "tomograms.star")
-    np.testing.assert_allclose(found.geometry.tilt_angles, [0, 10, 20])
-    lists = read_particles(tmp_path / "particles.star", [found], {1: "boot", 2: "ring"})
+    [result] = read_tomograms(tmp_path / "tomograms.star")
+    np.testing.assert_allclose(result.geometry.tilt_angles, [0, 10, 20])
+    lists = read_particles(tmp_path / "particles.star", [result], {1: "boot", 2: "ring"})
     np.testing.assert_allclose(lists["a"].centre_A, particles(["boot", "ring"]).centre_A, atol=1e-5)
     np.testing.assert_allclose(lists["a"].rotation, particles(["boot", "ring"]).rotation, atol=1e-6)
 
 
 def test_unaligned_series_in_any_order(tmp_path: Path) -> None:
     path = write_tables(tmp_path, "0002@a.mrcs 3\nsingle.mrc -6\n1@a.mrcs 0\n")
-    [found] = read_tomograms(path)
-    assert found.geometry.tilt_angles.tolist() == [-3, 0, 6]
-    assert found.stacks == ("a.mrcs", "a.mrcs", "single.mrc")
-    assert found.sections == (1, 0, 0)
-    assert found.geometry.acquisition_order is None
-    assert found.defocus_um is None
+    [result] = read_tomograms(path)
+    assert result.geometry.tilt_angles.tolist() == [-3, 0, 6]
+    assert result.stacks == ("a.mrcs", "a.mrcs", "single.mrc")
+    assert result.sections == (1, 0, 0)
+    assert result.geometry.acquisition_order is None
+    assert result.defocus_um is None
 
 
 def test_files_are_found_from_project_folder(tmp_path: Path) -> None:
@@ -133,8 +133,8 @@ def test_tilt_about_x_gives_a_warning(tmp_path: Path) -> None:
         "data_a\nloop_\n_rlnMicrographName\n_rlnTomoYTilt\n_rlnTomoXTilt\n_rlnTomoXShiftAngst\na.mrc 3 0.5 7\n"
     )
     with pytest.warns(UserWarning, match="tilts about x of up to 0.5°"):
-        [found] = read_tomograms(path)
-    assert found.geometry.shift_A.tolist() == [[7, 0]]
+        [result] = read_tomograms(path)
+    assert result.geometry.shift_A.tolist() == [[7, 0]]
 
 
 def test_rotated_and_shifted_boxes_are_read(tmp_path: Path) -> None:
@@ -145,10 +145,10 @@ def test_rotated_and_shifted_boxes_are_read(tmp_path: Path) -> None:
         + "".join(f"_rlnTomoSubtomogram{a}\n" for a in ("Rot", "Tilt", "Psi"))
         + "_rlnOriginXAngst\na 0 0 0 90 0 0 10\n"
     )
-    found = read_particles(tmp_path / "p.star", [tomogram("a")])["a"]
-    np.testing.assert_allclose(found.centre_A, [[50, 75 + 10, 25]], atol=1e-9)
-    np.testing.assert_allclose(found.rotation[0] @ [1, 0, 0], [0, -1, 0], atol=1e-9)
-    assert found.class_name.tolist() == ["class1"]
+    result = read_particles(tmp_path / "p.star", [tomogram("a")])["a"]
+    np.testing.assert_allclose(result.centre_A, [[50, 75 + 10, 25]], atol=1e-9)
+    np.testing.assert_allclose(result.rotation[0] @ [1, 0, 0], [0, -1, 0], atol=1e-9)
+    assert result.class_name.tolist() == ["class1"]
 
 
 @pytest.mark.slow
@@ -176,19 +176,19 @@ def test_independent_geometry_reader_agrees(
     write_angles(tmp_path / "a.tlt", geometry.stage_angles)
     points = rng.uniform(0, min(shape), (6, 3))
     rows, columns = image
-    found = others.run(
+    result = others.run(
         "alignment_reader.py",
         *(tmp_path / name for name in ("tomograms.star", "a.xf", "a.tlt")),
         [columns, rows],
         points.tolist(),
     )
-    seen = geometry.point_to_detector(5.0 * points - centre_A(shape, 5.0)) / 5.0
-    pixels = np.array(found["pixels"])
-    np.testing.assert_allclose(pixels, seen + np.array([columns // 2, rows // 2]), atol=1e-3)
-    np.testing.assert_allclose(found["exposure_before"], [9, 3, 0, 6])
-    assert found["hand"] == -1
-    np.testing.assert_allclose(found["angles"], geometry.stage_angles)
-    table = np.array(found["transforms"])
+    expected_pixels = geometry.point_to_detector(5.0 * points - centre_A(shape, 5.0)) / 5.0
+    pixels = np.array(result["pixels"])
+    np.testing.assert_allclose(pixels, expected_pixels + np.array([columns // 2, rows // 2]), atol=1e-3)
+    np.testing.assert_allclose(result["exposure_before"], [9, 3, 0, 6])
+    assert result["hand"] == -1
+    np.testing.assert_allclose(result["angles"], geometry.stage_angles)
+    table = np.array(result["transforms"])
     middle = np.array([columns - 1, rows - 1]) / 2
     aligned = np.einsum("tij,tpj->tpi", table[:, :4].reshape(-1, 2, 2), pixels - middle) + table[:, None, 4:]
     straight = TiltGeometry(angles, 5.0).point_to_detector(5.0 * points - centre_A(shape, 5.0)) / 5.0
@@ -229,14 +229,14 @@ def test_series_aligned_by_relion_is_read(tmp_path: Path) -> None:
     (tmp_path / "series.star").write_text(ALIGNED)
     rows = "TS_7 300 2.7 0.1 1.35 series.star \n"
     (tmp_path / "tomograms.star").write_text("# version 50001\n\n" + TABLES["tomograms"].format(rows=rows))
-    [found] = read_tomograms(tmp_path / "tomograms.star")
-    assert found.geometry.tilt_angles.tolist() == [-3.32, -0.31, 2.69]
-    assert found.stacks == ("m/1.mrc", "m/0.mrc", "m/2.mrc")
-    assert found.sections == (0, 0, 0)
-    assert found.geometry.tilt_axis_angles.tolist() == [85.2, 84.9, 84.6]
-    assert found.geometry.shift_A.tolist() == [[-20.5, 0], [10.5, -3.25], [0, 5.75]]
-    assert found.geometry.exposure_before_e_per_A2.tolist() == [3, 0, 6]
-    np.testing.assert_allclose(found.defocus_um, [4.15, 4.05005, 4.25])
+    [result] = read_tomograms(tmp_path / "tomograms.star")
+    assert result.geometry.tilt_angles.tolist() == [-3.32, -0.31, 2.69]
+    assert result.stacks == ("m/1.mrc", "m/0.mrc", "m/2.mrc")
+    assert result.sections == (0, 0, 0)
+    assert result.geometry.tilt_axis_angles.tolist() == [85.2, 84.9, 84.6]
+    assert result.geometry.shift_A.tolist() == [[-20.5, 0], [10.5, -3.25], [0, 5.75]]
+    assert result.geometry.exposure_before_e_per_A2.tolist() == [3, 0, 6]
+    np.testing.assert_allclose(result.defocus_um, [4.15, 4.05005, 4.25])
 
 
 def test_unusable_projects_are_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The SHREC 2021 layout beyond what the registration test shows."""
+"""Layout of SHREC 2021: details."""
 
 from pathlib import Path
 
@@ -32,12 +32,12 @@ def test_published_location_is_read(tmp_path: Path) -> None:
     (tmp_path / "particle_locations.txt").write_text(
         "1BXN 430 112 251 30.0 50.0 -20.0\nvesicle 5 6 7 NaN NaN NaN\n"
     )
-    found = read_locations(tmp_path / "particle_locations.txt", 10)
-    np.testing.assert_allclose(found.rotation[0] @ [9, 4, -6], [5.99, 9.27, -3.34], atol=0.01)
-    assert found.centre_A[0].tolist() == [4300, 1120, 2510]
-    np.testing.assert_array_equal(found.rotation[1], np.eye(3))
-    assert found.class_id.tolist() == [4, 14]
-    assert found.instance.tolist() == [1, 2]
+    result = read_locations(tmp_path / "particle_locations.txt", 10)
+    np.testing.assert_allclose(result.rotation[0] @ [9, 4, -6], [5.99, 9.27, -3.34], atol=0.01)
+    assert result.centre_A[0].tolist() == [4300, 1120, 2510]
+    np.testing.assert_array_equal(result.rotation[1], np.eye(3))
+    assert result.class_id.tolist() == [4, 14]
+    assert result.instance.tolist() == [1, 2]
 
 
 def test_valid_layers_of_published_cube() -> None:
@@ -68,10 +68,10 @@ def test_classes_and_instances_are_numbered_as_in_shrec(tmp_path: Path) -> None:
         "boot 16",
         "propeller 17",
     ]
-    found = {name: open_volume(tmp_path / f"{name}.mrc").rows(0, 8) for name in volumes}
-    assert found["class_mask"][2, 0, :6].tolist() == [17, 14, 13, 16, 0, 0]
-    assert found["occupancy_mask"][2, 0, :6].tolist() == [3, 1, 4, 2, 0, 0]
-    assert not found["class_mask"][:2].any()
+    result = {name: open_volume(tmp_path / f"{name}.mrc").rows(0, 8) for name in volumes}
+    assert result["class_mask"][2, 0, :6].tolist() == [17, 14, 13, 16, 0, 0]
+    assert result["occupancy_mask"][2, 0, :6].tolist() == [3, 1, 4, 2, 0, 0]
+    assert not result["class_mask"][:2].any()
     assert read_model(tmp_path).particles.class_id.tolist() == [14, 16, 17, 13]
 
 

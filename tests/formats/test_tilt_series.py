@@ -1,4 +1,4 @@
-"""Recorded tilt-series in every way the field keeps them: opened, aligned, reconstructed, beads on their labels."""
+"""Recorded tilt-series in all formats: opened, aligned, reconstructed, beads on their labels."""
 
 from pathlib import Path
 
@@ -9,7 +9,14 @@ from faket_dask.errors import InputError
 from faket_dask.formats.imod import write_angles, write_transforms
 from faket_dask.formats.mdoc import write_mdoc
 from faket_dask.formats.mrc import open_stack, write_stack
-from faket_dask.formats.openers import open_tilt_series
+from faket_dask.formats.openers import (
+    FORMATS,
+    MissingAnglesError,
+    SeriesFormat,
+    SeriesOptions,
+    open_tilt_series,
+)
+from faket_dask.formats.openers.series_format import find_by_suffix
 from faket_dask.formats.relion5 import RelionOptics, RelionTomogram
 from faket_dask.formats.relion5_writing import write_project
 from faket_dask.formats.shrec_writing import write_model
@@ -25,7 +32,7 @@ SIGMA = 1.5
 def recorded(
     phantom: Phantom, axis: float, jitter: float = 0.0, wobble: float = 0.0
 ) -> tuple[TiltGeometry, np.ndarray]:
-    """The phantom's beads as an unaligned detector sees them: drawn where the geometry says, tilt by tilt."""
+    """Draw the phantom's beads on an unaligned detector, tilt by tilt, at the positions of the geometry."""
     angles = phantom.geometry.tilt_angles
     rng = np.random.default_rng(3)
     wobbling = axis + np.random.default_rng(5).uniform(-wobble, wobble, angles.size).round(4)
@@ -52,8 +59,8 @@ def phantom() -> Phantom:
     return make_phantom((40, 100, 90))
 
 
-def error_of(series: TiltSeries, phantom: Phantom) -> float:
-    """Registration error of the series' tomogram against the labels, whose volume is smaller than the detector."""
+def measure_error(series: TiltSeries, phantom: Phantom) -> float:
+    """Measure the registration error of a series' tomogram, whose volume is smaller than the detector."""
     stack = np.stack([series.tilt(tilt) for tilt in range(series.shape[0])])
     volume = reconstruction(stack, series.geometry, 40)
     moved = [volume.shape[axis] // 2 - phantom.volume.shape[axis] // 2 for axis in (1, 2)]
@@ -68,8 +75,8 @@ def write_tilts(folder: Path, stack: np.ndarray) -> list[str]:
     return names
 
 
-def transforms_of(geometry: TiltGeometry) -> np.ndarray:
-    """The same alignment as IMOD has it, about a centre in the middle of the image, half a pixel from ours."""
+def make_transforms(geometry: TiltGeometry) -> np.ndarray:
+    """Make the alignment as IMOD has it, about a centre in the middle of the image, half a pixel from ours."""
     phi = np.deg2rad(-geometry.tilt_axis_angles)
     turns = np.array([[np.cos(phi), -np.sin(phi)], [np.sin(phi), np.cos(phi)]]).transpose(2, 0, 1)
     shift = geometry.shift_A / VOXEL_A + [COLUMNS // 2 - (COLUMNS - 1) / 2, ROWS // 2 - (ROWS - 1) / 2]
@@ -82,12 +89,12 @@ def test_stack_with_imod_angles(phantom: Phantom, tmp_path: Path) -> None:
     write_angles(tmp_path / "a.rawtlt", geometry.stage_angles)
     series = open_tilt_series(tmp_path / "a.st")
     assert series.geometry.tilt_angles.tolist() == geometry.tilt_angles.tolist()
-    assert error_of(series, phantom) < 0.1
+    assert measure_error(series, phantom) < 0.1
     assert open_tilt_series(tmp_path).checksum() == series.checksum()
     write_angles(tmp_path / "a.tlt", geometry.tilt_angles)
-    assert error_of(open_tilt_series(tmp_path, sign="warp"), phantom) < 0.1
+    assert measure_error(open_tilt_series(tmp_path, sign="warp"), phantom) < 0.1
     mirrored = open_tilt_series(tmp_path)
-    assert error_of(mirrored, phantom) > 1
+    assert measure_error(mirrored, phantom) > 1
 
 
 @pytest.mark.parametrize("axis", [-4.3, 84.7])
@@ -95,19 +102,19 @@ def test_stack_with_imod_alignment(phantom: Phantom, tmp_path: Path, axis: float
     geometry, stack = recorded(phantom, axis, jitter=60.0)
     write_stack(tmp_path / "a.st", iter(stack), stack.shape, VOXEL_A)
     write_angles(tmp_path / "a.tlt", geometry.stage_angles)
-    write_transforms(tmp_path / "a.xf", transforms_of(geometry))
+    write_transforms(tmp_path / "a.xf", make_transforms(geometry))
     series = open_tilt_series(tmp_path)
-    assert error_of(series, phantom) > 1
+    assert measure_error(series, phantom) > 1
     aligned = series.aligned()
     assert aligned.shape[1:] == ((COLUMNS, ROWS) if axis > 45 else (ROWS, COLUMNS))
-    assert error_of(aligned, phantom) < 0.1
+    assert measure_error(aligned, phantom) < 0.1
 
 
 def test_pixels_outside_detector_are_found(phantom: Phantom, tmp_path: Path) -> None:
     geometry, stack = recorded(phantom, -4.3, jitter=60.0)
     write_stack(tmp_path / "a.st", iter(100 + stack), stack.shape, VOXEL_A)
     write_angles(tmp_path / "a.tlt", geometry.stage_angles)
-    write_transforms(tmp_path / "a.xf", transforms_of(geometry))
+    write_transforms(tmp_path / "a.xf", make_transforms(geometry))
     series = open_tilt_series(tmp_path)
     assert not series.outside_detector(0).any()
     aligned = series.aligned()
@@ -131,7 +138,7 @@ def test_stack_with_mdoc_in_acquisition_order(phantom: Phantom, tmp_path: Path) 
     for path in (tmp_path, tmp_path / "a.mrc", tmp_path / "a.mrc.mdoc"):
         series = open_tilt_series(path)
         assert series.geometry.acquisition_order.tolist() == geometry.acquisition_order.tolist()
-        assert error_of(series.aligned(), phantom) < 0.1
+        assert measure_error(series.aligned(), phantom) < 0.1
 
 
 def test_single_images_with_mdoc(phantom: Phantom, tmp_path: Path) -> None:
@@ -146,14 +153,14 @@ def test_single_images_with_mdoc(phantom: Phantom, tmp_path: Path) -> None:
             f"[ZValue = {tilt}]\n", f"[ZValue = {tilt}]\nSubFramePath = D:\\frames\\{movie}\n"
         )
     (tmp_path / "a.mdoc").write_text(text)
-    assert error_of(open_tilt_series(tmp_path).aligned(), phantom) < 0.1
+    assert measure_error(open_tilt_series(tmp_path).aligned(), phantom) < 0.1
     (tmp_path / "average" / names[3]).unlink()
     with pytest.raises(InputError, match=r"no averaged image t_003\.mrc"):
         open_tilt_series(tmp_path)
 
 
 def test_single_images_with_angle_file(phantom: Phantom, tmp_path: Path) -> None:
-    """In the order of their names, in which 10 follows 9."""
+    """Images are ordered by name, in which 10 follows 9."""
     geometry, stack = recorded(phantom, 0)
     order = np.argsort(geometry.acquisition_order)
     for number, tilt in enumerate(order):
@@ -161,9 +168,9 @@ def test_single_images_with_angle_file(phantom: Phantom, tmp_path: Path) -> None
     with pytest.raises(InputError, match=r"needs one file of their angles, .* it has none"):
         open_tilt_series(tmp_path)
     write_angles(tmp_path / "any.rawtlt", geometry.stage_angles[order])
-    assert error_of(open_tilt_series(tmp_path), phantom) < 0.1
-    given = open_tilt_series(tmp_path, tilt_angles=geometry.tilt_angles[order])
-    assert given.geometry.tilt_angles.tolist() == geometry.tilt_angles.tolist()
+    assert measure_error(open_tilt_series(tmp_path), phantom) < 0.1
+    explicit = open_tilt_series(tmp_path, tilt_angles=geometry.tilt_angles[order])
+    assert explicit.geometry.tilt_angles.tolist() == geometry.tilt_angles.tolist()
     (tmp_path / "tilt 3.mrc").unlink()
     with pytest.raises(InputError, match=r"any.rawtlt has 40 angles, .* has 39 tilts"):
         open_tilt_series(tmp_path)
@@ -195,7 +202,7 @@ def test_relion_project(phantom: Phantom, tmp_path: Path) -> None:
     write_project(tmp_path, [tomogram], {})
     series = open_tilt_series(tmp_path)
     np.testing.assert_allclose(series.geometry.shift_A, geometry.shift_A, atol=1e-5)
-    assert error_of(series.aligned(), phantom) < 0.1
+    assert measure_error(series.aligned(), phantom) < 0.1
     other = RelionTomogram("b", geometry, tomogram.optics, tomogram.stacks, tomogram.sections, tomogram.shape)
     write_project(tmp_path, [tomogram, other], {})
     with pytest.raises(InputError, match="2 tomograms; say which, such as 'a'"):
@@ -215,7 +222,7 @@ def test_warp_project(phantom: Phantom, tmp_path: Path) -> None:
     series = open_tilt_series(tmp_path / "tomostar")
     assert series.pixel_size_A == pytest.approx(VOXEL_A)
     assert series.geometry.acquisition_order.tolist() == geometry.acquisition_order.tolist()
-    assert error_of(series.aligned(), phantom) < 0.1
+    assert measure_error(series.aligned(), phantom) < 0.1
 
 
 def test_alignment_converts_to_xf_transforms(phantom: Phantom, tmp_path: Path) -> None:
@@ -223,7 +230,7 @@ def test_alignment_converts_to_xf_transforms(phantom: Phantom, tmp_path: Path) -
     images = tuple((f, 0) for f in map(open_stack, (tmp_path / n for n in write_tilts(tmp_path, stack))))
     series = TiltSeries(geometry, images)
     assert series.needs_alignment
-    np.testing.assert_allclose(series.xf_transforms(), transforms_of(geometry), atol=1e-9)
+    np.testing.assert_allclose(series.xf_transforms(), make_transforms(geometry), atol=1e-9)
     aligned = series.aligned()
     assert not aligned.needs_alignment
     assert TiltSeries(aligned.geometry, images).xf_transforms() is None
@@ -260,3 +267,25 @@ def test_unusable_series_are_refused(tmp_path: Path) -> None:
     (tmp_path / "c.tomostar").write_text("data_\nloop_\n_wrpMovieName\n_wrpAngleTilt\nx.tif 0\n")
     with pytest.raises(InputError, match=r"no averaged image x\.mrc"):
         open_tilt_series(tmp_path)
+
+
+def test_another_format_is_registered_from_outside(tmp_path: Path) -> None:
+    def open_pair(path: Path, options: SeriesOptions) -> TiltSeries:
+        stack = open_stack(path.with_suffix(".mrc"), pixel_size_A=options.pixel_size_A)
+        angles = np.array([float(word) for word in path.read_text().split()])
+        return TiltSeries(TiltGeometry(angles, stack.pixel_size_A), ((stack, 0), (stack, 1)))
+
+    (tmp_path / "a.pair").write_text("-3 3")
+    write_stack(tmp_path / "a.mrc", np.zeros((2, 4, 6), np.float32), (2, 4, 6), 2.5)
+    FORMATS.insert(0, SeriesFormat((".pair",), find_by_suffix(".pair"), open_pair))
+    try:
+        for path in (tmp_path, tmp_path / "a.pair"):
+            assert open_tilt_series(path).geometry.tilt_angles.tolist() == [-3, 3]
+    finally:
+        del FORMATS[0]
+
+
+def test_stack_without_angles_has_its_own_error(tmp_path: Path) -> None:
+    write_stack(tmp_path / "a.mrc", np.zeros((2, 4, 6), np.float32), (2, 4, 6), 2.5)
+    with pytest.raises(MissingAnglesError, match="no tilt angles"):
+        open_tilt_series(tmp_path / "a.mrc")

@@ -1,4 +1,4 @@
-"""Warp's tomostar beyond what the registration test shows, and what starfile finds in ours."""
+"""Tables of Warp (`.tomostar`): details, and agreement with starfile."""
 
 from pathlib import Path
 
@@ -31,13 +31,13 @@ def geometry() -> TiltGeometry:
 
 def test_recorded_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.tomostar").write_text(RECORDED)
-    found = read_tomostar(tmp_path / "a.tomostar", 1.35)
-    assert found.geometry.tilt_angles.tolist() == [-3, 0.01, 3]
-    assert found.movies == ("../frames/b.tif", "../frames/c.tif", "../frames/a.tif")
-    assert found.geometry.acquisition_order.tolist() == [1, 0, 2]
-    assert found.geometry.exposure_before_e_per_A2.tolist() == [2.5, 0, 5]
-    assert found.geometry.tilt_axis_angles.tolist() == [-95.5, -95.7, -95.6]
-    assert found.geometry.shift_A is None
+    result = read_tomostar(tmp_path / "a.tomostar", 1.35)
+    assert result.geometry.tilt_angles.tolist() == [-3, 0.01, 3]
+    assert result.movies == ("../frames/b.tif", "../frames/c.tif", "../frames/a.tif")
+    assert result.geometry.acquisition_order.tolist() == [1, 0, 2]
+    assert result.geometry.exposure_before_e_per_A2.tolist() == [2.5, 0, 5]
+    assert result.geometry.tilt_axis_angles.tolist() == [-95.5, -95.7, -95.6]
+    assert result.geometry.shift_A is None
 
 
 def test_starfile_reads_tilts_in_acquisition_order(tmp_path: Path) -> None:
@@ -52,17 +52,17 @@ def test_starfile_reads_tilts_in_acquisition_order(tmp_path: Path) -> None:
 
 def test_geometry_reads_back(tmp_path: Path) -> None:
     write_tomostar(tmp_path / "a.tomostar", geometry(), ["a.mrc", "b.mrc", "c.mrc"])
-    found = read_tomostar(tmp_path / "a.tomostar", 2.5)
-    assert found.movies == ("a.mrc", "b.mrc", "c.mrc")
+    result = read_tomostar(tmp_path / "a.tomostar", 2.5)
+    assert result.movies == ("a.mrc", "b.mrc", "c.mrc")
     for name in ("tilt_angles", "shift_A", "exposure_e_per_A2", "acquisition_order"):
-        np.testing.assert_allclose(getattr(found.geometry, name), getattr(geometry(), name))
+        np.testing.assert_allclose(getattr(result.geometry, name), getattr(geometry(), name))
 
 
 def test_series_without_acquisition_order(tmp_path: Path) -> None:
     write_tomostar(tmp_path / "a.tomostar", TiltGeometry(np.array([-1.0, 1]), 2.5), ["a", "b"])
-    found = read_tomostar(tmp_path / "a.tomostar", 2.5)
-    assert found.movies == ("a", "b")
-    assert found.geometry.acquisition_order is None
+    result = read_tomostar(tmp_path / "a.tomostar", 2.5)
+    assert result.movies == ("a", "b")
+    assert result.geometry.acquisition_order is None
 
 
 @pytest.mark.parametrize(

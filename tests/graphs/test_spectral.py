@@ -11,7 +11,7 @@ from distributed import Client
 import faket_dask
 from faket_dask.config import parse
 from faket_dask.errors import InputError
-from faket_dask.graphs import add_noise, reference_spectra
+from faket_dask.graphs import add_noise, reference_noise
 from faket_dask.kernels.noise import NoiseCurves
 from tests.runs import small_document
 
@@ -35,17 +35,17 @@ def test_lazy_and_batch_noise_are_the_same_bytes(tmp_path: Path) -> None:
     measured = NoiseCurves(*(series[key].values for key in ("signal_scale", "noise_scale", "mean", "std")))
     layout = finished.spec.layout
     reference = faket_dask.open_series(layout.specimen("reference-b"))["benchmark"]
-    spectra = reference_spectra(reference, finished.spec.spectrum_rings)
+    noise = reference_noise(reference, finished.spec.spectrum_rings)
     seed = finished.spec.config.dataset.seed
-    for modality, shape_to in (("noisy", None), ("spectral", spectra)):
-        lazy = add_noise(series["noiseless"], measured, seed, name, spectra=shape_to)
+    for modality, shape_to in (("noisy", None), ("spectral", noise)):
+        lazy = add_noise(series["noiseless"], measured, seed, name, noise=shape_to)
         np.testing.assert_array_equal(lazy.compute(scheduler="sync").values, series[modality].values)
 
 
 def test_nothing_is_computed_before_it_is_asked_for() -> None:
     angles = np.linspace(-40, 40, 3)
-    spectra = reference_spectra(stack(0, "reference", np.array([-30.0, 0.0, 30.0, 45.0])))
-    lazy = add_noise(stack(1, "noiseless", angles), curves(3), 7, "series", spectra=spectra)
+    noise = reference_noise(stack(0, "reference", np.array([-30.0, 0.0, 30.0, 45.0])))
+    lazy = add_noise(stack(1, "noiseless", angles), curves(3), 7, "series", noise=noise)
     assert lazy.name == "spectral"
     assert dict(zip(lazy.dims, lazy.chunks, strict=True)) == {"tilt": (1, 1, 1), "y": (64,), "x": (72,)}
     computed = lazy.compute(scheduler="sync")
@@ -55,6 +55,6 @@ def test_nothing_is_computed_before_it_is_asked_for() -> None:
 
 def test_series_without_angles_cannot_look_into_a_reference() -> None:
     angles = np.linspace(-40, 40, 3)
-    spectra = reference_spectra(stack(0, "reference", angles))
+    noise = reference_noise(stack(0, "reference", angles))
     with pytest.raises(InputError, match="tilt_angle"):
-        add_noise(stack(1, "noiseless", angles).drop_vars("tilt_angle"), curves(3), 7, "s", spectra=spectra)
+        add_noise(stack(1, "noiseless", angles).drop_vars("tilt_angle"), curves(3), 7, "s", noise=noise)

@@ -144,7 +144,7 @@ def test_incomplete_modality_is_refused_and_complete_ones_are_exported(
     (copy / "series/specimen-001__a.zarr/faket/c/3/0/0").unlink()
     dataset = open_dataset(copy)
     with pytest.raises(
-        UnfinishedError, match=r"1 of 5 units of style specimen-001__a are not done; finish it"
+        UnfinishedError, match=r"1 of 5 units of synthesise specimen-001__a are not done; finish it"
     ):
         export(dataset, ["mrc"], tmp_path / "out", ["faket"])
     assert not (tmp_path / "out").exists()

@@ -7,7 +7,8 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from faket_dask.kernels.vgg import CONVOLUTIONS, IMAGENET_MEAN, IMAGENET_STD, VGG19
+from faket_dask.kernels.vgg import VGG19
+from faket_dask.kernels.vgg_architecture import IMAGENET_MEAN, IMAGENET_STD, VGG19_ARCHITECTURE
 
 SCALE = {"max": 1.0, "average": 2.0, "l2": 0.78}
 
@@ -17,7 +18,7 @@ def golden_state() -> dict[str, np.ndarray]:
     """The weights that the golden arrays were computed with."""
     rng = np.random.default_rng(19)
     state = {}
-    for layer, (inputs, outputs) in CONVOLUTIONS.items():
+    for layer, (inputs, outputs) in VGG19_ARCHITECTURE.convolutions.items():
         weight = rng.standard_normal((outputs, inputs, 3, 3), dtype=np.float32)
         state[f"{layer}.weight"] = weight * np.float32(np.sqrt(2 / (9 * inputs)))
         state[f"{layer}.bias"] = np.float32(0.01) * rng.standard_normal(outputs, dtype=np.float32)

@@ -5,15 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from faket_dask.kernels.vgg import (
-    CONVOLUTIONS,
-    LAYERS,
-    VGG19,
-    channels,
-    random_state_dict,
-    reach,
-    stride,
-)
+from faket_dask.kernels.vgg import VGG19, random_state_dict
+from faket_dask.kernels.vgg_architecture import VGG19_ARCHITECTURE as VGG
 from tests.kernels.networks import Oracle, golden_network, golden_state
 
 POOLINGS = ("max", "average", "l2")
@@ -28,11 +21,11 @@ def test_every_layer_is_torchvisions(pooling: str) -> None:
     expected = Oracle(pooling)(image())
     seen: dict[int, Tensor] = {}
     golden_network(pooling).forward(
-        image(), range(LAYERS), lambda layer, f: seen.__setitem__(layer, f.clone())
+        image(), range(VGG.layers), lambda layer, f: seen.__setitem__(layer, f.clone())
     )
     for layer, theirs in enumerate(expected):
         assert seen[layer].shape == theirs.shape
-        assert seen[layer].shape[1] == channels(layer)
+        assert seen[layer].shape[1] == VGG.channels(layer)
         assert (seen[layer] - theirs).abs().max() <= 2e-5 * theirs.abs().max(), layer
 
 
@@ -43,7 +36,14 @@ def test_the_gradient_is_autograds(pooling: str, layers: tuple[int, ...]) -> Non
     probes = {
         layer: torch.from_numpy(
             np.random.default_rng(layer)
-            .standard_normal((1, channels(layer), 52 // stride(layer), 39 // stride(layer)))
+            .standard_normal(
+                (
+                    1,
+                    VGG.channels(layer),
+                    52 // VGG.stride(layer),
+                    39 // VGG.stride(layer),
+                )
+            )
             .astype(np.float32)
         )
         for layer in layers
@@ -75,7 +75,7 @@ def test_what_is_not_kept_is_let_go_of() -> None:
 
 def test_an_activation_sees_as_far_as_its_reach_and_no_further() -> None:
     for layer in (3, 8, 11):
-        step, far = stride(layer), reach(layer)
+        step, far = VGG.stride(layer), VGG.reach(layer)
         base = torch.full((3, 96, 96), 0.5)
         place = 96 // step // 2
 
@@ -98,7 +98,7 @@ def test_random_weights_are_torchvisions_initialisation() -> None:
     state = random_state_dict(3)
     assert all(np.array_equal(state[k], v) for k, v in random_state_dict(3).items())
     assert not np.array_equal(state["0.weight"], random_state_dict(4)["0.weight"])
-    for layer, (_, outputs) in CONVOLUTIONS.items():
+    for layer, (_, outputs) in VGG.convolutions.items():
         weight = state[f"{layer}.weight"]
         assert weight.std() == pytest.approx(np.sqrt(2 / (9 * outputs)), rel=0.05)
         assert not state[f"{layer}.bias"].any()
@@ -130,4 +130,4 @@ def test_unusable_weights_are_refused() -> None:
     with pytest.raises(ValueError, match="precision"):
         VGG19(good, precision="float16")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no layer 30"):
-        channels(30)
+        VGG.channels(30)

@@ -355,8 +355,8 @@ def test_weights_with_a_wrong_checksum(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_layers_that_the_network_does_not_have(tmp_path: Path) -> None:
-    line = only_complaint(tmp_path, style={"style_layers": {1: 1, 40: 1}})
-    assert line == "style: style_layers: there is no layer 40; layers are 0 to 29"
+    with pytest.raises(InputError, match="style: VGG-19 has the layers 0 to 29, there is no layer 40"):
+        parse(small_document(tmp_path, style={"style_layers": {1: 1, 40: 1}}), tmp_path)
 
 
 def test_a_folder_that_is_a_file(tmp_path: Path) -> None:

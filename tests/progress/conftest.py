@@ -8,8 +8,8 @@ from distributed import Client
 import faket_dask
 from faket_dask.config import parse
 from faket_dask.engine.events import Event
-from faket_dask.engine.follow import Follower
-from faket_dask.pipeline.plan import Plan
+from faket_dask.engine.follow import RunFollower
+from faket_dask.pipeline.plan import plan_spec
 from tests.runs import small_document
 
 
@@ -29,4 +29,4 @@ def quick_dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[faket_da
 @pytest.fixture
 def events(quick_dataset: faket_dask.Dataset) -> list[Event]:
     """Events of its run, in order."""
-    return Follower(Plan(quick_dataset.spec)).look()
+    return RunFollower(plan_spec(quick_dataset.spec)).look()

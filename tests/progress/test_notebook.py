@@ -13,7 +13,7 @@ from PIL import Image
 
 import faket_dask
 from faket_dask.engine.events import Event
-from faket_dask.progress.grid import State
+from faket_dask.progress.grid import DONE, WAITING
 from faket_dask.progress.heatmap import COLOURS, draw
 from faket_dask.progress.run_state import RunState
 from faket_dask.workflow.run import run as run_without_display
@@ -44,15 +44,15 @@ def test_picture_shows_progress_of_tilts(events: list[Event]) -> None:
     for event in events[1:]:
         state(event)
     after = draw(state, None)
-    assert colour_share(COLOURS[State.DONE], after) > 0.1 > colour_share(COLOURS[State.DONE], before)
-    assert colour_share(COLOURS[State.WAITING], before) > 0.1 > colour_share(COLOURS[State.WAITING], after)
+    assert colour_share(COLOURS[DONE], after) > 0.1 > colour_share(COLOURS[DONE], before)
+    assert colour_share(COLOURS[WAITING], before) > 0.1 > colour_share(COLOURS[WAITING], after)
 
 
 def test_run_and_watch_leave_a_picture_in_the_notebook(
     quick_dataset: faket_dask.Dataset, tmp_path: Path
 ) -> None:
     shutil.copytree(quick_dataset.folder, tmp_path / "data")
-    shutil.rmtree(tmp_path / "data/progress/style/specimen-000__b")
+    shutil.rmtree(tmp_path / "data/progress/synthesise/specimen-000__b")
     config = yaml.safe_load((tmp_path / "data/config.yaml").read_text())
     config["dataset"]["folder"] = "data"
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(config))

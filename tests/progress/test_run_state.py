@@ -8,9 +8,10 @@ import pytest
 
 import faket_dask
 from faket_dask.engine.events import Event, RunEnded, RunStarted, RunStopped, UnitDone, UnitFailed
-from faket_dask.engine.unit import Unit
+from faket_dask.engine.unit import Item, Unit
+from faket_dask.pipeline.plan import plan_spec
 from faket_dask.progress import RunState
-from faket_dask.progress.grid import ProgressGrid, State
+from faket_dask.progress.grid import ProgressGrid
 
 
 def replay(events: list[Event]) -> RunState:
@@ -36,7 +37,7 @@ def test_units_of_earlier_runs_count_as_done_and_are_not_timed(events: list[Even
     before = {batch.key: range(batch.count) for batch in started.plan.batches}
     state = replay([dataclasses.replace(started, before=before), RunEnded(())])
     assert state.done == state.total
-    assert (state.grid.states == State.DONE).all()
+    assert (state.grid.states == state.grid.done_state).all()
     assert state.units_per_minute() is None
 
 
@@ -49,25 +50,20 @@ def test_tilts_go_from_waiting_to_done(events: list[Event]) -> None:
         if history[-1].size:
             assert (states >= history[-1]).all()
         history.append(states)
-    assert {State(value) for states in history[1:] for value in np.unique(states)} >= {
-        State.WAITING,
-        State.BUILT,
-        State.PROJECTED,
-        State.READY,
-        State.DONE,
-    }
-    assert (history[-1] == State.DONE).all()
+    labels = {state.grid.labels[value] for states in history[1:] for value in np.unique(states)}
+    assert labels == {"waiting", "specimen built", "projected", "noise fitted", "done"}
+    assert (history[-1] == state.grid.done_state).all()
 
 
 @pytest.mark.parametrize(
     ("unit", "lost"),
     [
-        (Unit("style", "specimen-000__b", 1), [[0, 1, 0], [0, 0, 0]]),
-        (Unit("build", "specimen-001", 0), [[0, 0, 0], [1, 1, 1]]),
-        (Unit("levels", "specimen-000__b", 0), [[1, 1, 1], [0, 0, 0]]),
-        (Unit("targets", "a", 0), [[0, 0, 0], [1, 1, 1]]),
+        (Unit("synthesise", Item("specimen-000__b"), 1), [[0, 1, 0], [0, 0, 0]]),
+        (Unit("build", Item("specimen-001"), 0), [[0, 0, 0], [1, 1, 1]]),
+        (Unit("fit_noise", Item("specimen-000__b"), 0), [[1, 1, 1], [0, 0, 0]]),
+        (Unit("reference_gram", Item("a"), 0), [[0, 0, 0], [1, 1, 1]]),
         (
-            Unit("measure", "b", 0),
+            Unit("reference_statistics", Item("b"), 0),
             [[1, 1, 1], [1, 1, 1]],
         ),  # all noise levels are averaged over all references
     ],
@@ -77,37 +73,39 @@ def test_successors_of_failed_unit_have_failed(
     events: list[Event], unit: Unit, lost: list[list[int]]
 ) -> None:
     state = replay([events[0], UnitFailed(unit, "ValueError: a cosmic ray", final=True)])
-    np.testing.assert_array_equal(state.grid.states == State.FAILED, np.array(lost, dtype=bool))
+    np.testing.assert_array_equal(state.grid.states == state.grid.failed_state, np.array(lost, dtype=bool))
     assert "1 failed" in state.summary()
 
 
 def test_retried_unit_has_not_failed(events: list[Event]) -> None:
-    unit = Unit("style", "specimen-000__b", 1)
+    unit = Unit("synthesise", Item("specimen-000__b"), 1)
     state = replay([events[0], UnitFailed(unit, "ConnectionError", final=False)])
-    assert not (state.grid.states == State.FAILED).any()
+    assert not (state.grid.states == state.grid.failed_state).any()
     assert not state.failures
     assert "1 retried" in state.summary()
 
 
 def test_finished_tilts_stay_done_after_a_failure(events: list[Event]) -> None:
-    unit = Unit("style", "specimen-000__b", 1)
+    unit = Unit("synthesise", Item("specimen-000__b"), 1)
     state = replay(
         [event for event in events[:-1] if not (isinstance(event, UnitDone) and event.unit == unit)]
     )
     state(UnitFailed(unit, "ValueError", final=True))
-    assert state.grid.states.tolist() == [[State.DONE, State.FAILED, State.DONE], [State.DONE] * 3]
-    assert state.grid.series_done == 1
+    done, failed = state.grid.done_state, state.grid.failed_state
+    assert state.grid.states.tolist() == [[done, failed, done], [done] * 3]
+    assert state.grid.products_done == 1
 
 
 def test_series_without_style_are_done_with_their_images(quick_dataset: faket_dask.Dataset) -> None:
     config = quick_dataset.spec.config
     outputs = config.outputs.model_copy(update={"modalities": ("benchmark",)})
     spec = dataclasses.replace(quick_dataset.spec, config=config.model_copy(update={"outputs": outputs}))
-    grid = ProgressGrid(faket_dask.Plan(spec))
-    for batch in faket_dask.Plan(spec).batches:
-        for index in range(batch.count):
-            grid.mark_done(Unit(batch.stage, batch.item, index))
-    assert grid.series_done == 2
+    plan = plan_spec(spec)
+    grid = ProgressGrid(plan)
+    for unit in plan.units():
+        grid.mark_done(unit)
+    assert Item("specimen-000") in grid.products
+    assert grid.products_done == len(grid.products)
 
 
 def test_remaining_time_follows_the_pace_of_the_workers(events: list[Event]) -> None:
@@ -116,7 +114,12 @@ def test_remaining_time_follows_the_pace_of_the_workers(events: list[Event]) -> 
     assert isinstance(started, RunStarted)
     units = [event for event in rest if isinstance(event, UnitDone)]
     slow = [
-        UnitDone(event.unit, {"seconds": 60.0, "ended": f"2026-01-01T{minute // 60:02}:{minute % 60:02}:00Z"})
+        UnitDone(
+            event.unit,
+            dataclasses.replace(
+                event.marker, seconds=60.0, ended=f"2026-01-01T{minute // 60:02}:{minute % 60:02}:00Z"
+            ),
+        )
         for minute, event in enumerate(units, start=1)
     ]
     began = calendar.timegm((2026, 1, 1, 0, 0, 0))

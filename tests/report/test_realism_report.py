@@ -31,7 +31,7 @@ def test_every_modality_is_compared_at_every_measured_angle(tiny_dataset: faket_
             assert tilt["modalities"].pop("intra-reference")["signal"] is None
             for row in tilt["modalities"].values():
                 assert 0 < row["signal"] < 1
-                assert row["spurious_per_megapixel"] >= 0
+                assert row["spurious_per_Mpx"] >= 0
             assert tilt["modalities"]["content"]["signal"] > tilt["modalities"]["noisy"]["signal"]
 
 

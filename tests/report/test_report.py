@@ -21,9 +21,9 @@ from faket_dask.config import RunConfig, parse
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.events import UnitFailed
-from faket_dask.engine.unit import Unit
+from faket_dask.engine.unit import Item, Unit
 from faket_dask.kernels.noise.spectra import radial_power_spectrum
-from faket_dask.pipeline.plan import Plan
+from faket_dask.pipeline.plan import plan_spec
 from faket_dask.report import series as series_section
 from faket_dask.report import write as report
 from faket_dask.report.figures import Curve
@@ -83,7 +83,7 @@ def rewritten(config: RunConfig, **options: Any) -> Page:
     """The report of what is on disk now, under a configuration."""
     stored = DatasetSpec.read(config.dataset.folder)
     settled = config.model_copy(update={"style": stored.config.style})
-    plan = Plan(DatasetSpec(settled, stored.inputs))
+    plan = plan_spec(DatasetSpec(settled, stored.inputs))
     return page_of(write_report(CompletedUnits.read(plan), plan, **options))
 
 
@@ -95,7 +95,7 @@ def decoded(uri: str) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def page(tiny_dataset: faket_dask.Dataset) -> Page:
-    return page_of(tiny_dataset.spec.layout.report)
+    return page_of(tiny_dataset.spec.folder.report)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_report_refers_to_no_other_file(tiny_dataset: faket_dask.Dataset, page: 
         if "href" in attributes:
             assert attributes["href"].startswith("#")
             assert attributes["href"][1:] in ids
-    assert "url(" not in tiny_dataset.spec.layout.report.read_text()
+    assert "url(" not in tiny_dataset.spec.folder.report.read_text()
     for series in tiny_dataset.series:
         for name, uri in page.images(series).items():
             assert uri.startswith("data:")
@@ -165,11 +165,11 @@ def test_charts_hold_spectra_and_moments_of_series_and_reference(
         return "data:,"
 
     monkeypatch.setattr(series_section, "chart", keep)
-    completed = CompletedUnits.read(Plan(tiny_dataset.spec))
+    completed = CompletedUnits.read(plan_spec(tiny_dataset.spec))
     series_section.report_series(completed, tiny_dataset.spec.series_by_name["specimen-000__b"])
     flat, steep, mean, std = drawn.values()
     series = tiny_dataset.open("specimen-000__b")
-    recorded = zarr.open_array(tiny_dataset.spec.layout.specimen("reference-b") / "benchmark", mode="r")
+    recorded = zarr.open_array(tiny_dataset.spec.folder.specimen("reference-b") / "benchmark", mode="r")
     for curves, tilt in ((flat, 2), (steep, 4)):
         assert curves["faket"].x[-1] == pytest.approx(0.5 / 10)
         for name, image in (("noisy", series["noisy"][tilt].values), ("reference b", recorded[tilt])):
@@ -183,7 +183,7 @@ def test_charts_hold_spectra_and_moments_of_series_and_reference(
 
 
 def test_resynthesised_noisy_equals_the_kept_one(tiny_dataset: faket_dask.Dataset) -> None:
-    completed = CompletedUnits.read(Plan(tiny_dataset.spec))
+    completed = CompletedUnits.read(plan_spec(tiny_dataset.spec))
     for name, series in tiny_dataset.spec.series_by_name.items():
         [noisy] = [panel.image for panel in collect_panels(completed, series, 3) if panel.kind == "noisy"]
         np.testing.assert_array_equal(noisy, tiny_dataset.open(name)["noisy"].values[3])
@@ -195,7 +195,9 @@ def test_overlays_lie_on_particles_at_every_angle(tiny_dataset: faket_dask.Datas
     for name, series in tiny_dataset.spec.series_by_name.items():
         stack = tiny_dataset.open(name)["noiseless"].values
         table = tiny_dataset.particles(name)
-        for tilt, angle in enumerate(tiny_dataset.spec.acquisition(tiny_dataset.series[0]).tilt_angles):
+        for tilt, angle in enumerate(
+            tiny_dataset.spec.geometry.acquisition(tiny_dataset.series[0]).tilt_angles
+        ):
             circles = particle_overlays(tiny_dataset.spec, series.specimen, table, float(angle))
             for circle in circles:
                 if circle.class_name == "fiducial" and 0 <= circle.x < 80:
@@ -219,12 +221,12 @@ def test_particles_are_counted_in_the_specimen_and_in_view(
 
 def test_missing_picture_is_replaced_by_the_reason(copied: Path) -> None:
     flat, steep = 2, 4
-    for marker in (f"style/specimen-000__b/{flat}", f"image/reference-b/{steep}"):
+    for marker in (f"synthesise/specimen-000__b/{flat}", f"simulate/reference-b/{steep}"):
         (copied / f"progress/{marker}.json").unlink()
     page = rewritten(parse(small_document(copied), copied))
     assert "incomplete: 2 of" in page.words
-    assert f"style specimen-000__b {flat} is not done" in page.words
-    assert f"image reference-b {steep} is not done" in page.words
+    assert f"synthesise specimen-000__b {flat} is not done" in page.words
+    assert f"simulate reference-b {steep} is not done" in page.words
     damaged, whole = page.images("specimen-000__b"), page.images("specimen-001__a")
     assert "faket tilt at 0°" not in damaged
     assert "faket tilt at +40°" in damaged
@@ -243,7 +245,7 @@ def test_report_of_empty_data_set_is_written(tiny_dataset: faket_dask.Dataset, t
 
 def test_failures_are_listed_with_their_causes(copied: Path) -> None:
     (copied / "progress/project/specimen-000/1.json").unlink()
-    failed = UnitFailed(Unit("project", "specimen-000", 1), "ValueError: <cosmic> ray", final=True)
+    failed = UnitFailed(Unit("project", Item("specimen-000"), 1), "ValueError: <cosmic> ray", final=True)
     page = rewritten(parse(small_document(copied), copied), failures=[failed])
     assert "project specimen-000 1: ValueError: <cosmic> ray" in page.words
 
@@ -280,7 +282,7 @@ def test_recorded_references_and_blends_are_shown(
         outputs={"modalities": ["noisy"], "report": True},
     )
     dataset = faket_dask.run(parse(document, tmp_path), one_worker)
-    page = page_of(dataset.spec.layout.report)
+    page = page_of(dataset.spec.folder.report)
     assert "75% seen, 25% made" in page.words
     images = page.images("specimen-000__both")
     assert decoded(images["reference tilt at +3°"]).shape == (96, 80)

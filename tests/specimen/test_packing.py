@@ -16,7 +16,7 @@ shapes = st.lists(spheres, min_size=1, max_size=4).map(np.array)
 
 
 def packed(packing: SpherePacking, offered: list[np.ndarray], seed: int) -> list[np.ndarray]:
-    """Spheres of each object that found room, in the frame of the box."""
+    """Pack objects and return the spheres of each that fits, in the frame of the box."""
     rng = np.random.default_rng(seed)
     objects = []
     for shape in offered:

@@ -45,19 +45,19 @@ def test_table_reads_back_bit_equal(tmp_path_factory, content):
 
 
 def test_instances_count_the_labelled_rows():
-    made = table()
-    assert made.instance.tolist() == [1, 0, 2]
-    assert made.labelled().instance.tolist() == [1, 2]
-    assert made.counts() == {"boot": 2, "crowd": 1}
+    particles = table()
+    assert particles.instance.tolist() == [1, 0, 2]
+    assert particles.labelled().instance.tolist() == [1, 2]
+    assert particles.counts() == {"boot": 2, "crowd": 1}
     assert len(particle_table([])) == 0
 
 
 def test_seed_depends_on_every_column():
-    made = table()
-    assert made.seed() == table().seed()
-    assert made.seed() != made.labelled().seed()
-    made.centre_A[0, 0] += 1e-9
-    assert made.seed() != table().seed()
+    particles = table()
+    assert particles.seed() == table().seed()
+    assert particles.seed() != particles.labelled().seed()
+    particles.centre_A[0, 0] += 1e-9
+    assert particles.seed() != table().seed()
 
 
 def test_columns_are_read_in_any_order(tmp_path):

@@ -41,7 +41,7 @@ def placed(recipe: Recipe, seed: int) -> ParticleTable:
 
 
 def labelled_voxels(recipe: Recipe, table: ParticleTable) -> np.ndarray:
-    """Voxels of each instance, from 1."""
+    """Count the voxels of each instance, from 1."""
     block = render_block(recipe, table, 0, recipe.shape[1])
     return np.bincount(block.instance_mask.ravel(), minlength=len(table) + 1)[1:]
 

@@ -13,7 +13,7 @@ def recipe(*species: Species, **kwargs) -> Recipe:
 
 def test_class_ids_follow_the_recipe_and_skip_crowding():
     crowd = Species("crowd", ("anvil",), count=1, labelled=False)
-    made = recipe(
+    example = recipe(
         Species("boot", ("boot",), count=1),
         crowd,
         COMMA,
@@ -21,19 +21,19 @@ def test_class_ids_follow_the_recipe_and_skip_crowding():
         sheets=Sheets(1),
         fiducials=Fiducials(1),
     )
-    assert made.class_ids == {"boot": 1, "comma": 2, "vesicle": 3, "fiducial": 4, "sheet": 5}
+    assert example.class_ids == {"boot": 1, "comma": 2, "vesicle": 3, "fiducial": 4, "sheet": 5}
 
 
 def test_density_gives_a_range_of_counts():
-    made = recipe(Species("comma", ("comma",), density_per_um3=(20_000.0, 40_000.0)))
-    assert made.volume_um3 == pytest.approx(40 * 60 * 80 * 1e-9)
-    assert made.count_range(made.species[0]) == (4, 8)  # 3.84 and 7.68
+    example = recipe(Species("comma", ("comma",), density_per_um3=(20_000.0, 40_000.0)))
+    assert example.volume_um3 == pytest.approx(40 * 60 * 80 * 1e-9)
+    assert example.count_range(example.species[0]) == (4, 8)  # 3.84 and 7.68
 
 
 def test_counts_cover_their_whole_range():
-    made = recipe(Species("comma", ("comma",), count=(2, 5)))
+    example = recipe(Species("comma", ("comma",), count=(2, 5)))
     rng = np.random.default_rng(0)
-    assert {made.draw_count(made.species[0], rng) for _ in range(200)} == {2, 3, 4, 5}
+    assert {example.draw_count(example.species[0], rng) for _ in range(200)} == {2, 3, 4, 5}
 
 
 @pytest.mark.parametrize(

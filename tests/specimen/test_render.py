@@ -116,11 +116,11 @@ def test_particle_has_position_and_rotation_of_its_row(seed):
         order=1,
     )
     places = centre + points @ rotation.T
-    found = ndimage.map_coordinates(density, (places / recipe.voxel_size_A)[:, ::-1].T, order=1)
-    assert np.corrcoef(expected, found)[0, 1] > 0.98
+    sampled = ndimage.map_coordinates(density, (places / recipe.voxel_size_A)[:, ::-1].T, order=1)
+    assert np.corrcoef(expected, sampled)[0, 1] > 0.98
     mirrored = centre + (points * [-1, 1, 1]) @ rotation.T
-    found = ndimage.map_coordinates(density, (mirrored / recipe.voxel_size_A)[:, ::-1].T, order=1)
-    assert np.corrcoef(expected, found)[0, 1] < 0.95
+    sampled = ndimage.map_coordinates(density, (mirrored / recipe.voxel_size_A)[:, ::-1].T, order=1)
+    assert np.corrcoef(expected, sampled)[0, 1] < 0.95
 
 
 @settings(max_examples=15)

@@ -28,8 +28,8 @@ VOLT_A3_PER_A = 47.878
 ATOM = "ATOM  {0:5d} {1:<4s} {2} A{0:4d}    {3:8.3f}{4:8.3f}{5:8.3f}  1.00 20.00          {6:>2s}\n"
 
 
-def pdb_of(path, atoms, head=""):
-    """A file of single-atom residues: (element, x, y, z) or (element, x, y, z, residue name)."""
+def write_pdb(path, atoms, head=""):
+    """Write a file of single-atom residues: (element, x, y, z) or (element, x, y, z, residue name)."""
     lines = [
         ATOM.format(serial, element, *(residue or ["UNL"]), x, y, z, element)
         for serial, (element, x, y, z, *residue) in enumerate(atoms, start=1)
@@ -111,7 +111,7 @@ def test_assemblies_are_chosen_by_name(structures):
         read_atoms(path, "7")
 
 
-# Files made for the purpose
+# Synthetic files
 
 
 def test_coordinates_keep_handedness_and_axes(tmp_path):
@@ -119,7 +119,7 @@ def test_coordinates_keep_handedness_and_axes(tmp_path):
     arms = [("C", 4.0 * step, 0, 0) for step in range(1, 15)]
     arms += [("C", 0, 4.0 * step, 0) for step in range(1, 10)]
     arms += [("C", 0, 0, 4.0 * step) for step in range(1, 6)]
-    path = pdb_of(tmp_path / "arms.pdb", arms)
+    path = write_pdb(tmp_path / "arms.pdb", arms)
     atoms = read_atoms(path)
     density = density_of(atoms, 64, 4.0, 4.0)
     for axis, length in ((2, 56), (1, 36), (0, 20)):
@@ -157,12 +157,12 @@ def test_water_and_alternative_conformations_are_excluded(tmp_path):
 
 
 def test_missing_hydrogens_are_added_by_residue(tmp_path):
-    alanine = pdb_of(
+    alanine = write_pdb(
         tmp_path / "ala.pdb", [("C", 0, 0, 0, "ALA"), ("C", 4, 0, 0, "GLY"), ("C", 8, 0, 0, "TRP")]
     )
     # In a chain: alanine C3H5NO, glycine C2H3NO, tryptophan C11H10N2O.
     assert read_atoms(alanine)["H"][:, 3].tolist() == [5, 3, 10]
-    explicit = pdb_of(tmp_path / "h.pdb", [("C", 0, 0, 0, "ALA"), ("H", 1, 0, 0, "ALA")])
+    explicit = write_pdb(tmp_path / "h.pdb", [("C", 0, 0, 0, "ALA"), ("H", 1, 0, 0, "ALA")])
     assert read_atoms(explicit)["H"][:, 3].tolist() == [1]
 
 
@@ -205,7 +205,7 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         read_atoms(tmp_path / "text.cif")
     with pytest.raises(InputError, match="holds no atoms"):
-        read_atoms(pdb_of(tmp_path / "empty.pdb", []))
+        read_atoms(write_pdb(tmp_path / "empty.pdb", []))
     (tmp_path / "notes.txt").write_text("this is no structure")
     with pytest.raises(InputError, match=r"species 'note': .* is neither a structure .* nor a map"):
         load_template(Species("note", (str(tmp_path / "notes.txt"),), count=1), 0, 10.0)
@@ -222,10 +222,10 @@ def test_conformations_have_their_own_templates(structures):
 
 
 def test_changed_file_is_read_again(tmp_path):
-    path = pdb_of(tmp_path / "it.pdb", [("C", 4.0 * step, 0, 0) for step in range(6)])
+    path = write_pdb(tmp_path / "it.pdb", [("C", 4.0 * step, 0, 0) for step in range(6)])
     species = Species("it", (str(path),), count=1)
     short = load_template(species, 0, 5.0)
     assert load_template(species, 0, 5.0) is short
-    pdb_of(path, [("C", 4.0 * step, 0, 0) for step in range(30)])
+    write_pdb(path, [("C", 4.0 * step, 0, 0) for step in range(30)])
     os.utime(path, ns=(1, 1))
     assert load_template(species, 0, 5.0).radius_A > short.radius_A + 30

@@ -79,7 +79,7 @@ def test_integer_density_keeps_its_values(tmp_path):
 def test_other_axis_order_is_turned_to_z_y_x(tmp_path):
     path = tmp_path / "v.mrc"
     with mrcfile.new(path) as file:
-        # Columns run along z, sections along x: what crystallographers' maps often do.
+        # Columns run along z, sections along x: as in many maps from crystallography.
         file.set_data(np.ascontiguousarray(BLOCK.density.transpose(2, 1, 0)))
         file.voxel_size = 14.0
         file.header.mapc, file.header.mapr, file.header.maps = 3, 2, 1

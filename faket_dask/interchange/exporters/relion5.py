@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from faket_dask.formats.mrc import write_stack, write_volume
-from faket_dask.formats.relion5 import Optics, RelionTomogram
+from faket_dask.formats.relion5 import RelionOptics, RelionTomogram
 from faket_dask.formats.relion5_writing import write_project
 from faket_dask.interchange.exporters.source import Source
 
@@ -24,7 +24,7 @@ class Relion5Exporter:
     def export(self, source: Source, folder: Path) -> Iterator[Path]:
         """Write a data set; yield each file."""
         microscope = source.spec.config.microscope
-        optics = Optics(
+        optics = RelionOptics(
             microscope.voltage_kV, microscope.spherical_aberration_mm, microscope.amplitude_contrast
         )
         tomograms, particles = [], {}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from faket_dask.errors import InputError
 from faket_dask.formats.mrc import write_volume
-from faket_dask.formats.shrec_writing import as_cube, write_model
+from faket_dask.formats.shrec_writing import pad_to_cube, write_model
 from faket_dask.interchange.exporters.source import Source
 
 VOLUMES = {"grandmodel": "density", "class_mask": "class_mask", "occupancy_mask": "instance_mask"}
@@ -58,5 +58,5 @@ class ShrecExporter:
                 tomogram = source.tomogram(series, modality)
                 if tomogram is not None and tomogram.shape[0] <= tomogram.shape[2]:
                     voxel_size_A = source.grid(series).voxel_size_A
-                    write_volume(directory / "reconstruction.mrc", as_cube(tomogram), voxel_size_A)
+                    write_volume(directory / "reconstruction.mrc", pad_to_cube(tomogram), voxel_size_A)
             yield directory

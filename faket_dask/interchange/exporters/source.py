@@ -20,6 +20,7 @@ from faket_dask.dataset.tomograms import Tomogram
 from faket_dask.engine.arrays import open_array, read_tilt
 from faket_dask.formats.mrc_writing import ArrayLike3D
 from faket_dask.geometry import TiltGeometry, acquisition_order
+from faket_dask.references import open_reference
 from faket_dask.specimen.particles import ParticleTable, read_particles
 
 
@@ -55,17 +56,17 @@ class Source:
 
     def stack_shape(self, series: Series) -> tuple[int, int, int]:
         """Return the number of tilts, rows and columns of a series."""
-        return self.spec.stack_shape(series.specimen)
+        return self.spec.geometry.stack_shape(series.specimen)
 
     def tilts(self, series: Series, modality: str) -> Iterator[NDArray[np.float32]]:
         """Return the tilts of a series one by one, ``(y, x)`` float32."""
-        store = stack_store(self.spec.layout, owning_item(series, modality), modality)
+        store = stack_store(self.spec.folder, owning_item(series, modality), modality)
         return (read_tilt(store, modality, tilt) for tilt in range(self.stack_shape(series)[0]))
 
     def geometry(self, series: Series, modality: str) -> TiltGeometry:
         """Return the tilt geometry of a series, with exposures where its images have any."""
         spec = self.spec
-        own, optics = spec.acquisition(series.specimen), self._optics(series, modality)
+        own, optics = spec.geometry.acquisition(series.specimen), self._optics(series, modality)
         if optics is None:
             return TiltGeometry(own.tilt_angles, own.pixel_size_A)
         return TiltGeometry(
@@ -83,12 +84,14 @@ class Source:
         """
         spec = self.spec
         if modality == "benchmark":
-            return spec.acquisition(series.specimen)
-        parts = spec.parts(series.reference)
-        if modality == "noiseless" or any(name in spec.inputs.recordings for name, _ in parts):
+            return spec.geometry.acquisition(series.specimen)
+        weights = spec.blend_weights(series.reference)
+        specimens = {name: open_reference(spec, name).simulated_specimen for name in weights}
+        if modality == "noiseless" or None in specimens.values():
             return None
-        largest, _ = max(parts, key=lambda part: part[1])
-        return spec.acquisition(spec.reference_specimen(largest))
+        specimen = specimens[max(weights, key=lambda name: weights[name])]
+        assert specimen is not None
+        return spec.geometry.acquisition(specimen)
 
     def defocus_um(self, series: Series, modality: str) -> NDArray[np.float64] | None:
         """Return the underfocus of the images in µm, ``(tilt,)``, or ``None`` where it is not known."""
@@ -119,13 +122,13 @@ class Source:
 
     def volume(self, specimen: str, name: str, grid: Grid) -> ArrayLike3D:
         """Return ``density``, ``class_mask`` or ``instance_mask`` of a specimen on a grid."""
-        return grid.sample(open_array(self.spec.layout.volume(specimen), name, "r"))
+        return grid.sample(open_array(self.spec.folder.volume(specimen), name, "r"))
 
     def particles(self, specimen: str, grid: Grid) -> ParticleTable:
         """Return the labelled particles of a specimen that are centred on a grid, in Å from its first voxel."""
-        return grid.particles(read_particles(self.spec.layout.particles(specimen)))
+        return grid.particles(read_particles(self.spec.folder.particles(specimen)))
 
     def class_ids(self, specimen: str) -> dict[str, int]:
         """Return the label of each class in the masks of a specimen."""
-        attributes: Any = zarr.open_group(self.spec.layout.volume(specimen), mode="r").attrs.asdict()
+        attributes: Any = zarr.open_group(self.spec.folder.volume(specimen), mode="r").attrs.asdict()
         return {str(name): int(number) for name, number in attributes["class_ids"].items()}

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from faket_dask.kernels.artefacts import artefact_mask
 from faket_dask.kernels.noise.spectra import log_spectrum_distance
 from faket_dask.kernels.style.gram_matching import texture_grams
+from faket_dask.kernels.style.network import Network
 from faket_dask.kernels.style.network_input import extract_texture
-from faket_dask.kernels.vgg import VGG19
 
 GRAM_LAYERS = (1, 6, 11, 20, 29)
 """Where textures are compared: the style layers of FakET."""
@@ -68,7 +68,7 @@ class TextureDistances:
 
 def sample_halves(
     tilt: NDArray[np.generic],
-    network: VGG19 | None = None,
+    network: Network | None = None,
     layers: Iterable[int] = GRAM_LAYERS,
     size: int = CROP_PX,
     valid_mask: NDArray[np.bool_] | None = None,
@@ -108,7 +108,7 @@ def sample_halves(
 def sample_texture(
     part: NDArray[np.generic],
     valid_mask: NDArray[np.bool_],
-    network: VGG19 | None = None,
+    network: Network | None = None,
     layers: Iterable[int] = GRAM_LAYERS,
 ) -> TextureSample:
     """One part of a tilt, `(y, x)`, as a whole; parameters and errors as of `textures`."""

@@ -1,9 +1,9 @@
-"""Which activations of a network speak of the texture of an image, and not of its beads, bad pixels or border.
+"""Weights that exclude activations near artefacts and image borders from Gram matrices.
 
 An activation sees a neighbourhood of its pixel. Near the border of the image that neighbourhood holds the network's
 padding, which makes the Gram matrices of deep layers depend on the shape of the image; near a bead it holds the bead.
-How far an activation can see, `faket_dask.kernels.vgg.reach`, overstates how far it looks: contributions fall off
-towards the rim like those of any repeated convolution.
+The reach of a layer overstates the neighbourhood that matters: contributions fall off towards its rim like those of
+any repeated convolution.
 """
 
 from __future__ import annotations
@@ -13,29 +13,36 @@ from collections.abc import Iterable
 import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
+from skimage.measure import block_reduce
 
-from faket_dask.kernels.vgg import reach, stride
+from faket_dask.kernels.style.network import Architecture
 
 BORDER_SHARE = 0.5
-"""Of the reach, left out along the border: crops of a tilt then agree with the whole as well as with all of it."""
+"""Share of the reach that is excluded along the border; with more, crops of a tilt agree no better with the whole."""
 
 ARTEFACT_SHARE = 0.25
-"""Of the reach, left out around masked pixels, which hold a texture like the rest instead of padding."""
+"""Share of the reach that is excluded around artefacts, which hold a texture like the rest instead of padding."""
 
 
 def layer_weights(
-    valid_mask: NDArray[np.bool_], layers: Iterable[int], *, border: bool = True
+    valid_mask: NDArray[np.bool_],
+    architecture: Architecture,
+    layers: Iterable[int],
+    *,
+    border: bool = True,
 ) -> dict[int, NDArray[np.float32]]:
-    """Weight of each activation in a Gram matrix: the share of its pixels far enough from what is not valid_mask.
+    """Return the weight of each activation in a Gram matrix: the share of its pixels far enough from invalid ones.
 
     Parameters
     ----------
     valid_mask
-        ``(y, x)`` of the image.
+        ``(y, x)`` bool, true for pixels whose texture counts.
+    architecture
+        Layers of the network.
     layers
         Layers to weigh.
     border
-        Leave out a margin along the border, at most a quarter of the shorter side.
+        Exclude a margin along the border, at most a quarter of the shorter side.
 
     Returns
     -------
@@ -50,29 +57,31 @@ def layer_weights(
     """
     if not valid_mask.any():
         raise ValueError("no pixel of the image is valid")
-    whole = bool(valid_mask.all())
-    distance = None if whole else scipy.ndimage.distance_transform_edt(valid_mask)
+    distance = None if valid_mask.all() else scipy.ndimage.distance_transform_edt(valid_mask)
     weights = {}
     for layer in layers:
-        step = stride(layer)
-        rows, columns = (size // step for size in valid_mask.shape)
+        stride, reach = architecture.stride(layer), architecture.reach(layer)
+        rows, columns = (size // stride for size in valid_mask.shape)
         inside = np.zeros((rows, columns), dtype=np.float32)
-        margin = min(-(-int(BORDER_SHARE * reach(layer)) // step), min(rows, columns) // 4) if border else 0
+        margin = min(-(-int(BORDER_SHARE * reach) // stride), min(rows, columns) // 4) if border else 0
         inside[margin : rows - margin, margin : columns - margin] = 1
-        found = inside
-        if distance is not None:
-            found = inside * _means(distance > ARTEFACT_SHARE * reach(layer), step)
-            if not found.any():
-                found = inside * _means(valid_mask, step)
-            if not found.any():
-                found = _means(valid_mask, step)
-            if not found.any():
-                raise ValueError(f"too few pixels of the image are valid for layer {layer}")
-        weights[layer] = found
+        if distance is None:
+            weights[layer] = inside
+            continue
+        choices = (
+            inside * _average(distance > ARTEFACT_SHARE * reach, stride),
+            inside * _average(valid_mask, stride),
+            _average(valid_mask, stride),
+        )
+        usable = next((choice for choice in choices if choice.any()), None)
+        if usable is None:
+            raise ValueError(f"too few pixels of the image are valid for layer {layer}")
+        weights[layer] = usable
     return weights
 
 
-def _means(values: NDArray[np.bool_], step: int) -> NDArray[np.float32]:
-    rows, columns = (size // step for size in values.shape)
-    cells = values[: rows * step, : columns * step].reshape(rows, step, columns, step)
-    return np.asarray(cells.mean((1, 3)), dtype=np.float32)
+def _average(values: NDArray[np.bool_], stride: int) -> NDArray[np.float32]:
+    """Average squares of ``stride`` pixels; incomplete ones at the end are left out."""
+    rows, columns = (size // stride for size in values.shape)
+    whole = values[: rows * stride, : columns * stride]
+    return np.asarray(block_reduce(whole, (stride, stride), np.mean), dtype=np.float32)

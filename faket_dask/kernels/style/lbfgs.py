@@ -1,4 +1,4 @@
-"""Minimising a smooth function of an image in few evaluations: L-BFGS that wastes none on finding a step length.
+"""L-BFGS for a smooth function of an image that spends no evaluation on a line search.
 
 The direction is that of limited-memory BFGS (Nocedal & Wright, *Numerical Optimization*, algorithm 7.4). Its first
 step has the length that would bring a linear function down to zero, f / ‖g‖ (Polyak's step: the function is a sum of
@@ -15,14 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 HISTORY = 5
-"""Pairs of differences that are kept."""
+"""Number of pairs of differences that are kept."""
 
 Image = NDArray[np.float32]
+"""Image ``(y, x)`` float32."""
 
 
 @dataclass(frozen=True, eq=False)
 class Minimum:
-    """The lowest image found, its loss, and the loss of every evaluation in order."""
+    """Result of a minimisation.
+
+    Parameters
+    ----------
+    image
+        ``(y, x)`` float32 with the lowest loss.
+    loss
+        Loss of that image.
+    losses
+        Loss of every evaluation in order.
+    """
 
     image: Image
     loss: float
@@ -32,7 +43,7 @@ class Minimum:
 def minimise(
     evaluate: Callable[[Image], tuple[float, Image]], start: Image, enough: float, evaluations: int
 ) -> Minimum:
-    """Lower a function that is never negative until it is low enough.
+    """Lower a function of an image that is never negative until it is low enough.
 
     Parameters
     ----------
@@ -43,12 +54,19 @@ def minimise(
     enough
         Value at which to stop.
     evaluations
-        Most evaluations, that at the start included.
+        Largest number of evaluations, that at the start included.
 
     Raises
     ------
     ValueError
         If there are no evaluations, or the function is not finite at the start.
+
+    Examples
+    --------
+    >>> def evaluate(image):
+    ...     return float(np.sum(image**2)), 2 * image
+    >>> minimise(evaluate, np.ones((2, 2), np.float32), enough=1e-6, evaluations=8).loss
+    0.0
     """
     if evaluations < 1:
         raise ValueError(f"evaluations must be at least 1, got {evaluations}")
@@ -65,40 +83,40 @@ def minimise(
         if slope >= 0:
             break  # at a minimum, up to rounding
         step *= np.float32(shrink)
-        tried = image + step
-        tried_loss, tried_gradient = evaluate(tried)
-        losses.append(tried_loss)
-        lower = tried_loss < loss
-        if np.isfinite(tried_loss):
-            change = tried_gradient - gradient
+        trial = image + step
+        trial_loss, trial_gradient = evaluate(trial)
+        losses.append(trial_loss)
+        lower = trial_loss < loss
+        if np.isfinite(trial_loss):
+            change = trial_gradient - gradient
             # A pair of negative curvature would spoil the directions that follow.
             if _dot(step, change) > 0:
                 pairs = [*pairs[1 - HISTORY :], (step, change)]
         if lower:
-            image, loss, gradient, shrink = tried, tried_loss, tried_gradient, 1.0
+            image, loss, gradient, shrink = trial, trial_loss, trial_gradient, 1.0
         else:
             shrink *= 0.5
     return Minimum(image, loss, tuple(losses))
 
 
 def _direction(gradient: Image, loss: float, pairs: list[tuple[Image, Image]]) -> Image:
-    """Step that the pairs of differences suggest."""
-    found = gradient.copy()
+    """Return the step that the pairs of differences suggest."""
+    direction = gradient.copy()
     if not pairs:
         square = _dot(gradient, gradient)
-        found *= np.float32(-loss / square if square > 0 else 0.0)
-        return found
+        direction *= np.float32(-loss / square if square > 0 else 0.0)
+        return direction
     factors = []
     for step, change in reversed(pairs):
-        factors.append(_dot(step, found) / _dot(step, change))
-        found -= np.float32(factors[-1]) * change
+        factors.append(_dot(step, direction) / _dot(step, change))
+        direction -= np.float32(factors[-1]) * change
     step, change = pairs[-1]
-    found *= np.float32(_dot(step, change) / _dot(change, change))
+    direction *= np.float32(_dot(step, change) / _dot(change, change))
     for (step, change), factor in zip(pairs, reversed(factors), strict=True):
-        found += np.float32(factor - _dot(change, found) / _dot(step, change)) * step
-    return np.negative(found, out=found)
+        direction += np.float32(factor - _dot(change, direction) / _dot(step, change)) * step
+    return np.negative(direction, out=direction)
 
 
 def _dot(a: Image, b: Image) -> float:
-    """In float64 and in one order, whatever the number of threads."""
+    """Return a scalar product summed in float64 and in one order, whatever the number of threads."""
     return float(np.sum(np.multiply(a, b, dtype=np.float64)))

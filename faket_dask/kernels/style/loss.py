@@ -1,4 +1,4 @@
-"""What the style transfer minimises, and its gradient with respect to the image, exactly and in tiles.
+"""Loss of the style transfer and its exact gradient with respect to the image, in tiles.
 
 For an image x with activations F_l (C_l channels, n_l pixels), the loss is
 
@@ -28,8 +28,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from faket_dask.kernels.style.network import Architecture, Network
 from faket_dask.kernels.style.tiles import Tile, cut
-from faket_dask.kernels.vgg import VGG19, stride
 
 EPSILON = 1e-8
 """In the denominator of smse."""
@@ -40,9 +40,40 @@ _ROWS = 16
 """Rows of activations that are weighted at a time, which bounds the memory that the products take."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class GramTerm:
+    """Gram matrices that the result should have.
+
+    Parameters
+    ----------
+    targets
+        Gram matrices of the style, layer → (C, C).
+    layers
+        Weight of each layer that is used; the weights are divided by their sum.
+    error
+        Comparison of two Gram matrices.
+    activation_weights
+        Layer → weight of each of its activations in the Gram matrix, ``(y, x)`` at its own resolution; ``None`` for
+        equal ones.
+    """
+
+    targets: Mapping[int, NDArray[np.float32]]
+    layers: Mapping[int, float]
+    error: StyleError = "smse"
+    activation_weights: Mapping[int, NDArray[np.float32]] | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class ContentTerm:
-    """An image whose activations the result should keep: ``(y, x)`` in [0, 1], and the weight of each layer."""
+    """Activations that the result should keep.
+
+    Parameters
+    ----------
+    image
+        ``(y, x)`` in [0, 1], on the network's device.
+    layers
+        Weight of each layer.
+    """
 
     image: Tensor
     layers: Mapping[int, float]
@@ -54,11 +85,9 @@ class Objective:
     Parameters
     ----------
     network
-        The network.
-    targets
-        Gram matrices of the style, layer → (C, C).
-    style_weights
-        Weight of each of these layers; those used are divided by the sum.
+        Network whose activations are compared.
+    style
+        Style term.
     content
         Content term, if any.
     tv_weight
@@ -67,38 +96,32 @@ class Objective:
         ``(y, x)`` of the images.
     tile
         Largest side of a tile, ``None`` for the whole image at once.
-    error
-        How Gram matrices are compared.
-    weights
-        Layer → weight of each of its activations in the Gram matrix, at its own resolution; ``None`` for equal ones.
     """
 
     def __init__(
         self,
-        network: VGG19,
-        targets: Mapping[int, NDArray[np.float32]],
-        style_weights: Mapping[int, float],
+        network: Network,
+        style: GramTerm,
         content: ContentTerm | None,
         tv_weight: float,
         shape: tuple[int, int],
         tile: int | None,
-        error: StyleError = "smse",
-        weights: Mapping[int, NDArray[np.float32]] | None = None,
     ) -> None:
-        self._error = error
-        self._weights = placed_weights(network, weights)
+        self._error = style.error
+        self._weights = place_weights(network, style.activation_weights)
         self._network = network
-        total = sum(style_weights.values())
-        self._style_weights = {layer: weight / total for layer, weight in style_weights.items()}
+        self._architecture = network.architecture
+        total = sum(style.layers.values())
+        self._style_weights = {layer: weight / total for layer, weight in style.layers.items()}
         self._targets = {
-            layer: torch.as_tensor(targets[layer], dtype=torch.float64).to(network.device)
-            for layer in style_weights
+            layer: torch.as_tensor(style.targets[layer], dtype=torch.float64).to(network.device)
+            for layer in style.layers
         }
         self._content = content
         self._tv_weight = tv_weight
         self._shape = shape
-        self._layers = sorted({*style_weights, *(content.layers if content else ())})
-        self._tiles = cut(shape, tile, self._layers)
+        self._layers = sorted({*style.layers, *(content.layers if content else ())})
+        self._tiles = cut(shape, tile, self._architecture, self._layers)
         self._kept_content = self._content_features(self._tiles[0]) if len(self._tiles) == 1 else None
 
     @torch.no_grad()
@@ -146,24 +169,28 @@ class Objective:
         return self._content_features(tile) if self._kept_content is None else self._kept_content
 
     def _content_features(self, tile: Tile) -> dict[int, Tensor]:
-        """The content's activations in the core of a tile, layer → (1, C, y, x)."""
-        found: dict[int, Tensor] = {}
+        """Return the content's activations in the core of a tile, layer → (1, C, y, x)."""
+        kept: dict[int, Tensor] = {}
         if self._content is None:
-            return found
+            return kept
 
         def keep(layer: int, features: Tensor) -> None:
-            found[layer] = _core(features, tile, layer).clone(memory_format=torch.channels_last)
+            kept[layer] = self._core(features, tile, layer).clone(memory_format=torch.channels_last)
 
         image = self._content.image[tile.region].expand(3, -1, -1)
         self._network.forward(image, self._content.layers.keys(), keep)
-        return found
+        return kept
+
+    def _core(self, features: Tensor, tile: Tile, layer: int) -> Tensor:
+        rows, columns = tile.core_activations(self._architecture.stride(layer))
+        return features[:, :, rows, columns]
 
     def _gather(
         self, sums: _Sums, tile: Tile, content: Mapping[int, Tensor], layer: int, features: Tensor
     ) -> None:
-        core = _core(features, tile, layer)
+        core = self._core(features, tile, layer)
         if layer in self._targets:
-            sums.add_gram(layer, gram_sum(core, weights_in(tile, layer, self._weights)))
+            sums.add_gram(layer, gram_sum(core, cut_weights(tile, layer, self._architecture, self._weights)))
         if layer in content:
             difference = (core - content[layer]).to(torch.float32)
             sums.add_content(
@@ -173,11 +200,11 @@ class Objective:
             )
 
     def _slopes(self, sums: _Sums) -> tuple[Tensor, _Slopes]:
-        """The loss, and its slopes with respect to what was summed."""
+        """Return the loss and its slopes with respect to the sums over pixels."""
         loss = torch.zeros((), dtype=torch.float64, device=self._network.device)
         slopes = _Slopes({}, {})
         for layer, weight in self._style_weights.items():
-            pixels = weight_at(layer, self._shape, self._weights)
+            pixels = total_weight(layer, self._shape, self._architecture, self._weights)
             difference = sums.gram[layer] / pixels - self._targets[layer]
             second = difference.square().sum()
             if self._error == "relative":
@@ -212,10 +239,12 @@ class Objective:
         """Add a layer's own terms of the loss to the gradient that has arrived there."""
         if layer not in slopes.style and layer not in slopes.content:
             return
-        window = _core(gradient, tile, layer)
-        core = _core(features, tile, layer)
+        window = self._core(gradient, tile, layer)
+        core = self._core(features, tile, layer)
         if layer in slopes.style:
-            add_product(window, core, slopes.style[layer], weights_in(tile, layer, self._weights))
+            add_product(
+                window, core, slopes.style[layer], cut_weights(tile, layer, self._architecture, self._weights)
+            )
         if layer in slopes.content:
             linear, jump = (factor.to(window.dtype) for factor in slopes.content[layer])
             difference = (core - content[layer]).to(window.dtype)
@@ -224,7 +253,7 @@ class Objective:
 
 
 class _Sums:
-    """What the first pass over the tiles gathers: by layer, in float64, over all pixels."""
+    """Sums over all pixels that the first pass over the tiles gathers, in float64 by layer."""
 
     def __init__(self) -> None:
         self.gram: dict[int, Tensor] = {}
@@ -241,57 +270,51 @@ class _Sums:
 
 @dataclass(frozen=True)
 class _Slopes:
-    """Of the loss: by Gram matrix, (C, C) per layer; of the content term by d: ``a d - b sign(d)``."""
+    """Slopes of the loss: by Gram matrix, (C, C) per layer; of the content term by d, ``a d - b sign(d)``."""
 
     style: dict[int, Tensor]
     content: dict[int, tuple[Tensor, Tensor]]
 
 
-def pixels_at(layer: int, shape: tuple[int, int]) -> int:
-    """Activations of a layer per channel for an image of this shape."""
-    step = stride(layer)
-    return (shape[0] // step) * (shape[1] // step)
-
-
-def _core(features: Tensor, tile: Tile, layer: int) -> Tensor:
-    rows, columns = tile.core_at(layer)
-    return features[:, :, rows, columns]
-
-
 def _by_pixel(features: Tensor) -> Tensor:
-    """(1, C, y, x) as (y x, C): a view where the memory is one piece, else a copy."""
+    """Return (1, C, y, x) as (y x, C): a view where the memory is one piece, else a copy."""
     return features[0].permute(1, 2, 0).reshape(-1, features.shape[1])
 
 
-def placed_weights(
-    network: VGG19, weights: Mapping[int, NDArray[np.float32]] | None
+def place_weights(
+    network: Network, weights: Mapping[int, NDArray[np.float32]] | None
 ) -> dict[int, Tensor] | None:
-    """Weights of activations, ``(y, x)`` by layer, on the network's device."""
+    """Copy weights of activations, ``(y, x)`` by layer, to the network's device."""
     if weights is None:
         return None
     return {layer: torch.as_tensor(values).to(network.device) for layer, values in weights.items()}
 
 
-def weights_in(tile: Tile, layer: int, weights: Mapping[int, Tensor] | None) -> Tensor | None:
-    """Weights of the activations in the core of a tile, ``(y, x)``."""
+def cut_weights(
+    tile: Tile, layer: int, architecture: Architecture, weights: Mapping[int, Tensor] | None
+) -> Tensor | None:
+    """Return the weights of the activations in the core of a tile, ``(y, x)``."""
     if weights is None:
         return None
-    step = stride(layer)
-    rows, columns = (slice(side.start // step, side.stop // step) for side in tile.core)
+    stride = architecture.stride(layer)
+    rows, columns = (slice(side.start // stride, side.stop // stride) for side in tile.core)
     return weights[layer][rows, columns]
 
 
-def weight_at(layer: int, shape: tuple[int, int], weights: Mapping[int, Tensor] | None) -> float:
-    """Sum of the weights of a layer's activations."""
+def total_weight(
+    layer: int, shape: tuple[int, int], architecture: Architecture, weights: Mapping[int, Tensor] | None
+) -> float:
+    """Return the sum of the weights of a layer's activations, each 1 where none are given."""
     if weights is None:
-        return float(pixels_at(layer, shape))
+        stride = architecture.stride(layer)
+        return float((shape[0] // stride) * (shape[1] // stride))
     return float(weights[layer].sum(dtype=torch.float64))
 
 
 def gram_sum(features: Tensor, weights: Tensor | None = None) -> Tensor:
-    """F Fᵀ, (C, C) float64, of activations (1, C, y, x); the products are summed in float32.
+    """Return F Fᵀ, (C, C) float64, of activations (1, C, y, x); products are summed in float32.
 
-    With weights ``(y, x)``, the pixels count that much.
+    Pixels count as much as their weights ``(y, x)``.
     """
     if weights is None:
         flat = _by_pixel(features).to(torch.float32)
@@ -322,7 +345,7 @@ def add_product(gradient: Tensor, features: Tensor, slope: Tensor, weights: Tens
 
 
 def _row_blocks(weights: Tensor) -> Iterator[slice]:
-    """Blocks of rows that hold any weight."""
+    """Yield blocks of rows that hold any weight."""
     for start in range(0, weights.shape[0], _ROWS):
         rows = slice(start, min(start + _ROWS, weights.shape[0]))
         if weights[rows].any():
@@ -330,7 +353,7 @@ def _row_blocks(weights: Tensor) -> Iterator[slice]:
 
 
 def total_variation(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean squared difference to the right and lower neighbour (both summed), and its gradient.
+    """Return the mean squared difference to the right and lower neighbour (both summed), and its gradient.
 
     Parameters
     ----------

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from faket_dask.kernels.style.gradient_step import StyleSettings, combine_targets, gram_targets, transfer
-from faket_dask.kernels.style.loss import ContentTerm, Objective, total_variation
-from faket_dask.kernels.vgg import channels
+from faket_dask.kernels.style.loss import ContentTerm, GramTerm, Objective, total_variation
+from faket_dask.kernels.vgg import VGG19
 from tests.kernels.networks import Oracle, golden_network
 
 Golden = Callable[[str], dict[str, np.ndarray]]
@@ -170,8 +170,7 @@ def test_small_steps_down_the_gradient_lower_the_loss() -> None:
     targets = gram_targets(golden_network(), np.square(style), settings.style_layers)
     objective = Objective(
         golden_network(),
-        targets,
-        settings.style_layers,
+        GramTerm(targets, settings.style_layers),
         ContentTerm(torch.from_numpy(content), {8: 1.0}),
         1.0,
         (64, 64),
@@ -211,7 +210,7 @@ def test_targets_do_not_depend_on_the_size_of_a_repeated_style() -> None:
     large = np.tile(small, (3, 3))
     grams = [gram_targets(network, picture, [1, 6]) for picture in (small, large)]
     for layer in (1, 6):
-        assert grams[0][layer].shape == (channels(layer),) * 2
+        assert grams[0][layer].shape == (VGG19.architecture.channels(layer),) * 2
         assert rms(grams[0][layer] - grams[1][layer]) < 0.1 * rms(grams[1][layer])
 
 
@@ -260,9 +259,13 @@ def test_unusable_images_targets_and_settings_are_refused() -> None:
         transfer(network, content, start, {k: v for k, v in targets.items() if k != 29}, settings)
     with pytest.raises(ValueError, match="multiple of 16"):
         transfer(network, content, start, targets, settings, 50)
+    with pytest.raises(ValueError, match="no layer 30"):
+        transfer(network, content, start, targets, StyleSettings(content_layers={30: 1.0}))
+    with pytest.raises(ValueError, match="no layer 30"):
+        gram_targets(network, style, [30])
     for wrong in (
         {"style_layers": {}},
-        {"content_layers": {30: 1.0}},
+        {"content_layers": {8: 0.0}},
         {"style_layers": {1: -1.0}},
         {"iterations": 0},
         {"decay": 1.0},

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faket_dask.stages.scaling import TiltScaling, stack_scaling, tilt_extrema
+from faket_dask.kernels.style.scaling import TiltScaling, stack_scaling, tilt_extrema
 
 
 def stack(seed: int = 0) -> np.ndarray:

@@ -1,0 +1,106 @@
+"""Recipes of CONTRIBUTING.md: their code runs and follows the protocols, and the files that they name exist."""
+
+import re
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+
+from faket_dask.engine.stage import Stage
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+RECIPES = dict(re.findall(r"^### An? (.+?)\n(.*?)(?=^### |\Z)", TEXT, flags=re.DOTALL | re.MULTILINE))
+
+
+def run_example(recipe: str) -> dict[str, Any]:
+    [code] = re.findall(r"```python\n(.*?)```", RECIPES[recipe], flags=re.DOTALL)
+    names: dict[str, Any] = {"__name__": "my_package"}
+    exec(compile(code, f"CONTRIBUTING.md: {recipe}", "exec"), names)
+    return names
+
+
+def missing_members(member: Any, protocol: type) -> set[str]:
+    """Return the members of a protocol that an object lacks."""
+    names = {name for name in vars(protocol) if not name.startswith("_")} | set(get_type_hints(protocol))
+    return {name for name in names if not hasattr(member, name)}
+
+
+def test_there_are_six_recipes() -> None:
+    assert list(RECIPES) == [
+        "export format",
+        "transfer method",
+        "noise model",
+        "batch system",
+        "network",
+        "stage",
+    ]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_files_of_a_recipe_exist(recipe: str) -> None:
+    for path in re.findall(r"`((?:faket_dask|tests|configs)/[\w./]+)`", RECIPES[recipe]):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_modules_of_a_recipe_exist(recipe: str) -> None:
+    for dotted in re.findall(r"`(faket_dask(?:\.\w+)+)\b", RECIPES[recipe]):
+        parts = [part for part in dotted.split(".") if not part[0].isupper()]
+        path = ROOT.joinpath(*parts)
+        assert path.is_dir() or path.with_suffix(".py").exists(), dotted
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_recipe_names_its_group_of_entry_points(recipe: str) -> None:
+    assert re.search(r'\[project\.entry-points\."faket_dask\.\w+"\] \w+ = "my_package:\w+"', RECIPES[recipe])
+
+
+def test_export_format_follows_the_protocol() -> None:
+    from faket_dask.interchange.exporters.base import Exporter
+
+    assert isinstance(run_example("export format")["NamesExporter"](), Exporter)
+
+
+def test_transfer_method_follows_the_protocol() -> None:
+    from faket_dask.methods.transfer import TransferMethod
+
+    names = run_example("transfer method")
+    method = names["Sharpen"](names["SharpenSettings"]())
+    assert missing_members(method, TransferMethod) == set()
+    assert method.describe() == "sharpened by 0.5"
+
+
+def test_noise_model_follows_the_protocol_and_has_unit_variance() -> None:
+    import numpy as np
+
+    from faket_dask.methods.noise import NoiseModel
+
+    model = run_example("noise model")["SMOOTH_NOISE"]
+    assert missing_members(model, NoiseModel) == set()
+    white = np.random.default_rng(0).standard_normal((32, 48), np.float32)
+    field = model.field(white, tilt_angle=0.0, reference={}, signal=None)
+    assert field.dtype == np.float32
+    np.testing.assert_allclose([field.mean(), field.std()], [0, 1], atol=1e-5)
+
+
+def test_batch_system_is_one() -> None:
+    from faket_dask.cluster.jobs import BatchSystem
+
+    system = run_example("batch system")["OAR"]
+    assert isinstance(system, BatchSystem)
+    assert system.queue_command("me") == ("oarstat", "-u", "me")
+
+
+def test_network_follows_the_protocol() -> None:
+    from faket_dask.methods.networks import StyleNetwork
+
+    network = run_example("network")["SMALL_NETWORK"]
+    assert missing_members(network, StyleNetwork) == set()
+    assert network.architecture.channels(4) == 16
+
+
+def test_stage_is_one() -> None:
+    stage = run_example("stage")["CountTilts"]()
+    assert isinstance(stage, Stage)
+    assert stage.cost(None).written_bytes == 8
