@@ -44,10 +44,11 @@ from faket_dask.kernels.style.gram_matching import GramMatchingSettings, match_g
 from faket_dask.kernels.style.network_input import scale_to_network
 from faket_dask.kernels.style.scaling import Scaling, TiltScaling, tilt_extrema
 from faket_dask.kernels.vgg import VGG19
+from faket_dask.methods.noise import ReferenceTilt, SignalSpectrum
+from faket_dask.methods.spectral_noise import SPECTRAL_NOISE
 from faket_dask.references.statistics import reference_tilt
 from faket_dask.stages.networks import load_network
 from faket_dask.stages.process import prepare_process
-from faket_dask.stages.synthesis import measure_spectrum, spectral_field
 from faket_dask.weights import verify
 
 Tilt = NDArray[np.float32]
@@ -167,14 +168,15 @@ def _made(
     truth = standardise(noiseless[top : top + height, left : left + width])
     curves = (read_vector(spec.layout.series(series.name), name) for name in ("signal_scale", "noise_scale"))
     signal_scale, noise_scale = (float(values[tilt]) for values in curves)
-    spectrum, _, _ = measure_spectrum(used, min(*truth.shape, *used.shape) // 2)
+    rings = min(*truth.shape, *used.shape) // 2
+    reference = SPECTRAL_NOISE.estimate(ReferenceTilt.from_image(used, rings))
     rng = np.random.default_rng([spec.config.dataset.seed, tilt, draw])
     white = rng.standard_normal(truth.shape, np.float32)
     # Without its beads, as the noise statistics are.
     known = read_vector(spec.layout.series(series.name), "signal_power")[tilt, 0]
-    places = (np.arange(1, rings + 1) / rings for rings in (spectrum.power.size, known.size))
-    signal = np.interp(*places, known)
-    shaped = spectral_field(white, spectrum, signal, signal_scale)
+    places = (np.arange(1, number + 1) / number for number in (rings, known.size))
+    signal = SignalSpectrum(np.interp(*places, known), signal_scale)
+    shaped = SPECTRAL_NOISE.field(white, tilt_angle=angle, reference=reference, signal=signal)
 
     def mixed(field: Tilt, level: float = 1.0) -> Tilt:
         return standardise(signal_scale * truth + level * noise_scale * field)
@@ -282,9 +284,11 @@ def _classifier(options: argparse.Namespace) -> None:
 
 def _noise_alone(used: Tilt, size: int, rng: np.random.Generator) -> Tilt:
     """Return the tilt that `spectral` would be without a specimen."""
-    spectrum, _, _ = measure_spectrum(used, min(size, *used.shape) // 2)
+    rings = min(size, *used.shape) // 2
+    reference = SPECTRAL_NOISE.estimate(ReferenceTilt.from_image(used, rings))
     white = rng.standard_normal((size, size), np.float32)
-    return standardise(spectral_field(white, spectrum, np.zeros_like(spectrum.power), 0.0))
+    nothing = SignalSpectrum(np.zeros(rings), 0.0)
+    return standardise(SPECTRAL_NOISE.field(white, tilt_angle=0.0, reference=reference, signal=nothing))
 
 
 def _patches(tilt: Tilt, size: int) -> Tilt:

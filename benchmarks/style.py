@@ -28,7 +28,8 @@ from faket_dask.kernels.style.gram_matching import (
     match_grams,
     measure_grams,
 )
-from faket_dask.kernels.style.memory import targets_bytes, transfer_bytes
+from faket_dask.kernels.style.memory import matching_bytes, measuring_bytes, targets_bytes, transfer_bytes
+from faket_dask.kernels.style.network import Precision
 from faket_dask.kernels.vgg import VGG19
 from faket_dask.kernels.vgg_architecture import VGG19_ARCHITECTURE
 from faket_dask.stages.process import prepare_process
@@ -130,16 +131,16 @@ def peak_of(kind: str, size: int, tile: int | None, precision: str) -> None:
     print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
-def predicted_bytes(kind: str, shape: tuple[int, int], tile: int | None, precision: str) -> int:
+def predicted_bytes(kind: str, shape: tuple[int, int], tile: int | None, precision: Precision) -> int:
     match kind:
         case "transfer":
-            return transfer_bytes(shape, tile, SETTINGS.style_layers, SETTINGS.content_layers, precision)
+            return transfer_bytes(shape, tile, VGG19_ARCHITECTURE, SETTINGS, precision)
         case "targets":
-            return targets_bytes(shape, tile, SETTINGS.style_layers, precision)
+            return targets_bytes(shape, tile, VGG19_ARCHITECTURE, SETTINGS.style_layers, precision)
         case "match":
-            return transfer_bytes(shape, tile, MATCHED.style_layers, (), precision, method="matched")
+            return matching_bytes(shape, tile, VGG19_ARCHITECTURE, MATCHED, precision)
         case _:
-            return targets_bytes(shape, tile, MATCHED.style_layers, precision, "matched")
+            return measuring_bytes(shape, tile, VGG19_ARCHITECTURE, MATCHED.style_layers, precision)
 
 
 def memory(only: str | None, of: str | None, sizes: list[int] | None) -> None:

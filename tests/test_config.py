@@ -173,6 +173,7 @@ def test_stored_configuration_states_its_version() -> None:
             "references.0.weights.blend",
         ),
         ({"style": {"style_layers": {6: -1}}}, "style.style_layers"),
+        ({"style": {"style_layers": {6: "much"}}}, "style.style_layers.6"),
         ({"style": {"tile": 17}}, "style.tile"),
         ({"outputs": {"modalities": ["faket", "fakets"]}}, "outputs.modalities.1"),
         ({"acquisition": ACQUISITION | {"tilt_angles": {"start": 0}}}, "acquisition.tilt_angles.start"),

@@ -54,7 +54,7 @@ POSITIONAL = {
 }
 """First positional parameters of each entry point, in order."""
 
-COMMANDS = ["run", "plan", "status", "validate", "weights", "export", "benchmark"]
+COMMANDS = ["run", "plan", "status", "validate", "weights fetch", "export", "benchmark"]
 
 
 def entry_point(name: str) -> Any:
@@ -172,7 +172,7 @@ def test_plan_run_and_open_series(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_every_command_shows_an_example(command: str) -> None:
-    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, [command, "--help"])
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, [*command.split(), "--help"])
     assert result.exit_code == 0
     assert f"faket-dask {command}" in result.stdout
 

@@ -111,11 +111,6 @@ class StyleSection(Section):
         return NOISE_MODELS.get(self.noise)
 
     @property
-    def studies_reference_noise(self) -> bool:
-        """True where the noise model must know the references."""
-        return bool(self.noise_model.arrays(1))
-
-    @property
     def start_modality(self) -> str:
         """Modality that the transfer starts from."""
         return self.noise_model.modality

@@ -48,10 +48,10 @@ def test_regions_are_aligned_and_reach_the_halo_or_the_border(shape: tuple[int, 
             assert region.stop == min(size, core.stop + margin)
 
 
-def test_the_halo_follows_from_the_layers() -> None:
+def test_halo_follows_from_the_layers() -> None:
     assert halo(VGG, [1]) == 16
     assert halo(VGG, [1, 6, 11, 20, 29]) == 80
-    assert halo(VGG, [8]) < halo([20]) < halo([29])
+    assert halo(VGG, [8]) < halo(VGG, [20]) < halo(VGG, [29])
 
 
 def test_no_tile_is_the_whole_image() -> None:
