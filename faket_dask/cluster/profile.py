@@ -68,12 +68,18 @@ class Profile(Section):
     parallel_environment: str | None = Field(
         default=None, description="Grid Engine: environment whose slots are cores of one host; default: smp"
     )
-    job_extra_directives: tuple[str, ...] | None = None
-    job_directives_skip: tuple[str, ...] | None = None
+    job_extra_directives: tuple[str, ...] | None = Field(
+        default=None, description="further directives of the job script"
+    )
+    job_directives_skip: tuple[str, ...] | None = Field(
+        default=None, description="texts; directives that contain one are left out of the job script"
+    )
     job_script_prologue: tuple[str, ...] | None = Field(
         default=None, description="shell lines before the worker starts"
     )
-    worker_extra_args: tuple[str, ...] | None = None
+    worker_extra_args: tuple[str, ...] | None = Field(
+        default=None, description="further options of `dask worker`"
+    )
     python: str | None = Field(default=None, description="default: the one that runs this")
     interface: str | None = Field(default=None, description="network of workers and scheduler, such as ib0")
     scheduler_options: dict[str, Any] | None = Field(default=None, description="such as {host: 10.0.0.1}")

@@ -44,13 +44,18 @@ RUN_FILE_VERSION = 2
 class RunConfig(Section):
     """Contents of a run file."""
 
-    version: Literal[2] = 2
+    version: Literal[2] = Field(default=2, description="version of the run file's keys")
     dataset: DatasetSection
-    specimen: SpecimenSection
+    specimen: SpecimenSection = Field(description="specimens, built from classes or read from files")
     acquisition: AcquisitionSection
     microscope: MicroscopeSection = MicroscopeSection()
-    references: tuple[Reference, ...] = Field(min_length=1)
-    pairing: Literal["cyclic", "random", "all"] = "cyclic"
+    references: tuple[Reference, ...] = Field(
+        min_length=1, description="tilt-series whose style is transferred"
+    )
+    pairing: Literal["cyclic", "random", "all"] = Field(
+        default="cyclic",
+        description="references of each specimen: one in turn (published), a random one, or all",
+    )
     noise: NoiseSection = NoiseSection()
     style: StyleSection = StyleSection()
     reconstruction: ReconstructionSection = ReconstructionSection()
