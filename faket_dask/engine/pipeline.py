@@ -30,7 +30,7 @@ def _equal_rank(spec: Any, item: Item) -> int:
 
 @dataclass(frozen=True)
 class Pipeline(Generic[S]):
-    """A kind of work: its stages in the order that data flows through them.
+    """Kind of work: its stages in the order that data flows through them.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ CUDA_HOST_BYTES = 3 * GIB
 
 @dataclass(frozen=True)
 class Batch:
-    """All units of one stage of one item; none of them starts before the batches in `after` are complete."""
+    """Units of one stage of one item; none of them starts before the batches in `after` are complete."""
 
     stage: str
     item: Item
@@ -60,7 +60,7 @@ class Plan(Generic[S]):
 
     @cached_property
     def batches(self) -> tuple[Batch, ...]:
-        """All batches, each behind those that it waits for; items of a lower rank come first."""
+        """Batches of all stages, each behind those that it waits for; items of a lower rank come first."""
         requested = [
             (self.pipeline.rank(self.spec, item), number, BatchKey(stage.name, item))
             for number, stage in enumerate(self.pipeline.stages)
