@@ -32,7 +32,7 @@ class Renames:
     values: Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
 
 
-def explain(error: ValidationError, model: type[Section], renames: Renames = Renames()) -> str:  # noqa: B008
+def explain(error: ValidationError, model: type[Section], renames: Renames = Renames()) -> str:
     """Return all mistakes in a document, one line each and one for each place.
 
     Parameters
