@@ -100,12 +100,12 @@ class FitNoise(Stage[DatasetSpec]):
         curves = fit_series_curves(spec, item.owner, spec.config.noise.order, signal)
         for name in CURVES:
             open_array(path, name)[...] = getattr(curves, name)
-        tilts, start = SeriesTilts.open(spec, item.owner), spec.config.style.start_modality
+        tilts = SeriesTilts.open(spec, item.owner)
         extrema: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in SCALED}
         for tilt in range(spec.geometry.stack_shape(item.owner)[0]):
-            images = tilts.draw(tilt, {start: curves, "content": curves})
-            for name, image in (("start", images[start]), ("content", images["content"])):
-                low, high = tilt_extrema(image, spec.config.style.transfer.clip_percent)
+            images = tilts.draw(tilt, dict.fromkeys(SCALED, curves))
+            for name in SCALED:
+                low, high = tilt_extrema(images[name], spec.config.style.transfer.clip_percent)
                 extrema[name][0].append(low)
                 extrema[name][1].append(high)
         for name, ends in extrema.items():
