@@ -16,7 +16,7 @@ def test_thinning_keeps_the_tilt_at_zero(tilt_stride: int) -> None:
     kept = choose_tilts(ANGLES, tilt_stride)
     assert 0 in ANGLES[kept]
     assert set(np.diff(kept)) <= {tilt_stride}
-    assert len(kept) >= 41 // every
+    assert len(kept) >= 41 // tilt_stride
 
 
 @pytest.mark.parametrize(("size", "binning"), [(96, 2), (97, 2), (99, 4), (98, 3), (101, 1)])
