@@ -4,13 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-slurm doctest lint docs architecture notebooks clean
+.PHONY: help install demo test test-all test-clusters test-slurm test-gridengine test-torque torque-commands doctest lint docs architecture notebooks clean
 
 help:
 	@echo "make demo      install into $(VENV), make a small labelled data set, say where its report is"
 	@echo "make test      install and run the default tests (under 10 minutes on two cores)"
 	@echo "make test-all  also the slow ones and those that need the package index"
-	@echo "make test-slurm  those that need SLURM installed (Debian: slurmctld slurmd slurm-client munge), as root"
+	@echo "make test-clusters  one run and one refusal on each batch system that is installed, as root"
+	@echo "make test-slurm  all tests on SLURM (Debian: slurmctld slurmd slurm-client munge), as root"
+	@echo "make test-gridengine  all on Grid Engine (Debian: gridengine-master gridengine-exec gridengine-client), as root"
+	@echo "make test-torque  all by Torque's commands over SLURM (\`make torque-commands\` unpacks them), as root"
 	@echo "make doctest   only the examples in the docstrings, which \`make test\` runs as well"
 	@echo "make lint      ruff, mypy and the import contract"
 	@echo "make docs      build the documentation in docs/_build/html; warnings are errors"
@@ -36,8 +39,24 @@ test: install
 test-all: install
 	$(BIN)/python -m pytest -m 'not gpu and not pbs and not slurm and not gridengine'
 
+test-clusters: install
+	$(BIN)/python -m pytest tests/cluster -m 'slurm or gridengine or pbs' \
+		-k 'cancelled_jobs or deletion_of_its_only_job or refused_jobs'
+
 test-slurm: install
-	$(BIN)/python -m pytest -m slurm
+	$(BIN)/python -m pytest tests/cluster -m slurm
+
+test-gridengine: install
+	$(BIN)/python -m pytest tests/cluster -m gridengine
+
+test-torque: install
+	$(BIN)/python -m pytest tests/cluster -m pbs
+
+# The package conflicts with Grid Engine's client, so it is unpacked and not installed; its libraries are installed.
+torque-commands:
+	apt-get install -y -qq --no-install-recommends --no-remove libslurm-perl libslurmdb-perl libswitch-perl
+	rm -rf .torque && mkdir .torque
+	cd .torque && apt-get download -qq slurm-wlm-torque && dpkg -x slurm-wlm-torque_*.deb .
 
 lint: install
 	$(BIN)/ruff check .

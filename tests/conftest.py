@@ -14,7 +14,7 @@ import faket_dask
 from faket_dask.config import parse
 from tests.runs import small_document
 
-# How long an example takes says something of the machine, not of the code.
+# The duration of an example depends on the machine, not on the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
@@ -26,12 +26,14 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def shared_path(relative: str) -> Path:
-    """Path below the shared folder; skips where it is absent, except in continuous integration."""
+    """Return a path below the shared folder; skip where it is absent, except in continuous integration."""
     path = SHARED / relative
     if not path.exists():
         if os.environ.get("CI"):
             pytest.fail(f"{path} is missing, and continuous integration must have it")
-        pytest.skip(f"{path} is not here: it lies beside the checkout where the project is developed")
+        pytest.skip(
+            f"{path} is missing: the shared folder lies beside the checkout where the project is developed"
+        )
     return path
 
 
@@ -60,14 +62,14 @@ def structures() -> Path:
 
 @pytest.fixture(scope="session")
 def one_worker() -> Iterator[Client]:
-    """A worker in this process."""
+    """Client of one worker in this process."""
     with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0") as connected:
         yield connected
 
 
 @pytest.fixture(scope="session")
 def tiny_dataset(one_worker: Client, tmp_path_factory: pytest.TempPathFactory) -> faket_dask.Dataset:
-    """Two complete series of five 96 x 80 tilts in all modalities, with a report; look, do not touch."""
+    """Two complete series of five 96 x 80 tilts in all modalities, with a report; not to be changed."""
     folder = tmp_path_factory.mktemp("tiny") / "data"
     document = small_document(folder)
     document["outputs"]["report"] = True

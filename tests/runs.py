@@ -1,4 +1,4 @@
-"""A data set that takes seconds, and how tests compare data sets."""
+"""Run file of a data set that takes seconds, and helpers to copy and compare data sets."""
 
 import hashlib
 import shutil
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def small_document(folder: Path, **changes: Any) -> dict[str, Any]:
-    """A run file as a mapping; sections given here extend its own, or replace what is no mapping."""
+    """Return a run file as a mapping; changes extend its sections that are mappings, and replace others."""
     sections: dict[str, Any] = {
         "dataset": {"folder": str(folder), "seed": 11},
         "specimen": {
@@ -33,20 +33,20 @@ def small_document(folder: Path, **changes: Any) -> dict[str, Any]:
     return sections
 
 
-def bytes_of(dataset: Path) -> dict[str, str]:
-    """Checksum of every file of a data set that is data: all but progress and what is told about it."""
-    told = ("report.html", "realism.json", "manifest.csv", "config.yaml")
+def checksum_results(dataset: Path) -> dict[str, str]:
+    """Return the checksum of every file that holds data: all but progress, configuration and reports."""
+    summaries = ("report.html", "realism.json", "manifest.csv", "config.yaml")
     return {
         str(file.relative_to(dataset)): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(dataset.rglob("*"))
-        if file.is_file() and "progress" not in file.parts and file.name not in told
+        if file.is_file() and "progress" not in file.parts and file.name not in summaries
     }
 
 
-def begun(dataset: Path, folder: Path, *undone: str) -> Path:
-    """A copy of a data set in which some stages, or items of stages, are not done."""
+def copy_without(dataset: Path, folder: Path, *undone: str) -> Path:
+    """Copy a data set to ``folder/data`` without the markers of some batches, such as ``"project/specimen-000"``."""
     copy = folder / "data"
     shutil.copytree(dataset, copy)
-    for stage in undone:
-        shutil.rmtree(copy / "progress" / stage)
+    for batch in undone:
+        shutil.rmtree(copy / "progress" / batch)
     return copy

@@ -4,8 +4,9 @@ Each series is scaled to [0, 1] by its own extrema first, so that units do not m
 shape are compared pixel by pixel; power spectra are compared in any case, each tilt of the first series with the tilt
 of the second at the nearest angle.
 
-A network adds distances of texture statistics (`faket_dask.kernels.similarity.texture_similarity`), which do not depend on the specimen,
-and the intra-reference distance: that between the halves of the second series' tilts.
+A network adds distances of texture statistics, which do not depend on the specimen (module
+`faket_dask.kernels.similarity.texture_similarity`), and the intra-reference distance: that between the halves of the
+second series' tilts.
 """
 
 from __future__ import annotations

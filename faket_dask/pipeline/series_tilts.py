@@ -14,7 +14,7 @@ from faket_dask.engine.arrays import open_array, read_tilt, read_vector
 from faket_dask.kernels.noise import NoiseCurves
 from faket_dask.methods.noise import NOISE_MODELS, NoiseModel, SignalSpectrum
 from faket_dask.pipeline.noise import CURVES, SIGNAL_POWER
-from faket_dask.references.blend import WeightedTilt, select_tilts
+from faket_dask.references.blend import WeightedTilt, open_blend
 from faket_dask.references.statistics import count_rings, read_statistic
 from faket_dask.stages.seeds import noise_field
 from faket_dask.stages.synthesis import select_statistics, shape_noise, synthesise
@@ -62,7 +62,7 @@ class SeriesTilts:
     def select_reference_tilts(self, tilt: int) -> list[WeightedTilt]:
         """Select the reference tilts that stand for the angle of one of the series' tilts."""
         angle = float(self.spec.geometry.acquisition(self.name).tilt_angles[tilt])
-        return select_tilts(self.spec, self.reference, angle)
+        return open_blend(self.spec, self.reference).select_tilts(angle, self.spec.config.style.angle_match)
 
     def draw(self, tilt: int, curves: Mapping[str, NoiseCurves]) -> dict[str, NDArray[np.float32]]:
         """Draw modalities of one tilt; they share one draw of noise.

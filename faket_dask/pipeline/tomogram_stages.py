@@ -1,8 +1,8 @@
-"""Computation of tomograms as units of work, whatever stack they are made from.
+"""Filtering and back-projection as units of work, for stacks of any origin.
 
 A unit of the first stage writes one file, a whole filtered tilt, in which blocks of rows can be read alone; a unit of
 the second reads its rows of every tilt and writes the layers of one slab. The filtered tilts are kept, so that a lost
-piece of a tomogram can be made again. Of a tomogram that is binned afterwards they already have its rows.
+piece of a tomogram can be made again. Where the tomogram is binned afterwards, they already have its rows.
 """
 
 from __future__ import annotations

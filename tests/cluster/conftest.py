@@ -16,7 +16,7 @@ from tests.cluster import slurm as slurm_daemons
 from tests.cluster import torque as torque_commands
 from tests.cluster.daemons import BatchDaemons, raise_exit
 from tests.cluster.small_runs import small
-from tests.runs import bytes_of
+from tests.runs import checksum_results
 
 
 @contextmanager
@@ -74,4 +74,4 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("undisturbed")
     with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0") as client:
         faket_dask.run(parse(small(folder), folder), client)
-    return bytes_of(folder / "data")
+    return checksum_results(folder / "data")

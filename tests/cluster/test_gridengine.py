@@ -20,7 +20,7 @@ from tests.cluster.small_runs import (
     submit,
     write_run,
 )
-from tests.runs import bytes_of
+from tests.runs import checksum_results
 
 pytestmark = [pytest.mark.gridengine, pytest.mark.usefixtures("frequent_polling")]
 
@@ -45,7 +45,7 @@ def test_run_survives_deletion_of_its_only_job(
     gridengine.cancel(*deleted)
     output, _ = driver.communicate(timeout=PATIENCE_S)
     assert driver.returncode == 0, output
-    assert bytes_of(tmp_path / "data") == undisturbed
+    assert checksum_results(tmp_path / "data") == undisturbed
     gridengine.wait_for_no_jobs()
     logs = [path.stem for path in (tmp_path / "data" / "progress" / "jobs").glob("*.log")]
     assert len(deleted) == 1
@@ -64,7 +64,7 @@ def test_job_of_two_slots_is_replaced_without_loss(
 
     watch = Disturbed(after=(3,), disturb=delete_all)
     data = run(tmp_path, profile(cores=2), watch)
-    assert bytes_of(data) == undisturbed
+    assert checksum_results(data) == undisturbed
     assert len(deleted) == 1
     assert len(set(watch.processes)) >= 3
     gridengine.wait_for_no_jobs()
@@ -103,7 +103,7 @@ def test_driver_job_submits_its_workers(
     run_file, profile_file = write_run(tmp_path, profile_document("sge"))
     output = qsub(tmp_path, "sge-cpu.sh", run_file, profile_file)
     assert "on 2 workers" in output
-    assert bytes_of(tmp_path / "data") == undisturbed
+    assert checksum_results(tmp_path / "data") == undisturbed
 
 
 def test_run_in_one_job_uses_its_slots(
@@ -112,4 +112,4 @@ def test_run_in_one_job_uses_its_slots(
     run_file, _ = write_run(tmp_path, profile_document("sge"), cluster={"workers": None})
     output = qsub(tmp_path, "sge-node.sh", run_file, options=("-pe", "smp", "1"))
     assert "on 1 worker" in output
-    assert bytes_of(tmp_path / "data") == undisturbed
+    assert checksum_results(tmp_path / "data") == undisturbed

@@ -24,7 +24,7 @@ from tests.cluster.small_runs import (
     submit,
     write_run,
 )
-from tests.runs import bytes_of
+from tests.runs import checksum_results
 
 pytestmark = [pytest.mark.pbs, pytest.mark.usefixtures("frequent_polling")]
 
@@ -53,7 +53,7 @@ def test_run_survives_deletion_of_its_only_job(
     torque.call("qdel", *deleted)
     output, _ = driver.communicate(timeout=PATIENCE_S)
     assert driver.returncode == 0, output
-    assert bytes_of(tmp_path / "data") == undisturbed
+    assert checksum_results(tmp_path / "data") == undisturbed
     torque.wait_for_no_jobs()
     logs = {path.stem for path in (tmp_path / "data" / "progress" / "jobs").glob("*.log")}
     assert len(deleted) == 1
@@ -98,4 +98,4 @@ def test_driver_job_submits_its_workers(torque: Slurm, undisturbed: dict[str, st
         ["qsub", "-W", "block=true", "-j", "oe", "-o", str(log), "-v", variables, str(script)], log
     )
     assert "on 2 workers" in output
-    assert bytes_of(tmp_path / "data") == undisturbed
+    assert checksum_results(tmp_path / "data") == undisturbed

@@ -23,7 +23,7 @@ from tests.cluster.small_runs import (
     submit,
     write_run,
 )
-from tests.runs import bytes_of
+from tests.runs import checksum_results
 
 pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("frequent_polling")]
 
@@ -45,7 +45,7 @@ def test_job_of_two_processes_gives_identical_bytes(
     submitted = []
     watch = Disturbed(after=(1,), disturb=lambda: submitted.extend(slurm.jobs("faket-dask")))
     data = run(tmp_path, profile(cores=2), watch)
-    assert bytes_of(data) == undisturbed
+    assert checksum_results(data) == undisturbed
     slurm.wait_for_no_jobs()
     assert len(submitted) == 1
     assert watch.workers == len(set(watch.processes)) == 2
@@ -69,7 +69,7 @@ def test_cancelled_jobs_are_replaced_without_loss(
 
     watch = Disturbed(after, disturb=cancel_all)
     data = run(tmp_path, profile(cores=processes_per_job), watch)
-    assert bytes_of(data) == undisturbed
+    assert checksum_results(data) == undisturbed
     assert len(cancelled) >= len(after)
     assert len(set(watch.processes)) >= 3
 
@@ -78,7 +78,7 @@ def test_short_walltime_loses_no_unit(slurm: Slurm, undisturbed: dict[str, str],
     """A walltime of a minute makes lifetimes of less than half of one; the run takes longer."""
     watch = Disturbed(after=tuple(range(1, 1000)), disturb=lambda: time.sleep(2.0))
     data = run(tmp_path, profile(walltime="00:01:00"), watch)
-    assert bytes_of(data) == undisturbed
+    assert checksum_results(data) == undisturbed
     assert len(set(watch.processes)) > 2, "no worker was replaced"
     assert not watch.failed, "a worker's end counted as a failure"
 
@@ -148,7 +148,7 @@ def test_driver_job_submits_its_workers(
     output = sbatch(tmp_path, script, run_file, profile_file)
     assert "on 2 workers" in output
     assert f"1 series in {tmp_path / 'data'}" in output
-    assert bytes_of(tmp_path / "data") == undisturbed
+    assert checksum_results(tmp_path / "data") == undisturbed
 
 
 def test_run_in_one_job_uses_its_allocation(
@@ -157,7 +157,7 @@ def test_run_in_one_job_uses_its_allocation(
     run_file, _ = write_run(tmp_path, profile_document("slurm"), cluster={"workers": None})
     output = sbatch(tmp_path, "slurm-node.sh", run_file, options=("--cpus-per-task=6", "--mem=2700M"))
     assert "on 2 workers" in output, "2.7 GB hold two tasks of 0.95 GiB beside the driver"
-    assert bytes_of(tmp_path / "data") == undisturbed
+    assert checksum_results(tmp_path / "data") == undisturbed
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
@@ -176,4 +176,4 @@ def test_workers_end_with_driver_and_run_resumes(
     watch = Disturbed()
     data = run(tmp_path, profile(), watch)
     assert 0 < len(watch.processes) < len(list((data / "progress").rglob("*.json")))
-    assert bytes_of(data) == undisturbed
+    assert checksum_results(data) == undisturbed

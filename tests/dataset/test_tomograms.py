@@ -16,7 +16,7 @@ from faket_dask.engine.events import Event, UnitDone
 from faket_dask.errors import InputError
 from faket_dask.graphs import filter_tilts, reconstruct
 from tests.beads import bead_document, bead_errors
-from tests.runs import bytes_of
+from tests.runs import checksum_results
 
 
 def run(client: Client, made: dict[str, Any]) -> tuple[faket_dask.Dataset, list[str]]:
@@ -72,10 +72,10 @@ def test_other_settings_remake_tomograms_and_nothing_else(
     dataset: faket_dask.Dataset, one_worker: Client, tmp_path: Path
 ) -> None:
     copy = shutil.copytree(dataset.folder, tmp_path / "data")
-    before = bytes_of(copy)
+    before = checksum_results(copy)
     again, done = run(one_worker, bead_document(copy, modalities=["noisy", "noiseless"], filter="ramp"))
     assert done == []
-    assert bytes_of(copy) == before
+    assert checksum_results(copy) == before
     again, done = run(one_worker, bead_document(copy, modalities=["noisy"], filter="shrec", tilt_stride=2))
     assert set(unit.split()[0] for unit in done) == {"filter", "reconstruct"}
     assert len(done) == 13 + 2
@@ -97,13 +97,13 @@ def test_tomograms_binned_afterwards_are_those_of_the_lazy_graph(
 
 def test_a_lost_part_is_made_again(dataset: faket_dask.Dataset, one_worker: Client, tmp_path: Path) -> None:
     copy = shutil.copytree(dataset.folder, tmp_path / "data")
-    before = bytes_of(copy)
+    before = checksum_results(copy)
     [name] = dataset.series
     lost = copy / f"series/{name}.zarr/reconstruction/noisy/c/0/1/0"
     lost.unlink()
     _, done = run(one_worker, bead_document(copy, modalities=["noisy", "noiseless"], filter="ramp"))
     assert done == ["reconstruct 1"]
-    assert bytes_of(copy) == before
+    assert checksum_results(copy) == before
 
 
 def test_deep_tomograms_are_made_in_slabs(one_worker: Client, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import pytest
 
+from faket_dask.cluster.profile import Profile
 from faket_dask.config import RunConfig
 from tests.docs.test_architecture import load_script
 
@@ -71,3 +72,14 @@ def test_links_of_root_pages_point_at_files(pages: ModuleType) -> None:
             if not target.startswith("http"):
                 generated = {"quick_start.md", "contributing.md", "changelog.md"}
                 assert target in generated or (ROOT / "docs" / target).is_file(), (name, target)
+
+
+def test_every_key_has_a_description(pages: ModuleType) -> None:
+    undescribed = [
+        f"{path}.{key.name}".lstrip(".")
+        for root in (RunConfig, Profile)
+        for path, section in pages.nested_sections(root)
+        for key in pages.list_keys(section)
+        if not key.description and key.name != "kind"
+    ]
+    assert undescribed == []

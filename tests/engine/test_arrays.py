@@ -1,4 +1,4 @@
-"""Arrays on disk: which files a unit owns, and what xarray sees."""
+"""Arrays on disk: files that a unit owns, and coordinates as xarray reads them."""
 
 from pathlib import Path
 
@@ -30,32 +30,32 @@ def group(tmp_path: Path) -> Path:
     return path
 
 
-def files(group: Path, name: str) -> set[str]:
+def list_files(group: Path, name: str) -> set[str]:
     return {str(p.relative_to(group)) for p in (group / name / "c").rglob("*") if p.is_file()}
 
 
-def test_writing_one_piece_makes_its_file_and_no_other(group: Path) -> None:
+def test_writing_a_piece_creates_its_file_only(group: Path) -> None:
     open_array(group, "noiseless")[:, 64:100] = np.ones((5, 36, 90), np.float32)
-    assert files(group, "noiseless") == {BLOCKED.file((0, 1, 0))}
+    assert list_files(group, "noiseless") == {BLOCKED.file((0, 1, 0))}
     open_array(group, "faket")[3] = np.ones((100, 90), np.float32)
-    assert files(group, "faket") == {BY_TILT.file((3, 0, 0))}
+    assert list_files(group, "faket") == {BY_TILT.file((3, 0, 0))}
 
 
-def test_an_empty_piece_is_a_file_too(group: Path) -> None:
+def test_empty_piece_is_written(group: Path) -> None:
     open_array(group, "noiseless")[:, :64] = 0
     open_array(group, "faket")[0] = 0
-    assert files(group, "noiseless") == {BLOCKED.file((0, 0, 0))}
-    assert files(group, "faket") == {BY_TILT.file((0, 0, 0))}
+    assert list_files(group, "noiseless") == {BLOCKED.file((0, 0, 0))}
+    assert list_files(group, "faket") == {BY_TILT.file((0, 0, 0))}
 
 
-def test_blocks_written_along_y_read_back_by_tilt(group: Path) -> None:
+def test_blocks_of_rows_are_read_by_tilt(group: Path) -> None:
     stack = np.random.default_rng(0).random(SHAPE, dtype=np.float32)
     for rows in (slice(0, 64), slice(64, 100)):
         open_array(group, "noiseless")[:, rows] = stack[:, rows]
     np.testing.assert_array_equal(read_tilt(group, "noiseless", 2), stack[2])
 
 
-def test_same_data_same_bytes(group: Path, tmp_path: Path) -> None:
+def test_equal_data_give_equal_bytes(group: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.zarr"
     create_group(other, {"seed": 3})
     create_array(other, BLOCKED)
@@ -66,7 +66,7 @@ def test_same_data_same_bytes(group: Path, tmp_path: Path) -> None:
         assert (group / name).read_bytes() == (other / name).read_bytes()
 
 
-def test_creating_again_keeps_the_data(group: Path) -> None:
+def test_repeated_creation_keeps_data(group: Path) -> None:
     open_array(group, "faket")[1] = 7
     create_group(group, {"seed": 3})
     create_array(group, BY_TILT)
@@ -74,12 +74,12 @@ def test_creating_again_keeps_the_data(group: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["noiseless", "faket"])
-def test_reading_what_is_not_there_is_an_error_and_not_zeros(group: Path, name: str) -> None:
+def test_reading_a_missing_chunk_raises(group: Path, name: str) -> None:
     with pytest.raises(FileNotFoundError, match="is missing"):
         read_tilt(group, name, 1)
 
 
-def test_torn_metadata_of_a_group_is_replaced_and_the_data_kept(group: Path) -> None:
+def test_torn_metadata_of_a_group_is_replaced_and_data_kept(group: Path) -> None:
     open_array(group, "faket")[1] = 7
     (group / "zarr.json").write_text('{"zarr_fo')
     create_group(group, {"seed": 3})
@@ -87,13 +87,13 @@ def test_torn_metadata_of_a_group_is_replaced_and_the_data_kept(group: Path) -> 
     assert read_tilt(group, "faket", 1).min() == 7
 
 
-def test_torn_metadata_is_replaced(group: Path) -> None:
+def test_torn_metadata_of_an_array_is_replaced(group: Path) -> None:
     (group / "faket" / "zarr.json").write_text('{"zarr_fo')
     create_array(group, BY_TILT)
     assert open_array(group, "faket", "r").shape == SHAPE
 
 
-def test_xarray_opens_it_with_its_angles(group: Path) -> None:
+def test_xarray_opens_a_stack_with_its_tilt_angles(group: Path) -> None:
     write_vector(group, "tilt_angle", "tilt", np.linspace(-60, 60, 5), {"units": "degrees"})
     opened = xr.open_zarr(group, consolidated=False)
     assert opened["faket"].dims == ("tilt", "y", "x")

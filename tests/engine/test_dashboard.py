@@ -1,26 +1,16 @@
-"""What the Dask dashboard makes of the units of work."""
-
-from itertools import combinations
+"""Names of tasks on the Dask dashboard."""
 
 from dask.utils import key_split
-from distributed.utils import color_of
 
-from faket_dask.engine.in_flight import DASHBOARD_NAMES
-from faket_dask.pipeline import STAGES
+from faket_dask.pipeline import TILT_SERIES
 
-
-def shown() -> dict[str, str]:
-    """What tasks are called on the dashboard, by stage."""
-    return {
-        stage: key_split((DASHBOARD_NAMES.get(stage, stage), "specimen-000__a", 3, 0)) for stage in STAGES
-    }
+LABELS = {stage.name: key_split((stage.label, "specimen-000__a", 3, 0)) for stage in TILT_SERIES.stages}
+"""Names that the dashboard makes of the keys of tasks, by stage."""
 
 
-def test_tasks_are_called_after_their_stage() -> None:
-    for stage, name in shown().items():
-        assert name.split("-")[0] == stage
+def test_labels_of_stages_are_distinct() -> None:
+    assert len(set(LABELS.values())) == len(TILT_SERIES.stages)
 
 
-def test_no_two_stages_have_the_same_colour() -> None:
-    colours = {stage: color_of(name) for stage, name in shown().items()}
-    assert [pair for pair in combinations(colours, 2) if colours[pair[0]] == colours[pair[1]]] == []
+def test_labels_start_with_the_name_of_their_stage() -> None:
+    assert [name for name, label in LABELS.items() if label.split("-")[0] != name] == []

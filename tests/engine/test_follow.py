@@ -1,8 +1,7 @@
-"""A run watched from what is on disk: the same events as the driver tells, and cheap to look at."""
+"""Followed runs: a run's folder gives the same events as its driver reports."""
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,16 +10,19 @@ import yaml
 from distributed import Client
 
 import faket_dask
-from faket_dask import pipeline as units
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.events import Event, RunEnded, RunStarted, RunStopped, UnitDone, UnitFailed
-from faket_dask.engine.follow import Follower, follow
-from faket_dask.engine.lock import locked
-from faket_dask.engine.status import status
-from faket_dask.engine.unit import Record
+from faket_dask.engine.follow import RunFollower, follow
+from faket_dask.engine.lock import hold_lock
+from faket_dask.engine.plan import Plan, read_plan
+from faket_dask.engine.status import read_status
+from faket_dask.engine.unit import Unit
 from faket_dask.errors import InputError
-from faket_dask.pipeline.plan import Plan
-from faket_dask.workflow.run import execute_plan
+from faket_dask.workflow.run import run_dataset_plan
+from tests.hooks import HOOKED, Hook, call_before_units
+from tests.runs import copy_without
+
+SYNTHESISE = "synthesise/specimen-000__b"
 
 
 @pytest.fixture(scope="module")
@@ -29,141 +31,139 @@ def client() -> Iterator[Client]:
         yield connected
 
 
-def begun(finished: faket_dask.Dataset, folder: Path, *undone: str) -> Path:
-    """A copy of a data set, without a report, in which some is not done, and of whose making nothing is told."""
-    copy = folder / "data"
-    shutil.copytree(finished.folder, copy)
-    for stage in undone:
-        shutil.rmtree(copy / "progress" / stage)
-    (copy / "progress" / "journal.jsonl").unlink()
+def copy_unlogged(dataset: faket_dask.Dataset, folder: Path, *undone: str) -> Path:
+    """Copy a data set without some markers, without its event log, and without a report."""
+    copy = copy_without(dataset.folder, folder, *undone)
+    (copy / "progress" / "events.jsonl").unlink()
     config = yaml.safe_load((copy / "config.yaml").read_text())
     config["outputs"]["report"] = False
     (copy / "config.yaml").write_text(yaml.safe_dump(config))
     return copy
 
 
-def plan_of(folder: Path) -> Plan:
-    return Plan(DatasetSpec.read(folder))
+def plan_with_hooks(folder: Path) -> Plan[DatasetSpec]:
+    return Plan(DatasetSpec.read(folder), HOOKED)
 
 
-def failing_tilt(monkeypatch: pytest.MonkeyPatch, tilt: int) -> None:
-    """Style transfer of one tilt fails whenever it is tried."""
-    whole = units.STAGES["style"]
+def fail_tilt(tilt: int) -> Hook:
+    """Return a hook by which the synthesis of a tilt fails whenever it is tried."""
 
-    def fail(spec: DatasetSpec, item: str, index: int) -> Record:
-        if index == tilt:
+    def fail(spec: DatasetSpec, unit: Unit) -> None:
+        if unit.stage == "synthesise" and unit.index == tilt:
             raise ValueError("a cosmic ray")
-        return whole.compute(spec, item, index)
 
-    monkeypatch.setitem(units.STAGES.data, "style", units.unit.Stage(**{**vars(whole), "compute": fail}))
+    return fail
 
 
-def test_disk_tells_what_the_driver_tells(
-    tiny_dataset: faket_dask.Dataset, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_folder_gives_the_events_of_the_driver(
+    tiny_dataset: faket_dask.Dataset, client: Client, tmp_path: Path
 ) -> None:
-    copy = begun(tiny_dataset, tmp_path, "style/specimen-000__b")
-    failing_tilt(monkeypatch, 3)
-    follower = Follower(plan_of(copy))
-    told: list[Event] = []
-    seen: list[Event] = []
+    copy = copy_unlogged(tiny_dataset, tmp_path, SYNTHESISE)
+    follower = RunFollower(read_plan(copy))
+    reported: list[Event] = []
+    followed: list[Event] = []
 
     def watch(event: Event) -> None:
-        told.append(event)
-        seen.extend(follower.look())
+        reported.append(event)
+        followed.extend(follower.look())
 
-    execute_plan(plan_of(copy), client, watch)
-    seen.extend(follower.look())
-    [driver, disk] = [next(e for e in events if isinstance(e, RunStarted)) for events in (told, seen)]
+    with call_before_units(fail_tilt(3)):
+        run_dataset_plan(plan_with_hooks(copy), client, watch)
+    followed.extend(follower.look())
+    both = (reported, followed)
+    driver, disk = (next(e for e in events if isinstance(e, RunStarted)) for events in both)
     assert disk.requirements == driver.requirements
     assert disk.workers == driver.workers
     assert {k: set(v) for k, v in disk.before.items()} == {k: set(v) for k, v in driver.before.items()}
-    units_done = [{e.unit: e.record for e in events if isinstance(e, UnitDone)} for events in (told, seen)]
-    assert units_done[0] == units_done[1] != {}
-    failed = [[e for e in events if isinstance(e, UnitFailed)] for events in (told, seen)]
-    assert failed[0] == failed[1] != []
-    assert seen[-1] == told[-1] == RunEnded(tuple(e for e in failed[0] if e.final))
+    completions = [{e.unit: e.marker for e in events if isinstance(e, UnitDone)} for events in both]
+    assert completions[0] == completions[1] != {}
+    failures = [[e for e in events if isinstance(e, UnitFailed)] for events in both]
+    assert failures[0] == failures[1] != []
+    assert followed[-1] == reported[-1] == RunEnded(tuple(e for e in failures[0] if e.final))
 
 
 def test_markers_are_read_once(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
-    """What was seen is not looked at again: it may even be gone."""
-    copy = begun(tiny_dataset, tmp_path)
-    style = copy / "progress/style/specimen-000__b"
-    style.joinpath("4.json").rename(tmp_path / "4.json")
-    with locked(copy / "progress/driver.lock"):
-        (copy / "progress/journal.jsonl").write_text(
-            json.dumps({"event": "started", "time": 0.0, "workers": 1, "dashboard": None})[:-1]
-            + ', "requirements": {"stages": [], "widest": 1, "threads_per_task": 1}}\n'
+    """A marker that was read is not looked at again: it may even be gone."""
+    copy = copy_unlogged(tiny_dataset, tmp_path)
+    markers = copy / "progress" / SYNTHESISE
+    markers.joinpath("4.json").rename(tmp_path / "4.json")
+    with hold_lock(copy / "progress/driver.lock"):
+        requirements = {"stages": [], "widest": 1, "threads_per_task": 1}
+        started = {"event": "started", "time": 0.0, "workers": 1, "dashboard": None}
+        (copy / "progress/events.jsonl").write_text(
+            json.dumps({**started, "requirements": requirements}) + "\n"
         )
-        follower = Follower(plan_of(copy))
+        follower = RunFollower(read_plan(copy))
         assert len(follower.look()) > 10
         for marker in (copy / "progress").rglob("*.json"):
             marker.unlink()
         assert follower.look() == []
-        os.replace(tmp_path / "4.json", style / "4.json")
+        os.replace(tmp_path / "4.json", markers / "4.json")
         [event] = follower.look()
     assert isinstance(event, UnitDone)
-    assert (event.unit.stage, event.unit.index) == ("style", 4)
+    assert (event.unit.stage, event.unit.index) == ("synthesise", 4)
 
 
-def test_a_finished_data_set_ends_at_once(tiny_dataset: faket_dask.Dataset) -> None:
+def test_complete_data_set_ends_at_once(tiny_dataset: faket_dask.Dataset) -> None:
     events = list(follow(tiny_dataset.folder))
     assert isinstance(events[0], RunStarted)
     assert events[-1] == RunEnded(())
 
 
-def test_a_data_set_that_nobody_works_on_is_told_to_be_stopped(
+def test_incomplete_data_set_without_a_driver_is_stopped(
     tiny_dataset: faket_dask.Dataset, tmp_path: Path
 ) -> None:
-    events = list(follow(begun(tiny_dataset, tmp_path, "levels")))
+    events = list(follow(copy_unlogged(tiny_dataset, tmp_path, "fit_noise")))
     assert isinstance(events[-1], RunStopped)
     assert "no run is working on it" in events[-1].cause
 
 
-def test_an_interrupted_run_is_told_to_be_interrupted(
+def test_interrupted_run_is_reported_as_interrupted(
     tiny_dataset: faket_dask.Dataset, client: Client, tmp_path: Path
 ) -> None:
-    copy = begun(tiny_dataset, tmp_path, "levels")
+    copy = copy_unlogged(tiny_dataset, tmp_path, "fit_noise")
 
     def interrupt(event: Event) -> None:
         if isinstance(event, UnitDone):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        execute_plan(plan_of(copy), client, interrupt)
+        run_dataset_plan(read_plan(copy), client, interrupt)
     assert list(follow(copy))[-1] == RunStopped("interrupted")
 
 
-def test_a_run_that_is_about_to_begin_is_waited_for(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
-    """What an earlier run told is not taken for its."""
-    copy = begun(tiny_dataset, tmp_path, "levels")
-    (copy / "progress/journal.jsonl").write_text('{"event": "ended", "time": 0.0}\n')
-    with locked(copy / "progress/driver.lock"):
-        assert Follower(plan_of(copy)).look() == []
+def test_follower_waits_for_a_run_that_has_the_lock_and_no_events_yet(
+    tiny_dataset: faket_dask.Dataset, tmp_path: Path
+) -> None:
+    """Events of an earlier run are not taken for its own."""
+    copy = copy_unlogged(tiny_dataset, tmp_path, "fit_noise")
+    (copy / "progress/events.jsonl").write_text('{"event": "ended", "time": 0.0}\n')
+    with hold_lock(copy / "progress/driver.lock"):
+        assert RunFollower(read_plan(copy)).look() == []
 
 
-def test_a_journal_that_a_crash_tore_does_not_hide_the_next_run(
+def test_torn_event_log_does_not_hide_the_next_run(
     tiny_dataset: faket_dask.Dataset, client: Client, tmp_path: Path
 ) -> None:
-    copy = begun(tiny_dataset, tmp_path, "levels")
-    (copy / "progress/journal.jsonl").write_text('{"event": "started", "ti')
-    execute_plan(plan_of(copy), client)
+    copy = copy_unlogged(tiny_dataset, tmp_path, "fit_noise")
+    (copy / "progress/events.jsonl").write_text('{"event": "started", "ti')
+    run_dataset_plan(read_plan(copy), client)
     events = list(follow(copy))
     assert any(isinstance(event, UnitDone) for event in events)
     assert events[-1] == RunEnded(())
 
 
-def test_status_tells_failures_until_they_are_mended(
+def test_status_names_failures_until_their_units_are_done(
     tiny_dataset: faket_dask.Dataset, client: Client, tmp_path: Path
 ) -> None:
-    copy = begun(tiny_dataset, tmp_path, "style/specimen-000__b")
-    with pytest.MonkeyPatch.context() as patch:
-        failing_tilt(patch, 2)
-        failures = execute_plan(plan_of(copy), client).failures
-    assert status(DatasetSpec.read(copy)).failures == failures != ()
-    execute_plan(plan_of(copy), client)
-    assert status(DatasetSpec.read(copy)).failures == ()
+    copy = copy_unlogged(tiny_dataset, tmp_path, SYNTHESISE)
+    with call_before_units(fail_tilt(2)):
+        failures = run_dataset_plan(plan_with_hooks(copy), client).failures
+    assert read_status(read_plan(copy)).failures == failures != ()
+    run_dataset_plan(read_plan(copy), client)
+    assert read_status(read_plan(copy)).failures == ()
 
 
-def test_a_folder_that_is_no_data_set(tmp_path: Path) -> None:
+def test_folder_without_a_data_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not a data set"):
         next(follow(tmp_path))

@@ -1,8 +1,9 @@
-"""Whatever happens to a finished data set's files, `validate` names the units, and the next run makes just those."""
+"""Validation names the units of damaged files, and the next run computes just those."""
 
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,17 @@ from typer.testing import CliRunner
 import faket_dask
 from faket_dask.cli import app
 from faket_dask.config import parse
-from faket_dask.dataset.label_checks import misplaced_labels
+from faket_dask.dataset.label_checks import find_misplaced_labels
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.events import Event, UnitDone
-from faket_dask.engine.lock import locked
+from faket_dask.engine.lock import hold_lock
+from faket_dask.engine.marker import FileRecord
+from faket_dask.engine.plan import read_plan
 from faket_dask.engine.validate import forget, validate
-from faket_dask.errors import InputError
+from faket_dask.errors import DatasetBusyError, InputError
 from faket_dask.pipeline.input_checks import resolve
 from faket_dask.specimen.particles import read_particles
-from tests.runs import bytes_of, small_document
+from tests.runs import checksum_results, small_document
 
 
 @pytest.fixture
@@ -33,10 +36,10 @@ def copy(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> Path:
     return folder
 
 
-def test_an_intact_data_set_is_good(tiny_dataset: faket_dask.Dataset) -> None:
-    before = bytes_of(tiny_dataset.folder)
-    assert validate(tiny_dataset.spec) == []
-    assert bytes_of(tiny_dataset.folder) == before
+def test_intact_data_set_has_no_damage(tiny_dataset: faket_dask.Dataset) -> None:
+    before = checksum_results(tiny_dataset.folder)
+    assert validate(read_plan(tiny_dataset.folder)) == []
+    assert checksum_results(tiny_dataset.folder) == before
 
 
 def flip_a_bit(path: Path) -> None:
@@ -59,19 +62,19 @@ FAKET = "series/specimen-000__b.zarr/faket/c/2/0/0"
 @pytest.mark.parametrize(
     ("harm", "file", "unit", "cause"),
     [
-        (flip_a_bit, FAKET, "style specimen-000__b 2", "checksum differs"),
-        (truncate, FAKET, "style specimen-000__b 2", "bytes"),
-        (remove, FAKET, "style specimen-000__b 2", "is missing"),
+        (flip_a_bit, FAKET, "synthesise specimen-000__b 2", "checksum differs"),
+        (truncate, FAKET, "synthesise specimen-000__b 2", "bytes"),
+        (remove, FAKET, "synthesise specimen-000__b 2", "is missing"),
         (flip_a_bit, "specimens/specimen-001.zarr/noiseless/c/0/1/0", "project specimen-001 1", "checksum"),
-        (truncate, "progress/targets/a/3.json", "targets a 3", "torn"),
+        (truncate, "progress/reference_gram/a/3.json", "reference_gram a 3", "torn"),
         (flip_a_bit, "specimens/specimen-000.particles.csv", "place specimen-000 0", "checksum"),
-        (truncate, "series/specimen-000__b.zarr/faket/zarr.json", "style specimen-000__b 0", "written"),
-        (remove, "series/specimen-000__b.zarr/zarr.json", "levels specimen-000__b 0", "is missing"),
-        (flip_a_bit, "series/specimen-000__b.zarr/tilt_angle/c/0", "levels specimen-000__b 0", "written"),
+        (truncate, "series/specimen-000__b.zarr/faket/zarr.json", "synthesise specimen-000__b 0", "written"),
+        (remove, "series/specimen-000__b.zarr/zarr.json", "fit_noise specimen-000__b 0", "is missing"),
+        (flip_a_bit, "series/specimen-000__b.zarr/tilt_angle/c/0", "fit_noise specimen-000__b 0", "written"),
         (truncate, "specimens/specimen-000.zarr/zarr.json", "place specimen-000 0", "written"),
     ],
 )
-def test_damage_is_named_and_mended_by_the_next_run(
+def test_damage_is_named_and_repaired_by_the_next_run(
     tiny_dataset: faket_dask.Dataset,
     one_worker: Client,
     copy: Path,
@@ -81,38 +84,38 @@ def test_damage_is_named_and_mended_by_the_next_run(
     cause: str,
 ) -> None:
     harm(copy / file)
-    spec = DatasetSpec.read(copy)
-    found = validate(spec)
-    assert any(str(damage).startswith(f"{unit}: ") and cause in damage.cause for damage in found), found
-    assert any(file in damage.cause for damage in found)
-    forget(spec, found)
+    plan = read_plan(copy)
+    damages = validate(plan)
+    assert any(str(damage).startswith(f"{unit}: ") and cause in damage.cause for damage in damages), damages
+    assert any(file in damage.cause for damage in damages)
+    forget(plan, damages)
     events: list[Event] = []
     faket_dask.run(parse(small_document(copy), copy), one_worker, events.append)
     computed = {str(event.unit) for event in events if isinstance(event, UnitDone)}
-    assert computed == {str(damage.unit) for damage in found}
-    assert bytes_of(copy) == bytes_of(tiny_dataset.folder)
-    assert validate(DatasetSpec.read(copy)) == []
+    assert computed == {str(damage.unit) for damage in damages}
+    assert checksum_results(copy) == checksum_results(tiny_dataset.folder)
+    assert validate(read_plan(copy)) == []
 
 
-def test_nan_is_found_though_its_checksum_is_right(copy: Path) -> None:
+def test_nan_is_found_despite_a_matching_checksum(copy: Path) -> None:
     array = zarr.open_array(copy / "series/specimen-000__b.zarr/faket")
     array[1, 5, 5] = np.nan
-    marker = copy / "progress/style/specimen-000__b/1.json"
+    marker = copy / "progress/synthesise/specimen-000__b/1.json"
     record = json.loads(marker.read_text())
     file = "series/specimen-000__b.zarr/faket/c/1/0/0"
-    from faket_dask.engine.unit import describe
-
-    record["files"][file] = describe(copy / file)
+    record["files"][file] = asdict(FileRecord.measure(copy / file))
     marker.write_text(json.dumps(record))
-    [damage] = validate(DatasetSpec.read(copy))
-    assert str(damage) == "style specimen-000__b 1: series/specimen-000__b.zarr/faket holds NaN or infinity"
+    [damage] = validate(read_plan(copy))
+    assert (
+        str(damage) == "synthesise specimen-000__b 1: series/specimen-000__b.zarr/faket holds NaN or infinity"
+    )
 
 
-def test_what_is_not_done_is_told_from_what_is_damaged(copy: Path) -> None:
-    (copy / "progress/style/specimen-000__b/4.json").unlink()
-    [damage] = validate(DatasetSpec.read(copy))
+def test_missing_unit_is_distinguished_from_damage(copy: Path) -> None:
+    (copy / "progress/synthesise/specimen-000__b/4.json").unlink()
+    [damage] = validate(read_plan(copy))
     assert damage.missing
-    assert str(damage) == "style specimen-000__b 4: not done"
+    assert str(damage) == "synthesise specimen-000__b 4: not done"
 
 
 def change_labels(copy: Path, change: Callable[[np.ndarray, np.ndarray], None]) -> list[str]:
@@ -120,60 +123,60 @@ def change_labels(copy: Path, change: Callable[[np.ndarray, np.ndarray], None]) 
     instances, classes = volume["instance_mask"][:], volume["class_mask"][:]
     change(instances, classes)
     volume["instance_mask"][:], volume["class_mask"][:] = instances, classes
-    return list(misplaced_labels(DatasetSpec.read(copy), "specimen-000"))
+    return list(find_misplaced_labels(DatasetSpec.read(copy), "specimen-000"))
 
 
-def shift(instances: np.ndarray, classes: np.ndarray) -> None:
+def shift_labels(instances: np.ndarray, classes: np.ndarray) -> None:
     for mask in (instances, classes):
         mask[:] = np.roll(mask, 12, axis=2)
 
 
-def erase(instances: np.ndarray, classes: np.ndarray) -> None:
+def erase_instance(instances: np.ndarray, classes: np.ndarray) -> None:
     classes[instances == 1] = 0
     instances[instances == 1] = 0
 
 
-def relabel(instances: np.ndarray, classes: np.ndarray) -> None:
+def change_class(instances: np.ndarray, classes: np.ndarray) -> None:
     classes[instances == 1] += 1
 
 
-def stranger(instances: np.ndarray, classes: np.ndarray) -> None:
+def add_unknown_instance(instances: np.ndarray, classes: np.ndarray) -> None:
     instances[instances == 1] = 999
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
-        (shift, "does not lie on its label"),
-        (erase, "has no voxel in instance_mask"),
-        (relabel, "disagree in"),
-        (stranger, "instances that the table lacks, 999 first"),
+        (shift_labels, "does not lie on its label"),
+        (erase_instance, "has no voxel in instance_mask"),
+        (change_class, "disagree in"),
+        (add_unknown_instance, "instances that the table lacks, 999 first"),
     ],
 )
-def test_labels_that_left_their_particles_are_found(
-    copy: Path, change: Callable[[np.ndarray, np.ndarray], None], said: str
+def test_misplaced_labels_are_found(
+    copy: Path, change: Callable[[np.ndarray, np.ndarray], None], message: str
 ) -> None:
-    assert any(said in line for line in change_labels(copy, change))
+    assert any(message in line for line in change_labels(copy, change))
 
 
-def test_a_particle_outside_the_volume_is_found(copy: Path) -> None:
+def test_particle_outside_the_volume_is_found(copy: Path) -> None:
     path = copy / "specimens/specimen-000.particles.csv"
     table = read_particles(path)
     table.centre_A[table.instance == 1] += 1e4
     table.write_csv(path)
     assert any(
-        "outside the volume" in line for line in misplaced_labels(DatasetSpec.read(copy), "specimen-000")
+        "outside the volume" in line for line in find_misplaced_labels(DatasetSpec.read(copy), "specimen-000")
     )
 
 
-def test_nothing_is_forgotten_under_a_run(copy: Path) -> None:
+def test_markers_are_kept_while_a_run_holds_the_lock(copy: Path) -> None:
     flip_a_bit(copy / FAKET)
-    spec = DatasetSpec.read(copy)
-    with locked(spec.layout.lock), pytest.raises(InputError, match="another run"):
-        forget(spec, validate(spec))
+    plan = read_plan(copy)
+    with hold_lock(plan.spec.folder.lock), pytest.raises(DatasetBusyError, match="another run"):
+        forget(plan, validate(plan))
 
 
-def test_the_command_names_damage_line_by_line(copy: Path) -> None:
+def test_command_prints_one_line_per_damage(copy: Path) -> None:
     runner = CliRunner()
     good = runner.invoke(app, ["validate", str(copy)])
     assert good.exit_code == 0, good.output
@@ -183,16 +186,16 @@ def test_the_command_names_damage_line_by_line(copy: Path) -> None:
     assert bad.exit_code == 1
     assert (
         bad.output.splitlines()[0]
-        == f"style specimen-000__b 2: {FAKET} is not what was written: its checksum differs"
+        == f"synthesise specimen-000__b 2: {FAKET} is not what was written: its checksum differs"
     )
-    assert (copy / "progress/style/specimen-000__b/2.json").exists()
+    assert (copy / "progress/synthesise/specimen-000__b/2.json").exists()
     assert runner.invoke(app, ["validate", str(copy), "--repair"]).exit_code == 0
-    assert not (copy / "progress/style/specimen-000__b/2.json").exists()
+    assert not (copy / "progress/synthesise/specimen-000__b/2.json").exists()
 
 
 @pytest.mark.parametrize("file", ["plan.json", "config.yaml"])
 @pytest.mark.parametrize("harm", [truncate, lambda path: path.write_text("{}"), remove])
-def test_a_damaged_description_is_one_clear_error_and_a_run_writes_it_again(
+def test_damaged_description_is_one_error_and_the_next_run_rewrites_it(
     tiny_dataset: faket_dask.Dataset, one_worker: Client, copy: Path, file: str, harm: Callable[[Path], None]
 ) -> None:
     document = small_document(copy)
@@ -206,4 +209,4 @@ def test_a_damaged_description_is_one_clear_error_and_a_run_writes_it_again(
         faket_dask.run(parse(other, copy), one_worker)
     faket_dask.run(parse(document, copy), one_worker)
     assert faket_dask.open_dataset(copy).spec.config == resolve(parse(document, copy)).config
-    assert bytes_of(copy) == bytes_of(tiny_dataset.folder)
+    assert checksum_results(copy) == checksum_results(tiny_dataset.folder)

@@ -102,7 +102,7 @@ import dask, numpy as np, xarray as xr
 from pydantic import ValidationError
 from faket_dask import graphs
 from faket_dask.config import StyleSection
-from faket_dask.config.explain import explain
+from faket_dask.documents.explain import explain
 
 keys = {"network": "small", "weights": "random", "method": "blur", "noise": "pink", "sigma_px": 2, "tile": "whole"}
 style = StyleSection.model_validate(keys)

@@ -31,7 +31,7 @@ from faket_dask.engine.task_size import Lengths
 from faket_dask.engine.validate import validate
 from faket_dask.errors import InputError
 from tests.cluster.requirements import requirements
-from tests.runs import begun, bytes_of, small_document
+from tests.runs import checksum_results, copy_without, small_document
 
 PATIENCE_S = 240
 ALLOWED_DEATHS = 1
@@ -130,20 +130,20 @@ def test_workers_killed_in_the_middle_of_units_lose_nothing(
     group: int,
 ) -> None:
     monkeypatch.setattr(Lengths, "group_size", lambda *_: group)
-    copy = begun(tiny_dataset.folder, tmp_path, "project/specimen-000", "style/specimen-000__b")
+    copy = copy_without(tiny_dataset.folder, tmp_path, "project/specimen-000", "style/specimen-000__b")
     give(orders, "project specimen-000 0", "die", "die", "die")
     give(orders, "style specimen-000__b 1", "die")
     dataset, events = run_on(processes, copy)
     assert not dataset.failures
     assert {"project specimen-000 0", "style specimen-000__b 1"} <= set(computed(events))
-    assert bytes_of(copy) == bytes_of(tiny_dataset.folder)
+    assert checksum_results(copy) == checksum_results(tiny_dataset.folder)
 
 
 @pytest.mark.slow
 def test_a_unit_that_kills_every_worker_is_given_up_with_its_cause(
     tiny_dataset: faket_dask.Dataset, processes: Client, orders: Path, tmp_path: Path
 ) -> None:
-    copy = begun(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
+    copy = copy_without(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
     give(orders, "style specimen-000__b 2", *["die"] * (2 * ALLOWED_DEATHS + 2))
     dataset, events = run_on(processes, copy, retries=0)
     [failure] = dataset.failures
@@ -153,7 +153,7 @@ def test_a_unit_that_kills_every_worker_is_given_up_with_its_cause(
     mended, events = run_on(processes, copy)
     assert not mended.failures
     assert computed(events) == ["style specimen-000__b 2"]
-    assert bytes_of(copy) == bytes_of(tiny_dataset.folder)
+    assert checksum_results(copy) == checksum_results(tiny_dataset.folder)
 
 
 @pytest.mark.slow
@@ -161,20 +161,20 @@ def test_a_unit_that_takes_too_much_memory_is_given_up_with_its_cause(
     tiny_dataset: faket_dask.Dataset, processes: Client, orders: Path, tmp_path: Path
 ) -> None:
     """The nanny kills the worker at 95 % of its limit, and starts another one."""
-    copy = begun(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
+    copy = copy_without(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
     give(orders, "style specimen-000__b 1", *["hoard"] * (2 * ALLOWED_DEATHS + 2))
     dataset, _ = run_on(processes, copy, retries=0)
     [failure] = dataset.failures
     assert str(failure.unit) == "style specimen-000__b 1"
     assert "out of memory" in failure.cause
     assert not run_on(processes, copy)[0].failures
-    assert bytes_of(copy) == bytes_of(tiny_dataset.folder)
+    assert checksum_results(copy) == checksum_results(tiny_dataset.folder)
 
 
 def test_a_cancelled_unit_is_computed_all_the_same(
     tiny_dataset: faket_dask.Dataset, processes: Client, orders: Path, tmp_path: Path
 ) -> None:
-    copy = begun(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
+    copy = copy_without(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
     give(orders, "style specimen-000__b 2", "wait")
 
     def cancel() -> None:
@@ -200,13 +200,13 @@ def test_a_cancelled_unit_is_computed_all_the_same(
     [event] = failed
     assert str(event.unit) == "style specimen-000__b 2"
     assert "cancelled" in event.cause
-    assert bytes_of(copy) == bytes_of(tiny_dataset.folder)
+    assert checksum_results(copy) == checksum_results(tiny_dataset.folder)
 
 
 def test_a_folder_that_is_moved_away_ends_the_run_and_is_taken_up_where_it_is(
     tiny_dataset: faket_dask.Dataset, processes: Client, orders: Path, tmp_path: Path
 ) -> None:
-    copy = begun(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
+    copy = copy_without(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
     give(orders, "style specimen-000__b 4", "slow")
     moved = tmp_path / "elsewhere"
 
@@ -220,7 +220,7 @@ def test_a_folder_that_is_moved_away_ends_the_run_and_is_taken_up_where_it_is(
     dataset, events = run_on(processes, moved)
     assert not dataset.failures
     assert len(computed(events)) < 5
-    assert bytes_of(moved) == bytes_of(tiny_dataset.folder)
+    assert checksum_results(moved) == checksum_results(tiny_dataset.folder)
 
 
 @pytest.mark.slow
@@ -228,7 +228,7 @@ def test_a_worker_that_hangs_until_it_is_declared_dead_and_then_goes_on_harms_no
     tiny_dataset: faket_dask.Dataset, orders: Path, tmp_path: Path
 ) -> None:
     """Two workers then write the same unit; without nannies, as when a whole node hangs."""
-    copy = begun(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
+    copy = copy_without(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
     give(orders, "style specimen-000__b 1", "stop")
     command = [sys.executable, "-m", "distributed.cli.dask_worker", "--no-nanny", "--nthreads", "1"]
     stopped = orders / "stopped"
@@ -264,7 +264,7 @@ def test_a_worker_that_hangs_until_it_is_declared_dead_and_then_goes_on_harms_no
                 worker.wait()
     assert not dataset.failures
     assert stopped.exists()
-    assert bytes_of(copy) == bytes_of(tiny_dataset.folder)
+    assert checksum_results(copy) == checksum_results(tiny_dataset.folder)
     assert not [damage for damage in validate(dataset.spec) if not damage.missing]
 
 
@@ -288,7 +288,7 @@ def test_a_disk_that_fills_up_stops_the_run_and_freed_it_goes_on(
     disk.mkdir()
     if not is_root_with_mounts(disk):
         pytest.skip("mounting a small file system takes root")
-    copy = begun(tiny_dataset.folder, tmp_path, "style/specimen-000__b", "style/specimen-001__a")
+    copy = copy_without(tiny_dataset.folder, tmp_path, "style/specimen-000__b", "style/specimen-001__a")
     taken = sum(path.stat().st_blocks * 512 for path in copy.rglob("*"))
     room = taken + 2_000_000
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={room}", "none", str(disk)], check=True)
@@ -309,7 +309,7 @@ def test_a_disk_that_fills_up_stops_the_run_and_freed_it_goes_on(
         subprocess.run(["mount", "-o", f"remount,size={room * 3}", str(disk)], check=True)
         freed = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
         assert freed.returncode == 0, freed.stderr
-        assert bytes_of(disk / "data") == bytes_of(tiny_dataset.folder)
+        assert checksum_results(disk / "data") == checksum_results(tiny_dataset.folder)
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
@@ -330,7 +330,7 @@ def test_a_file_system_that_stalls_holds_a_run_up_and_harms_nothing(
         pytest.skip("there is no loop device to be had")
     try:
         data = disk / "data"
-        copy = begun(tiny_dataset.folder, tmp_path, "style/specimen-000__b", "style/specimen-001__a")
+        copy = copy_without(tiny_dataset.folder, tmp_path, "style/specimen-000__b", "style/specimen-001__a")
         shutil.copytree(copy, data)
         run_file = tmp_path / "run.yaml"
         run_file.write_text(yaml.safe_dump(small_document(data, cluster={"workers": 2})))
@@ -356,6 +356,6 @@ def test_a_file_system_that_stalls_holds_a_run_up_and_harms_nothing(
             subprocess.run(["fsfreeze", "--unfreeze", str(disk)], check=True)
         output, _ = run.communicate(timeout=PATIENCE_S)
         assert run.returncode == 0, output
-        assert bytes_of(data) == bytes_of(tiny_dataset.folder)
+        assert checksum_results(data) == checksum_results(tiny_dataset.folder)
     finally:
         subprocess.run(["umount", str(disk)], check=True)

@@ -19,7 +19,7 @@ import faket_dask
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.validate import validate
 from faket_dask.errors import InputError
-from tests.runs import bytes_of, small_document
+from tests.runs import checksum_results, small_document
 
 COMMAND = [sys.executable, "-m", "faket_dask.cli", "run"]
 PATIENCE_S = 120
@@ -39,7 +39,7 @@ def write_run(folder: Path, workers: int = 1, specimens: int = 2) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(tiny_dataset: faket_dask.Dataset) -> dict[str, str]:
     """What comes out when nothing happens, on one worker that is a thread of this process."""
-    return bytes_of(tiny_dataset.folder)
+    return checksum_results(tiny_dataset.folder)
 
 
 def markers(data: Path) -> list[Path]:
@@ -112,7 +112,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(
     assert not faket_dask.run(file, one_worker).failures
     assert {marker: marker.read_bytes() for marker in kept} == kept, "finished work was done again"
     assert len(markers(tmp_path / "data")) > len(kept), "the run had ended before it was stopped"
-    assert bytes_of(tmp_path / "data") == undisturbed
+    assert checksum_results(tmp_path / "data") == undisturbed
 
 
 def worker_processes(driver: int) -> list[psutil.Process]:
@@ -144,7 +144,7 @@ def test_neither_a_second_driver_nor_killed_workers_harm_a_run(
         kill_a_worker(run, tmp_path / "data")
     output, _ = run.communicate(timeout=PATIENCE_S)
     assert run.returncode == 0, output
-    assert bytes_of(tmp_path / "data") == undisturbed
+    assert checksum_results(tmp_path / "data") == undisturbed
 
 
 @pytest.mark.slow
@@ -188,5 +188,5 @@ def test_a_run_that_is_disturbed_again_and_again_ends_with_the_same_bytes(
     print(dict(Counter(done)))
     assert len(done) > 6
     assert not faket_dask.run(file, one_worker).failures
-    assert bytes_of(data) == bytes_of(calm / "data")
+    assert checksum_results(data) == checksum_results(calm / "data")
     assert not validate(DatasetSpec.read(data))

@@ -13,7 +13,7 @@ from faket_dask._version import __version__
 from faket_dask.config import parse
 from faket_dask.engine import environment as environments
 from faket_dask.engine.events import UnitDone
-from tests.runs import begun, bytes_of, small_document
+from tests.runs import checksum_results, copy_without, small_document
 
 
 def test_every_marker_names_an_environment_that_is_written_down(tiny_dataset: faket_dask.Dataset) -> None:
@@ -28,7 +28,7 @@ def test_every_marker_names_an_environment_that_is_written_down(tiny_dataset: fa
 def test_a_run_is_recorded_with_how_it_ended(
     tiny_dataset: faket_dask.Dataset, one_worker: Client, tmp_path: Path
 ) -> None:
-    copy = begun(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
+    copy = copy_without(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
     runs = copy / "progress" / "runs"
     before = set(runs.iterdir())
 
@@ -52,19 +52,19 @@ def test_a_run_is_recorded_with_how_it_ended(
 def test_going_on_in_another_environment_is_said_and_changes_no_byte(
     tiny_dataset: faket_dask.Dataset, one_worker: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = begun(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
+    copy = copy_without(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
     here = environments.environment("cpu")
     monkeypatch.setattr(environments, "environment", lambda device: {**here, "instruction_set": "abacus"})
     config = parse(small_document(copy), copy)
     with pytest.warns(UserWarning, match=r"another environment .*instruction_set .* → abacus"):
         faket_dask.run(config, one_worker)
-    assert bytes_of(copy) == bytes_of(tiny_dataset.folder)
+    assert checksum_results(copy) == checksum_results(tiny_dataset.folder)
 
 
 def test_nothing_is_said_in_the_same_environment(
     tiny_dataset: faket_dask.Dataset, one_worker: Client, tmp_path: Path
 ) -> None:
-    copy = begun(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
+    copy = copy_without(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         faket_dask.run(parse(small_document(copy), copy), one_worker)

@@ -24,7 +24,7 @@ from faket_dask.engine.status import status
 from faket_dask.engine.task_size import Lengths
 from faket_dask.engine.unit import Stage
 from faket_dask.errors import InputError
-from tests.runs import begun, bytes_of, small_document
+from tests.runs import checksum_results, copy_without, small_document
 
 BASE = Path("/nowhere")
 
@@ -110,7 +110,7 @@ def test_labels_register_with_the_projection(finished: faket_dask.Dataset) -> No
 def test_a_finished_data_set_is_left_alone(
     finished: faket_dask.Dataset, client: Client, tmp_path: Path
 ) -> None:
-    config = config_of(small_document(begun(finished.folder, tmp_path)))
+    config = config_of(small_document(copy_without(finished.folder, tmp_path)))
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "data" / "series").rglob("*") if p.is_file()}
     _, events = events_of(config, client)
     assert not [event for event in events if isinstance(event, UnitDone)]
@@ -120,43 +120,43 @@ def test_a_finished_data_set_is_left_alone(
 def test_the_number_of_workers_does_not_change_a_byte(finished: faket_dask.Dataset, tmp_path: Path) -> None:
     with Client(processes=False, n_workers=4, threads_per_worker=1, dashboard_address=":0") as other:
         again = faket_dask.run(config_of(small_document(tmp_path / "data")), other)
-    assert bytes_of(again.folder) == bytes_of(finished.folder)
+    assert checksum_results(again.folder) == checksum_results(finished.folder)
 
 
 def test_only_what_was_lost_is_computed_again(
     finished: faket_dask.Dataset, client: Client, tmp_path: Path
 ) -> None:
-    copy = begun(finished.folder, tmp_path)
+    copy = copy_without(finished.folder, tmp_path)
     (copy / "series/specimen-000__b.zarr/faket/c/2/0/0").unlink()
     (copy / "specimens/specimen-001.zarr/noiseless/c/0/1/0").write_bytes(b"torn")
     (copy / "progress/targets/a/3.json").write_text('{"inputs": "')
     _, events = events_of(config_of(small_document(copy)), client)
     computed = {(e.unit.stage, e.unit.item, e.unit.index) for e in events if isinstance(e, UnitDone)}
     assert computed == {("style", "specimen-000__b", 2), ("project", "specimen-001", 1), ("targets", "a", 3)}
-    assert bytes_of(copy) == bytes_of(finished.folder)
+    assert checksum_results(copy) == checksum_results(finished.folder)
 
 
 def test_what_is_made_again_is_there_before_it_is_read(
     finished: faket_dask.Dataset, client: Client, tmp_path: Path
 ) -> None:
     """Though the stage between the two, `levels`, is done."""
-    copy = begun(finished.folder, tmp_path, "project/specimen-000", "style/specimen-000__b")
+    copy = copy_without(finished.folder, tmp_path, "project/specimen-000", "style/specimen-000__b")
     _, events = events_of(config_of(small_document(copy)), client)
     assert not [event for event in events if isinstance(event, UnitFailed)]
     stages = [event.unit.stage for event in events if isinstance(event, UnitDone)]
     assert stages == ["project"] * 2 + ["style"] * 5
-    assert bytes_of(copy) == bytes_of(finished.folder)
+    assert checksum_results(copy) == checksum_results(finished.folder)
 
 
 def test_more_specimens_extend_a_data_set(
     finished: faket_dask.Dataset, client: Client, tmp_path: Path
 ) -> None:
-    copy = begun(finished.folder, tmp_path)
+    copy = copy_without(finished.folder, tmp_path)
     extended = config_of(small_document(copy, specimen={"count": 3}))
     dataset, events = events_of(extended, client)
     items = {event.unit.item for event in events if isinstance(event, UnitDone)}
     assert items == {"specimen-002", "specimen-002__b"}
-    old, new = bytes_of(finished.folder), bytes_of(dataset.folder)
+    old, new = checksum_results(finished.folder), checksum_results(dataset.folder)
     assert {name: digest for name, digest in new.items() if name in old and name != "plan.json"} == {
         name: digest for name, digest in old.items() if name != "plan.json"
     }
@@ -176,11 +176,11 @@ def test_a_modality_can_be_asked_for_later(client: Client, tmp_path: Path) -> No
 def test_another_run_in_the_folder_is_refused_and_untouched(
     finished: faket_dask.Dataset, client: Client
 ) -> None:
-    before = bytes_of(finished.folder)
+    before = checksum_results(finished.folder)
     other = config_of(small_document(finished.folder, noise={"content_level": 0.5}))
     with pytest.raises(InputError, match=r"another run .* differ in noise"):
         faket_dask.run(other, client)
-    assert bytes_of(finished.folder) == before
+    assert checksum_results(finished.folder) == before
 
 
 def test_a_folder_with_other_things_is_refused(client: Client, tmp_path: Path) -> None:
@@ -213,12 +213,12 @@ def test_a_passing_failure_is_retried(
         return OSError(errno.EIO, "the file system hiccuped") if tries[item, index] <= 2 else None
 
     monkeypatch.setitem(units.STAGES, "project", failing(units.STAGES["project"], twice))
-    copy = begun(finished.folder, tmp_path, "project")
+    copy = copy_without(finished.folder, tmp_path, "project")
     dataset, events = events_of(config_of(small_document(copy)), client)
     assert not dataset.failures
     assert set(tries.values()) == {3}
     assert any(isinstance(event, UnitFailed) and not event.final for event in events)
-    assert bytes_of(dataset.folder) == bytes_of(finished.folder)
+    assert checksum_results(dataset.folder) == checksum_results(finished.folder)
 
 
 @pytest.mark.usefixtures("units_per_task")
@@ -228,7 +228,7 @@ def test_a_lasting_failure_is_reported_and_the_rest_finishes(
     def broken(item: str, index: int) -> BaseException | None:
         return ValueError("cosmic ray") if (item, index) == ("specimen-000", 1) else None
 
-    copy = begun(finished.folder, tmp_path, "project", "levels", "style")
+    copy = copy_without(finished.folder, tmp_path, "project", "levels", "style")
     with monkeypatch.context() as patch:
         patch.setitem(units.STAGES, "project", failing(units.STAGES["project"], broken))
         dataset, _ = events_of(config_of(small_document(copy)), client)
@@ -238,7 +238,7 @@ def test_a_lasting_failure_is_reported_and_the_rest_finishes(
     assert status(dataset.spec).series_done == ("specimen-001__a",)
     mended, _ = events_of(dataset.spec.config, client)
     assert not mended.failures
-    assert bytes_of(mended.folder) == bytes_of(finished.folder)
+    assert checksum_results(mended.folder) == checksum_results(finished.folder)
 
 
 @pytest.mark.usefixtures("units_per_task")
@@ -248,7 +248,7 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(
     def full(item: str, index: int) -> BaseException | None:
         return OSError(errno.ENOSPC, "No space left on device") if index == 2 else None
 
-    config = config_of(small_document(begun(finished.folder, tmp_path, "style")))
+    config = config_of(small_document(copy_without(finished.folder, tmp_path, "style")))
     before: list[Event] = []
     with monkeypatch.context() as patch:
         patch.setitem(units.STAGES, "style", failing(units.STAGES["style"], full))
@@ -257,7 +257,7 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(
     dataset, after = events_of(config, client)
     done = [next(e.done for e in events if isinstance(e, RunStarted)) for events in (before, after)]
     assert done[1] >= done[0] + sum(isinstance(event, UnitDone) for event in before)
-    assert bytes_of(dataset.folder) == bytes_of(finished.folder)
+    assert checksum_results(dataset.folder) == checksum_results(finished.folder)
 
 
 def test_too_little_disk_is_known_before_anything_runs(

@@ -51,7 +51,7 @@ def get_batch_system(name: str) -> BatchSystem:
 
 
 def register_batch_system(system: BatchSystem) -> None:
-    """Add a batch system under its name, or replace the one that has it."""
+    """Add a batch system under its name, in place of the one that has it."""
     _registry()[system.name] = system
 
 
@@ -60,11 +60,13 @@ def _registry() -> dict[str, BatchSystem]:
     """Batch systems by name; entry points are loaded once, when the first name is looked up."""
     registry: dict[str, BatchSystem] = {system.name: system for system in (SLURM, PBS, SGE, LSF)}
     for entry in entry_points(group=ENTRY_POINTS):
+        if entry.name in registry:
+            continue  # other packages add batch systems and replace none
         system = entry.load()
         if not isinstance(system, BatchSystem):
             raise InputError(
                 f"the entry point {entry.name} of {ENTRY_POINTS} is a {type(system).__name__}; it must be a "
                 "BatchSystem"
             )
-        registry[system.name] = system
+        registry[entry.name] = system
     return registry

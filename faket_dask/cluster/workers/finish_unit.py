@@ -31,6 +31,7 @@ class FinishUnits(WorkerPlugin):
         self.drain_s = drain_s
 
     def setup(self, worker: Worker) -> None:
+        """Schedule the end of a worker that has a lifetime."""
         if worker.lifetime:
             worker.io_loop.call_later(max(0.0, worker.lifetime - self.drain_s - POLL_S), self._finish, worker)
 

@@ -21,12 +21,14 @@ class NeverPause(WorkerPlugin):
     name = "never-pause"
 
     def setup(self, worker: Worker) -> None:
+        """Switch pausing off, and wake a worker that has paused."""
         self._pause_fraction = worker.memory_manager.memory_pause_fraction
         worker.memory_manager.memory_pause_fraction = False
         if worker.status == Status.paused:
             worker.status = Status.running
 
     def teardown(self, worker: Worker) -> None:
+        """Restore the worker's own fraction."""
         worker.memory_manager.memory_pause_fraction = self._pause_fraction
 
 

@@ -29,6 +29,7 @@ class OneGPUEach(WorkerPlugin):
     name = "one-gpu-each"
 
     def setup(self, worker: Worker) -> None:
+        """Choose the GPU by the last number in the worker's name."""
         numbers = re.findall(r"\d+", str(worker.name))
         gpus = list_visible_gpus()
         if numbers and len(gpus) > 1:
