@@ -47,7 +47,12 @@ def series(stack_file: Path) -> TiltSeries:
 def test_a_recorded_series_gives_the_kernels_bytes(series: TiltSeries, tmp_path: Path, threads: int) -> None:
     reconstruct_series(series, tmp_path / "a.mrc", THICK, threads)
     angles = series.geometry.tilt_angles
-    ready = np.stack([prepare_tilt(series.tilt(i), "hann", angles, i, 40) for i in range(angles.size)])
+    ready = np.stack(
+        [
+            prepare_tilt(tilt=series.tilt(i), kind="hann", tilt_angles=angles, index=i, thickness_px=40)
+            for i in range(angles.size)
+        ]
+    )
     with mrcfile.open(tmp_path / "a.mrc") as file:
         assert file.is_volume()
         assert float(file.voxel_size.x) == VOXEL_A
@@ -92,7 +97,20 @@ def test_a_tomogram_may_be_binned_afterwards(series: TiltSeries, tmp_path: Path,
     after = ReconstructionSection(thickness_A=400, filter="exact", post_binning=2)
     reconstruct_series(series, tmp_path / "a.mrc", after, threads)
     angles = series.geometry.tilt_angles
-    ready = np.stack([prepare_tilt(series.tilt(i), "exact", angles, i, 40, 1, 2) for i in range(angles.size)])
+    ready = np.stack(
+        [
+            prepare_tilt(
+                tilt=series.tilt(i),
+                kind="exact",
+                tilt_angles=angles,
+                index=i,
+                thickness_px=40,
+                binning=1,
+                post_binning=2,
+            )
+            for i in range(angles.size)
+        ]
+    )
     with mrcfile.open(tmp_path / "a.mrc") as file:
         assert file.data.shape == (20, 50, 45)
         assert float(file.voxel_size.x) == 2 * VOXEL_A
