@@ -75,7 +75,9 @@ def convolution_seconds(layer: int, size: int, dtype: torch.dtype) -> tuple[floa
 
 
 @torch.no_grad()
-def speed(size: int, tile: int | None, precision: Precision, threads: int, rounds: int, profile: bool) -> None:
+def speed(
+    size: int, tile: int | None, precision: Precision, threads: int, rounds: int, profile: bool
+) -> None:
     prepare_process(threads)
     network = VGG19(seed=0, precision=precision)
     dtype = torch.float32 if precision == "float32" else torch.bfloat16

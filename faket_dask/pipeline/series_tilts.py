@@ -13,7 +13,7 @@ from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import open_array, read_tilt, read_vector
 from faket_dask.kernels.noise import NoiseCurves
 from faket_dask.methods.noise import NOISE_MODELS, NoiseModel, SignalSpectrum
-from faket_dask.pipeline.noise import CURVES, SIGNAL_POWER
+from faket_dask.pipeline.series_arrays import CURVES, SIGNAL_POWER
 from faket_dask.references.blend import WeightedTilt, open_blend
 from faket_dask.references.statistics import count_rings, read_statistic
 from faket_dask.stages.seeds import noise_field

@@ -12,15 +12,9 @@ from faket_dask.geometry import format_tilt_angle
 from faket_dask.modalities import MODALITIES, Owner
 from faket_dask.pipeline.costs import INTERPRETER_BYTES, cuda_bytes, tilt_pixels, transfer_task_bytes
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
-from faket_dask.pipeline.noise import (
-    NOISE_BYTES_PER_PIXEL,
-    SCALED,
-    SIGNAL_POWER,
-    SIGNAL_VARIANCE,
-    FitNoise,
-    read_stack_range,
-)
+from faket_dask.pipeline.noise import NOISE_BYTES_PER_PIXEL, FitNoise
 from faket_dask.pipeline.reference import MeasureGram
+from faket_dask.pipeline.series_arrays import SCALED, SIGNAL_POWER, SIGNAL_VARIANCE, read_stack_range
 from faket_dask.stages.tiling import transfer_work
 
 
