@@ -52,7 +52,7 @@ def seconds(work: object) -> float:
 
 
 def convolution_seconds(layer: int, size: int, dtype: torch.dtype) -> tuple[float, float]:
-    """Return the shortest forward and backward time of one convolution."""
+    """Best forward and backward time of one convolution."""
     inputs, outputs = VGG19_ARCHITECTURE.convolutions[layer]
     side = size // VGG19_ARCHITECTURE.stride(layer)
     best = [np.inf, np.inf]
@@ -76,7 +76,9 @@ def convolution_seconds(layer: int, size: int, dtype: torch.dtype) -> tuple[floa
 
 
 @torch.no_grad()
-def speed(size: int, tile: int | None, precision: Precision, threads: int, rounds: int, profile: bool) -> None:
+def speed(
+    size: int, tile: int | None, precision: Precision, threads: int, rounds: int, profile: bool
+) -> None:
     prepare_process(threads)
     network = VGG19(seed=0, precision=precision)
     dtype = torch.float32 if precision == "float32" else torch.bfloat16

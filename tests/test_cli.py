@@ -212,7 +212,8 @@ def test_jobs_too_small_for_a_task_are_refused_before_the_run(
     result = call(command, run_file, "--cluster", profile)
     assert result.exit_code == BAD_INPUT
     assert re.match(
-        r"error: one task needs [\d.]+ GiB and its worker [\d.]+ GiB, a job of .* has 0.50 GiB", result.stderr
+        r"error: one task needs [\d.]+ GiB and its worker [\d.]+ GiB, a job of .* has 512.00 MiB",
+        result.stderr,
     )
     assert not list(tmp_path.glob("data/progress/*/*/*.json"))
     profile.write_text("{system: pbs, cpus: 3}")

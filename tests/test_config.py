@@ -183,7 +183,8 @@ def test_mistakes_are_located_by_keys_alone(changes: dict[str, Any], place: str)
     places = [line.split(": ")[0] for line in mistakes(**changes)]
     assert place in places
     assert all(
-        set(found.split(".")).isdisjoint({"int", "AngleRange", "built", "tilt_series"}) for found in places
+        set(located.split(".")).isdisjoint({"int", "AngleRange", "built", "tilt_series"})
+        for located in places
     )
 
 

@@ -21,6 +21,7 @@ from faket_dask.errors import InputError
 from faket_dask.kernels.vgg import VGG19, random_state_dict
 from faket_dask.kernels.vgg_architecture import IMAGENET_MEAN, IMAGENET_STD
 from faket_dask.kernels.vgg_architecture import VGG19_ARCHITECTURE as VGG
+from faket_dask.user_cache import cache_folder
 from faket_dask.weights import cache, imagenet, normalised
 from faket_dask.weights.state_dict import StateDict, checksum_of
 
@@ -81,7 +82,7 @@ class TestCacheFolder:
     def test_is_below_the_users_cache(self, monkeypatch, tmp_path):
         monkeypatch.delenv("FAKET_DASK_CACHE")
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-        assert weights.cache_folder() == tmp_path / "xdg" / "faket_dask"
+        assert cache_folder() == tmp_path / "xdg" / "faket_dask"
 
     @pytest.mark.parametrize("unusable", [None, "", "relative/path"])
     def test_is_in_the_home_folder_by_default(self, monkeypatch, tmp_path, unusable):
@@ -90,12 +91,12 @@ class TestCacheFolder:
         if unusable is not None:
             monkeypatch.setenv("XDG_CACHE_HOME", unusable)
         monkeypatch.setenv("HOME", str(tmp_path))
-        assert weights.cache_folder() == tmp_path / ".cache" / "faket_dask"
+        assert cache_folder() == tmp_path / ".cache" / "faket_dask"
 
     def test_can_be_set(self, monkeypatch, tmp_path):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
         monkeypatch.setenv("FAKET_DASK_CACHE", str(tmp_path / "mine"))
-        assert weights.cache_folder() == tmp_path / "mine"
+        assert cache_folder() == tmp_path / "mine"
 
     def test_that_cannot_be_written_to_is_an_input_error(self, monkeypatch, tmp_path, state_dict):
         (tmp_path / "file").write_text("in the way")

@@ -19,12 +19,13 @@ def weights_list() -> None:
     Example: `faket-dask weights list`
     """
     from faket_dask import weights
+    from faket_dask.user_cache import cache_folder
 
     table = Table("name", "cached", "description")
     for entry in weights.list_weights():
         table.add_row(entry.name, "yes" if entry.present else "no", entry.description)
     out.print(table)
-    say(f"cache: {weights.cache_folder()}")
+    say(f"cache: {cache_folder()}")
 
 
 @app.command(name="fetch")

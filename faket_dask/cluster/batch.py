@@ -19,7 +19,7 @@ from faket_dask.cluster.workers.finish_unit import FinishUnits
 from faket_dask.cluster.workers.never_pause import NeverPause
 from faket_dask.cluster.workers.one_gpu import OneGPUEach
 from faket_dask.errors import ClusterError
-from faket_dask.weights import cache_folder
+from faket_dask.user_cache import cache_folder
 
 ROUNDS = 3
 """How often all jobs may end before a worker comes."""

@@ -17,9 +17,9 @@ from dask.utils import parse_bytes
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from faket_dask.cluster.jobs import BatchSystem, JobSettings, get_batch_system, list_batch_systems
-from faket_dask.config.document import read_document
-from faket_dask.config.explain import explain
-from faket_dask.config.section import Section, resolve_path
+from faket_dask.documents.explain import explain
+from faket_dask.documents.section import Section, resolve_path
+from faket_dask.documents.yaml_file import read_document
 from faket_dask.errors import InputError
 
 DEFAULT_WORKERS = 16
@@ -68,12 +68,18 @@ class Profile(Section):
     parallel_environment: str | None = Field(
         default=None, description="Grid Engine: environment whose slots are cores of one host; default: smp"
     )
-    job_extra_directives: tuple[str, ...] | None = None
-    job_directives_skip: tuple[str, ...] | None = None
+    job_extra_directives: tuple[str, ...] | None = Field(
+        default=None, description="further directives of the job script"
+    )
+    job_directives_skip: tuple[str, ...] | None = Field(
+        default=None, description="texts; directives that contain one are left out of the job script"
+    )
     job_script_prologue: tuple[str, ...] | None = Field(
         default=None, description="shell lines before the worker starts"
     )
-    worker_extra_args: tuple[str, ...] | None = None
+    worker_extra_args: tuple[str, ...] | None = Field(
+        default=None, description="further options of `dask worker`"
+    )
     python: str | None = Field(default=None, description="default: the one that runs this")
     interface: str | None = Field(default=None, description="network of workers and scheduler, such as ib0")
     scheduler_options: dict[str, Any] | None = Field(default=None, description="such as {host: 10.0.0.1}")

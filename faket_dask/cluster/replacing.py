@@ -73,28 +73,29 @@ class ReplacingCluster(JobQueueCluster):
                 self.workers.pop(name).status = Status.failed
 
     async def _forget_ended_jobs(self) -> None:
-        # Jobs submitted while the queue is queried may be missing from its listing; they are left out.
-        submitted = {name: job for name, job in self.workers.items() if job.job_id is not None}
+        # Jobs submitted while the queue is queried may be missing from its listing; they are left out. No job is
+        # referred to meanwhile: a cluster that closes counts those that still are as running, and fails.
+        submitted = {name: job.job_id for name, job in self.workers.items() if job.job_id is not None}
         try:
             queued = await self._list_queued_jobs()
         except ClusterError as error:
             log.warning("%s", error)
             return
         ended = {
-            name: job
-            for name, job in submitted.items()
-            if job.job_id not in queued and name in self.workers and self.workers[name] is job
+            name: job_id
+            for name, job_id in submitted.items()
+            if job_id not in queued and name in self.workers and self.workers[name].job_id == job_id
         }
         if self._arrivals.take():
             self._fruitless_jobs = 0
         elif self._fruitless_jobs < self.patience:
             self._fruitless_jobs += len(ended)
         if self._fruitless_jobs < self.patience:
-            for name, job in ended.items():
-                log.info("job %s has ended and is replaced", job.job_id)
+            for name, job_id in ended.items():
+                log.info("job %s has ended and is replaced", job_id)
                 self.workers.pop(name).status = Status.closed
         elif not self.scheduler.workers and len(ended) == len(self.workers):
-            self.failure_reason = self._describe_failure([str(job.job_id) for job in ended.values()])
+            self.failure_reason = self._describe_failure(list(ended.values()))
 
     async def _list_queued_jobs(self) -> set[str]:
         """Return the ids of this user's jobs that have not ended.

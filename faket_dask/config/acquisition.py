@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from faket_dask.config.section import Section
+from faket_dask.documents.section import Section
 from faket_dask.kernels.microscope import Optics
 
 WIDEST_PIXEL_RANGE = 1.02
@@ -50,8 +50,8 @@ def ends(value: float | tuple[float, float]) -> tuple[float, float]:
 class AngleRange(Section):
     """Evenly spaced tilt angles: from end to end, or, for sampled ends, the multiples of the step between them."""
 
-    start_deg: DrawnAngle
-    stop_deg: DrawnAngle
+    start_deg: DrawnAngle = Field(description="smallest tilt angle, or a range to draw it from")
+    stop_deg: DrawnAngle = Field(description="largest tilt angle, or a range to draw it from")
     step_deg: Positive | tuple[Positive, ...] = Field(description="one, or several to choose from")
 
     @model_validator(mode="after")
@@ -93,7 +93,7 @@ class AcquisitionSection(Section):
     """Tilt angles, pixel size and detector of the synthetic microscope."""
 
     tilt_angles: AngleRange | tuple[float, ...]
-    pixel_size_A: DrawnPositive
+    pixel_size_A: DrawnPositive = Field(description="pixel size, or a range to draw it from")
     detector_px: tuple[int, int] = Field(description="rows (along the tilt axis) and columns")
 
     @field_validator("detector_px")
@@ -147,14 +147,26 @@ class AcquisitionSection(Section):
 class MicroscopeSection(Section):
     """Physics of simulated references and of the modality `benchmark`."""
 
-    voltage_kV: float = Field(default=Optics.voltage_kV, gt=0)
-    spherical_aberration_mm: float = Field(default=Optics.spherical_aberration_mm, ge=0)
-    amplitude_contrast: float = Field(default=Optics.amplitude_contrast, ge=0, le=1)
+    voltage_kV: float = Field(default=Optics.voltage_kV, gt=0, description="acceleration voltage")
+    spherical_aberration_mm: float = Field(
+        default=Optics.spherical_aberration_mm, ge=0, description="coefficient of spherical aberration"
+    )
+    amplitude_contrast: float = Field(
+        default=Optics.amplitude_contrast, ge=0, le=1, description="fraction of amplitude contrast"
+    )
     defocus_um: Drawn = Field(default=3.0, description="positive is underfocus")
-    astigmatism_um: float = Optics.astigmatism_um
-    astigmatism_angle_deg: float = Optics.astigmatism_angle
+    astigmatism_um: float = Field(
+        default=Optics.astigmatism_um,
+        description="defocus along the direction of astigmatism minus defocus across it",
+    )
+    astigmatism_angle_deg: float = Field(
+        default=Optics.astigmatism_angle,
+        description="angle of the larger defocus, from the x axis to the y axis",
+    )
     dose_e_per_A2: DrawnPositive = Field(default=2.0, description="per tilt")
-    tilt_order: Literal["dose_symmetric", "increasing", "decreasing"] = "dose_symmetric"
+    tilt_order: Literal["dose_symmetric", "increasing", "decreasing"] = Field(
+        default="dose_symmetric", description="order of exposure, which sets the accumulated dose"
+    )
 
     @property
     def varies(self) -> bool:

@@ -10,15 +10,21 @@ from pydantic import (
     model_validator,
 )
 
-from faket_dask.config.section import Section
+from faket_dask.documents.section import Section
 
 
 class GivenCurves(Section):
     """Known noise statistics, at some tilt angles, or one value each for all."""
 
-    tilt_angles_deg: tuple[float, ...] = (0.0,)
-    signal_scale: tuple[Annotated[float, Field(ge=0, le=1)], ...]
-    noise_scale: tuple[Annotated[float, Field(ge=0)], ...]
+    tilt_angles_deg: tuple[float, ...] = Field(
+        default=(0.0,), description="tilt angles of the values, increasing"
+    )
+    signal_scale: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
+        description="weight of the standardised noiseless tilt, at each angle"
+    )
+    noise_scale: tuple[Annotated[float, Field(ge=0)], ...] = Field(
+        description="weight of the standard noise field, at each angle"
+    )
 
     @model_validator(mode="after")
     def _same_length(self) -> GivenCurves:

@@ -11,7 +11,7 @@ from pydantic import (
     field_validator,
 )
 
-from faket_dask.config.section import Section, resolve_path
+from faket_dask.documents.section import Section, resolve_path
 from faket_dask.modalities import MODALITIES
 
 
@@ -43,8 +43,8 @@ SMALLEST_FILTERED = 8
 class DatasetSection(Section):
     """Folder of the data set, and the seed of all its random numbers."""
 
-    folder: Path
-    seed: int = Field(ge=0)
+    folder: Path = Field(description="folder of the data set")
+    seed: int = Field(ge=0, description="seed of all random numbers")
 
     _resolve_folder = field_validator("folder")(resolve_path)
 
@@ -68,7 +68,7 @@ class ReconstructionSection(Section):
     thickness_A: float | None = Field(
         default=None, gt=0, description="thickness of the tomogram; default: the specimen's"
     )
-    device: Literal["cpu", "cuda"] = "cpu"
+    device: Literal["cpu", "cuda"] = Field(default="cpu", description="device of the back-projection")
 
     @property
     def pixels_per_voxel(self) -> int:
@@ -79,8 +79,8 @@ class ReconstructionSection(Section):
 class OutputsSection(Section):
     """Modalities and files to keep; noiseless projections, density and labels are kept always."""
 
-    modalities: tuple[OptionalModality, ...] = ("faket",)
-    report: bool = True
+    modalities: tuple[OptionalModality, ...] = Field(default=("faket",), description="modalities to keep")
+    report: bool = Field(default=True, description="write report.html")
     splits: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default={},
         description="relative sizes of splits by name, such as {train: 8, test: 2}, which share neither specimens "

@@ -12,7 +12,7 @@ from pydantic import (
     field_validator,
 )
 
-from faket_dask.config.section import Section, kind_or, resolve_path
+from faket_dask.documents.section import Section, kind_or, resolve_path
 
 
 class TiltSeriesReference(Section):
@@ -23,7 +23,9 @@ class TiltSeriesReference(Section):
     """
 
     kind: Literal["tilt_series"] = "tilt_series"
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$", description="name of the reference, also in file names"
+    )
     stack: Path = Field(
         description="stack, .mdoc, RELION-5 .star, Warp .tomostar, or a folder with one tilt-series: one of these, "
         "single images with an angle file, or a SHREC model"
@@ -48,7 +50,7 @@ class TiltSeriesReference(Section):
         "(beads, dead pixels and the like); none; or the pixels that are not 0 in a stack with the sections of `stack` "
         "(for single images: as the angles increase). Pixels beyond the detector are excluded with any but `none`",
     )
-    clean: Path | None = None
+    clean: Path | None = Field(default=None, description="noiseless stack of the same content")
     pixel_size_A: float | None = Field(default=None, gt=0, description="overrides the header")
     resample: bool = Field(
         default=False, description="bring the reference to the acquisition's pixel size when they differ"
@@ -73,7 +75,9 @@ class SimulatedReference(Section):
     """Reference made by the microscope model from a specimen of its own, which is no specimen of the data set."""
 
     kind: Literal["simulated"]
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$", description="name of the reference, also in file names"
+    )
 
     @property
     def blend_weights(self) -> dict[str, float]:
@@ -85,8 +89,12 @@ class BlendedReference(Section):
     """Weighted blend of the styles of other references."""
 
     kind: Literal["blend"]
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")
-    weights: dict[str, Annotated[float, Field(gt=0)]] = Field(min_length=1)
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$", description="name of the reference, also in file names"
+    )
+    weights: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        min_length=1, description="weight of each reference in the blend, by name"
+    )
 
     @property
     def blend_weights(self) -> dict[str, float]:

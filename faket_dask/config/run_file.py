@@ -19,8 +19,6 @@ from pydantic import (
 )
 
 from faket_dask.config.acquisition import AcquisitionSection, MicroscopeSection
-from faket_dask.config.document import read_document
-from faket_dask.config.explain import explain
 from faket_dask.config.noise import NoiseSection
 from faket_dask.config.outputs import (
     SMALLEST_FILTERED,
@@ -30,9 +28,12 @@ from faket_dask.config.outputs import (
     ReconstructionSection,
 )
 from faket_dask.config.references import BlendedReference, Reference, TiltSeriesReference
-from faket_dask.config.section import Section
+from faket_dask.config.renamed import RENAMES
 from faket_dask.config.specimen import BuiltSpecimen, SpecimenSection
 from faket_dask.config.style import StyleSection
+from faket_dask.documents.explain import explain
+from faket_dask.documents.section import Section
+from faket_dask.documents.yaml_file import read_document
 from faket_dask.errors import InputError
 from faket_dask.modalities import MODALITIES
 
@@ -43,13 +44,18 @@ RUN_FILE_VERSION = 2
 class RunConfig(Section):
     """Contents of a run file."""
 
-    version: Literal[2] = 2
+    version: Literal[2] = Field(default=2, description="version of the run file's keys")
     dataset: DatasetSection
-    specimen: SpecimenSection
+    specimen: SpecimenSection = Field(description="specimens, built from classes or read from files")
     acquisition: AcquisitionSection
     microscope: MicroscopeSection = MicroscopeSection()
-    references: tuple[Reference, ...] = Field(min_length=1)
-    pairing: Literal["cyclic", "random", "all"] = "cyclic"
+    references: tuple[Reference, ...] = Field(
+        min_length=1, description="tilt-series whose style is transferred"
+    )
+    pairing: Literal["cyclic", "random", "all"] = Field(
+        default="cyclic",
+        description="references of each specimen: one in turn (published), a random one, or all",
+    )
     noise: NoiseSection = NoiseSection()
     style: StyleSection = StyleSection()
     reconstruction: ReconstructionSection = ReconstructionSection()
@@ -179,7 +185,7 @@ def parse(document: Any, base: Path) -> RunConfig:
     try:
         return RunConfig.model_validate(document, context={"base": base})
     except ValidationError as error:
-        raise InputError(explain(error, RunConfig)) from None
+        raise InputError(explain(error, RunConfig, RENAMES)) from None
 
 
 def parse_reconstruction(**values: Any) -> ReconstructionSection:

@@ -13,7 +13,7 @@ from pydantic import (
     field_validator,
 )
 
-from faket_dask.config.section import Section, kind_or, resolve_path
+from faket_dask.documents.section import Section, kind_or, resolve_path
 from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.recipe import Fiducials, Recipe, Sheets, Species, Vesicles
 
@@ -36,8 +36,8 @@ class BuiltSpecimen(Section):
     """Specimens packed at random from particle classes, membranes and gold beads."""
 
     kind: Literal["built"] = "built"
-    count: int = Field(default=1, ge=1)
-    thickness_A: float = Field(gt=0)
+    count: int = Field(default=1, ge=1, description="number of specimens")
+    thickness_A: float = Field(gt=0, description="thickness of the ice")
     width_factor: float = Field(
         default=2.0,
         ge=1.0,
@@ -87,11 +87,15 @@ class BuiltSpecimen(Section):
 class ExistingVolume(Section):
     """One specimen volume from a file (MRC, or a Zarr array), with its labels where they exist."""
 
-    density: Path
-    class_mask: Path | None = None
-    instance_mask: Path | None = None
-    particles: Path | None = None
-    voxel_size_A: float | None = Field(default=None, gt=0)
+    density: Path = Field(description="MRC file or Zarr array of the density")
+    class_mask: Path | None = Field(
+        default=None, description="volume of class labels, of the density's shape"
+    )
+    instance_mask: Path | None = Field(
+        default=None, description="volume of instance labels, of the density's shape"
+    )
+    particles: Path | None = Field(default=None, description="particle table (CSV)")
+    voxel_size_A: float | None = Field(default=None, gt=0, description="overrides the header")
 
     _resolve_paths = field_validator("density", "class_mask", "instance_mask", "particles")(
         lambda path, info: None if path is None else resolve_path(path, info)

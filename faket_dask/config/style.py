@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from faket_dask.config.section import Section, resolve_path
+from faket_dask.documents.section import Section, resolve_path
 from faket_dask.kernels.style.network import Precision
 from faket_dask.kernels.style.settings import SettingError
 from faket_dask.kernels.vgg_architecture import Pooling
@@ -69,17 +69,22 @@ class StyleSection(Section):
         default="white",
         description="noise of the start image: white (published), or spectral, with the reference's power spectrum",
     )
-    pooling: Pooling = "max"
+    pooling: Pooling = Field(default="max", description="pooling of the network")
     reference_size: Literal["own", "fit_to_tilt"] = Field(
         default="own",
         description="fit_to_tilt: a reference larger than the tilts is shrunk to them (published)",
     )
-    angle_match: Literal["nearest", "interpolate"] = "nearest"
+    angle_match: Literal["nearest", "interpolate"] = Field(
+        default="nearest",
+        description="style at an angle: of the nearest reference tilt, or interpolated between its neighbours",
+    )
     precision: Precision = Field(
         default="float32",
         description="mixed: backward pass and deepest layers in bfloat16; bfloat16: all; both change results",
     )
-    device: Literal["cpu", "cuda"] = "cpu"
+    device: Literal["cpu", "cuda"] = Field(
+        default="cpu", description="device of the transfer; part of the result's rounding"
+    )
     threads: int = Field(default=1, ge=1, description="per task; part of the result's rounding")
     tile: Literal["auto", "whole"] | Annotated[int, Field(ge=16, multiple_of=16)] = Field(
         default="auto",
@@ -109,11 +114,6 @@ class StyleSection(Section):
     def noise_model(self) -> NoiseModel:
         """Noise of the start image and of the content."""
         return NOISE_MODELS.get(self.noise)
-
-    @property
-    def start_modality(self) -> str:
-        """Modality that the transfer starts from."""
-        return self.noise_model.modality
 
     @classmethod
     def key_types(cls) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Field of view: the part of a specimen that the detector sees at 0° (specimens are wider, so that tilts stay filled)."""
+"""Field of view of the detector at 0°; specimens are wider, so that tilts stay filled."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ Box = tuple[NDArray[np.float64], NDArray[np.float64]]
 def _find_boxes(
     spec: DatasetSpec, specimen: str, class_ids: NDArray[np.int64]
 ) -> tuple[dict[int, Box], set[int], int]:
-    """Return bounding boxes ``(x, y, z)`` by instance, instances without a class, and the number of misclassified voxels."""
+    """Return bounding boxes ``(x, y, z)`` by instance, instances without a class, and the misclassified voxels."""
     path = spec.folder.volume(specimen)
     boxes: dict[int, Box] = {}
     foreign: set[int] = set()

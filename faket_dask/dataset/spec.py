@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from faket_dask.atomic import write_text
-from faket_dask.config import Reference, RunConfig, dump, load
+from faket_dask.config import BlendedReference, Reference, RunConfig, dump, load
 from faket_dask.dataset.fingerprint import KERNEL_VERSION, result_inputs
 from faket_dask.dataset.geometry import DatasetGeometry
 from faket_dask.dataset.inputs import Inputs
@@ -159,7 +159,9 @@ class DatasetSpec:
     @cached_property
     def paired_references(self) -> list[str]:
         """Names of references that series are paired with: the blends where there are any, otherwise all."""
-        blends = [name for name, reference in self.references.items() if reference.kind == "blend"]
+        blends = [
+            name for name, reference in self.references.items() if isinstance(reference, BlendedReference)
+        ]
         return blends or list(self.references)
 
     @cached_property
@@ -182,7 +184,11 @@ class DatasetSpec:
         """Names of plain references whose statistics are needed."""
         used = {name for series in self.series for name in self.blend_weights(series.reference)}
         if self.config.noise.fit_over == "all_references":
-            used |= {name for name, reference in self.references.items() if reference.kind != "blend"}
+            used |= {
+                name
+                for name, reference in self.references.items()
+                if not isinstance(reference, BlendedReference)
+            }
         return [name for name in self.references if name in used]
 
     @staticmethod

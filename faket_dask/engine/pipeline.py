@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -13,7 +13,7 @@ from typing import Any, Generic
 
 from faket_dask.engine.folder import RunFolder
 from faket_dask.engine.specification import Specification
-from faket_dask.engine.stage import S, Stage
+from faket_dask.engine.stage import BatchKey, S, Stage
 from faket_dask.engine.unit import Item
 from faket_dask.errors import InputError
 
@@ -31,9 +31,13 @@ def _equal_rank(spec: Any, item: Item) -> int:
     return 0
 
 
+def _no_products(spec: Any) -> Sequence[BatchKey]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Pipeline(Generic[S]):
-    """A kind of work: its stages in the order that data flows through them.
+    """Kind of work: its stages in the order that data flows through them.
 
     Parameters
     ----------
@@ -45,9 +49,8 @@ class Pipeline(Generic[S]):
         All stages; a stage comes after those that its units wait for.
     read
         Reads the specification of a run's folder.
-    products
-        Names of stages whose batches are what a user counts (such as finished series); the first that a plan has is
-        used.
+    list_products
+        Returns the batches that a user counts, such as one per series.
     product_name, unit_name
         Plural nouns for those and for their units in displays.
     rank
@@ -58,7 +61,7 @@ class Pipeline(Generic[S]):
     target: str
     stages: tuple[Stage[S], ...]
     read: Callable[[Path], S]
-    products: tuple[str, ...] = ()
+    list_products: Callable[[S], Sequence[BatchKey]] = field(default=_no_products)
     product_name: str = "items"
     unit_name: str = "units"
     rank: Callable[[S, Item], int] = field(default=_equal_rank)

@@ -22,7 +22,7 @@ CUDA_HOST_BYTES = 3 * GIB
 
 @dataclass(frozen=True)
 class Batch:
-    """All units of one stage of one item; none of them starts before the batches in `after` are complete."""
+    """Units of one stage of one item; none of them starts before the batches in `after` are complete."""
 
     stage: str
     item: Item
@@ -60,7 +60,7 @@ class Plan(Generic[S]):
 
     @cached_property
     def batches(self) -> tuple[Batch, ...]:
-        """All batches, each behind those that it waits for; items of a lower rank come first."""
+        """Batches of all stages, each behind those that it waits for; items of a lower rank come first."""
         requested = [
             (self.pipeline.rank(self.spec, item), number, BatchKey(stage.name, item))
             for number, stage in enumerate(self.pipeline.stages)
@@ -86,15 +86,11 @@ class Plan(Generic[S]):
         present = {batch.stage for batch in self.batches}
         return tuple(stage for stage in self.pipeline.stages if stage.name in present)
 
-    @property
-    def product_stage(self) -> str | None:
-        """Name of the stage whose batches are the run's products, such as finished series."""
-        present = {stage.name for stage in self.stages}
-        return next((name for name in self.pipeline.products if name in present), None)
-
-    def product_batches(self) -> list[Batch]:
-        """Return the batches of the run's products."""
-        return [batch for batch in self.batches if batch.stage == self.product_stage]
+    @cached_property
+    def products(self) -> tuple[Batch, ...]:
+        """Batches that a user counts, such as one per series."""
+        batches = {batch.key: batch for batch in self.batches}
+        return tuple(batches[key] for key in self.pipeline.list_products(self.spec))
 
     def units(self) -> Iterator[Unit]:
         """Iterate over all units in the order of the batches."""

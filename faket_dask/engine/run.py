@@ -1,4 +1,4 @@
-"""A whole run of a plan: lock, disk-space check, provenance, cluster, driver and events."""
+"""Run a plan: lock, disk-space check, provenance, cluster, driver and events."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Finish = Callable[[CompletedUnits, list[UnitFailed]], None]
 
 @dataclass(frozen=True)
 class Execution:
-    """Where and how a plan is computed; nothing here changes a result.
+    """Workers and retries of a run; nothing here changes a result.
 
     Parameters
     ----------

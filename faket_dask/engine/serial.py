@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from faket_dask.engine.completed import CompletedUnits
@@ -37,8 +38,7 @@ def execute_serially(
             stage.set_up(plan.spec, batch.item)
         units = [batch.unit(index) for index in missing]
         with ThreadPoolExecutor(threads) as pool:
-            for unit, marker in zip(
-                units, pool.map(lambda unit: run_unit(stage, plan.spec, unit), units), strict=True
-            ):
+            markers = pool.map(partial(run_unit, stage, plan.spec), units)
+            for unit, marker in zip(units, markers, strict=True):
                 completed.add(unit, marker)
                 watch(UnitDone(unit, marker))

@@ -27,7 +27,7 @@ class Specification(Protocol):
 
     @property
     def title(self) -> str:
-        """One line for plans and displays."""
+        """Summary for plans and displays, in one line."""
         ...
 
     @property

@@ -78,7 +78,7 @@ class Ownership:
 
 
 class Stage(ABC, Generic[S]):
-    """One step of a pipeline.
+    """Step of a pipeline.
 
     A stage owns everything that is particular to it: its items, what they wait for, the arrays and files that its
     units write, what they cost, and what their results depend on. Nothing else in the package asks for a stage by

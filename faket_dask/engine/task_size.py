@@ -62,7 +62,7 @@ class AdaptiveTaskSize:
 
 
 class FixedTaskSize:
-    """The same number of units in every task."""
+    """Task size that never changes."""
 
     def __init__(self, units: int) -> None:
         self._units = units

@@ -18,7 +18,7 @@ import numpy as np
 
 from faket_dask._version import __version__
 from faket_dask.atomic import write_text
-from faket_dask.weights import cache_folder
+from faket_dask.user_cache import cache_folder
 
 EXTREMA_PASSES = 2.5
 """Time of a tilt's noise with its moments and extrema over that of adding noise alone."""

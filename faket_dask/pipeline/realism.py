@@ -191,7 +191,7 @@ def _sample_reference(cached: _Cached, name: str, angle: float) -> list[TextureS
 
 
 def _load_network(spec: DatasetSpec) -> Network | None:
-    """Return the style network; ``None`` where nothing is styled: no weights need be here, spectra alone are compared."""
+    """Return the style network; ``None`` where nothing is styled: then spectra alone are compared."""
     from faket_dask.stages.networks import load_network
     from faket_dask.stages.process import prepare_process
 

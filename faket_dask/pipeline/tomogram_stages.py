@@ -1,8 +1,8 @@
-"""Computation of tomograms as units of work, whatever stack they are made from.
+"""Filtering and back-projection as units of work, for stacks of any origin.
 
 A unit of the first stage writes one file, a whole filtered tilt, in which blocks of rows can be read alone; a unit of
 the second reads its rows of every tilt and writes the layers of one slab. The filtered tilts are kept, so that a lost
-piece of a tomogram can be made again. Of a tomogram that is binned afterwards they already have its rows.
+piece of a tomogram can be made again. Where the tomogram is binned afterwards, they already have its rows.
 """
 
 from __future__ import annotations
@@ -97,13 +97,13 @@ class FilterStack(Stage[S]):
         source = self.open_source(spec, item)
         section, filtered = source.section, _filtered_array(source)
         open_array(filtered.group, filtered.spec.name)[index] = prepare_tilt(
-            source.read_tilt(index),
-            section.filter,
-            source.tilt_angles,
-            index,
-            source.thickness_px,
-            section.binning,
-            section.post_binning,
+            tilt=source.read_tilt(index),
+            kind=section.filter,
+            tilt_angles=source.tilt_angles,
+            index=index,
+            thickness_px=source.thickness_px,
+            binning=section.binning,
+            post_binning=section.post_binning,
         )
         return {}
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from faket_dask.config import BlendedReference
 from faket_dask.dataset.layout import Layout
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_vector
@@ -27,7 +28,9 @@ def blend_statistic(folder: Layout, tilts: Sequence[WeightedTilt], name: str) ->
 
 def count_rings(spec: DatasetSpec) -> int:
     """Return the number of rings that all spectra are measured in: as many as the smallest tilt has."""
-    plain = (name for name, reference in spec.references.items() if reference.kind != "blend")
+    plain = (
+        name for name, reference in spec.references.items() if not isinstance(reference, BlendedReference)
+    )
     sizes = (size for name in plain for size in open_reference(spec, name).shape)
     return min(*spec.geometry.tilt_shape, *sizes) // 2
 

@@ -6,8 +6,7 @@ checksum is that of the numbers, not of the file. What is not here or not intact
 nothing ever takes the place of the weights that were asked for.
 """
 
-from faket_dask.weights.cache import cache_folder
 from faket_dask.weights.catalogue import Entry, fetch, import_file, list_weights, load, verify
 from faket_dask.weights.state_dict import Weights
 
-__all__ = ["Entry", "Weights", "cache_folder", "fetch", "import_file", "list_weights", "load", "verify"]
+__all__ = ["Entry", "Weights", "fetch", "import_file", "list_weights", "load", "verify"]

@@ -7,7 +7,6 @@ part of a file.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,24 +16,11 @@ from typing import Any
 import numpy as np
 
 from faket_dask.errors import InputError
+from faket_dask.user_cache import cache_folder
 from faket_dask.weights.state_dict import StateDict, Weights, checked, checksum_of, read_arrays
 
 RECORD = "sha256"
 """Key of the checksum beside the arrays."""
-
-
-def cache_folder() -> Path:
-    """Where weights and measurements of this machine are kept.
-
-    ``$FAKET_DASK_CACHE``, or else ``faket_dask`` in ``$XDG_CACHE_HOME`` or ``~/.cache``. Workers must see it under the
-    same path.
-    """
-    own = os.environ.get("FAKET_DASK_CACHE")
-    if own:
-        return Path(own).expanduser().absolute()
-    users = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    # The XDG specification has relative paths ignored.
-    return (users if users.is_absolute() else Path("~/.cache").expanduser()) / "faket_dask"
 
 
 def stored_path(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""Requirements for tests that need no data set behind them."""
+"""Requirements of runs without a data set."""
 
 from faket_dask.cluster.requirements import GIB, Requirements, StageRequirement
 
@@ -11,6 +11,6 @@ def requirements(
     gpu_GiB: float = 0.0,
     widest: int | None = None,
 ) -> Requirements:
-    """Of a run with one stage."""
+    """Return the requirements of a run with one stage."""
     stage = StageRequirement("style", units, int(memory_GiB * GIB), seconds, 0, int(gpu_GiB * GIB))
     return Requirements((stage,), widest=widest or units, threads_per_task=threads)

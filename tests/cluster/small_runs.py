@@ -71,7 +71,7 @@ class Disturbed:
         elif isinstance(event, UnitFailed):
             self.failed.append(event)
         elif isinstance(event, UnitDone):
-            self.processes.append(event.record["process"])
+            self.processes.append(event.marker.process)
             if len(self.processes) in self.after:
                 self.disturb()
 

@@ -67,7 +67,12 @@ def exported(
 
 def reconstruct(series: TiltSeries) -> np.ndarray:
     angles = series.geometry.tilt_angles
-    ready = np.stack([prepare_tilt(series.tilt(i), "hann", angles, i, 59) for i in range(angles.size)])
+    ready = np.stack(
+        [
+            prepare_tilt(tilt=series.tilt(i), kind="hann", tilt_angles=angles, index=i, thickness_px=59)
+            for i in range(angles.size)
+        ]
+    )
     return back_project(ready, angles, 59)
 
 
@@ -79,9 +84,9 @@ def assert_beads(
     assert errors.max() < within
 
 
-def assert_orientations(found: np.ndarray, expected: np.ndarray, within_deg: float = 1.0) -> None:
-    assert found.shape == expected.shape
-    angles = Rotation.from_matrix(np.swapaxes(expected, 1, 2) @ found).magnitude()
+def assert_orientations(rotations: np.ndarray, expected: np.ndarray, within_deg: float = 1.0) -> None:
+    assert rotations.shape == expected.shape
+    angles = Rotation.from_matrix(np.swapaxes(expected, 1, 2) @ rotations).magnitude()
     assert np.rad2deg(angles).max() < within_deg
 
 
@@ -124,9 +129,9 @@ def test_relion5(exported: Exported) -> None:
     [tomogram] = read_tomograms(exported.folder / "relion5/tomograms.star")
     lists = read_particles(exported.folder / "relion5/particles.star", [tomogram])
     series = open_tilt_series(exported.folder / "relion5/tomograms.star")
-    found = lists[f"{SERIES}_noiseless"]
-    assert_beads(reconstruct(series), found.centre_A[exported.beads()], 10)
-    assert_orientations(found.rotation, exported.particles.rotation)
+    particles = lists[f"{SERIES}_noiseless"]
+    assert_beads(reconstruct(series), particles.centre_A[exported.beads()], 10)
+    assert_orientations(particles.rotation, exported.particles.rotation)
     assert tomogram.binning == exported.voxel_size_A / 10
     volume = open_volume(exported.folder / "relion5" / tomogram.volume)
     assert volume.voxel_size_A == pytest.approx(exported.voxel_size_A)
@@ -166,14 +171,14 @@ def test_portal(exported: Exported) -> None:
 
 
 def test_every_mrc_file_of_every_format_is_valid(exported: Exported) -> None:
-    found: dict[str, int] = {}
+    files_by_format: dict[str, int] = {}
     for path in exported.folder.rglob("*.mrc"):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert mrcfile.validate(path), path
         form = path.relative_to(exported.folder).parts[0]
-        found[form] = found.get(form, 0) + 1
-    assert found == {"mrc": 5, "imod": 1, "shrec": 5, "relion5": 2, "warp": 25}
+        files_by_format[form] = files_by_format.get(form, 0) + 1
+    assert files_by_format == {"mrc": 5, "imod": 1, "shrec": 5, "relion5": 2, "warp": 25}
 
 
 def test_copick_export_without_tomograms_is_refused(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:

@@ -48,8 +48,8 @@ def test_a_shrec_model_becomes_a_specimen_that_projects_alike(phantom: Phantom, 
     density = open_volume(Path(named["density"]))
     assert density.shape[0] < 40
     angles = [-40, 0, 30]
-    found = project(density.rows(0, 96), angles)
-    np.testing.assert_allclose(found, project(volumes["grandmodel"], angles), atol=1e-5)
+    projections = project(density.rows(0, 96), angles)
+    np.testing.assert_allclose(projections, project(volumes["grandmodel"], angles), atol=1e-5)
     table = read_particles(Path(named["particles"]))
     x, y, z = (table.centre_A / VOXEL_A).round().astype(int).T
     classes = open_volume(Path(named["class_mask"])).rows(0, 96)
@@ -125,10 +125,10 @@ def test_particle_lists_become_tables(phantom: Phantom, tmp_path: Path) -> None:
         invoke("import", "particles", tmp_path / source, "--to", tmp_path / "p.csv", *options)
         table = read_particles(tmp_path / "p.csv")
         expected = phantom.particles.centre_A[np.isin(phantom.particles.instance, table.instance)]
-        found = table.centre_A[np.argsort(table.instance)]
+        centre_A = table.centre_A[np.argsort(table.instance)]
         if source.startswith("m/"):
-            found = found - [0, 0, VOXEL_A * (48 - 20)]
-        np.testing.assert_allclose(found, expected, atol=1e-4, err_msg=source)
+            centre_A = centre_A - [0, 0, VOXEL_A * (48 - 20)]
+        np.testing.assert_allclose(centre_A, expected, atol=1e-4, err_msg=source)
 
 
 def test_unusable_imports_are_refused(phantom: Phantom, tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ class Page(HTMLParser):
         return {a["alt"]: a["src"] for tag, a, where in self.elements if tag == "img" and where == section}
 
 
-def page_of(path: Path) -> Page:
+def read_page(path: Path) -> Page:
     return Page(path.read_text(encoding="utf-8"))
 
 
@@ -84,7 +84,7 @@ def rewritten(config: RunConfig, **options: Any) -> Page:
     stored = DatasetSpec.read(config.dataset.folder)
     settled = config.model_copy(update={"style": stored.config.style})
     plan = plan_spec(DatasetSpec(settled, stored.inputs))
-    return page_of(write_report(CompletedUnits.read(plan), plan, **options))
+    return read_page(write_report(CompletedUnits.read(plan), plan, **options))
 
 
 def decoded(uri: str) -> np.ndarray:
@@ -95,7 +95,7 @@ def decoded(uri: str) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def page(tiny_dataset: faket_dask.Dataset) -> Page:
-    return page_of(tiny_dataset.spec.folder.report)
+    return read_page(tiny_dataset.spec.folder.report)
 
 
 @pytest.fixture
@@ -274,16 +274,16 @@ def test_recorded_references_and_blends_are_shown(
         tmp_path / "data",
         specimen={"count": 1},
         references=[
-            {"name": "seen", "stack": str(recorded), "tilt_angles": [-50, -21, 3, 21, 50]},
+            {"name": "recorded", "stack": str(recorded), "tilt_angles": [-50, -21, 3, 21, 50]},
             {"kind": "simulated", "name": "made"},
-            {"kind": "blend", "name": "both", "weights": {"seen": 3, "made": 1}},
+            {"kind": "blend", "name": "both", "weights": {"recorded": 3, "made": 1}},
         ],
         noise={"statistics": "given", "given": {"signal_scale": [0.4], "noise_scale": [0.9]}, "order": 1},
         outputs={"modalities": ["noisy"], "report": True},
     )
     dataset = faket_dask.run(parse(document, tmp_path), one_worker)
-    page = page_of(dataset.spec.folder.report)
-    assert "75% seen, 25% made" in page.words
+    page = read_page(dataset.spec.folder.report)
+    assert "75% recorded, 25% made" in page.words
     images = page.images("specimen-000__both")
     assert decoded(images["reference tilt at +3°"]).shape == (96, 80)
     assert decoded(images["reference tilt at 0°"]).shape == (96, 80)

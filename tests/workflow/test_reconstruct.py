@@ -49,7 +49,12 @@ def test_recorded_series_gives_the_bytes_of_the_kernels(
 ) -> None:
     reconstruct_series(series, tmp_path / "a.mrc", THICK, threads)
     angles = series.geometry.tilt_angles
-    ready = np.stack([prepare_tilt(series.tilt(i), "hann", angles, i, 40) for i in range(angles.size)])
+    ready = np.stack(
+        [
+            prepare_tilt(tilt=series.tilt(i), kind="hann", tilt_angles=angles, index=i, thickness_px=40)
+            for i in range(angles.size)
+        ]
+    )
     with mrcfile.open(tmp_path / "a.mrc") as file:
         assert file.is_volume()
         assert float(file.voxel_size.x) == VOXEL_A
@@ -94,7 +99,20 @@ def test_tomogram_is_binned_after_reconstruction(series: TiltSeries, tmp_path: P
     after = ReconstructionSection(thickness_A=400, filter="exact", post_binning=2)
     reconstruct_series(series, tmp_path / "a.mrc", after, threads)
     angles = series.geometry.tilt_angles
-    ready = np.stack([prepare_tilt(series.tilt(i), "exact", angles, i, 40, 1, 2) for i in range(angles.size)])
+    ready = np.stack(
+        [
+            prepare_tilt(
+                tilt=series.tilt(i),
+                kind="exact",
+                tilt_angles=angles,
+                index=i,
+                thickness_px=40,
+                binning=1,
+                post_binning=2,
+            )
+            for i in range(angles.size)
+        ]
+    )
     with mrcfile.open(tmp_path / "a.mrc") as file:
         assert file.data.shape == (20, 50, 45)
         assert float(file.voxel_size.x) == 2 * VOXEL_A

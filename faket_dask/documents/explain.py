@@ -1,4 +1,4 @@
-"""Mistakes in a run file, one line each: where, what is wrong, and what to write instead."""
+"""Mistakes in a document, one line each: where, what is wrong, and what to write instead."""
 
 from __future__ import annotations
 
@@ -10,22 +10,29 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import Tag, ValidationError
 
-from faket_dask.config.section import Section
-
-RENAMED_KEYS = {
-    "noise.average": "noise.fit_over: all_references or own_reference",
-    "reconstruction.binning_after": "reconstruction.post_binning",
-    "reconstruction.every": "reconstruction.tilt_stride",
-    "reconstruction.of": "reconstruction.modalities",
-    "style.start": "style.noise: white or spectral",
-}
-"""Keys of run files of version 1, with those that replace them."""
-
-RENAMED_VALUES = {("style.reference_size", "shrink"): "fit_to_tilt"}
-"""Values of run files of version 1, by key, with those that replace them."""
+from faket_dask.documents.section import Section
 
 
-def explain(error: ValidationError, model: type[Section]) -> str:
+@dataclasses.dataclass(frozen=True)
+class Renames:
+    """Keys and values that documents no longer use.
+
+    Parameters
+    ----------
+    since
+        Version of the document that changed them, as in ``"since version 2 of the run file"``.
+    keys
+        Replacement of each former key, by its dotted path.
+    values
+        Replacement of each former value, by the dotted path of its key and itself.
+    """
+
+    since: str = ""
+    keys: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    values: Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
+
+
+def explain(error: ValidationError, model: type[Section], renames: Renames = Renames()) -> str:
     """Return all mistakes in a document, one line each and one for each place.
 
     Parameters
@@ -34,18 +41,21 @@ def explain(error: ValidationError, model: type[Section]) -> str:
         Error that the validation raised.
     model
         Model that the document was validated against; its keys are suggested in place of unknown ones.
+    renames
+        Former keys and values, whose replacements are named.
 
     Examples
     --------
-    >>> from faket_dask.config import ReconstructionSection
+    >>> class Grid(Section):
+    ...     binning: int = 1
     >>> try:
-    ...     ReconstructionSection(bining=2)
+    ...     Grid(bining=2)
     ... except ValidationError as error:
-    ...     print(explain(error, ReconstructionSection))
+    ...     print(explain(error, Grid))
     bining: there is no such key; did you mean 'binning'?
     """
     mistakes = {locate(item["loc"], model): item for item in reversed(error.errors())}
-    return "\n".join(_explain(place, item, model) for place, item in reversed(mistakes.items()))
+    return "\n".join(_explain(place, item, model, renames) for place, item in reversed(mistakes.items()))
 
 
 def locate(location: Sequence[int | str], model: type[Section]) -> str:
@@ -112,11 +122,11 @@ def _fields(kind: Any) -> dict[str, Any] | None:
     return get_type_hints(kind, include_extras=True) if dataclasses.is_dataclass(kind) else None
 
 
-def _explain(place: str, item: Any, model: type[Section]) -> str:
+def _explain(place: str, item: Any, model: type[Section], renames: Renames) -> str:
     """Return the line for one mistake that pydantic reports."""
     if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):  # in a model, in a dataclass
-        if place in RENAMED_KEYS:
-            return f"{place}: since version 2 of the run file, this key is {RENAMED_KEYS[place]}"
+        if place in renames.keys:
+            return f"{place}: {renames.since}, this key is {renames.keys[place]}"
         name = str(item["loc"][-1])
         close = difflib.get_close_matches(name, _field_names(model), n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
@@ -126,13 +136,13 @@ def _explain(place: str, item: Any, model: type[Section]) -> str:
     if item["type"] == "union_tag_invalid":
         return f"{place}.kind: must be one of {item['ctx']['expected_tags']} (got {item['ctx']['tag']!r})"
     value = item.get("input")
-    if isinstance(value, str) and (place, value) in RENAMED_VALUES:
-        return f"{place}: since version 2 of the run file, {value!r} is {RENAMED_VALUES[place, value]!r}"
+    if isinstance(value, str) and (place, value) in renames.values:
+        return f"{place}: {renames.since}, {value!r} is {renames.values[place, value]!r}"
     message = item["msg"].removeprefix("Value error, ")
     if not message[1:2].isupper():  # as in "VGG-19"
         message = message[0].lower() + message[1:]
     shown = f" (got {value!r})" if isinstance(value, str | int | float | bool) else ""
-    return f"{place or 'run file'}: {message}{shown}"
+    return f"{place or 'document'}: {message}{shown}"
 
 
 def _field_names(model: type[Section]) -> list[str]:

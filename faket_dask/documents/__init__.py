@@ -1,0 +1,1 @@
+"""YAML documents that people write: typed sections, reading, and mistakes explained one line each."""
