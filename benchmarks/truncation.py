@@ -54,7 +54,10 @@ def main() -> None:
             ways = {
                 "whole": [tilt[:, view] for tilt in whole],
                 "as periods": [filter_tilt(tilt, ramp_filter(ROWS, WIDTH, hann=NYQUIST)) for tilt in cut],
-                "continued": [prepare_tilt(tilt, "hann", ANGLES, i, 1) for i, tilt in enumerate(cut)],
+                "continued": [
+                    prepare_tilt(tilt=tilt, kind="hann", tilt_angles=ANGLES, index=i, thickness_px=1)
+                    for i, tilt in enumerate(cut)
+                ],
             }
             truth = reconstruct(whole)[:, :, view]
             shown = []

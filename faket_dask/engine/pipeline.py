@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -13,12 +13,15 @@ from typing import Any, Generic
 
 from faket_dask.engine.folder import RunFolder
 from faket_dask.engine.specification import Specification
-from faket_dask.engine.stage import S, Stage
+from faket_dask.engine.stage import BatchKey, S, Stage
 from faket_dask.engine.unit import Item
 from faket_dask.errors import InputError
 
 LAYOUT_VERSION = 2
 """Version of the folder layout; raised when folders of before can no longer be read."""
+
+REMEDY = "restore it, or give the run file to `faket-dask run`, which writes it again and keeps what is done"
+"""Advice where a folder's description is damaged."""
 
 ENTRY_POINTS = "faket_dask.pipelines"
 """Group of entry points that declare pipelines: name = ``module:attribute``."""
@@ -26,6 +29,10 @@ ENTRY_POINTS = "faket_dask.pipelines"
 
 def _equal_rank(spec: Any, item: Item) -> int:
     return 0
+
+
+def _no_products(spec: Any) -> Sequence[BatchKey]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -42,9 +49,8 @@ class Pipeline(Generic[S]):
         All stages; a stage comes after those that its units wait for.
     read
         Reads the specification of a run's folder.
-    products
-        Names of stages whose batches are what a user counts (such as finished series); the first that a plan has is
-        used.
+    list_products
+        Returns the batches that a user counts, such as one per series.
     product_name, unit_name
         Plural nouns for those and for their units in displays.
     rank
@@ -55,7 +61,7 @@ class Pipeline(Generic[S]):
     target: str
     stages: tuple[Stage[S], ...]
     read: Callable[[Path], S]
-    products: tuple[str, ...] = ()
+    list_products: Callable[[S], Sequence[BatchKey]] = field(default=_no_products)
     product_name: str = "items"
     unit_name: str = "units"
     rank: Callable[[S, Item], int] = field(default=_equal_rank)
@@ -126,10 +132,7 @@ def read_pipeline(root: Path) -> Pipeline[Any]:
     except FileNotFoundError:
         raise InputError(f"{root} is not a data set: it has no {path.name}") from None
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path} is damaged ({type(error).__name__}: {error}); restore it, or give the run file to "
-            "`faket-dask run`, which writes it again and keeps what is done"
-        ) from None
+        raise InputError(f"{path} is damaged ({type(error).__name__}: {error}); {REMEDY}") from None
     check_layout(path, document)
     return find_pipeline(str(document.get("pipeline")))
 
@@ -140,9 +143,11 @@ def check_layout(path: Path, document: Any) -> None:
     Raises
     ------
     InputError
-        If its layout version is not `LAYOUT_VERSION`.
+        If its layout version is not `LAYOUT_VERSION`, or it describes no run at all.
     """
-    version = document.get("layout", 1) if isinstance(document, dict) else "?"
+    if not isinstance(document, dict) or "fingerprint" not in document:
+        raise InputError(f"{path} is damaged (it has no fingerprint); {REMEDY}")
+    version = document.get("layout", 1)
     if version != LAYOUT_VERSION:
         raise InputError(
             f"{path.parent} has folder layout {version}, this version of faket_dask reads layout {LAYOUT_VERSION}; "

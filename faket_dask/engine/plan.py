@@ -86,15 +86,11 @@ class Plan(Generic[S]):
         present = {batch.stage for batch in self.batches}
         return tuple(stage for stage in self.pipeline.stages if stage.name in present)
 
-    @property
-    def product_stage(self) -> str | None:
-        """Name of the stage whose batches are the run's products, such as finished series."""
-        present = {stage.name for stage in self.stages}
-        return next((name for name in self.pipeline.products if name in present), None)
-
-    def product_batches(self) -> list[Batch]:
-        """Return the batches of the run's products."""
-        return [batch for batch in self.batches if batch.stage == self.product_stage]
+    @cached_property
+    def products(self) -> tuple[Batch, ...]:
+        """Batches that a user counts, such as one per series."""
+        batches = {batch.key: batch for batch in self.batches}
+        return tuple(batches[key] for key in self.pipeline.list_products(self.spec))
 
     def units(self) -> Iterator[Unit]:
         """Iterate over all units in the order of the batches."""

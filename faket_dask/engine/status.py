@@ -69,7 +69,7 @@ def read_status(plan: Plan[Any]) -> Status:
         seconds = sum(batch.seconds for batch in progress)
         total = sum(len(batch.flags) for batch in progress)
         stages.append(StageStatus(stage.name, done, total, seconds / done if done else None))
-    products = plan.product_batches()
+    products = plan.products
     lines, _ = read_lines(plan.spec.folder.event_log)
     logged = [parse_failure(line) for line in select_last_run(lines) if line["event"] == "failed"]
     failures = tuple(

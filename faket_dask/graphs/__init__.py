@@ -1,9 +1,8 @@
-"""The stages on lazy xarray arrays, for notebooks and for composing pipelines of one's own.
+"""Stages on lazy xarray arrays, for notebooks and for composing pipelines of one's own.
 
-Every function takes and returns `xarray.DataArray` objects backed by Dask; nothing is computed until asked
-for. Projections have the dimensions ``(tilt, y, x)`` and a coordinate ``tilt_angle`` in degrees, one chunk per
-tilt; volumes ``(z, y, x)``, in blocks of y. The stage functions are those of the batch run, and so are the
-bytes that come out.
+Every function takes and returns `xarray.DataArray` objects backed by Dask; nothing is computed until requested.
+Projections have the dimensions ``(tilt, y, x)`` and a coordinate ``tilt_angle`` in degrees, one chunk per tilt;
+volumes ``(z, y, x)``, in blocks of y. The stage functions, and therefore the bytes, are those of the batch run.
 """
 
 from faket_dask.graphs.noise import ReferenceNoise, add_noise, reference_noise

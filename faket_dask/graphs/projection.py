@@ -10,7 +10,7 @@ from faket_dask.kernels.projection import project as project_block
 
 
 def project(volume: xr.DataArray, tilt_angles: ArrayLike, width: int | None = None) -> xr.DataArray:
-    """Noiseless projections of a volume, in blocks of y: each voxel is read once for all angles.
+    """Project a volume without noise, in blocks of y: each voxel is read once for all angles.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def project(volume: xr.DataArray, tilt_angles: ArrayLike, width: int | None = No
     Raises
     ------
     InputError
-        When the volume is not three-dimensional with these names, an angle is not finite, or there are fewer
+        If the volume is not three-dimensional with these names, an angle is not finite, or there are fewer
         columns than `width`.
     """
     if volume.dims != ("z", "y", "x"):

@@ -12,7 +12,7 @@ from faket_dask.config import FilterKind
 from faket_dask.errors import InputError
 from faket_dask.graphs.tilts import chunk_tilts, read_tilt_angles
 from faket_dask.kernels.backprojection_binned import back_project_binned
-from faket_dask.kernels.binning import bin_axis
+from faket_dask.kernels.binning import bin_axes
 from faket_dask.stages.reconstruction import binned_shape, choose_tilts, prepare_tilt
 
 BLOCK_ROWS = 64
@@ -25,9 +25,9 @@ def filter_tilts(
     *,
     thickness_px: float | None = None,
     binning: int = 1,
-    every: int = 1,
+    tilt_stride: int = 1,
 ) -> xr.DataArray:
-    """Tilts ready for back-projection, one by one.
+    """Prepare tilts for back-projection, one by one.
 
     Parameters
     ----------
@@ -36,11 +36,11 @@ def filter_tilts(
     kind
         ``"ramp"``, ``"crowther"``, ``"hann"``, ``"exact"`` or ``"shrec"``; see a run file's `reconstruction`.
     thickness_px
-        Of the specimen, in binned pixels, which ``"crowther"`` and ``"exact"`` need.
+        Thickness of the specimen in binned pixels, which ``"crowther"`` and ``"exact"`` need.
     binning
         Pixels per binned pixel along y and x.
-    every
-        Takes every n-th tilt, counted from the one nearest to 0°.
+    tilt_stride
+        Distance of the tilts that are used, counted from the one nearest to 0°; 1 uses all.
 
     Returns
     -------
@@ -50,19 +50,26 @@ def filter_tilts(
     Raises
     ------
     InputError
-        When the array is no stack, has no tilt angles, or the thickness is needed and not given.
+        If the array is no stack, has no tilt angles, or the thickness is needed and not given.
     """
     tilts = chunk_tilts(stack)
     angles = read_tilt_angles(stack)
     if thickness_px is None and kind in ("crowther", "exact"):
         raise InputError(f"the filter {kind!r} needs the specimen's thickness: give thickness_px")
-    kept = choose_tilts(angles, every)
+    kept = choose_tilts(angles, tilt_stride)
     angles = angles[kept]
     rows, columns = binned_shape(stack.shape[1:], binning)
 
     def tilt_block(block: np.ndarray, block_info: dict[int, Any]) -> np.ndarray:
         index = block_info[0]["chunk-location"][0]
-        return prepare_tilt(block[0], kind, angles, index, thickness_px or 1.0, binning)[None]
+        return prepare_tilt(
+            tilt=block[0],
+            kind=kind,
+            tilt_angles=angles,
+            index=index,
+            thickness_px=thickness_px or 1.0,
+            binning=binning,
+        )[None]
 
     chosen = tilts[kept]
     filtered = chosen.map_blocks(
@@ -76,7 +83,7 @@ def filter_tilts(
 
 
 def reconstruct(filtered: xr.DataArray, depth: int, *, binning: int = 1, device: str = "cpu") -> xr.DataArray:
-    """The tomogram of filtered tilts, in blocks of y.
+    """Reconstruct the tomogram of filtered tilts, in blocks of y.
 
     Parameters
     ----------
@@ -97,7 +104,7 @@ def reconstruct(filtered: xr.DataArray, depth: int, *, binning: int = 1, device:
     Raises
     ------
     InputError
-        When the array is no stack or has no tilt angles, the depth is not positive, or the tilts are too small to
+        If the array is no stack or has no tilt angles, the depth is not positive, or the tilts are too small to
         be binned.
     """
     tilts = chunk_tilts(filtered)
@@ -109,7 +116,7 @@ def reconstruct(filtered: xr.DataArray, depth: int, *, binning: int = 1, device:
     rows, columns = binned_shape(filtered.shape[1:], binning)
     # Along the tilt axis, binning tilts is binning the tomogram.
     narrowed = tilts.map_blocks(
-        bin_axis, binning, axis=1, dtype=np.float32, chunks=(tilts.chunks[0], (rows,), tilts.chunks[2])
+        bin_axes, binning, axes=(1,), dtype=np.float32, chunks=(tilts.chunks[0], (rows,), tilts.chunks[2])
     )
     blocks = narrowed.rechunk({0: -1, 1: min(BLOCK_ROWS, rows)})
     volume = blocks.map_blocks(
@@ -127,7 +134,7 @@ def reconstruct(filtered: xr.DataArray, depth: int, *, binning: int = 1, device:
 
 
 def _binned_places(stack: xr.DataArray, binning: int) -> dict[str, Any]:
-    """Coordinates ``y`` and ``x`` of binned pixels, where the stack has any."""
+    """Return coordinates ``y`` and ``x`` of binned pixels, where the stack has any."""
     places = {}
     for axis, size in zip("yx", binned_shape(stack.shape[1:], binning), strict=True):
         if axis in stack.coords:

@@ -1,10 +1,8 @@
-"""What in a micrograph is neither specimen nor noise: gold beads, hot and dead pixels, filled borders, carbon and grid
-bars, gradients.
+"""Artefacts of micrographs: gold beads, hot and dead pixels, filled borders, carbon and grid bars, gradients.
 
-Statistics and spectra of a real tilt should not see them. They are found on the image alone: borders that a program
-filled, because nothing changes there; compact ones, at all sizes, by how far a spot departs from its surroundings in
-units of the image's own robust spread; wide ones, which have no surroundings, because the image then has two levels far
-apart.
+They are excluded from statistics and spectra of a recorded tilt, and found on the image alone: borders that a program
+filled by their lack of contrast; compact ones, at all sizes, by the departure of a spot from its surroundings in units
+of the image's own robust spread; wide ones, which have no surroundings, by two levels far apart.
 """
 
 from __future__ import annotations
@@ -14,25 +12,28 @@ import scipy.ndimage
 from numpy.typing import NDArray
 from skimage.filters import threshold_otsu
 
-# Departures, in robust standard deviations, that neither noise nor a protein reaches.
 _THRESHOLD = 5.5
-# Pixels, at each size of the image: how far the surroundings of a spot reach, and the margin around it.
-_REACH = 4.0
-_MARGIN = 3.0
-# Halvings of the image go on until its shorter side would fall below this, so that the spread stays measurable.
+"""Departure, in robust standard deviations, that neither noise nor a protein reaches."""
+
+_REACH, _MARGIN = 4.0, 3.0
+"""Extent of a spot's surroundings and the margin around it, in pixels at each size of the image."""
+
 _SMALLEST_SIDE = 48
-# Distance of two levels in units of their spread. Halves of a ramp are 3.5 apart, those of a normal distribution 2.7.
+"""Shorter side below which an image is not halved any more, so that the spread stays measurable."""
+
 _PARTED = 6.0
-# Pixels: side of a window that noise never leaves without any contrast; and the share of an image beyond which such
-# windows are not its border, but how the image is.
-_FLAT_SIDE = 7
-_MOSTLY = 0.5
-# Pixels, at the smallest size: smoothing before levels are told apart, and the margin around the edge between them.
+"""Distance of two levels in units of their spread. Halves of a ramp are 3.5 apart, of a normal distribution 2.7."""
+
+_FLAT_SIDE, _MOSTLY = 7, 0.5
+"""Side in pixels of a window that noise never leaves without contrast, and the share of an image beyond which such
+windows are not its border."""
+
 _SMOOTHING = 2.0
+"""Smoothing before levels are told apart, in pixels at the smallest size; twice as much is left out at their edge."""
 
 
 def artefact_mask(image: NDArray[np.generic]) -> NDArray[np.bool_]:
-    """Where beads, hot or dead pixels, other compact outliers, filled borders, and carbon or grid bars lie.
+    """Find beads, hot or dead pixels, other compact outliers, filled borders, and carbon or grid bars.
 
     Regions without any contrast are taken first, as alignment leaves them at the sides. What is left of the image is
     compared with its own surroundings at full size and after each halving; at every size, spots beyond the threshold
@@ -42,40 +43,49 @@ def artefact_mask(image: NDArray[np.generic]) -> NDArray[np.bool_]:
     Parameters
     ----------
     image
-        `(y, x)` finite values of any unit.
+        ``(y, x)`` finite values of any unit.
 
     Returns
     -------
-    `(y, x)` bool, true where the image should not be valid_mask. An image without contrast has no artefacts.
+    mask
+        ``(y, x)`` bool, true for artefacts. An image without contrast has none.
+
+    Examples
+    --------
+    >>> image = np.random.default_rng(0).normal(size=(96, 96))
+    >>> image[40:48, 40:48] -= 40
+    >>> mask = artefact_mask(image)
+    >>> bool(mask[44, 44]), bool(mask[80, 80])
+    (True, False)
     """
     level = np.asarray(image, dtype=np.float64)
     if level.ndim != 2 or not np.isfinite(level).all():
         raise ValueError(f"a (y, x) image of finite values is needed, got shape {level.shape}")
     height, width = level.shape
     mask = _flat(level)
-    level, seen = fill(level, mask), ~mask
+    level, valid = fill(level, mask), ~mask
     step = 1
     while True:
         surroundings = scipy.ndimage.gaussian_filter(level, _REACH)
-        found = _outliers(scipy.ndimage.gaussian_filter(level, 1) - surroundings, seen)
+        outliers = _outliers(scipy.ndimage.gaussian_filter(level, 1) - surroundings, valid)
         if step == 1:
-            found |= _outliers(level - surroundings, seen)  # single pixels
-        if found.any():
-            found = scipy.ndimage.distance_transform_edt(~found) <= _MARGIN
-            level = fill(level, found)  # so that coarser sizes find only what is larger
-            mask |= found.repeat(step, 0).repeat(step, 1)[:height, :width]
+            outliers |= _outliers(level - surroundings, valid)  # single pixels
+        if outliers.any():
+            outliers = scipy.ndimage.distance_transform_edt(~outliers) <= _MARGIN
+            level = fill(level, outliers)  # so that coarser sizes find only what is larger
+            mask |= outliers.repeat(step, 0).repeat(step, 1)[:height, :width]
         if min(level.shape) < 2 * _SMALLEST_SIDE:
             return mask | _other_level(level).repeat(step, 0).repeat(step, 1)[:height, :width]
         rows, columns = level.shape
         odd = (0, rows % 2), (0, columns % 2)
-        level, seen = np.pad(level, odd, mode="edge"), np.pad(seen, odd, mode="edge")
+        level, valid = np.pad(level, odd, mode="edge"), np.pad(valid, odd, mode="edge")
         level = (level[::2, ::2] + level[1::2, ::2] + level[::2, 1::2] + level[1::2, 1::2]) / 4
-        seen = seen[::2, ::2] | seen[1::2, ::2] | seen[::2, 1::2] | seen[1::2, 1::2]
+        valid = valid[::2, ::2] | valid[1::2, ::2] | valid[::2, 1::2] | valid[1::2, 1::2]
         step *= 2
 
 
 def _flat(image: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Regions without any contrast, with a margin for what interpolation has made of their rims."""
+    """Find regions without any contrast, with a margin for their interpolated rims."""
     greatest, least = (
         extremum(image, _FLAT_SIDE)
         for extremum in (scipy.ndimage.maximum_filter, scipy.ndimage.minimum_filter)
@@ -86,16 +96,16 @@ def _flat(image: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray(scipy.ndimage.binary_dilation(centres, np.ones((2 * _FLAT_SIDE - 1,) * 2)))
 
 
-def _outliers(departure: NDArray[np.float64], seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    departure = np.abs(departure - np.median(departure[seen]))
-    # Strong signal has heavier tails than noise. Measured at the median as well as near the tail, but where the few
-    # per cent of pixels that artefacts cover do not reach, the spread allows for both.
-    spread = max(np.median(departure[seen]) / 0.6745, np.quantile(departure[seen], 0.95) / 1.6449)
+def _outliers(departure: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    departure = np.abs(departure - np.median(departure[valid]))
+    # Strong signal has heavier tails than noise. Measured at the median as well as near the tail, but beyond the
+    # few per cent of pixels that artefacts cover, the spread allows for both.
+    spread = max(np.median(departure[valid]) / 0.6745, np.quantile(departure[valid], 0.95) / 1.6449)
     return (departure > _THRESHOLD * spread) & (spread > 0)
 
 
 def _other_level(image: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """The smaller of two parts that differ in level, with the edge between them; nothing where there is one level."""
+    """Find the smaller of two parts that differ in level, with the edge between them; nothing if there is one level."""
     smooth = scipy.ndimage.gaussian_filter(image, _SMOOTHING)
     if smooth.min() == smooth.max():
         return np.zeros(image.shape, dtype=bool)
@@ -110,18 +120,19 @@ def _other_level(image: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def background(image: NDArray[np.generic], mask: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-    """Smooth background of an image: the quadratic surface that fits what is not masked best.
+    """Fit the smooth background of an image: the quadratic surface nearest to its unmasked pixels.
 
     Parameters
     ----------
     image
-        `(y, x)` values of any unit.
+        ``(y, x)`` values of any unit.
     mask
-        `(y, x)` bool, true for pixels to leave out.
+        ``(y, x)`` bool, true for pixels to leave out.
 
     Returns
     -------
-    `(y, x)` float64 in the unit of the image.
+    surface
+        ``(y, x)`` float64 in the unit of the image.
     """
     y, x = (np.linspace(-1, 1, size) for size in image.shape)
     terms = [np.outer(y**i, x**j) for i in range(3) for j in range(3 - i)]
@@ -134,14 +145,14 @@ def background(image: NDArray[np.generic], mask: NDArray[np.bool_] | None = None
 
 
 def fill(image: NDArray[np.generic], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The image with masked pixels replaced by the average of their unmasked surroundings.
+    """Return an image with masked pixels replaced by the average of their unmasked surroundings.
 
     Parameters
     ----------
     image
-        `(y, x)` values of any unit.
+        ``(y, x)`` values of any unit.
     mask
-        `(y, x)` bool, true for pixels to replace.
+        ``(y, x)`` bool, true for pixels to replace.
     """
     filled = np.asarray(image, dtype=np.float64).copy()
     if mask.all() or not mask.any():

@@ -16,6 +16,8 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from faket_dask.kernels._checks import as_angles, as_real
+
 _BLOCK = 64
 """Slices that share places and weights: enough that computing these costs little beside applying them. A constant,
 so that the compiler knows the length of the innermost loop."""
@@ -33,7 +35,7 @@ def back_project(
     *,
     device: str = "cpu",
 ) -> NDArray[np.float32]:
-    """Sum of the tilts smeared back along their rays.
+    """Return the sum of the tilts smeared back along their rays.
 
     The voxel ``(z, y, x)`` collects from row y of every tilt, less that row's mean, the linearly interpolated
     value at column
@@ -46,14 +48,14 @@ def back_project(
     Parameters
     ----------
     stack
-        ``(tilt, y, x)`` filtered tilts of any real type; a block of rows will do, and gives the same bytes as
-        those slices of the whole volume.
+        ``(tilt, y, x)`` filtered tilts of any real type. A block of rows gives the same bytes as those slices of the
+        whole volume.
     tilt_angles
         ``(tilt,)`` degrees.
     depth
         Layers of the volume.
     centre
-        Column of the tilts (and x of the volume) where the tilt axis lies; ``x // 2`` if not given.
+        Column of the tilts, and of the volume, where the tilt axis lies; ``x // 2`` if not given.
     z_centre
         Layer of the volume where the tilt axis lies; if not given, ``depth // 2``, or ``centre`` where that is
         given and the volume is as deep as it is wide.
@@ -70,15 +72,17 @@ def back_project(
     ValueError
         If the stack is not three-dimensional, empty or not real, the angles are not as many as the tilts or not
         finite, the tilts are narrower than two columns, or the depth is not positive.
+
+    Examples
+    --------
+    >>> stack = np.zeros((1, 1, 4), np.float32)
+    >>> stack[0, 0, 2] = 4
+    >>> back_project(stack, [0.0], depth=2)[:, 0].round(2)
+    array([[-3.14, -3.14,  9.42, -3.14],
+           [-3.14, -3.14,  9.42, -3.14]], dtype=float32)
     """
-    stack = np.asarray(stack)
-    angles = np.deg2rad(np.asarray(tilt_angles, dtype=np.float64))
-    if stack.ndim != 3 or stack.size == 0:
-        raise ValueError(f"stack must be a non-empty (tilt, y, x) array, got shape {stack.shape}")
-    if stack.dtype.kind not in "biuf":
-        raise ValueError(f"stack must hold real numbers, got {stack.dtype}")
-    if angles.shape != stack.shape[:1] or not np.isfinite(angles).all():
-        raise ValueError(f"tilt_angles must be {stack.shape[0]} finite degrees, one a tilt of the stack")
+    stack = as_real("stack", "(tilt, y, x)", stack)
+    angles = np.deg2rad(as_angles(tilt_angles, stack.shape[0]))
     if depth < 1:
         raise ValueError(f"depth must be positive, got {depth}")
     height, width = stack.shape[1:]
@@ -103,7 +107,7 @@ def back_project(
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _columns(block: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The ``(tilt, y, x)`` rows less their means, as ``(tilt * width + x, _BLOCK)``."""
+    """Return ``(tilt, y, x)`` rows less their means, as ``(tilt * width + x, _BLOCK)``."""
     tilts, rows, width = block.shape
     columns = np.zeros((tilts * width, _BLOCK), dtype=np.float32)
     means = np.empty(rows, dtype=np.float64)

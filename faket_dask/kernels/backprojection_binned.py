@@ -1,4 +1,4 @@
-"""Back-projection into fewer, larger voxels: the whole resolution is made, and low-passed before it is thinned.
+"""Back-projection into fewer, larger voxels: at full resolution, low-passed before it is thinned.
 
 Along the tilt axis binning and back-projection can change places, for every row is made by itself: rows are binned
 while they are filtered tilts, which leaves less to do. Across it, the layers of full resolution are made a few at a
@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faket_dask.kernels.backprojection import back_project
-from faket_dask.kernels.binning import bin_axis, low_pass
+from faket_dask.kernels.binning import bin_axes, low_pass
 
 FINE_LAYERS = 32
-"""Of full resolution, held at a time."""
+"""Layers of full resolution that are held at a time."""
 
 
 def back_project_binned(
@@ -26,14 +26,14 @@ def back_project_binned(
     *,
     device: str = "cpu",
 ) -> NDArray[np.float32]:
-    """What `binning.bin_volume` makes of the back-projection, without ever holding that.
+    """Return the back-projection reduced by `binning.bin_axes`, without ever holding it at full resolution.
 
-    Near its first and last layers it takes in those that would follow, where `bin_volume` has to mirror.
+    Layers beyond the first and the last are back-projected, too, where `bin_axes` has to mirror.
 
     Parameters
     ----------
     stack
-        ``(tilt, y, x)`` filtered tilts, binned along y by `binning.bin_axis`; a block of rows will do.
+        ``(tilt, y, x)`` filtered tilts, binned along y by `binning.bin_axes`; a block of rows will do.
     tilt_angles
         ``(tilt,)`` degrees.
     depth
@@ -43,7 +43,7 @@ def back_project_binned(
     z_centre
         Layer of the binned volume where the tilt axis lies; ``depth // 2`` if not given.
     device
-        As for `back_project`.
+        Device of `back_project`.
 
     Returns
     -------
@@ -53,7 +53,12 @@ def back_project_binned(
     Raises
     ------
     ValueError
-        As `back_project`, or if the factor is less than 1 or more than the tilts' columns.
+        If `back_project` refuses its arguments, or the factor is less than 1 or more than the tilts' columns.
+
+    Examples
+    --------
+    >>> back_project_binned(np.zeros((3, 4, 16), np.float32), [-10, 0, 10], depth=5, factor=2).shape
+    (5, 4, 8)
     """
     if z_centre is None:
         z_centre = depth // 2
@@ -67,7 +72,7 @@ def back_project_binned(
     for start in range(-reach, end, FINE_LAYERS):
         layers = min(FINE_LAYERS, end - start)
         fine = back_project(stack, tilt_angles, layers, z_centre=z_centre * factor - start, device=device)
-        for z, layer in enumerate(bin_axis(fine, factor, axis=2), start):
+        for z, layer in enumerate(bin_axes(fine, factor, (2,)), start):
             first = max(0, -((reach - z) // factor))
             for coarse in range(first, min(depth, (z + reach) // factor + 1)):
                 volume[coarse] += weights[z - coarse * factor + reach] * layer

@@ -1,4 +1,4 @@
-"""Back-projection on an accelerator: what `backprojection.back_project` does for a device other than the CPU."""
+"""Back-projection on an accelerator."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-# Values of one array of intermediate results (a quarter of a gigabyte); there are about five at a time.
 _LARGEST = 2**26
+"""Values of one array of intermediate results (a quarter of a gigabyte); there are about five at a time."""
 
 
 def back_project_on(
@@ -18,12 +18,12 @@ def back_project_on(
     centre: float,
     z_centre: float,
 ) -> NDArray[np.float32]:
-    """Sum of the tilts smeared back along their rays.
+    """Return the sum of the tilts smeared back along their rays, as `backprojection.back_project` does.
 
     Parameters
     ----------
     device
-        Of PyTorch, such as ``"cuda"`` or ``"cuda:1"``.
+        PyTorch's name of the device, such as ``"cuda"`` or ``"cuda:1"``.
     stack
         ``(tilt, y, x)`` filtered tilts.
     angles
@@ -51,10 +51,10 @@ def back_project_on(
             total = torch.zeros((height, stop - start, width), device=device)
             for image, angle in zip(tilted, angles, strict=True):
                 u = x * np.cos(angle) - z * np.sin(angle) + centre
-                seen = (u >= 0) & (u <= width - 1)
+                inside = (u >= 0) & (u <= width - 1)
                 left = u.clamp(0, width - 1).floor().clamp(max=width - 2)
-                right_weight = ((u - left) * seen).to(torch.float32)
-                left_weight = seen.to(torch.float32) - right_weight
+                right_weight = ((u - left) * inside).to(torch.float32)
+                left_weight = inside.to(torch.float32) - right_weight
                 index = left.to(torch.int64)
                 total += left_weight * image[:, index] + right_weight * image[:, index + 1]
             total *= np.pi / tilts

@@ -12,12 +12,14 @@ import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 
+from faket_dask.kernels._checks import as_angles, check_positive, check_same_shape
+
 _ROWS = 64
 """Rows that are filtered at a time: their continuation takes little memory beside the tilt."""
 
 
 def shrec_filter(ny: int, nx: int) -> NDArray[np.float64]:
-    """The filter that the SHREC 2021 tomograms and FakET's were reconstructed with.
+    """Return the filter that the tomograms of SHREC 2021 and of FakET were reconstructed with.
 
     A ramp up to 61 % of the Nyquist frequency, under a Gaussian that is wider across the tilt axis than along it,
     inside a circle, with 1 as its largest value. For even squares the published filter is reproduced to the
@@ -38,6 +40,12 @@ def shrec_filter(ny: int, nx: int) -> NDArray[np.float64]:
     ------
     ValueError
         If the tilt is smaller than 4 × 4 pixels.
+
+    Examples
+    --------
+    >>> weights = shrec_filter(64, 64)
+    >>> weights.shape, float(weights.max())
+    ((64, 64), 1.0)
     """
     _check_shape(ny, nx)
     if ny == nx and nx % 2 == 0 and nx >= 8:  # smaller, the published widths round to nothing
@@ -61,7 +69,7 @@ def shrec_filter(ny: int, nx: int) -> NDArray[np.float64]:
 def ramp_filter(
     ny: int, nx: int, *, crowther: float | None = None, hann: float | None = None
 ) -> NDArray[np.float64]:
-    """The ramp of filtered back-projection, optionally levelled off or rolled off.
+    """Return the ramp of filtered back-projection, optionally levelled off or rolled off.
 
     Parameters
     ----------
@@ -82,12 +90,19 @@ def ramp_filter(
     ------
     ValueError
         If there are fewer than 4 columns or a frequency is not positive.
+
+    Examples
+    --------
+    >>> ramp_filter(1, 8)[0]
+    array([0.   , 0.125, 0.25 , 0.375, 0.5  , 0.375, 0.25 , 0.125])
+    >>> ramp_filter(1, 8, crowther=0.25)[0].max()
+    np.float64(0.25)
     """
     _check_shape(nx, nx)
     fx = np.abs(_frequencies(ny, nx)[0])
-    weights = fx if crowther is None else np.minimum(fx, _positive("crowther", crowther))
+    weights = fx if crowther is None else np.minimum(fx, check_positive("crowther", crowther))
     if hann is not None:
-        inside = np.minimum(fx / _positive("hann", hann), 1)
+        inside = np.minimum(fx / check_positive("hann", hann), 1)
         weights = weights * (0.5 + 0.5 * np.cos(np.pi * inside))
     return np.broadcast_to(weights, (ny, nx)).copy()
 
@@ -95,7 +110,7 @@ def ramp_filter(
 def exact_filter(
     ny: int, nx: int, tilt_angles: ArrayLike, tilt: int, thickness_px: float
 ) -> NDArray[np.float64]:
-    """Weights by how much the tilts really overlap in Fourier space, whatever their spacing.
+    """Return weights by the overlap of the tilts in Fourier space, for tilts of any spacing.
 
     In Fourier space a tilt of an object of thickness D is a slab of thickness 1/D; where slabs overlap, each is
     divided by their (triangular) overlap (Harauz & van Heel, Optik 73, 1986). Evenly spaced tilts get the ramp
@@ -106,7 +121,7 @@ def exact_filter(
     ny, nx
         Rows and columns of a tilt; one row stands for all, which have the same.
     tilt_angles
-        ``(tilt,)`` degrees, at least two, all of the series.
+        ``(tilt,)`` degrees of all tilts of the series, at least two.
     tilt
         Index of the tilt that the filter is for.
     thickness_px
@@ -121,12 +136,15 @@ def exact_filter(
     ------
     ValueError
         If there are fewer than 4 columns, there is one angle only, or the thickness is not positive.
+
+    Examples
+    --------
+    >>> exact_filter(1, 8, [-30, 0, 30], tilt=1, thickness_px=10)[0, 0]
+    np.float64(0.0)
     """
     _check_shape(nx, nx)
-    angles = np.deg2rad(np.asarray(tilt_angles, dtype=np.float64))
-    if angles.ndim != 1 or angles.size < 2:
-        raise ValueError(f"tilt_angles must be a list of at least two angles, got shape {angles.shape}")
-    thickness = _positive("thickness_px", thickness_px)
+    angles = np.deg2rad(as_angles(tilt_angles, at_least=2))
+    thickness = check_positive("thickness_px", thickness_px)
     fx = np.abs(_frequencies(ny, nx)[0])
     distance = np.abs(np.sin(angles - angles[tilt]))[:, None] * fx * thickness
     overlap = np.maximum(1 - distance, 0).sum(axis=0, keepdims=True)
@@ -135,7 +153,7 @@ def exact_filter(
 
 
 def crowther_frequency(thickness_px: float, tilt_angles: ArrayLike) -> float:
-    """Frequency up to which evenly spaced tilts overlap (Crowther et al., Proc. R. Soc. A 317, 1970).
+    """Return the frequency up to which evenly spaced tilts overlap (Crowther et al., Proc. R. Soc. A 317, 1970).
 
     Parameters
     ----------
@@ -148,12 +166,17 @@ def crowther_frequency(thickness_px: float, tilt_angles: ArrayLike) -> float:
     -------
     frequency
         Cycles per pixel.
+
+    Examples
+    --------
+    >>> round(crowther_frequency(100, [-3, 0, 3]), 3)
+    0.191
     """
-    angles = np.deg2rad(np.asarray(tilt_angles, dtype=np.float64))
-    if angles.ndim != 1 or angles.size < 2:
-        raise ValueError(f"tilt_angles must be a list of at least two angles, got shape {angles.shape}")
+    angles = np.deg2rad(as_angles(tilt_angles, at_least=2))
     step = np.ptp(angles) / (angles.size - 1)
-    return 1 / (_positive("thickness_px", thickness_px) * _positive("the step of tilt_angles", float(step)))
+    return 1 / (
+        check_positive("thickness_px", thickness_px) * check_positive("step of tilt_angles", float(step))
+    )
 
 
 def filter_tilt(tilt: NDArray[np.generic], weights: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -175,9 +198,14 @@ def filter_tilt(tilt: NDArray[np.generic], weights: NDArray[np.float64]) -> NDAr
     ------
     ValueError
         If the shapes differ.
+
+    Examples
+    --------
+    >>> tilt = np.random.default_rng(0).random((8, 8))
+    >>> bool(np.allclose(filter_tilt(tilt, np.ones((8, 8))), tilt))
+    True
     """
-    if tilt.ndim != 2 or tilt.shape != weights.shape:
-        raise ValueError(f"tilt {tilt.shape} and filter {weights.shape} must be images of one shape")
+    check_same_shape("tilt and filter", "(y, x)", tilt, weights)
     # The real part of the result depends on the filter's symmetric part alone, so half the plane will do.
     rows, half = np.arange(tilt.shape[0]), np.arange(tilt.shape[1] // 2 + 1)
     symmetric = weights[np.ix_(-rows, -half)]
@@ -189,7 +217,13 @@ def filter_tilt(tilt: NDArray[np.generic], weights: NDArray[np.float64]) -> NDAr
 
 
 def continued_columns(nx: int) -> int:
-    """Columns of a tilt that is continued on both sides by half of itself at least, fast to transform."""
+    """Return the columns of a tilt that is continued on both sides by half of itself at least, fast to transform.
+
+    Examples
+    --------
+    >>> continued_columns(101)
+    216
+    """
     return int(scipy.fft.next_fast_len(2 * nx, real=True))
 
 
@@ -197,7 +231,7 @@ def filter_rows(tilt: NDArray[np.generic], weights: NDArray[np.float64]) -> NDAr
     """Filter every row by itself, continued beyond its ends by its mirror image.
 
     The Fourier transform takes a row for a period: where its ends differ, a ramp makes a bright rim of the step
-    between them. The mirror image leaves no step, and what the specimen does beyond is not known anyway.
+    between them. The mirror image leaves no step.
 
     Parameters
     ----------
@@ -244,9 +278,3 @@ def _frequencies(ny: int, nx: int) -> tuple[NDArray[np.float64], NDArray[np.floa
 def _check_shape(ny: int, nx: int) -> None:
     if min(ny, nx) < 4:
         raise ValueError(f"a filter needs tilts of at least 4 x 4 pixels, got {ny} x {nx}")
-
-
-def _positive(name: str, value: float) -> float:
-    if not (np.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be positive, got {value}")
-    return value

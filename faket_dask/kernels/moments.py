@@ -16,45 +16,58 @@ class Moments(NamedTuple):
 
 
 def standardise(image: NDArray[np.generic]) -> NDArray[np.float32]:
-    """The image shifted and scaled to mean 0 and standard deviation 1.
+    """Return an image shifted and scaled to mean 0 and standard deviation 1.
 
     Parameters
     ----------
     image
-        `(y, x)` real values of any unit. An image without contrast has nothing to scale and becomes zero
-        everywhere.
+        ``(y, x)`` real values of any unit. An image without contrast has nothing to scale and becomes zero everywhere.
 
     Returns
     -------
-    `(y, x)` float32, without unit.
+    standard
+        ``(y, x)`` float32, without unit.
 
     Raises
     ------
     ValueError
         If the image is empty or holds NaN or infinity.
+
+    Examples
+    --------
+    >>> standardise(np.array([[1, 3], [3, 1]]))
+    array([[-1.,  1.],
+           [ 1., -1.]], dtype=float32)
     """
     return standardise_float64(image).astype(np.float32)
 
 
 def match_moments(image: NDArray[np.generic], mean: float, std: float) -> NDArray[np.float32]:
-    """The image shifted and scaled to a given mean and (population) standard deviation.
+    """Return an image shifted and scaled to a mean and a (population) standard deviation.
 
     Parameters
     ----------
     image
-        `(y, x)` real values of any unit.
+        ``(y, x)`` real values of any unit.
     mean, std
-        Target moments, in the unit of the result; `std` is not negative.
+        Moments of the result, in its unit; `std` is not negative.
 
     Returns
     -------
-    `(y, x)` float32 with those moments to float32 rounding.
+    matched
+        ``(y, x)`` float32 with those moments to float32 rounding.
 
     Raises
     ------
     ValueError
         If the image is empty, not finite, or constant although `std` is not 0 (no scaling gives it
         contrast), or if a moment is not finite or `std` is negative.
+
+    Examples
+    --------
+    >>> match_moments(np.array([[1, 3], [3, 1]]), mean=10, std=2)
+    array([[ 8., 12.],
+           [12.,  8.]], dtype=float32)
     """
     if not (np.isfinite(mean) and np.isfinite(std) and std >= 0):
         raise ValueError(f"mean and std must be finite and std not negative, got mean {mean} and std {std}")
@@ -67,7 +80,7 @@ def match_moments(image: NDArray[np.generic], mean: float, std: float) -> NDArra
 
 
 def standardise_float64(image: NDArray[np.generic]) -> NDArray[np.float64]:
-    """As `standardise`, kept in float64 for sums that follow."""
+    """Return a standardised image in float64, for sums that follow; see `standardise`."""
     image = np.asarray(image)
     if image.size == 0:
         raise ValueError(f"cannot standardise an empty image of shape {image.shape}")

@@ -1,8 +1,8 @@
-"""Parallel projection of a volume tilted about the y axis (simulation of a tilt-series without noise).
+"""Parallel projection of a volume tilted about the y axis: a tilt-series without noise.
 
 Every y slice is projected with the same rays, so for each ray the voxels it touches and their bilinear
 weights are computed once and applied to a whole block of y slices. No system matrix is kept: what a ray
-needs fits in a few kilobytes. Inside, the block lies as `(z, x, y)`, so that the innermost loop runs over
+needs fits in a few kilobytes. Inside, the block lies as ``(z, x, y)``, so that the innermost loop runs over
 contiguous y and vectorises.
 
 All arithmetic is elementwise over y. A slice therefore projects to the same bytes whatever the block of
@@ -11,25 +11,23 @@ slices it is handed over in.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# Slices that share the weights of a ray. Wide enough that computing weights costs little, narrow enough
-# that the transposed copy of the block stays small (52 MB for 1024 columns and 200 layers).
+from faket_dask.kernels._checks import as_angles, as_real
+
 _BLOCK = 64
+"""Slices that share the weights of a ray: enough that weights cost little, few enough that the transposed copy of the
+block stays small (52 MB for 1024 columns and 200 layers)."""
 
 
 def project(
     volume: NDArray[np.generic],
     tilt_angles: ArrayLike,
     width: int | None = None,
-    *,
-    backend: Literal["numba", "skimage"] = "numba",
 ) -> NDArray[np.float32]:
-    """Negated ray sums of a volume at every tilt angle: dense specimens come out dark.
+    """Return negated ray sums of a volume at every tilt angle: dense specimens come out dark.
 
     Detector column ``p`` lies at ``s = p - width // 2`` from the tilt axis and sums, at unit steps ``t``
     and with bilinear interpolation (zero outside), the voxels at
@@ -43,56 +41,47 @@ def project(
     Parameters
     ----------
     volume
-        ``(z, y, x)`` densities of any real type (converted to float32 by value); a block of y slices will
-        do, and gives the same bytes as those rows of the whole volume.
+        ``(z, y, x)`` densities of any real type (converted to float32 by value). A block of y slices gives the same
+        bytes as those rows of the whole volume.
     tilt_angles
         ``(tilt,)`` degrees.
     width
         Number of central columns to project, in voxels, at most ``x``; all of them if not given. Narrower
         than the volume, it keeps the sides of the field of view filled at high tilt.
-    backend
-        ``"numba"`` (one thread), or ``"skimage"``: scikit-image's `radon` slice by slice, some hundred
-        times slower, for comparison.
 
     Returns
     -------
-    ``(tilt, y, width)`` float32 projections, in units of density times voxels.
+    stack
+        ``(tilt, y, width)`` float32 projections, in units of density times voxels.
 
     Raises
     ------
     ValueError
         If the volume is not three-dimensional, empty or not real, an angle is not finite, or the width is not
         between 1 and ``x``.
+
+    Examples
+    --------
+    >>> volume = np.zeros((3, 1, 5))
+    >>> volume[1, 0, 3] = 1
+    >>> project(volume, [0.0])[0, 0]
+    array([ 0.,  0.,  0., -1.,  0.], dtype=float32)
     """
-    volume = np.asarray(volume)
-    angles = np.atleast_1d(np.asarray(tilt_angles, dtype=np.float64))
-    if volume.ndim != 3 or volume.size == 0:
-        raise ValueError(f"volume must be a non-empty (z, y, x) array, got shape {volume.shape}")
-    if volume.dtype.kind not in "biuf":
-        raise ValueError(f"volume must hold real numbers, got {volume.dtype}")
-    if angles.ndim != 1 or not np.isfinite(angles).all():
-        raise ValueError("tilt_angles must be a one-dimensional sequence of finite degrees")
+    volume = as_real("volume", "(z, y, x)", volume)
+    angles = as_angles(tilt_angles)
     columns = volume.shape[2] if width is None else width
     if not 1 <= columns <= volume.shape[2]:
         raise ValueError(f"width must be between 1 and the volume's {volume.shape[2]} columns, got {width}")
-    if backend == "numba":
-        return _project_numba(volume, angles, columns)
-    if backend == "skimage":
-        return _project_skimage(volume, angles, columns)
-    raise ValueError(f"backend must be 'numba' or 'skimage', got {backend!r}")
-
-
-def _project_numba(
-    volume: NDArray[np.generic], angles: NDArray[np.float64], width: int
-) -> NDArray[np.float32]:
-    depth, rows, columns = volume.shape
-    stack = np.empty((angles.size, rows, width), dtype=np.float32)
+    depth, rows, _ = volume.shape
+    stack = np.empty((angles.size, rows, columns), dtype=np.float32)
     for start in range(0, rows, _BLOCK):
         block = volume[:, start : start + _BLOCK, :]
-        voxels = np.empty((depth, columns, block.shape[1]), dtype=np.float32)
+        voxels = np.empty((depth, volume.shape[2], block.shape[1]), dtype=np.float32)
         for layer in range(depth):
             voxels[layer] = block[layer].T
-        sums = _sum_rays(voxels.reshape(depth * columns, -1), depth, columns, width, np.deg2rad(angles))
+        sums = _sum_rays(
+            voxels.reshape(depth * volume.shape[2], -1), depth, volume.shape[2], columns, np.deg2rad(angles)
+        )
         # Subtracted from zero rather than negated: nothing is 0, not -0.
         np.subtract(0, sums.transpose(0, 2, 1), out=stack[:, start : start + _BLOCK, :])
     return stack
@@ -102,7 +91,7 @@ def _project_numba(
 def _sum_rays(
     voxels: NDArray[np.float32], depth: int, columns: int, width: int, angles: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """`(tilt, width, y)` ray sums of the `(z * columns + x, y)` voxels."""
+    """Return ``(tilt, width, y)`` ray sums of the ``(z * columns + x, y)`` voxels."""
     rows = voxels.shape[1]
     position = np.full(depth * columns, -1, dtype=np.int32)
     touched = np.empty(4 * (depth + columns + 4), dtype=np.int64)
@@ -179,18 +168,3 @@ def _trace_ray(
     for k in range(count):
         position[touched[k]] = -1
     return count
-
-
-def _project_skimage(
-    volume: NDArray[np.generic], angles: NDArray[np.float64], width: int
-) -> NDArray[np.float32]:
-    from skimage.transform import radon
-
-    stack = np.empty((angles.size, volume.shape[1], width), dtype=np.float32)
-    for y in range(volume.shape[1]):
-        # radon pads a slice to a square with its centre (N // 2) in the middle, odd sizes included; the
-        # margin of zeros keeps rays that only graze a corner voxel.
-        sinogram = radon(np.pad(volume[:, y, :].astype(np.float64), 1), angles, circle=False)
-        left = sinogram.shape[0] // 2 - width // 2
-        stack[:, y, :] = -sinogram[left : left + width].T
-    return stack

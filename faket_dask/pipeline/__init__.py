@@ -8,7 +8,9 @@ first computed, so that a worker that only back-projects never loads PyTorch.
 
 from faket_dask.dataset.spec import PIPELINE, DatasetSpec
 from faket_dask.engine.pipeline import Pipeline
+from faket_dask.engine.stage import BatchKey
 from faket_dask.engine.unit import Item
+from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline.build import BuildVolume, PlaceParticles
 from faket_dask.pipeline.noise import FitNoise
 from faket_dask.pipeline.project import ProjectVolume
@@ -25,6 +27,15 @@ def rank_item(spec: DatasetSpec, item: Item) -> int:
         if item.owner in (series.name, series.specimen):
             return place
     return 0
+
+
+def list_products(spec: DatasetSpec) -> list[BatchKey]:
+    """Return the batches that write the tilts of each series, or of each specimen where nothing has a style."""
+    if spec.makes_series:
+        return [BatchKey(SynthesiseTilts.name, Item(series.name)) for series in spec.series]
+    kept = spec.config.outputs.modalities
+    stage = MODALITIES.get(kept[-1] if kept else "noiseless").stage
+    return [BatchKey(stage, Item(name)) for name in dict.fromkeys(series.specimen for series in spec.series)]
 
 
 TILT_SERIES = Pipeline(
@@ -44,7 +55,7 @@ TILT_SERIES = Pipeline(
         ReconstructTomogram(),
     ),
     read=DatasetSpec.read,
-    products=(SynthesiseTilts.name, SimulateImages.name, ProjectVolume.name),
+    list_products=list_products,
     product_name="series",
     unit_name="tilts",
     rank=rank_item,

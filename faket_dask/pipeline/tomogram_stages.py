@@ -97,13 +97,13 @@ class FilterStack(Stage[S]):
         source = self.open_source(spec, item)
         section, filtered = source.section, _filtered_array(source)
         open_array(filtered.group, filtered.spec.name)[index] = prepare_tilt(
-            source.read_tilt(index),
-            section.filter,
-            source.tilt_angles,
-            index,
-            source.thickness_px,
-            section.binning,
-            section.post_binning,
+            tilt=source.read_tilt(index),
+            kind=section.filter,
+            tilt_angles=source.tilt_angles,
+            index=index,
+            thickness_px=source.thickness_px,
+            binning=section.binning,
+            post_binning=section.post_binning,
         )
         return {}
 

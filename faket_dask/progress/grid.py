@@ -40,7 +40,7 @@ class ProgressGrid:
     """
 
     def __init__(self, plan: Plan[Any]) -> None:
-        batches = plan.product_batches()
+        batches = plan.products
         self.products = [batch.item for batch in batches]
         milestones = [stage.milestone for stage in plan.stages if stage.milestone]
         self.labels = (WAITING, *milestones, DONE, FAILED)
@@ -66,6 +66,10 @@ class ProgressGrid:
                 for row in self._dependent_rows(key):
                     awaited[row, key.stage] += 1
         return awaited
+
+    def has_product(self, unit: Unit) -> bool:
+        """Tell whether a unit belongs to a product."""
+        return BatchKey(unit.stage, unit.item) in self._rows
 
     @property
     def done_state(self) -> int:

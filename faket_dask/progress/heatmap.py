@@ -157,7 +157,7 @@ def _draw_grid(axes: Axes, grid: ProgressGrid, plan: Plan[Any]) -> None:
 
 def _label_units(plan: Plan[Any]) -> list[str] | None:
     """Return the labels of the products' units, if all products share them."""
-    labels = [list(plan.stage(b.stage).unit_labels(plan.spec, b.item)) for b in plan.product_batches()]
+    labels = [list(plan.stage(b.stage).unit_labels(plan.spec, b.item)) for b in plan.products]
     return labels[0] if all(other == labels[0] for other in labels) else None
 
 

@@ -109,7 +109,7 @@ class _Progress:
         self.busy_since = begun if self.busy_since is None else min(begun, self.busy_since)
         self.last_heard = max(self.last_heard, ended)
         self.grid.mark_done(unit)
-        if unit.stage == self.started.plan.product_stage:
+        if self.grid.has_product(unit):
             self.latest = unit
 
     def fail(self, event: UnitFailed) -> None:

@@ -1,5 +1,5 @@
-"""One step of the method each, on NumPy blocks: seeds, extrema, targets and kernels put together.
+"""Steps of the method on NumPy blocks, put together from seeds, kernels and methods.
 
-A stage function says what a task does, not where it runs: the batch run (`faket_dask.dataset`) and the lazy
-graphs (`faket_dask.graphs`) call the same ones, and so give the same bytes.
+A stage function states the work of a task, not where it runs: the batch run (`faket_dask.pipeline`) and the lazy graphs
+(`faket_dask.graphs`) call the same functions, and so give the same bytes.
 """

@@ -1,23 +1,26 @@
-"""Which tilts of a reference stand for a tilt angle of a synthetic series.
+"""Angle-dependent weights of reference tilts.
 
 The tilt counts and angles of a reference and of a series that takes its style need not agree.
 """
 
-from collections.abc import Sequence
-from typing import Literal, TypeVar
+from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 AngleMatch = Literal["nearest", "interpolate"]
+"""Choice of the tilts for an angle: the nearest one, or the two neighbours."""
+
 InterpolationWeights = list[tuple[int, float]]
-T = TypeVar("T")
+"""Tilts with their weights, which add up to 1."""
 
 
 def interpolation_weights(
     reference_angles: ArrayLike, angle: float, match: AngleMatch
 ) -> InterpolationWeights:
-    """Reference tilts that stand for an angle, with their shares, which add up to 1.
+    """Return the reference tilts that stand for an angle, with their weights, which add up to 1.
 
     Parameters
     ----------
@@ -27,6 +30,13 @@ def interpolation_weights(
         Degrees. Beyond the reference's range its outermost tilt stands alone.
     match
         ``"nearest"`` gives one tilt, ``"interpolate"`` the two neighbours with linear weights.
+
+    Examples
+    --------
+    >>> interpolation_weights([-30, 0, 30], 6.0, "nearest")
+    [(1, 1.0)]
+    >>> interpolation_weights([-30, 0, 30], 6.0, "interpolate")
+    [(1, 0.8), (2, 0.19999999999999996)]
     """
     angles = np.asarray(reference_angles, dtype=np.float64)
     if match == "nearest":
@@ -34,19 +44,19 @@ def interpolation_weights(
     order = np.argsort(angles, kind="stable")
     place = float(np.interp(angle, angles[order], np.arange(angles.size)))
     left = int(place)
-    share = place - left
-    if share < 1e-9:
+    right_weight = place - left
+    if right_weight < 1e-9:
         return [(int(order[left]), 1.0)]
-    return [(int(order[left]), 1.0 - share), (int(order[left + 1]), share)]
+    return [(int(order[left]), 1.0 - right_weight), (int(order[left + 1]), right_weight)]
 
 
-def weighted_mean(values: ArrayLike, shares: InterpolationWeights) -> float:
-    """Weighted mean of per-tilt values, ``(tilt,)``, over the shares of one angle."""
+def weighted_mean(values: ArrayLike, weights: InterpolationWeights) -> float:
+    """Return the weighted mean of per-tilt values, ``(tilt,)``.
+
+    Examples
+    --------
+    >>> weighted_mean([1.0, 3.0, 5.0], [(0, 0.5), (1, 0.5)])
+    2.0
+    """
     per_tilt = np.asarray(values, dtype=np.float64)
-    return float(sum(share * per_tilt[tilt] for tilt, share in shares))
-
-
-def combine_weights(parts: Sequence[tuple[float, list[tuple[T, float]]]]) -> list[tuple[T, float]]:
-    """Shares of a weighted mixture; the weights are normalised to add up to 1."""
-    total = sum(weight for weight, _ in parts)
-    return [(key, weight / total * share) for weight, shares in parts for key, share in shares]
+    return float(sum(weight * per_tilt[tilt] for tilt, weight in weights))

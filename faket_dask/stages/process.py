@@ -1,4 +1,4 @@
-"""What a task sets in the process it runs in, before it uses the network."""
+"""Settings of a worker process that a task needs before it uses a network."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _MMAP_THRESHOLD = -3
 """M_MMAP_THRESHOLD of glibc's malloc.h."""
 
 _LARGE = 2**20
-"""Bytes from where a block is given back to the system as soon as it is let go of."""
+"""Size in bytes from which a freed block is returned to the system at once."""
 
 
 def prepare_process(threads: int) -> None:
-    """Compute on this many threads, and hold no more memory than is in use.
+    """Set the number of threads, and have unused memory returned to the system.
 
     Sums are split among threads, so their number is part of the result.
     """
@@ -29,8 +29,8 @@ def prepare_process(threads: int) -> None:
 def _return_large_blocks() -> None:
     """Have activations of any size mapped, as only the largest are by default.
 
-    glibc raises the limit to 32 MiB as blocks are freed; what is smaller then comes from a heap with holes in it:
-    a transfer of 1024² in tiles of 256 peaked at 1.27 GB that way, at 1.02 GB this way. The peak is then what
+    glibc raises the limit to 32 MiB as blocks are freed; smaller blocks then come from a heap with holes in it:
+    a transfer of 1024² in tiles of 256 peaked at 1.27 GB that way, at 1.02 GB this way. The peak is then the one that
     `faket_dask.kernels.style.memory` counts. Where there is no glibc, nothing happens.
     """
     if sys.platform == "linux":

@@ -9,7 +9,7 @@ import xarray as xr
 from faket_dask.errors import InputError
 from faket_dask.graphs import filter_tilts, project, reconstruct
 from faket_dask.kernels.backprojection import back_project
-from faket_dask.kernels.binning import bin_volume
+from faket_dask.kernels.binning import bin_axes
 from faket_dask.stages.reconstruction import prepare_tilt
 
 ANGLES = np.arange(-40.0, 41, 10)
@@ -33,7 +33,10 @@ def test_the_bytes_are_those_of_the_stages(kind: str) -> None:
     series = stack()
     lazy = reconstruct(filter_tilts(series, kind, thickness_px=11), 11)
     ready = np.stack(
-        [prepare_tilt(tilt, kind, ANGLES, index, 11) for index, tilt in enumerate(series.values)]
+        [
+            prepare_tilt(tilt=tilt, kind=kind, tilt_angles=ANGLES, index=index, thickness_px=11)
+            for index, tilt in enumerate(series.values)
+        ]
     )
     assert lazy.values.tobytes() == back_project(ready, ANGLES, 11).tobytes()
     assert lazy.dims == ("z", "y", "x")
@@ -54,7 +57,7 @@ def test_nothing_is_computed_before_it_is_asked_for() -> None:
 
 
 def test_binning_and_thinning_keep_places() -> None:
-    filtered = filter_tilts(stack(rows=33, columns=41), binning=2, every=3)
+    filtered = filter_tilts(stack(rows=33, columns=41), binning=2, tilt_stride=3)
     assert filtered.shape == (3, 16, 20)
     assert filtered["tilt_angle"].values.tolist() == [-30, 0, 30]
     assert filtered["y"].values[8] == 16 * 5
@@ -68,7 +71,7 @@ def test_a_tomogram_may_be_binned_instead_of_the_tilts() -> None:
     binned = reconstruct(filtered, 9, binning=2)
     assert binned.shape == (9, 72, 20)
     assert binned.chunks[1] == (64, 8)
-    whole = bin_volume(reconstruct(filtered, 18 + 24).values, 2)[6:15]
+    whole = bin_axes(reconstruct(filtered, 18 + 24).values, 2, (0, 1, 2))[6:15]
     np.testing.assert_allclose(binned.values, whole, atol=2e-5)
     tilts_binned = filter_tilts(series, binning=2)
     for axis in "yx":

@@ -67,7 +67,12 @@ def exported(
 
 def reconstruct(series: TiltSeries) -> np.ndarray:
     angles = series.geometry.tilt_angles
-    ready = np.stack([prepare_tilt(series.tilt(i), "hann", angles, i, 59) for i in range(angles.size)])
+    ready = np.stack(
+        [
+            prepare_tilt(tilt=series.tilt(i), kind="hann", tilt_angles=angles, index=i, thickness_px=59)
+            for i in range(angles.size)
+        ]
+    )
     return back_project(ready, angles, 59)
 
 

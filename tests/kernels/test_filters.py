@@ -129,7 +129,7 @@ def test_continuation_mends_the_step_between_the_ends():
         (lambda: shrec_filter(3, 64), "at least 4 x 4"),
         (lambda: ramp_filter(64, 64, crowther=0), "crowther must be positive"),
         (lambda: ramp_filter(64, 64, hann=np.nan), "hann must be positive"),
-        (lambda: exact_filter(64, 64, [0], 0, 10), "at least two angles"),
+        (lambda: exact_filter(64, 64, [0], 0, 10), "at least 2 angles"),
         (lambda: exact_filter(64, 64, [0, 1], 0, -1), "thickness_px must be positive"),
         (lambda: crowther_frequency(10, [0, 0]), "step"),
         (lambda: ramp_filter(1, 3), "at least 4 x 4"),

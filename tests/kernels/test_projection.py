@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faket_dask.kernels.projection import project
+from tests.kernels.radon import project_by_radon
 
 angles = st.floats(-180, 180, allow_nan=False)
 sizes = st.integers(1, 9)
@@ -13,10 +14,10 @@ def random_volume(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-@pytest.mark.parametrize("backend", ["numba", "skimage"])
-def test_published_projections(golden, backend):
+@pytest.mark.parametrize("function", [project, project_by_radon])
+def test_published_projections(golden, function):
     arrays = golden("projection.npz")
-    stack = project(arrays["volume"], arrays["theta"], backend=backend)
+    stack = function(arrays["volume"], arrays["theta"])
     assert stack.dtype == np.float32
     largest = np.abs(arrays["projections"]).max()
     np.testing.assert_allclose(stack, arrays["projections"], rtol=0, atol=1e-5 * largest)
@@ -26,10 +27,10 @@ def test_published_projections(golden, backend):
 @given(
     depth=sizes, rows=st.integers(1, 3), columns=sizes, angle=angles, seed=st.integers(0, 99), data=st.data()
 )
-def test_backends_agree_for_odd_and_even_sizes(depth, rows, columns, angle, seed, data):
+def test_projection_agrees_with_radon_for_odd_and_even_sizes(depth, rows, columns, angle, seed, data):
     volume = random_volume((depth, rows, columns), seed)
     width = data.draw(st.integers(1, columns))
-    fast, reference = (project(volume, [angle], width, backend=b) for b in ("numba", "skimage"))
+    fast, reference = (function(volume, [angle], width) for function in (project, project_by_radon))
     assert fast.shape == (1, rows, width)
     np.testing.assert_allclose(fast, reference, atol=1e-5 * (1 + np.abs(reference).max()))
 
@@ -103,8 +104,8 @@ def test_tilts_and_columns_do_not_depend_on_what_else_is_projected():
 def test_volumes_of_any_real_type_are_converted_by_value(dtype):
     volume = np.random.default_rng(1).integers(0, 2, (5, 4, 9)).astype(dtype)
     expected = project(volume.astype(np.float32), [0, 33])
-    for backend in ("numba", "skimage"):
-        np.testing.assert_allclose(project(volume, [0, 33], backend=backend), expected, atol=1e-5)
+    for function in (project, project_by_radon):
+        np.testing.assert_allclose(function(volume, [0, 33]), expected, atol=1e-5)
 
 
 def test_strided_and_byte_swapped_volumes():
@@ -129,8 +130,3 @@ def test_strided_and_byte_swapped_volumes():
 def test_bad_input_says_what_is_wrong(arguments, message):
     with pytest.raises(ValueError, match=message):
         project(*arguments)
-
-
-def test_unknown_backend():
-    with pytest.raises(ValueError, match="backend"):
-        project(np.zeros((3, 2, 4)), [0], backend="astra")  # type: ignore[arg-type]

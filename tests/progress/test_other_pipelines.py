@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,10 +76,15 @@ def run_all(plan: Plan[CountingSpec]) -> RunState:
     return state
 
 
-@pytest.mark.parametrize("products", [(), (AddCounts.name,)], ids=["none", "books"])
-def test_run_of_another_pipeline_is_shown(tmp_path: Path, products: tuple[str, ...]) -> None:
+def list_books(spec: CountingSpec) -> list[BatchKey]:
+    return [BatchKey(AddCounts.name, item) for item in AddCounts().items(spec)]
+
+
+@pytest.mark.parametrize("products", [(), list_books], ids=["none", "books"])
+def test_run_of_another_pipeline_is_shown(tmp_path: Path, products: Any) -> None:
     stages = (CountWords(), AddCounts())
-    pipeline = Pipeline("words", "", stages, CountingSpec, products=products, product_name="books")
+    options = {"list_products": products} if products else {}
+    pipeline = Pipeline("words", "", stages, CountingSpec, product_name="books", **options)
     state = run_all(Plan(CountingSpec(tmp_path), pipeline))
     assert state.grid.labels == ("waiting", "counted", "done", "failed")
     assert state.summary().startswith("6 of 6 units" + (", 2 of 2 books" if products else ""))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faket_dask.stages.angle_interpolation import combine_weights, interpolation_weights, weighted_mean
+from faket_dask.stages.angle_interpolation import interpolation_weights, weighted_mean
 
 angle_lists = st.lists(st.integers(-70, 70), min_size=1, max_size=12, unique=True)
 
@@ -28,8 +28,3 @@ def test_interpolation_is_linear_in_the_angle(angles: list[int], angle: float) -
     shares = interpolation_weights(angles, angle, "interpolate")
     expected = np.interp(angle, sorted(angles), [2.0 * a + 1 for a in sorted(angles)])
     assert weighted_mean([2.0 * a + 1 for a in angles], shares) == pytest.approx(expected)
-
-
-def test_blends_normalise_their_weights() -> None:
-    blend = combine_weights([(3.0, [("a", 1.0)]), (1.0, [("b", 0.5), ("c", 0.5)])])
-    assert blend == [("a", 0.75), ("b", 0.125), ("c", 0.125)]

@@ -13,14 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 class NoiseCurves:
     """Strength of signal and noise over a tilt-series.
 
-    Attributes
+    Parameters
     ----------
     signal_scale
-        `(tilt,)` weight of the standardised noiseless tilt, in [0, 1].
+        ``(tilt,)`` weight of the standardised noiseless tilt, in [0, 1].
     noise_scale
-        `(tilt,)` weight of the standard noise field, not negative.
+        ``(tilt,)`` weight of the standard noise field, not negative.
     mean, std
-        `(tilt,)` moments of the noisy tilt, in the unit of the reference; `std` is positive.
+        ``(tilt,)`` moments of the noisy tilt, in the unit of the reference; `std` is positive.
     """
 
     signal_scale: NDArray[np.float64]
@@ -44,32 +44,36 @@ def fit_curves(
     order: int,
     at: ArrayLike | None = None,
 ) -> NoiseCurves:
-    """Polynomial over the angle for the curves of each series, averaged over the series.
+    """Fit a polynomial over the angle to the curves of each series, and average the fits.
 
     Parameters
     ----------
     curves
-        One `NoiseCurves` per reference series; their tilt counts may differ.
+        Curves of each reference series; their tilt counts may differ.
     tilt_angles
-        `(tilt,)` degrees, when all series share their angles; otherwise a list of such arrays, one per
-        series.
+        ``(tilt,)`` degrees, when all series share their angles; otherwise a list of such arrays, one per series.
     order
         Degree of the polynomials: 2 for tilt-dependent noise, 0 for one level everywhere.
     at
-        `(tilt,)` degrees at which the averaged curves are wanted. May be left out when all series share
-        their angles.
+        ``(tilt,)`` degrees at which the averaged fit is evaluated; by default the angles that all series share.
 
     Returns
     -------
-    The curves at `at`. Where a polynomial leaves what is physical, it is held at the limit:
-    scales of the signal within [0, 1], of the noise at 0, and the standard deviation at a tenth of the
-    smallest that was measured.
+    fitted
+        Curves at `at`. Where a polynomial leaves the physical range, it is held at the limit: scales of the signal
+        within [0, 1], of the noise at 0, and the standard deviation at a tenth of the smallest measured one.
 
     Raises
     ------
     ValueError
         If angles and curves do not fit each other, a series has too few distinct angles for the order, a
         value is not finite, or `at` is needed and missing.
+
+    Examples
+    --------
+    >>> curves = NoiseCurves(np.array([0.2, 0.4]), np.ones(2), np.zeros(2), np.ones(2))
+    >>> fit_curves([curves], [0.0, 60.0], order=1, at=[30.0]).signal_scale.round(3)
+    array([0.3])
     """
     if not curves:
         raise ValueError("fit_curves needs the curves of at least one series")
@@ -77,14 +81,14 @@ def fit_curves(
     if at is None:
         if any(not np.array_equal(series, angles[0]) for series in angles):
             raise ValueError(
-                "the series differ in their tilt angles: say at which angles the fit is wanted (at=...)"
+                "the series differ in their tilt angles: say at which angles the fit is evaluated (at=...)"
             )
-        wanted = angles[0]
+        requested = angles[0]
     else:
-        wanted = np.atleast_1d(np.asarray(at, dtype=np.float64))
+        requested = np.atleast_1d(np.asarray(at, dtype=np.float64))
     if order < 0:
         raise ValueError(f"order must not be negative, got {order}")
-    fitted = np.zeros((4, wanted.size))
+    fitted = np.zeros((4, requested.size))
     for index, (curve, series_angles) in enumerate(zip(curves, angles, strict=True)):
         measured = np.stack([curve.signal_scale, curve.noise_scale, curve.mean, curve.std])
         if not np.isfinite(measured).all():
@@ -97,7 +101,7 @@ def fit_curves(
             )
         for row, values in enumerate(measured):
             polynomial = np.polynomial.Polynomial.fit(series_angles, values, order)
-            fitted[row] += polynomial(wanted) / len(curves)
+            fitted[row] += polynomial(requested) / len(curves)
     smallest_std = min(float(curve.std.min()) for curve in curves)
     signal, noise, mean, std = fitted
     return NoiseCurves(np.clip(signal, 0, 1), np.maximum(noise, 0), mean, np.maximum(std, 0.1 * smallest_std))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from faket_dask.kernels._checks import check_same_shape
 from faket_dask.kernels.moments import standardise_float64
 from faket_dask.kernels.noise.curves import NoiseCurves
 
 
 def noise_curves(noisy: NDArray[np.generic], clean: NDArray[np.generic]) -> NoiseCurves:
-    """Signal and noise scales of a noisy series whose clean counterpart is known.
+    """Measure signal and noise scales of a noisy series whose clean counterpart is known.
 
     The signal scale r minimises the standard deviation of `noisy - r clean` (both standardised), which
     makes it their correlation coefficient rho, kept within [0, 1]; the noise scale is the deviation that
@@ -19,19 +20,24 @@ def noise_curves(noisy: NDArray[np.generic], clean: NDArray[np.generic]) -> Nois
     Parameters
     ----------
     noisy, clean
-        `(tilt, y, x)` the same tilts with and without noise, each in any unit. A clean tilt without
-        contrast explains nothing: its noisy tilt counts as noise alone.
+        ``(tilt, y, x)`` tilts with and without noise, each in any unit. A noisy tilt whose clean tilt has no contrast
+        counts as noise alone.
 
     Raises
     ------
     ValueError
         If the stacks differ in shape, or a tilt holds NaN or infinity, or a noisy tilt is constant.
+
+    Examples
+    --------
+    >>> clean = np.random.default_rng(0).normal(size=(1, 64, 64))
+    >>> noise = np.random.default_rng(1).normal(size=(1, 64, 64))
+    >>> curves = noise_curves(0.6 * clean + 0.8 * noise, clean)
+    >>> curves.signal_scale.round(1), curves.noise_scale.round(1)
+    (array([0.6]), array([0.8]))
     """
     noisy, clean = np.asarray(noisy), np.asarray(clean)
-    if noisy.ndim != 3 or noisy.shape != clean.shape:
-        raise ValueError(
-            f"noisy and clean must be (tilt, y, x) stacks of one shape, got {noisy.shape} and {clean.shape}"
-        )
+    check_same_shape("noisy and clean", "(tilt, y, x)", noisy, clean)
     curves = np.empty((4, len(noisy)))
     for tilt, (noisy_tilt, clean_tilt) in enumerate(zip(noisy, clean, strict=True)):
         try:

@@ -1,4 +1,4 @@
-"""Radially averaged power spectra of images of any shape, and how far two of them are apart."""
+"""Radially averaged power spectra of images of any shape, and the distance of two of them."""
 
 from __future__ import annotations
 
@@ -6,41 +6,50 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from faket_dask.kernels._checks import check_image
 from faket_dask.kernels.moments import standardise_float64
 
-# From where grids and gradients of single images no longer matter to just below the corner of the spectrum
-# (rings 40 to 250 of a 512-pixel image).
 DEFAULT_BAND = (40 / 512, 250 / 512)
+"""Frequencies in cycles per pixel from where grids and gradients of single images no longer matter to just below the
+corner of the spectrum: rings 40 to 250 of a 512-pixel image."""
 
 
 def radial_power_spectrum(
     image: NDArray[np.generic], bins: int | None = None, *, window: bool = False
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Power of the standardised image, averaged over rings of equal spatial frequency.
+    """Return the power of the standardised image, averaged over rings of equal spatial frequency.
 
     Parameters
     ----------
     image
-        `(y, x)` real values of any unit; y and x may differ.
+        ``(y, x)`` real values of any unit; y and x may differ.
     bins
         Number of rings between 0 and 0.5 cycles per pixel, at most (and if not given) half the shorter side.
     window
-        Taper the image with a Hann window first, which keeps what differs between opposite edges from
-        leaking over all frequencies.
+        Taper the image with a Hann window first, which keeps a difference between opposite edges from leaking over
+        all frequencies.
 
     Returns
     -------
-    frequency : (bins,) cycles per pixel, the middle of each ring; the last is 0.5
-    power : (bins,) mean power in the ring; white noise has 1 everywhere, a constant image 0
+    frequency
+        ``(bins,)`` cycles per pixel, the middle of each ring; the last is 0.5.
+    power
+        ``(bins,)`` mean power in the ring; white noise has 1 everywhere, a constant image 0.
 
     Raises
     ------
     ValueError
         If the image is not two-dimensional, shorter than 4 pixels, or not finite, or `bins` is out of range.
+
+    Examples
+    --------
+    >>> white = np.random.default_rng(0).normal(size=(128, 128))
+    >>> frequency, power = radial_power_spectrum(white, bins=2)
+    >>> frequency, power.round(1)
+    (array([0.25, 0.5 ]), array([1., 1.]))
     """
     image = np.asarray(image)
-    if image.ndim != 2 or min(image.shape) < 4:
-        raise ValueError(f"a spectrum needs a (y, x) image of at least 4 x 4 pixels, got shape {image.shape}")
+    check_image("image", image, smallest=4)
     rings = min(image.shape) // 2 if bins is None else bins
     if not 1 <= rings <= min(image.shape) // 2:
         raise ValueError(
@@ -50,30 +59,43 @@ def radial_power_spectrum(
 
 
 def ring_frequencies(rings: int) -> NDArray[np.float64]:
-    """Frequencies `(rings,)` of rings up to the Nyquist frequency, in cycles per pixel; the last is 0.5."""
+    """Return the frequencies, ``(rings,)`` cycles per pixel, of rings up to the Nyquist frequency, which is the last.
+
+    Examples
+    --------
+    >>> ring_frequencies(2)
+    array([0.25, 0.5 ])
+    """
     return np.arange(1, rings + 1) * 0.5 / rings
 
 
 def log_spectrum_distance(
     a: NDArray[np.generic], b: NDArray[np.generic], band: tuple[float, float] = DEFAULT_BAND
 ) -> float:
-    """Root mean square difference of the natural logarithms of two images' radial power spectra.
+    """Return the root mean square difference of the natural logarithms of two images' radial power spectra.
 
     Parameters
     ----------
     a, b
-        `(y, x)` images at one pixel size; their shapes may differ, the coarser rings are used for both.
+        ``(y, x)`` images at one pixel size; their shapes may differ, the coarser rings are used for both.
     band
         Lowest and highest frequency compared, in cycles per pixel.
 
     Returns
     -------
-    0 for equal spectra; 0.1 means that they differ by about 10 %.
+    distance
+        0 for equal spectra; 0.1 for spectra that differ by about 10 %.
 
     Raises
     ------
     ValueError
         If no ring lies within the band, or an image is unfit for a spectrum or constant.
+
+    Examples
+    --------
+    >>> white = np.random.default_rng(0).normal(size=(128, 128))
+    >>> log_spectrum_distance(white, 5 * white + 3) < 1e-9
+    True
     """
     rings = min(*np.shape(a), *np.shape(b)) // 2
     spectra = []
@@ -91,7 +113,7 @@ def log_spectrum_distance(
 
 
 def power(image: NDArray[np.generic], *, window: bool = False) -> NDArray[np.float64]:
-    """`(y, x // 2 + 1)` power per Fourier coefficient of the standardised image, 1 on average."""
+    """Return the ``(y, x // 2 + 1)`` power per Fourier coefficient of the standardised image, 1 on average."""
     standard = standardise_float64(image)
     if window:
         taper = np.outer(*(np.hanning(size + 2)[1:-1] for size in standard.shape))
@@ -102,7 +124,7 @@ def power(image: NDArray[np.generic], *, window: bool = False) -> NDArray[np.flo
 
 
 def ring_means(power: NDArray[np.float64], shape: tuple[int, ...], rings: int) -> NDArray[np.float64]:
-    """`(rings,)` means of the half spectrum of an image of that shape over rings up to Nyquist."""
+    """Return the ``(rings,)`` means of the half spectrum of an image of that shape over rings up to Nyquist."""
     ring, count = ring_numbers(shape, rings)
     total = np.bincount(ring.ravel(), (power * count).ravel(), minlength=rings + 1)
     number = np.bincount(ring.ravel(), np.broadcast_to(count, ring.shape).ravel(), minlength=rings + 1)
@@ -110,7 +132,7 @@ def ring_means(power: NDArray[np.float64], shape: tuple[int, ...], rings: int) -
 
 
 def ring_numbers(shape: tuple[int, ...], rings: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Ring of each coefficient of a half spectrum, and how many coefficients of the whole it stands for.
+    """Return the ring of each coefficient of a half spectrum, and the number of coefficients it stands for.
 
     Ring i is centred at i / (2 rings) cycles per pixel; ring 0 holds the mean, rings above `rings` the
     corners.

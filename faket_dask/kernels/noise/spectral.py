@@ -1,8 +1,8 @@
-"""Noise with the spectrum that the noise of a recorded tilt has.
+"""Noise with the power spectrum of a recorded tilt's noise.
 
-White noise is what FakET starts from; a recorded tilt's is shaped by the contrast transfer of ice and specimen,
-the detector, and whatever its frames were put through. Its spectrum is that of the tilt less the part that the
-specimen has in it, kept as means over rings of equal frequency and, where it differs with the direction
+FakET starts from white noise; that of a recorded tilt is shaped by the contrast transfer of ice and specimen,
+the detector, and the processing of its frames. Its spectrum is that of the tilt less the specimen's part,
+kept as means over rings of equal frequency and, where it differs with the direction
 (astigmatism, drift), as a coarse map of how it departs from them. White noise filtered to that spectrum is the
 field that `faket_dask.kernels.noise.add_noise` takes.
 """
@@ -21,22 +21,23 @@ from faket_dask.kernels.noise.unpaired import LOWEST_FREQUENCY
 CELLS = (32, 17)
 """Cells of the map of directions: rows of the frequency along y from -0.5 to 0.5, columns along x from 0 to 0.5."""
 
-# Share of a ring's power that counts as noise, whatever signal it is said to hold.
 _LEAST_SHARE = 0.1
+"""Smallest share of a ring's power that counts as noise, however much signal it holds."""
 
 
 def anisotropy(tilt: NDArray[np.generic]) -> NDArray[np.float64]:
-    """How the power of a recorded tilt departs from its mean over all directions.
+    """Return the ratio of a recorded tilt's power to its mean over all directions, by direction.
 
     Parameters
     ----------
     tilt
-        `(y, x)` in any unit, without artefacts.
+        ``(y, x)`` in any unit, without artefacts.
 
     Returns
     -------
-    `CELLS` ratios, 1 for an isotropic tilt. A ratio is drawn towards 1 by as much as chance explains (James and
-    Stein's shrinkage), so that the few coefficients of a small tilt do not pretend to know a direction.
+    directions
+        `CELLS` ratios, 1 for an isotropic tilt. A ratio is drawn towards 1 by as much as chance explains (James and
+        Stein's shrinkage), since a small tilt has few coefficients in a direction.
     """
     spectrum = power(tilt)
     shape = (np.shape(tilt)[0], np.shape(tilt)[1])
@@ -62,21 +63,22 @@ def anisotropy(tilt: NDArray[np.generic]) -> NDArray[np.float64]:
 def noise_power(
     recorded: NDArray[np.float64], signal: NDArray[np.float64], signal_scale: float
 ) -> NDArray[np.float64]:
-    """Power of the noise in a recorded tilt, ring by ring.
+    """Return the power of the noise in a recorded tilt, ring by ring.
 
     Parameters
     ----------
     recorded
-        `(rings,)` power of the recorded tilt between 0 and 0.5 cycles per pixel, in any unit.
+        ``(rings,)`` power of the recorded tilt between 0 and 0.5 cycles per pixel, in any unit.
     signal
-        `(rings,)` the same of a standardised noiseless tilt.
+        ``(rings,)`` power of a standardised noiseless tilt.
     signal_scale
         Strength of that signal in the recorded tilt, as in `NoiseCurves`.
 
     Returns
     -------
-    `(rings,)` in units of the variance of the tilt; below the frequencies of particles, where a recorded tilt shows the
-    shape of the ice, the level of the lowest ring above them.
+    noise
+        ``(rings,)`` in units of the variance of the tilt; below the frequencies of particles, where a recorded tilt
+        shows the shape of the ice, the level of the lowest rings above them.
     """
     lowest = int(np.ceil(LOWEST_FREQUENCY * 2 * recorded.size)) - 1
     recorded = recorded / _variance(recorded, signal, signal_scale, lowest)
@@ -89,10 +91,10 @@ def noise_power(
 def _variance(
     recorded: NDArray[np.float64], signal: NDArray[np.float64], signal_scale: float, lowest: int
 ) -> float:
-    """Variance of signal and noise in a recorded tilt, which is what the signal's scale is a share of.
+    """Return the variance of signal and noise in a recorded tilt, which the signal's scale is a share of.
 
-    A ramp may have most of the variance that the tilt has. It fills the lowest rings, and what the signal has in them
-    follows from the rest.
+    A ramp may have most of the tilt's variance. It fills the lowest rings, and the signal's part in them follows from
+    the others.
     """
     number = np.arange(1, recorded.size + 1)
     share = np.pi / 4 * number / number.sum()
@@ -106,25 +108,33 @@ def shaped_field(
     noise: NDArray[np.float64],
     directions: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float32]:
-    """White noise filtered to a spectrum.
+    """Return white noise filtered to a spectrum.
 
     Parameters
     ----------
     white
-        `(y, x)` standard normal draw.
+        ``(y, x)`` standard normal draw.
     noise
-        `(rings,)` power between 0 and 0.5 cycles per pixel, of any scale; the corners beyond have the last.
+        ``(rings,)`` power between 0 and 0.5 cycles per pixel, of any scale; the corners beyond have the last.
     directions
-        `CELLS` ratios from `anisotropy`; left out, the noise is isotropic.
+        `CELLS` ratios from `anisotropy`; isotropic if not given.
 
     Returns
     -------
-    `(y, x)` float32 field of mean 0 and standard deviation 1.
+    field
+        ``(y, x)`` float32 of mean 0 and standard deviation 1.
 
     Raises
     ------
     ValueError
         If the power is not finite, negative, or zero everywhere.
+
+    Examples
+    --------
+    >>> white = np.random.default_rng(0).normal(size=(64, 64))
+    >>> field = shaped_field(white, np.array([1.0, 0.5, 0.1]))
+    >>> field.shape, round(float(field.std()), 3)
+    ((64, 64), 1.0)
     """
     if not (np.isfinite(noise).all() and (noise >= 0).all() and noise.any()):
         raise ValueError("the power of the noise must be finite, not negative, and not zero everywhere")
@@ -140,10 +150,10 @@ def shaped_field(
 
 
 def _frequencies(shape: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Cycles per pixel of a half spectrum, along y as a column and along x as a row."""
+    """Return the cycles per pixel of a half spectrum, along y as a column and along x as a row."""
     return scipy.fft.fftfreq(shape[0])[:, None], scipy.fft.rfftfreq(shape[1])[None, :]
 
 
 def _cell(y: NDArray[np.float64], x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Place in the map of directions."""
+    """Return places in the map of directions."""
     return (y + 0.5) * CELLS[0], x * 2 * (CELLS[1] - 1)

@@ -1,4 +1,4 @@
-"""How far two tilt-series are apart, tilt by tilt (FakET, arXiv 2304.02011, Table S1)."""
+"""Pixelwise distances of two tilt-series, tilt by tilt (FakET, arXiv 2304.02011, Table S1)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
 SMALLEST_TILT = 7
-"""Pixels: the side of the window that the structural similarity is averaged over."""
+"""Side in pixels of the window that the structural similarity is averaged over."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class PixelwiseDistance:
 
 @dataclass(frozen=True)
 class Summary:
-    """Of one distance over the tilts of a series: mean, 10th and 90th percentile."""
+    """Mean, 10th and 90th percentile of one distance over the tilts of a series."""
 
     mean: float
     p10: float
@@ -62,6 +62,12 @@ def compare_tilts(a: NDArray[np.generic], b: NDArray[np.generic]) -> PixelwiseDi
     ------
     ValueError
         If the shapes differ, are not images or too small, or a value is not finite.
+
+    Examples
+    --------
+    >>> tilt = np.random.default_rng(0).random((16, 16))
+    >>> compare_tilts(tilt, tilt)
+    PixelwiseDistance(mae=0.0, mse=0.0, psnr=inf, ssim=1.0)
     """
     if a.ndim != 2 or a.shape != b.shape or min(a.shape) < SMALLEST_TILT:
         raise ValueError(
@@ -91,7 +97,7 @@ def normalise_series(
     stack
         ``(tilt, y, x)`` of any real type, or one tilt of it ``(y, x)`` where the bounds are given.
     low, high
-        Values that become 0 and 1; the least and the greatest of the stack if not given.
+        Values that become 0 and 1; smallest and largest of the stack if not given.
 
     Returns
     -------
@@ -102,6 +108,12 @@ def normalise_series(
     ------
     ValueError
         If a value is not finite, or the bounds do not leave a range.
+
+    Examples
+    --------
+    >>> normalise_series(np.array([[[2, 4], [6, 10]]]))
+    array([[[0.  , 0.25],
+            [0.5 , 1.  ]]], dtype=float32)
     """
     values = stack.astype(np.float64)
     if not np.isfinite(values).all():
@@ -114,12 +126,17 @@ def normalise_series(
 
 
 def summarise(values: NDArray[np.float64]) -> Summary:
-    """Mean, 10th and 90th percentile of one distance over the tilts of a series.
+    """Summarise one distance over the tilts of a series.
 
     Parameters
     ----------
     values
-        ``(tilt,)``.
+        ``(tilt,)`` distances.
+
+    Examples
+    --------
+    >>> summarise(np.arange(11.0))
+    Summary(mean=5.0, p10=1.0, p90=9.0)
     """
     with np.errstate(invalid="ignore"):  # infinite ratios of equal tilts
         p10, p90 = np.percentile(values, (10, 90))

@@ -1,10 +1,9 @@
-"""How far a synthetic tilt is from a recorded one: in their spectra, and in the textures that VGG-19 sees.
+"""Distances of a synthetic tilt to a recorded one: of their spectra, and of their Gram matrices.
 
-Two parts of one recorded tilt differ too. What they differ by is the floor: a synthetic tilt cannot be told from
-a recorded one by a distance that is no larger. Images are compared in parts of equal size, and seen as the method
-`matched` sees them: shading taken off, noise in place of beads and bad pixels, and these and the border left out of
-the Gram matrices. So a distance speaks of signal and noise, and not of where a bead or the thick side of the ice
-happens to lie.
+Two parts of one recorded tilt differ, too, by the intra-reference distance: a synthetic tilt cannot be told from a
+recorded one by a distance that is no larger. Images are compared in parts of equal size, prepared as for the matching
+of Gram matrices: shading taken off, noise in place of beads and bad pixels, and these and the border left out of the
+Gram matrices. A distance is therefore one of signal and noise, not of the places of beads or thick ice.
 """
 
 from __future__ import annotations
@@ -22,26 +21,26 @@ from faket_dask.kernels.style.network import Network
 from faket_dask.kernels.style.network_input import extract_texture
 
 GRAM_LAYERS = (1, 6, 11, 20, 29)
-"""Where textures are compared: the style layers of FakET."""
+"""Layers at which Gram matrices are compared: the style layers of FakET in a VGG-19."""
 
 CROP_PX = 512
-"""Of larger images the middle is compared, which says as much and takes seconds at any size."""
+"""Side in pixels of the middle of larger images, which is compared: it says as much and takes seconds at any size."""
 
 
 @dataclass(frozen=True, eq=False)
 class TextureSample:
-    """What of one part of a tilt is compared.
+    """Part of a tilt, prepared for comparison.
 
-    Attributes
+    Parameters
     ----------
     image
-        `(y, x)` standardised, without artefacts and shading.
+        ``(y, x)`` standardised, without artefacts and shading.
     grams
         Layer → (C, C) Gram matrices; empty without a network.
     kurtosis
-        Of the values, 3 for a normal distribution; beads and bad pixels left out.
+        Kurtosis of the values, 3 for a normal distribution; beads and bad pixels left out.
     artefacts
-        Share of the pixels that beads and bad pixels take.
+        Share of beads and bad pixels.
     """
 
     image: NDArray[np.float32]
@@ -52,12 +51,12 @@ class TextureSample:
 
 @dataclass(frozen=True)
 class TextureDistances:
-    """How far two tilts are apart.
+    """Distances of two tilts.
 
-    Attributes
+    Parameters
     ----------
     log_spectrum
-        As `faket_dask.kernels.noise.spectra.log_spectrum_distance`.
+        Distance by `faket_dask.kernels.noise.spectra.log_spectrum_distance`.
     gram
         Layer → Frobenius norm of the difference of the Gram matrices, relative to that of the second tilt's.
     """
@@ -73,20 +72,20 @@ def sample_halves(
     size: int = CROP_PX,
     valid_mask: NDArray[np.bool_] | None = None,
 ) -> list[TextureSample]:
-    """The left and the right half of the middle of a tilt, ready to be compared.
+    """Prepare the left and the right half of the middle of a tilt for comparison.
 
     Parameters
     ----------
     tilt
-        `(y, x)` in any unit.
+        ``(y, x)`` in any unit.
     network
-        Sees the textures; without one, spectra alone are compared.
+        Network for the Gram matrices; without one, spectra alone are compared.
     layers
-        Whose Gram matrices are compared.
+        Layers whose Gram matrices are compared.
     size
-        Side of the middle, in pixels; less where the tilt is smaller.
+        Side of the middle in pixels; less where the tilt is smaller.
     valid_mask
-        `(y, x)`, false for beads and bad pixels; by default they are looked for in the middle.
+        ``(y, x)`` bool, false for beads and bad pixels; by default they are looked for in the middle.
 
     Raises
     ------
@@ -97,10 +96,10 @@ def sample_halves(
     top, left = (np.shape(tilt)[0] - height) // 2, (np.shape(tilt)[1] - width) // 2
     inside = (slice(top, top + height), slice(left, left + width))
     middle = np.asarray(tilt)[inside]
-    seen = ~artefact_mask(middle) if valid_mask is None else valid_mask[inside]
+    valid = ~artefact_mask(middle) if valid_mask is None else valid_mask[inside]
     half = width // 2
     return [
-        sample_texture(middle[:, columns], seen[:, columns], network, layers)
+        sample_texture(middle[:, columns], valid[:, columns], network, layers)
         for columns in (slice(0, half), slice(width - half, width))
     ]
 
@@ -111,7 +110,7 @@ def sample_texture(
     network: Network | None = None,
     layers: Iterable[int] = GRAM_LAYERS,
 ) -> TextureSample:
-    """One part of a tilt, `(y, x)`, as a whole; parameters and errors as of `textures`."""
+    """Prepare one part of a tilt, ``(y, x)``, as a whole; parameters and errors are those of `sample_halves`."""
     image = extract_texture(part, valid_mask)
     grams = {} if network is None else texture_grams(network, image, valid_mask, sorted(layers))
     values = image[valid_mask].astype(np.float64)  # of mean 0 and standard deviation 1
@@ -119,7 +118,7 @@ def sample_texture(
 
 
 def texture_distances(ours: Sequence[TextureSample], theirs: Sequence[TextureSample]) -> TextureDistances:
-    """Mean distances of every part of one tilt to every part of another."""
+    """Return the mean distances of every part of one tilt to every part of another."""
     pairs = [(a, b) for a in ours for b in theirs]
     layers = sorted(ours[0].grams.keys() & theirs[0].grams.keys())
     return TextureDistances(
@@ -132,12 +131,12 @@ def texture_distances(ours: Sequence[TextureSample], theirs: Sequence[TextureSam
 
 
 def intra_reference_distances(parts: Sequence[TextureSample]) -> TextureDistances:
-    """How far the parts of one tilt are from each other: no synthetic one need be nearer."""
+    """Return the distances of the parts of one tilt from each other: no synthetic tilt need be nearer."""
     apart = [texture_distances([a], [b]) for a in parts for b in parts if a is not b]
     layers = apart[0].gram
     return TextureDistances(
-        float(np.mean([found.log_spectrum for found in apart])),
-        {layer: float(np.mean([found.gram[layer] for found in apart])) for layer in layers},
+        float(np.mean([distance.log_spectrum for distance in apart])),
+        {layer: float(np.mean([distance.gram[layer] for distance in apart])) for layer in layers},
     )
 
 

@@ -41,7 +41,7 @@ def scale_to_network(image: NDArray[np.generic]) -> NDArray[np.float32]:
     Examples
     --------
     >>> image = np.random.default_rng(0).normal(100, 20, size=(64, 64))
-    >>> float(scale_to_network(image).std().round(3))
+    >>> round(float(scale_to_network(image).std()), 3)
     0.1
     """
     return np.clip(NETWORK_MEAN + NETWORK_STD * standardise(image), 0, 1).astype(np.float32)

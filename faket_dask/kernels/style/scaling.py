@@ -1,4 +1,4 @@
-"""Scaling to [0, 1], which the network expects: of whole stacks by their extrema, or of each tilt by its moments.
+"""Scaling to [0, 1] for the network: of whole stacks by their extrema, or of each tilt by its moments.
 
 The published scaling takes the global minimum and maximum of a stack. One hot pixel then sets the contrast
 of the whole series, so a percentage of the pixels at either end of every tilt can be ignored: the range is
@@ -19,23 +19,36 @@ from faket_dask.kernels.style.network_input import remove_background, scale_to_n
 
 @dataclass(frozen=True)
 class Scaling:
-    """The values of a stack that become 0 and 1."""
+    """Values of a stack that become 0 and 1.
+
+    Examples
+    --------
+    >>> Scaling(2.0, 4.0).apply(np.array([[1.0, 3.0, 4.0]]))
+    array([[0. , 0.5, 1. ]], dtype=float32)
+    """
 
     low: float
     high: float
 
     def apply(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scale an image of any shape to [0, 1]; what lies outside the range is clipped."""
+        """Scale an image of any shape to [0, 1]; values outside the range are clipped."""
         unit = (image.astype(np.float64) - self.low) / (self.high - self.low)
         return np.clip(unit, 0.0, 1.0).astype(np.float32)
 
     @property
     def span(self) -> float:
+        """Difference of the two."""
         return self.high - self.low
 
 
 def tilt_extrema(image: NDArray[np.float32], clip_percent: float = 0.0) -> tuple[float, float]:
-    """Low and high percentile of one tilt, ``(y, x)``; its minimum and maximum for ``clip_percent=0``."""
+    """Return low and high percentile of one tilt, ``(y, x)``; its minimum and maximum for ``clip_percent=0``.
+
+    Examples
+    --------
+    >>> tilt_extrema(np.arange(101.0)), tilt_extrema(np.arange(101.0), clip_percent=1)
+    ((0.0, 100.0), (1.0, 99.0))
+    """
     if clip_percent == 0:
         return float(image.min()), float(image.max())
     low, high = np.percentile(image, [clip_percent, 100 - clip_percent])
@@ -43,12 +56,17 @@ def tilt_extrema(image: NDArray[np.float32], clip_percent: float = 0.0) -> tuple
 
 
 def stack_scaling(extrema: Iterable[tuple[float, float]]) -> Scaling:
-    """Scaling of a stack from the extrema of its tilts.
+    """Return the scaling of a stack from the extrema of its tilts.
 
     Raises
     ------
     ValueError
         If all tilts are constant and equal, so that there is no range to scale.
+
+    Examples
+    --------
+    >>> stack_scaling([(0.0, 3.0), (-1.0, 2.0)])
+    Scaling(low=-1.0, high=3.0)
     """
     lows, highs = zip(*extrema, strict=True)
     scaling = Scaling(min(lows), max(highs))
@@ -59,13 +77,13 @@ def stack_scaling(extrema: Iterable[tuple[float, float]]) -> Scaling:
 
 @dataclass(frozen=True, eq=False)
 class TiltScaling:
-    """Every tilt by itself to one mean and standard deviation.
+    """Scaling of every tilt by itself to one mean and standard deviation.
 
     Parameters
     ----------
     recorded
-        Artefacts and the ramp of the ice are taken off first: Gram matrices that hold beads make a transfer draw
-        beads, which no label knows of.
+        True to remove artefacts and the ramp of the ice first: Gram matrices that hold beads make a transfer draw
+        beads without a label.
     valid_mask
         ``(y, x)``, false for the artefacts of the recorded tilt that is scaled; by default they are looked for.
     """
@@ -74,5 +92,5 @@ class TiltScaling:
     valid_mask: NDArray[np.bool_] | None = None
 
     def apply(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scale a tilt, ``(y, x)``, to [0, 1]; what lies more than five standard deviations off is clipped."""
+        """Scale a tilt, ``(y, x)``, to [0, 1]; values more than five standard deviations off are clipped."""
         return scale_to_network(remove_background(image, self.valid_mask) if self.recorded else image)
