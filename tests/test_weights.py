@@ -139,7 +139,7 @@ class TestUserFile:
             weights.load(str(user_file), expected="0" * 64)
 
     @pytest.mark.parametrize("name", ["vgg19-unheard-of", "folder/absent.pth", "."])
-    def test_that_is_not_there(self, name, monkeypatch, tmp_path):
+    def test_missing_file_is_refused(self, name, monkeypatch, tmp_path):
         monkeypatch.chdir(tmp_path)
         with pytest.raises(
             InputError, match=r"no weights 'vgg19-unheard-of': give vgg19-imagenet1k-v1|check the path"
@@ -157,7 +157,7 @@ class TestUserFile:
             ({}, "no floating-point '2.weight'"),
         ],
     )
-    def test_that_is_no_vgg19(self, change, message, tmp_path):
+    def test_file_of_another_network_is_refused(self, change, message, tmp_path):
         first = {"0.weight": torch.zeros(64, 3, 3, 3), "0.bias": torch.zeros(64)}
         torch.save({k: v for k, v in (first | change).items() if v is not None}, tmp_path / "w.pth")
         with pytest.raises(InputError, match=message) as refused:
@@ -169,7 +169,7 @@ class TestUserFile:
     @pytest.mark.parametrize(
         "content", [b"", b"not weights at all", b"PK\x03\x04 and no more", bytes(range(256)) * 9]
     )
-    def test_that_cannot_be_read(self, name, content, tmp_path):
+    def test_unreadable_file_is_refused(self, name, content, tmp_path):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match="damaged"):
             weights.verify(str(tmp_path / name))
@@ -187,14 +187,14 @@ class TestUserFile:
         assert not (tmp_path / "sprung").exists()
 
     @pytest.mark.parametrize("saved", [torch.zeros(3), [1, 2], torch.nn.Conv2d(3, 64, 3)])
-    def test_that_holds_something_else(self, saved, tmp_path):
+    def test_file_without_a_state_dict_is_refused(self, saved, tmp_path):
         torch.save(saved, tmp_path / "w.pth")
         with pytest.raises(InputError, match="state dict"):
             weights.verify(str(tmp_path / "w.pth"))
 
 
 class TestCache:
-    def test_weights_that_are_not_here_are_an_error_that_says_what_to_do(self):
+    def test_missing_weights_are_an_error_with_a_remedy(self):
         for name in ("vgg19-imagenet1k-v1", "vgg19-normalised"):
             with pytest.raises(
                 InputError, match=f"`faket-dask weights fetch {name}`.*weights import FILE {name}"
