@@ -28,8 +28,8 @@ from faket_dask.formats.mrc import write_stack
 from faket_dask.kernels.artefacts import artefact_mask
 from faket_dask.kernels.microscope import Optics, simulate_tilt
 from faket_dask.kernels.similarity.texture_similarity import GRAM_LAYERS, sample_texture, texture_distances
-from faket_dask.kernels.vgg import VGG19
-from faket_dask.references.statistics import resample
+from faket_dask.kernels.style.network import Network
+from faket_dask.references.resampling import resample_image
 from faket_dask.stages.networks import load_network
 from faket_dask.stages.process import prepare_process
 
@@ -82,7 +82,7 @@ class Recording:
         """Return used and held-out half, ``(y, x)``, of the tilt nearest an angle, in pixels of the data set."""
         tilt = self.stack[int(np.argmin(np.abs(np.array(self.tilt_angles) - angle)))].astype(np.float32)
         factor = self.pixel_size_A / PIXEL_SIZE_A
-        left, right = (resample(part, factor) for part in (tilt[:, : self.half], tilt[:, -self.half :]))
+        left, right = (resample_image(part, factor) for part in (tilt[:, : self.half], tilt[:, -self.half :]))
         return left, right
 
 
@@ -104,7 +104,7 @@ def record(
     tilt_angles: Sequence[float] = ANGLES,
     defocus_um: float = 3.0,
     dose_e_per_A2: float = 3.0,
-    **optics: float,
+    **optics: Any,
 ) -> NDArray[np.float32]:
     """Simulate a series, ``(tilt, y, x)`` in electrons, with different particles in every tilt."""
     rng = np.random.default_rng(0)
@@ -133,7 +133,7 @@ def recordings(side: int, angles: Sequence[float] = ANGLES) -> Iterator[Recordin
         return record(shape, **{"tilt_angles": angles, **changes})
 
     plain = take()
-    series = {
+    series: dict[str, NDArray[Any]] = {
         "plain": plain,
         "near-focus": take(defocus_um=0.8),
         "far-from-focus": take(defocus_um=9),
@@ -189,7 +189,7 @@ def relative_distances(
     recording: Recording,
     modality: str,
     angle: float,
-    network: VGG19,
+    network: Network,
     layers: Sequence[int] = GRAM_LAYERS,
 ) -> NDArray[np.float64]:
     """Return distances of a tilt to the held-out half relative to the intra-reference distances.

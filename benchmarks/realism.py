@@ -41,12 +41,12 @@ from faket_dask.kernels.similarity.spurious_objects import mask_labels, spurious
 from faket_dask.kernels.similarity.texture_similarity import GRAM_LAYERS, sample_texture, texture_distances
 from faket_dask.kernels.style import StyleSettings, gram_targets, transfer
 from faket_dask.kernels.style.gram_matching import GramMatchingSettings, match_grams, measure_grams
+from faket_dask.kernels.style.network import Network
 from faket_dask.kernels.style.network_input import scale_to_network
 from faket_dask.kernels.style.scaling import Scaling, TiltScaling, tilt_extrema
-from faket_dask.kernels.vgg import VGG19
 from faket_dask.methods.noise import ReferenceTilt, SignalSpectrum
 from faket_dask.methods.spectral_noise import SPECTRAL_NOISE
-from faket_dask.references.statistics import reference_tilt
+from faket_dask.references import open_reference
 from faket_dask.stages.networks import load_network
 from faket_dask.stages.process import prepare_process
 from faket_dask.weights import verify
@@ -106,7 +106,7 @@ def _distances(options: argparse.Namespace) -> None:
         _at(spec, net, angle, options)
 
 
-def _at(spec: DatasetSpec, net: VGG19, angle: float, options: argparse.Namespace) -> None:
+def _at(spec: DatasetSpec, net: Network, angle: float, options: argparse.Namespace) -> None:
     used, judge = _halves(spec, angle)
     theirs = sample_texture(judge, ~artefact_mask(judge), net)
 
@@ -132,7 +132,7 @@ def _at(spec: DatasetSpec, net: VGG19, angle: float, options: argparse.Namespace
 
 
 def _angles(spec: DatasetSpec) -> NDArray[np.float64]:
-    return spec.acquisition(spec.series[0].name).tilt_angles
+    return spec.geometry.acquisition(spec.series[0].name).tilt_angles
 
 
 def _nearest(angles: NDArray[np.floating], angle: float) -> int:
@@ -151,31 +151,32 @@ class Made:
 
 def _halves(spec: DatasetSpec, angle: float) -> tuple[Tilt, Tilt]:
     """Return the left half of a reference tilt, whose statistics are used, and the held-out right half."""
-    [(reference, _), *_] = spec.parts(spec.series[0].reference)
-    recorded = reference_tilt(spec, reference, _nearest(spec.reference_angles(reference), angle))
+    [name, *_] = spec.blend_weights(spec.series[0].reference)
+    reference = open_reference(spec, name)
+    recorded = reference.read_tilt(_nearest(reference.tilt_angles, angle))
     half = recorded.shape[1] // 2
     return recorded[:, :half], recorded[:, -half:]
 
 
 def _made(
-    spec: DatasetSpec, net: VGG19, used: Tilt, angle: float, options: argparse.Namespace, draw: int = 0
+    spec: DatasetSpec, net: Network, used: Tilt, angle: float, options: argparse.Namespace, draw: int = 0
 ) -> Iterator[tuple[str, Made]]:
     """Generate all modalities of the tilt nearest an angle, with the statistics of a part of a recorded tilt."""
     series, tilt = spec.series[0], _nearest(_angles(spec), angle)
-    noiseless = read_tilt(spec.layout.specimen(series.specimen), "noiseless", tilt)
+    noiseless = read_tilt(spec.folder.specimen(series.specimen), "noiseless", tilt)
     height, width = (min(options.size, extent) for extent in noiseless.shape)
     top, left = (noiseless.shape[0] - height) // 2, (noiseless.shape[1] - width) // 2
     truth = standardise(noiseless[top : top + height, left : left + width])
-    curves = (read_vector(spec.layout.series(series.name), name) for name in ("signal_scale", "noise_scale"))
+    curves = (read_vector(spec.folder.series(series.name), name) for name in ("signal_scale", "noise_scale"))
     signal_scale, noise_scale = (float(values[tilt]) for values in curves)
     rings = min(*truth.shape, *used.shape) // 2
     reference = SPECTRAL_NOISE.estimate(ReferenceTilt.from_image(used, rings))
     rng = np.random.default_rng([spec.config.dataset.seed, tilt, draw])
     white = rng.standard_normal(truth.shape, np.float32)
     # Without its beads, as the noise statistics are.
-    known = read_vector(spec.layout.series(series.name), "signal_power")[tilt, 0]
-    places = (np.arange(1, number + 1) / number for number in (rings, known.size))
-    signal = SignalSpectrum(np.interp(*places, known), signal_scale)
+    known = read_vector(spec.folder.series(series.name), "signal_power")[tilt, 0]
+    frequencies, known_frequencies = (np.arange(1, number + 1) / number for number in (rings, known.size))
+    signal = SignalSpectrum(np.interp(frequencies, known_frequencies, known), signal_scale)
     shaped = SPECTRAL_NOISE.field(white, tilt_angle=angle, reference=reference, signal=signal)
 
     def mixed(field: Tilt, level: float = 1.0) -> Tilt:
@@ -187,14 +188,14 @@ def _made(
     begin = time.perf_counter()
     settings = StyleSettings()
     targets = gram_targets(net, Scaling(*tilt_extrema(used)).apply(used), settings.style_layers)
-    inputs = [Scaling(*tilt_extrema(image)).apply(image) for image in (mixed(white, 0.25), noisy)]
-    made = transfer(net, *inputs, targets, settings)
+    content, start = (Scaling(*tilt_extrema(image)).apply(image) for image in (mixed(white, 0.25), noisy))
+    made = transfer(net, content, start, targets, settings)
     yield "published", Made(made, truth, 1, time.perf_counter() - begin)
     if options.recorded:
         begin = time.perf_counter()
         targets = gram_targets(net, TiltScaling(recorded=True).apply(used), GRAM_LAYERS)
-        inputs = [scale_to_network(image) for image in (mixed(shaped, 0.25), spectral)]
-        made = transfer(net, *inputs, targets, RECORDED)
+        content, start = (scale_to_network(image) for image in (mixed(shaped, 0.25), spectral))
+        made = transfer(net, content, start, targets, RECORDED)
         yield "recorded", Made(made, truth, RECORDED.iterations, time.perf_counter() - begin)
     target = measure_grams(net, used, GRAM_LAYERS, None, ~artefact_mask(used))
     begin = time.perf_counter()

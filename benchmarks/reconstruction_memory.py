@@ -14,10 +14,13 @@ import distributed  # noqa: F401 - a worker process has it loaded, too
 import numpy as np
 
 from faket_dask.config import parse
-from faket_dask.dataset.spec import BLOCK_ROWS, DatasetSpec, Inputs
-from faket_dask.dataset.tomograms import tomograms_of
+from faket_dask.dataset.geometry import BLOCK_ROWS
+from faket_dask.dataset.inputs import Inputs
+from faket_dask.dataset.spec import DatasetSpec
+from faket_dask.dataset.tomograms import list_tomograms
 from faket_dask.engine.arrays import open_array
-from faket_dask.pipeline import STAGES
+from faket_dask.engine.unit import Item
+from faket_dask.pipeline import TILT_SERIES
 
 
 def spec(folder: Path, size: int, layers: int, kind: str, binning: int) -> DatasetSpec:
@@ -46,10 +49,10 @@ def peak_MB() -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6
 
 
-def compute(made: DatasetSpec, stage: str, item: str) -> None:
+def compute(made: DatasetSpec, stage: str, item: Item) -> None:
     before = peak_MB()
     start = time.perf_counter()
-    STAGES[stage].compute(made, item, 0)
+    TILT_SERIES[stage].compute(made, item, 0)
     seconds = time.perf_counter() - start
     print(f"{stage}: peak {peak_MB():.0f} MB, {before:.0f} MB of it before; {seconds:.1f} s with compilation")
 
@@ -63,9 +66,10 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         made = spec(Path(scratch) / "data", args.size, args.layers, args.filter, args.post_binning)
-        [tomogram] = tomograms_of(made, made.series[0])
+        [tomogram] = list_tomograms(made, made.series[0])
         for stage in ("project", "filter", "reconstruct"):
-            STAGES[stage].set_up(made, tomogram.owner if stage == "project" else tomogram.item)
+            item = Item(tomogram.owner) if stage == "project" else tomogram.item
+            TILT_SERIES[stage].set_up(made, item)
         noise = np.random.default_rng(0).standard_normal((args.size, args.size), dtype=np.float32)
         stack = open_array(tomogram.stack_group, tomogram.modality)
         for start in range(0, args.size, BLOCK_ROWS):

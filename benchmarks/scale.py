@@ -29,17 +29,27 @@ from typing import Any
 import dask
 import psutil
 
-# Of the length of a style transfer, as a plan on one core estimates them at 1024², where that takes 23 s.
-LENGTHS = {
+from faket_dask.dataset.spec import DatasetSpec
+from faket_dask.engine.plan import Plan
+from faket_dask.engine.stage import Stage
+from faket_dask.engine.unit import Item, Unit
+from faket_dask.pipeline import TILT_SERIES
+
+DURATIONS = {
     "place": 0.05,
     "build": 0.13,
     "project": 0.3,
-    "image": 0.04,
-    "measure": 0.11,
-    "targets": 0.42,
-    "levels": 0.11,
-    "style": 1.0,
+    "simulate": 0.04,
+    "reference_statistics": 0.11,
+    "reference_gram": 0.42,
+    "fit_noise": 0.11,
+    "synthesise": 1.0,
 }
+"""Durations relative to a style transfer, as a plan on one core estimates them at 1024², where that takes 23 s."""
+
+STYLE_SECONDS = "SCALE_STYLE_SECONDS"
+"""Environment variable with the duration of a style transfer, for all processes of the simulation."""
+
 MIB = 2**20
 BASELINE_S = 20.0
 QUIET = {
@@ -71,42 +81,45 @@ def document(folder: Path, series: int, tilts: int) -> dict[str, Any]:
     }
 
 
-def sleep_seconds(stage: str, item: str, index: int, style_seconds: float) -> float:
-    jitter = random.Random(f"{stage} {item} {index}").uniform(0.85, 1.15)
-    return LENGTHS[stage] * style_seconds * jitter
+def sleep_seconds(unit: Unit) -> float:
+    """Return the simulated duration of a unit."""
+    jitter = random.Random(str(unit)).uniform(0.85, 1.15)
+    return DURATIONS[unit.stage] * float(os.environ[STYLE_SECONDS]) * jitter
 
 
-def replace_kernels(style_seconds: float) -> None:
-    """Let every stage sleep, and write a small file for every file that it owns."""
-    from faket_dask.pipeline import STAGES
-    from faket_dask.specimen.particles import particle_table
+def make_sleeping(stage: Stage[DatasetSpec]) -> Stage[DatasetSpec]:
+    """Return a stage whose units sleep, and write a small file for every file that they own."""
 
-    def sleeping(name: str) -> Any:
-        stage = STAGES[name]
+    def compute(self: Stage[DatasetSpec], spec: DatasetSpec, item: Item, index: int) -> dict[str, Any]:
+        time.sleep(sleep_seconds(Unit(self.name, item, index)))
+        for path in self.ownership(spec, item).files(index):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"kernel")
+        if self.name == "place":  # the driver reads it
+            from faket_dask.specimen.particles import particle_table
 
-        def compute(spec: Any, item: str, index: int) -> dict[str, Any]:
-            time.sleep(sleep_seconds(name, item, index, style_seconds))
-            for path in stage.ownership(spec, item)(index):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(b"kernel")
-            if name == "place":  # the driver reads it
-                particle_table([]).write_csv(spec.layout.particles(item))
-                return {"particles": {}}
-            return {}
+            particle_table([]).write_csv(spec.folder.particles(item.owner))
+            return {"particles": {}}
+        return {}
 
-        return replace(stage, compute=compute)
-
-    for name in LENGTHS:
-        STAGES[name] = sleeping(name)
+    sleeping: type[Stage[DatasetSpec]] = type(type(stage).__name__, (type(stage),), {"compute": compute})
+    return sleeping()
 
 
-async def host_workers(scheduler: str, count: int, style_seconds: float) -> None:
+SLEEPING = replace(
+    TILT_SERIES,
+    target=f"{Path(__file__).stem}:SLEEPING",  # the folder of a script is on its path
+    stages=tuple(make_sleeping(stage) for stage in TILT_SERIES.stages),
+)
+"""Pipeline of data sets without kernels."""
+
+
+async def host_workers(scheduler: str, count: int) -> None:
     from distributed import Worker
 
-    from faket_dask.engine.environment import environment
+    from faket_dask.engine.environment import describe_environment
 
-    replace_kernels(style_seconds)
-    environment("cpu")  # not by all of them at once
+    describe_environment("cpu")  # not by all of them at once
     workers = [
         Worker(scheduler, nthreads=1, memory_limit=0, dashboard=False, name=f"{os.getpid()}-{number}")
         for number in range(count)
@@ -128,19 +141,14 @@ def simulate(options: argparse.Namespace, folder: Path) -> None:
     from faket_dask.config import parse
     from faket_dask.engine.completed import CompletedUnits
     from faket_dask.engine.events import RunStarted, UnitDone
-    from faket_dask.engine.status import status
+    from faket_dask.engine.status import read_status
     from faket_dask.pipeline.input_checks import resolve
-    from faket_dask.pipeline.plan import Plan
-    from faket_dask.workflow.run import execute_plan
+    from faket_dask.workflow.run import run_dataset_plan
 
     config = parse(document(folder, options.series, options.tilts), folder.parent)
-    plan = Plan(resolve(config))
+    plan = Plan(resolve(config), SLEEPING)
     units = sum(batch.count for batch in plan.batches)
-    total = sum(
-        sleep_seconds(batch.stage, batch.item, index, options.style_seconds)
-        for batch in plan.batches
-        for index in range(batch.count)
-    )
+    total = sum(sleep_seconds(unit) for unit in plan.units())
     print(
         f"{options.series} series x {options.tilts} tilts: {units} units, {total / units:.2f} s each on average"
     )
@@ -157,7 +165,7 @@ def simulate(options: argparse.Namespace, folder: Path) -> None:
             options.workers // options.hosts + (number < options.workers % options.hosts)
             for number in range(options.hosts)
         ]
-        command = [sys.executable, __file__, "--style-seconds", str(options.style_seconds), "--host"]
+        command = [sys.executable, __file__, "--host"]
         hosts = [subprocess.Popen([*command, cluster.scheduler_address, str(share)]) for share in shares]
         client.wait_for_workers(options.workers, timeout=120)
         process = psutil.Process()
@@ -184,7 +192,7 @@ def simulate(options: argparse.Namespace, folder: Path) -> None:
         spent = [thread_seconds(), client.sync(loop_seconds)]
         hosts_spent = sum(sum(psutil.Process(host.pid).cpu_times()[:2]) for host in hosts)
         begin = time.perf_counter()
-        execute_plan(plan, client, watch)
+        run_dataset_plan(plan, client, watch)
         end = time.perf_counter()
         spent = [last[1] - spent[0], client.sync(loop_seconds) - spent[1]]
         hosts_spent = sum(sum(psutil.Process(host.pid).cpu_times()[:2]) for host in hosts) - hosts_spent
@@ -205,15 +213,15 @@ def simulate(options: argparse.Namespace, folder: Path) -> None:
     markers = sum("progress" in path.parts for path in files)
     print(f"{len(files)} files ({markers} in progress/), {folders} folders")
     begin = time.perf_counter()
-    progress = status(plan.spec)
+    progress = read_status(plan)
     print(f"status of {progress.total} units: {time.perf_counter() - begin:.2f} s")
     for batch in plan.batches[len(plan.batches) // 2 :]:
         for index in range(batch.count):
-            plan.spec.layout.marker(batch.stage, batch.item, index).unlink(missing_ok=True)
+            plan.spec.folder.marker(batch.unit(index)).unlink(missing_ok=True)
     begin = time.perf_counter()
-    again = Plan(resolve(config))
+    again = Plan(resolve(config), SLEEPING)
     left = again.requirements(CompletedUnits.read(again).counts()).units
-    print(f"taking it up with {left} units left: {time.perf_counter() - begin:.2f} s before the first runs")
+    print(f"resuming with {left} units left: {time.perf_counter() - begin:.2f} s before the first runs")
 
 
 def main() -> None:
@@ -230,8 +238,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.host:
         dask.config.set(QUIET)
-        asyncio.run(host_workers(options.host[0], int(options.host[1]), options.style_seconds))
+        asyncio.run(host_workers(options.host[0], int(options.host[1])))
         return
+    os.environ[STYLE_SECONDS] = str(options.style_seconds)
     with tempfile.TemporaryDirectory() as temporary:
         simulate(options, (options.folder or Path(temporary)) / "data")
 

@@ -75,7 +75,9 @@ def convolution_seconds(layer: int, size: int, dtype: torch.dtype) -> tuple[floa
 
 
 @torch.no_grad()
-def speed(size: int, tile: int | None, precision: str, threads: int, rounds: int, profile: bool) -> None:
+def speed(
+    size: int, tile: int | None, precision: Precision, threads: int, rounds: int, profile: bool
+) -> None:
     prepare_process(threads)
     network = VGG19(seed=0, precision=precision)
     dtype = torch.float32 if precision == "float32" else torch.bfloat16
@@ -108,7 +110,7 @@ SCENARIOS = [
 ]
 
 
-def peak_of(kind: str, size: int, tile: int | None, precision: str) -> None:
+def peak_of(kind: str, size: int, tile: int | None, precision: Precision) -> None:
     """Print resident bytes before and at the peak of one scenario; runs in a separate process."""
     prepare_process(1)
     network = VGG19(seed=0, precision=precision)
@@ -119,7 +121,7 @@ def peak_of(kind: str, size: int, tile: int | None, precision: str) -> None:
         before = int(stream.read().split()[1]) * resource.getpagesize()
     match kind:
         case "transfer":
-            transfer(network, *images_, targets, SETTINGS, tile)
+            transfer(network, images_[1], images_[0], targets, SETTINGS, tile)
         case "targets":
             gram_targets(network, images_[0], SETTINGS.style_layers, tile)
         case "match":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from faket_dask.cli.console import RunFile, Where, out, say
 
@@ -31,7 +31,7 @@ def show_plan(config: RunFile, cluster: Where = "local") -> None:
     done = CompletedUnits.read(planned).counts()
     requirements = planned.requirements(done)
     say(f"{len(spec.specimens)} specimens, {spec.title}, fingerprint {spec.fingerprint}")
-    table = Table("stage", "units left", "memory per task", "time per task", "written")
+    table = Table(Column("stage", no_wrap=True), "units left", "memory per task", "time per task", "written")
     for stage in requirements.stages:
         table.add_row(
             stage.stage,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from faket_dask.cli.console import FAILED, INTERRUPTED, Folder, out, say
 
@@ -31,7 +31,7 @@ def status(
         _watch(folder)
     plan = read_plan(folder)
     state = read_status(plan)
-    table = Table("stage", "done", "total", "mean time")
+    table = Table(Column("stage", no_wrap=True), "done", "total", "mean time")
     for stage in state.stages:
         mean = "" if stage.mean_seconds is None else format_time(stage.mean_seconds)
         table.add_row(stage.stage, str(stage.done), str(stage.total), mean)

@@ -115,11 +115,6 @@ class StyleSection(Section):
         """Noise of the start image and of the content."""
         return NOISE_MODELS.get(self.noise)
 
-    @property
-    def start_modality(self) -> str:
-        """Modality that the transfer starts from."""
-        return self.noise_model.modality
-
     @classmethod
     def key_types(cls) -> dict[str, Any]:
         """Return the keys that a run file may hold, those of all methods included, with the types of their values."""

@@ -21,7 +21,7 @@ from faket_dask.dataset.inputs import Inputs
 from faket_dask.dataset.layout import Layout
 from faket_dask.dataset.pairing import Series, pair_references
 from faket_dask.dataset.streams import simulated_reference_stream, specimen_stream
-from faket_dask.engine.pipeline import LAYOUT_VERSION, check_layout
+from faket_dask.engine.pipeline import LAYOUT_VERSION, REMEDY, check_layout
 from faket_dask.errors import InputError
 from faket_dask.methods.noise import NOISE_MODELS, NoiseModel
 
@@ -126,7 +126,6 @@ class DatasetSpec:
         folder = Layout(root.resolve())
         if not (folder.config.exists() and folder.description.exists()):
             raise InputError(f"{root} is not a data set: it has no config.yaml and plan.json")
-        remedy = "restore it, or give the run file to `faket-dask run`, which writes it again and keeps what is done"
         try:
             document = json.loads(folder.description.read_bytes())
             check_layout(folder.description, document)
@@ -135,13 +134,13 @@ class DatasetSpec:
             raise
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
-                f"{folder.description} is damaged ({type(error).__name__}: {error}); {remedy}"
+                f"{folder.description} is damaged ({type(error).__name__}: {error}); {REMEDY}"
             ) from None
         try:
             config = load(folder.config)
         except InputError as error:
             raise InputError(
-                f"{folder.config} is damaged ({' '.join(str(error).split())}); {remedy}"
+                f"{folder.config} is damaged ({' '.join(str(error).split())}); {REMEDY}"
             ) from None
         return cls(config, inputs).relocate(folder.root)
 

@@ -20,6 +20,9 @@ from faket_dask.errors import InputError
 LAYOUT_VERSION = 2
 """Version of the folder layout; raised when folders of before can no longer be read."""
 
+REMEDY = "restore it, or give the run file to `faket-dask run`, which writes it again and keeps what is done"
+"""Advice where a folder's description is damaged."""
+
 ENTRY_POINTS = "faket_dask.pipelines"
 """Group of entry points that declare pipelines: name = ``module:attribute``."""
 
@@ -129,10 +132,7 @@ def read_pipeline(root: Path) -> Pipeline[Any]:
     except FileNotFoundError:
         raise InputError(f"{root} is not a data set: it has no {path.name}") from None
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path} is damaged ({type(error).__name__}: {error}); restore it, or give the run file to "
-            "`faket-dask run`, which writes it again and keeps what is done"
-        ) from None
+        raise InputError(f"{path} is damaged ({type(error).__name__}: {error}); {REMEDY}") from None
     check_layout(path, document)
     return find_pipeline(str(document.get("pipeline")))
 
@@ -143,9 +143,11 @@ def check_layout(path: Path, document: Any) -> None:
     Raises
     ------
     InputError
-        If its layout version is not `LAYOUT_VERSION`.
+        If its layout version is not `LAYOUT_VERSION`, or it describes no run at all.
     """
-    version = document.get("layout", 1) if isinstance(document, dict) else "?"
+    if not isinstance(document, dict) or "fingerprint" not in document:
+        raise InputError(f"{path} is damaged (it has no fingerprint); {REMEDY}")
+    version = document.get("layout", 1)
     if version != LAYOUT_VERSION:
         raise InputError(
             f"{path.parent} has folder layout {version}, this version of faket_dask reads layout {LAYOUT_VERSION}; "

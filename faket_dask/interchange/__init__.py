@@ -1,1 +1,1 @@
-"""TODO."""
+"""Exchange with other programs: export of data sets, import of models, tilt-series and particle lists."""

@@ -9,24 +9,15 @@ from __future__ import annotations
 
 from faket_dask.dataset.attributes import STACK_ATTRIBUTES, describe_group, write_stack_coordinates
 from faket_dask.dataset.spec import DatasetSpec
-from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array, read_vector
+from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array
 from faket_dask.engine.marker import Findings
 from faket_dask.engine.stage import BatchKey, Stage, UnitCost
 from faket_dask.engine.unit import Item
-from faket_dask.kernels.style.scaling import Scaling, stack_scaling
 from faket_dask.pipeline.costs import INTERPRETER_BYTES, tilt_pixels
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
 from faket_dask.pipeline.project import ProjectVolume
 from faket_dask.pipeline.reference import MeasureStatistics
-
-CURVES = ("signal_scale", "noise_scale", "mean", "std")
-"""Fitted statistics of each tilt."""
-
-SCALED = ("start", "content")
-"""Images of a transfer whose stacks are scaled to [0, 1]."""
-
-SIGNAL_POWER, SIGNAL_VARIANCE = "signal_power", "signal_variance"
-"""Spectra of the series' noiseless tilts, and their variance without beads."""
+from faket_dask.pipeline.series_arrays import CURVES, SCALED, SIGNAL_POWER, SIGNAL_VARIANCE
 
 NOISE_BYTES_PER_PIXEL = 64
 """Projection, noise, its transform in double precision, and the tilt."""
@@ -100,12 +91,12 @@ class FitNoise(Stage[DatasetSpec]):
         curves = fit_series_curves(spec, item.owner, spec.config.noise.order, signal)
         for name in CURVES:
             open_array(path, name)[...] = getattr(curves, name)
-        tilts, start = SeriesTilts.open(spec, item.owner), spec.config.style.start_modality
+        tilts = SeriesTilts.open(spec, item.owner)
         extrema: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in SCALED}
         for tilt in range(spec.geometry.stack_shape(item.owner)[0]):
-            images = tilts.draw(tilt, {start: curves, "content": curves})
-            for name, image in (("start", images[start]), ("content", images["content"])):
-                low, high = tilt_extrema(image, spec.config.style.transfer.clip_percent)
+            images = tilts.draw(tilt, dict.fromkeys(SCALED, curves))
+            for name in SCALED:
+                low, high = tilt_extrema(images[name], spec.config.style.transfer.clip_percent)
                 extrema[name][0].append(low)
                 extrema[name][1].append(high)
         for name, ends in extrema.items():
@@ -119,11 +110,3 @@ class FitNoise(Stage[DatasetSpec]):
         tilts = spec.geometry.tilt_counts[1]
         memory = INTERPRETER_BYTES + NOISE_BYTES_PER_PIXEL * pixels
         return UnitCost(rates.noise_s_per_pixel * pixels * tilts, memory, 64 * tilts)
-
-
-def read_stack_range(spec: DatasetSpec, series: str, name: str) -> Scaling | None:
-    """Return the range of a series' `SCALED` images that becomes 0 and 1; ``None`` if the transfer needs none."""
-    if not spec.config.style.transfer.needs_stack_range:
-        return None
-    path = spec.folder.series(series)
-    return stack_scaling(zip(*(read_vector(path, f"{name}_{end}") for end in ("low", "high")), strict=True))

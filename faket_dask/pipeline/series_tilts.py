@@ -13,14 +13,14 @@ from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import open_array, read_tilt, read_vector
 from faket_dask.kernels.noise import NoiseCurves
 from faket_dask.methods.noise import NOISE_MODELS, NoiseModel, SignalSpectrum
-from faket_dask.pipeline.noise import CURVES, SIGNAL_POWER
+from faket_dask.pipeline.series_arrays import CURVES, SIGNAL_POWER
 from faket_dask.references.blend import WeightedTilt, open_blend
 from faket_dask.references.statistics import count_rings, read_statistic
 from faket_dask.stages.seeds import noise_field
 from faket_dask.stages.synthesis import select_statistics, shape_noise, synthesise
 
-CONTENT = "content"
-"""Modality whose noise is a part of that which a transfer starts with."""
+START, CONTENT = "start", "content"
+"""Images of a transfer, whose noise is that of `style.noise`; `content` has a part of it."""
 
 
 @dataclass(frozen=True)
@@ -65,32 +65,33 @@ class SeriesTilts:
         return open_blend(self.spec, self.reference).select_tilts(angle, self.spec.config.style.angle_match)
 
     def draw(self, tilt: int, curves: Mapping[str, NoiseCurves]) -> dict[str, NDArray[np.float32]]:
-        """Draw modalities of one tilt; they share one draw of noise.
-
-        `content` has a part of the very noise that a transfer starts with: white, or shaped as in `spectral`.
+        """Draw images of one tilt; they share one draw of noise.
 
         Parameters
         ----------
         tilt
             Index of the tilt.
         curves
-            Noise statistics of each modality to draw.
+            Noise statistics of each image to draw: a modality, or `START` or `CONTENT` of a transfer.
 
         Returns
         -------
         images
-            ``(y, x)`` by modality.
+            ``(y, x)`` by name.
         """
         noiseless = read_tilt(self.noiseless_store, "noiseless", tilt)
         seed, shape = self.spec.config.dataset.seed, self.spec.geometry.tilt_shape
         white = noise_field(seed, self.stream, tilt, shape)
-        images = {}
-        for modality, curve in curves.items():
+        images: dict[str, NDArray[np.float32]] = {}
+        fields: dict[tuple[str, float], NDArray[np.float32]] = {}
+        for name, curve in curves.items():
             statistics = select_statistics(curve, tilt)
-            field = self._draw_noise(self._choose_model(modality), white, tilt, statistics.signal_scale)
-            level = self.spec.config.noise.content_level if modality == CONTENT else 1.0
-            images[modality] = synthesise(
-                noiseless=noiseless, statistics=statistics, field=field, level=level
+            key = (self._choose_model(name), statistics.signal_scale)
+            if key not in fields:
+                fields[key] = self._draw_noise(NOISE_MODELS.get(key[0]), white, tilt, statistics.signal_scale)
+            level = self.spec.config.noise.content_level if name == CONTENT else 1.0
+            images[name] = synthesise(
+                noiseless=noiseless, statistics=statistics, field=fields[key], level=level
             )
         return images
 
@@ -98,12 +99,12 @@ class SeriesTilts:
         """Draw one modality of one tilt again, from the fitted statistics."""
         return self.draw(tilt, {modality: self.read_curves()})[modality]
 
-    def _choose_model(self, modality: str) -> NoiseModel:
-        """Return the noise model of a modality: for `content`, that of the transfer's start."""
-        if modality == CONTENT:
-            return self.spec.config.style.noise_model
-        models = (NOISE_MODELS.get(name) for name in NOISE_MODELS.names)
-        return next((model for model in models if model.modality == modality), NOISE_MODELS.get("white"))
+    def _choose_model(self, image: str) -> str:
+        """Return the name of the noise model of a modality, or of the images of a transfer."""
+        if image in (START, CONTENT):
+            return self.spec.config.style.noise
+        names = NOISE_MODELS.names
+        return next((name for name in names if NOISE_MODELS.get(name).modality == image), "white")
 
     def _draw_noise(
         self, model: NoiseModel, white: NDArray[np.float32], tilt: int, signal_scale: float

@@ -12,14 +12,9 @@ from faket_dask.geometry import format_tilt_angle
 from faket_dask.modalities import MODALITIES, Owner
 from faket_dask.pipeline.costs import INTERPRETER_BYTES, cuda_bytes, tilt_pixels, transfer_task_bytes
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
-from faket_dask.pipeline.noise import (
-    NOISE_BYTES_PER_PIXEL,
-    SIGNAL_POWER,
-    SIGNAL_VARIANCE,
-    FitNoise,
-    read_stack_range,
-)
+from faket_dask.pipeline.noise import NOISE_BYTES_PER_PIXEL, FitNoise
 from faket_dask.pipeline.reference import MeasureGram
+from faket_dask.pipeline.series_arrays import SCALED, SIGNAL_POWER, SIGNAL_VARIANCE, read_stack_range
 from faket_dask.stages.tiling import transfer_work
 
 
@@ -80,9 +75,8 @@ class SynthesiseTilts(Stage[DatasetSpec]):
 
         tilts, kept = SeriesTilts.open(spec, item.owner), kept_modalities(spec)
         fitted = tilts.read_curves()
-        start = spec.config.style.start_modality
-        needed = {*kept, *((start, "content") if spec.uses_network else ())}
-        curves = {name: fitted for name in MODALITIES.select(Owner.SERIES, is_noise=True) if name in needed}
+        noisy = (name for name in MODALITIES.select(Owner.SERIES, is_noise=True) if name in kept)
+        curves = dict.fromkeys([*noisy, *(SCALED if spec.uses_network else ())], fitted)
         if "baseline" in kept:
             signal = None
             if spec.measures_spectra:
@@ -98,7 +92,7 @@ class SynthesiseTilts(Stage[DatasetSpec]):
             images["faket"] = transfer_series_tilt(
                 spec,
                 content=TiltImage(images["content"], read_stack_range(spec, item.owner, "content")),
-                start=TiltImage(images[start], read_stack_range(spec, item.owner, "start")),
+                start=TiltImage(images["start"], read_stack_range(spec, item.owner, "start")),
                 reference=tilts.select_reference_tilts(index),
             )
         for name in kept:

@@ -110,7 +110,7 @@ keys = {"network": "small", "weights": "none", "method": "blur", "noise": "pink"
 style = StyleSection.model_validate(keys)
 assert StyleSection.model_validate(style.model_dump(mode="json")) == style
 assert style.transfer.describe() == "blur by 2.0 pixels", style.transfer.describe()
-assert style.start_modality == "pink"
+assert style.noise_model.modality == "pink"
 for wrong, line in (
     ({"sigma_px": 0}, "must be positive"),
     ({"sigma_pixels": 1}, "sigma_pixels: there is no such key; did you mean 'sigma_px'?"),

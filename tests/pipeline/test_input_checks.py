@@ -1,4 +1,4 @@
-"""Bad input: every mistake is named, with its place, before anything is computed."""
+"""Input checks: every problem is named with its place before anything is computed."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ GIVEN = {"statistics": "given", "given": {"signal_scale": [0.5], "noise_scale": 
 
 @pytest.fixture
 def stack() -> np.ndarray:
-    """Five recorded tilts, (tilt, y, x), that nothing is wrong with."""
+    """Five usable recorded tilts, (tilt, y, x)."""
     return np.random.default_rng(0).normal(size=(5, 40, 48)).astype(np.float32)
 
 
@@ -36,77 +36,77 @@ def record(folder: Path, stack: np.ndarray, pixel_size_A: float = 10.0, name: st
     return path
 
 
-def recorded(path: Path, **changes: Any) -> dict[str, Any]:
-    """Sections of a run file with one recorded reference."""
+def recorded_sections(path: Path, **changes: Any) -> dict[str, Any]:
+    """Return sections of a run file with one recorded reference."""
     return {"references": [{"name": "real", "stack": str(path), **changes}], "noise": GIVEN}
 
 
-def look(folder: Path, **changes: Any) -> DatasetSpec:
+def check(folder: Path, **changes: Any) -> DatasetSpec:
     return resolve(parse(small_document(folder / "data", **changes), folder))
 
 
-def complaints(folder: Path, **changes: Any) -> list[str]:
-    """What is said about a run file; nothing of its data set exists then."""
+def read_problems(folder: Path, **changes: Any) -> list[str]:
+    """Return the problems of a run file line by line; nothing of its data set exists then."""
     with pytest.raises(InputError) as error:
-        look(folder, **changes)
+        check(folder, **changes)
     assert not (folder / "data").exists()
     return str(error.value).splitlines()
 
 
-def only_complaint(folder: Path, **changes: Any) -> str:
-    [line] = complaints(folder, **changes)
+def only_problem(folder: Path, **changes: Any) -> str:
+    [line] = read_problems(folder, **changes)
     return line
 
 
-def test_good_input_is_described(tmp_path: Path, stack: np.ndarray) -> None:
-    spec = look(tmp_path, **recorded(record(tmp_path, stack)))
-    found = spec.inputs.recordings["real"]
-    assert (found.shape, found.tilt_angles, found.pixel_size_A) == (stack.shape, ANGLES, 10)
-    assert len(found.checksum) == len(spec.inputs.weights_checksum) == 64
+def test_usable_input_is_described(tmp_path: Path, stack: np.ndarray) -> None:
+    spec = check(tmp_path, **recorded_sections(record(tmp_path, stack)))
+    recording = spec.inputs.recordings["real"]
+    assert (recording.shape, recording.tilt_angles, recording.pixel_size_A) == (stack.shape, ANGLES, 10)
+    assert len(recording.checksum) == len(spec.inputs.weights_checksum) == 64
 
 
 # Recorded references
 
 
-def test_a_missing_stack(tmp_path: Path) -> None:
-    line = only_complaint(tmp_path, **recorded(tmp_path / "absent.mrc"))
+def test_missing_stack(tmp_path: Path) -> None:
+    line = only_problem(tmp_path, **recorded_sections(tmp_path / "absent.mrc"))
     assert line.startswith("references.real: ")
     assert "absent.mrc cannot be read" in line
 
 
-def test_a_truncated_stack(tmp_path: Path, stack: np.ndarray) -> None:
+def test_truncated_stack(tmp_path: Path, stack: np.ndarray) -> None:
     path = record(tmp_path, stack)
     path.write_bytes(path.read_bytes()[:-1000])
-    assert "is truncated" in only_complaint(tmp_path, **recorded(path))
+    assert "is truncated" in only_problem(tmp_path, **recorded_sections(path))
 
 
-def test_what_is_no_stack(tmp_path: Path, stack: np.ndarray) -> None:
+def test_file_that_is_no_stack(tmp_path: Path, stack: np.ndarray) -> None:
     path = record(tmp_path, stack)
     path.write_bytes(b"This is not an MRC file. " * 100)
-    assert "MRC" in only_complaint(tmp_path, **recorded(path))
+    assert "MRC" in only_problem(tmp_path, **recorded_sections(path))
 
 
-def test_a_single_image_is_one_tilt_and_five_angles_are_too_many(tmp_path: Path, stack: np.ndarray) -> None:
+def test_single_image_with_five_angles(tmp_path: Path, stack: np.ndarray) -> None:
     path = record(tmp_path, stack[:1])
-    lines = complaints(tmp_path, **recorded(path))
+    lines = read_problems(tmp_path, **recorded_sections(path))
     assert any("has 5 angles" in line and "has 1 tilts" in line for line in lines)
 
 
-def test_a_stack_of_volumes(tmp_path: Path) -> None:
+def test_stack_of_volumes(tmp_path: Path) -> None:
     path = tmp_path / "real.mrc"
     with mrcfile.new(path) as file:
         file.set_data(np.ones((2, 3, 40, 48), np.float32))
         file.voxel_size = 10.0
-    assert "stack of volumes" in only_complaint(tmp_path, **recorded(path, tilt_angles=[0, 1]))
+    assert "stack of volumes" in only_problem(tmp_path, **recorded_sections(path, tilt_angles=[0, 1]))
 
 
-def test_tilts_with_nan_and_constant_tilts_are_listed(tmp_path: Path, stack: np.ndarray) -> None:
+def test_tilts_with_nan_and_constant_tilts(tmp_path: Path, stack: np.ndarray) -> None:
     stack[1, 3, 4] = np.nan
     stack[4, 0, 0] = np.inf
     stack[2] = 7
     with np.errstate(invalid="ignore"):
         path = record(tmp_path, stack)
-    broken, constant = complaints(tmp_path, **recorded(path))
+    broken, constant = read_problems(tmp_path, **recorded_sections(path))
     assert "NaN or infinite values in tilt 1, 4;" in broken
     assert "all pixels are equal in tilt 2;" in constant
 
@@ -120,72 +120,73 @@ def test_tilts_with_nan_and_constant_tilts_are_listed(tmp_path: Path, stack: np.
     ],
 )
 @pytest.mark.parametrize("listed", [True, False], ids=["listed", "in a file"])
-def test_angles_that_do_not_fit(
+def test_unusable_angles(
     tmp_path: Path, stack: np.ndarray, angles: list[float], expected: str, listed: bool
 ) -> None:
     path = record(tmp_path, stack)
     file = tmp_path / "real.tlt"
     write_angles(file, angles)
     with pytest.raises(InputError, match=expected):
-        look(tmp_path, **recorded(path, tilt_angles=angles if listed else str(file)))
+        check(tmp_path, **recorded_sections(path, tilt_angles=angles if listed else str(file)))
 
 
 def test_missing_angles(tmp_path: Path, stack: np.ndarray) -> None:
     path = record(tmp_path, stack)
     (tmp_path / "real.rawtlt").unlink()
-    assert "no tilt angles" in only_complaint(tmp_path, **recorded(path))
-    assert "gone.tlt" in only_complaint(tmp_path, **recorded(path, tilt_angles="gone.tlt"))
+    assert "no tilt angles" in only_problem(tmp_path, **recorded_sections(path))
+    assert "gone.tlt" in only_problem(tmp_path, **recorded_sections(path, tilt_angles="gone.tlt"))
 
 
 @pytest.mark.parametrize("written", [0.0, 1.0])
-def test_a_pixel_size_that_the_header_does_not_know(
-    tmp_path: Path, stack: np.ndarray, written: float
-) -> None:
+def test_pixel_size_missing_from_the_header(tmp_path: Path, stack: np.ndarray, written: float) -> None:
     path = record(tmp_path, stack)
     with mrcfile.open(path, "r+") as file:
         file.voxel_size = written
-    assert "no pixel size" in only_complaint(tmp_path, **recorded(path))
-    assert look(tmp_path, **recorded(path, pixel_size_A=10)).inputs.recordings["real"].pixel_size_A == 10
-
-
-def test_a_pixel_size_that_contradicts_itself(tmp_path: Path, stack: np.ndarray) -> None:
-    path = record(tmp_path, stack)
-    with mrcfile.open(path, "r+") as file:
-        file.voxel_size = (10.0, 12.0, 10.0)
-    assert "10 x 12 Å; they must agree" in only_complaint(tmp_path, **recorded(path))
-
-
-def test_a_pixel_size_that_contradicts_the_acquisition(tmp_path: Path, stack: np.ndarray) -> None:
-    path = record(tmp_path, stack, pixel_size_A=12)
-    line = only_complaint(tmp_path, **recorded(path))
-    assert "has 12 Å pixels, the acquisition 10 Å" in line
-    assert "resample: true" in line
-    assert look(tmp_path, **recorded(path, resample=True))
-
-
-def test_a_reference_too_small_for_the_network(tmp_path: Path, stack: np.ndarray) -> None:
-    path = record(tmp_path, stack[:, :31])
-    assert "31 x 48 pixels; style needs at least 32 x 32" in only_complaint(tmp_path, **recorded(path))
-
-
-def test_a_reference_that_resampling_makes_too_small(tmp_path: Path, stack: np.ndarray) -> None:
-    path = record(tmp_path, stack, pixel_size_A=5)
-    assert "40 x 48 pixels, which are made 20 x 24" in only_complaint(
-        tmp_path, **recorded(path, resample=True)
+    assert "no pixel size" in only_problem(tmp_path, **recorded_sections(path))
+    assert (
+        check(tmp_path, **recorded_sections(path, pixel_size_A=10)).inputs.recordings["real"].pixel_size_A
+        == 10
     )
 
 
-def test_a_reference_that_shrinking_makes_too_small(tmp_path: Path) -> None:
+def test_pixels_that_are_not_square(tmp_path: Path, stack: np.ndarray) -> None:
+    path = record(tmp_path, stack)
+    with mrcfile.open(path, "r+") as file:
+        file.voxel_size = (10.0, 12.0, 10.0)
+    assert "10 x 12 Å; they must agree" in only_problem(tmp_path, **recorded_sections(path))
+
+
+def test_pixel_size_other_than_the_acquisition(tmp_path: Path, stack: np.ndarray) -> None:
+    path = record(tmp_path, stack, pixel_size_A=12)
+    line = only_problem(tmp_path, **recorded_sections(path))
+    assert "has 12 Å pixels, the acquisition 10 Å" in line
+    assert "resample: true" in line
+    assert check(tmp_path, **recorded_sections(path, resample=True))
+
+
+def test_reference_too_small_for_the_network(tmp_path: Path, stack: np.ndarray) -> None:
+    path = record(tmp_path, stack[:, :31])
+    assert "31 x 48 pixels; style needs at least 32 x 32" in only_problem(tmp_path, **recorded_sections(path))
+
+
+def test_reference_too_small_after_resampling(tmp_path: Path, stack: np.ndarray) -> None:
+    path = record(tmp_path, stack, pixel_size_A=5)
+    assert "40 x 48 pixels, which are made 20 x 24" in only_problem(
+        tmp_path, **recorded_sections(path, resample=True)
+    )
+
+
+def test_reference_too_small_after_fitting_to_the_tilt(tmp_path: Path) -> None:
     long = np.random.default_rng(0).normal(size=(5, 40, 192)).astype(np.float32)
-    line = only_complaint(
+    line = only_problem(
         tmp_path,
-        **recorded(record(tmp_path, long)),
+        **recorded_sections(record(tmp_path, long)),
         style={"reference_size": "fit_to_tilt"},
     )
     assert "which are made 20 x 96" in line
 
 
-def test_a_clean_counterpart_that_does_not_fit(tmp_path: Path, stack: np.ndarray) -> None:
+def test_unusable_noiseless_counterpart(tmp_path: Path, stack: np.ndarray) -> None:
     path = record(tmp_path, stack)
     for clean, pixel_size_A, expected in (
         (stack[:4], 10.0, r"has the shape \(4, 40, 48\), its noisy counterpart"),
@@ -194,23 +195,23 @@ def test_a_clean_counterpart_that_does_not_fit(tmp_path: Path, stack: np.ndarray
     ):
         counterpart = record(tmp_path, clean, pixel_size_A, "clean")
         with pytest.raises(InputError, match=expected):
-            look(tmp_path, references=recorded(path, clean=str(counterpart))["references"])
-    missing = recorded(path, clean="nowhere.mrc")["references"]
-    assert "nowhere.mrc" in only_complaint(tmp_path, references=missing)
+            check(tmp_path, references=recorded_sections(path, clean=str(counterpart))["references"])
+    missing = recorded_sections(path, clean="nowhere.mrc")["references"]
+    assert "nowhere.mrc" in only_problem(tmp_path, references=missing)
 
 
 # Specimens
 
 
 def test_particles_larger_than_the_slab(tmp_path: Path) -> None:
-    line = only_complaint(tmp_path, specimen={"thickness_A": 120})
+    line = only_problem(tmp_path, specimen={"thickness_A": 120})
     assert line.startswith("specimen: 'propeller' is up to")
     assert "specimen: specimen" not in line
 
 
-def test_particles_that_claim_more_than_the_volume(tmp_path: Path) -> None:
+def test_particles_that_fill_more_than_the_volume(tmp_path: Path) -> None:
     crowd = [{"name": "propeller", "count": 5000}]
-    assert "of the volume; ask for fewer" in only_complaint(tmp_path, specimen={"species": crowd})
+    assert "of the volume; ask for fewer" in only_problem(tmp_path, specimen={"species": crowd})
 
 
 @pytest.mark.parametrize(
@@ -224,10 +225,10 @@ def test_particles_that_claim_more_than_the_volume(tmp_path: Path) -> None:
 def test_zero_particles_and_unknown_classes(
     tmp_path: Path, species: list[dict[str, Any]], expected: str
 ) -> None:
-    assert expected in only_complaint(tmp_path, specimen={"species": species, "fiducials": None})
+    assert expected in only_problem(tmp_path, specimen={"species": species, "fiducials": None})
 
 
-def test_a_structure_file_that_is_gone_since_the_run_file_was_read(tmp_path: Path) -> None:
+def test_structure_file_removed_since_the_run_file_was_read(tmp_path: Path) -> None:
     file = tmp_path / "protein.pdb"
     file.write_text("to be removed")
     species = [{"name": "boot", "count": 1}, {"name": "protein", "count": 1, "source": "protein.pdb"}]
@@ -237,10 +238,10 @@ def test_a_structure_file_that_is_gone_since_the_run_file_was_read(tmp_path: Pat
         resolve(config)
 
 
-def test_a_structure_file_without_a_structure(tmp_path: Path) -> None:
+def test_structure_file_without_a_structure(tmp_path: Path) -> None:
     (tmp_path / "protein.pdb").write_text("nothing of the kind\n")
     species = [{"name": "protein", "count": 1, "source": "protein.pdb"}]
-    assert "species 'protein'" in only_complaint(tmp_path, specimen={"species": species})
+    assert "species 'protein'" in only_problem(tmp_path, specimen={"species": species})
 
 
 @pytest.fixture
@@ -249,99 +250,97 @@ def volume() -> np.ndarray:
     return np.random.default_rng(0).random((6, 96, 100), dtype=np.float32)
 
 
-def look_at_volume(
-    folder: Path, density: np.ndarray, voxel_size_A: float = 10.0, **files: str
-) -> DatasetSpec:
-    """Look at a run file whose specimen is this volume, with masks or a table where they are named."""
+def check_volume(folder: Path, density: np.ndarray, voxel_size_A: float = 10.0, **files: str) -> DatasetSpec:
+    """Check a run file whose specimen is this volume, with masks or a table where they are named."""
     write_volume(folder / "density.mrc", density, voxel_size_A)
     tilts = np.random.default_rng(1).normal(size=(5, 40, 48)).astype(np.float32)
-    document = small_document(folder / "data", **recorded(record(folder, tilts)))
+    document = small_document(folder / "data", **recorded_sections(record(folder, tilts)))
     document["specimen"] = {"kind": "volume", "volumes": [{"density": "density.mrc", **files}]}
     return resolve(parse(document, folder))
 
 
-def volume_complaint(folder: Path, density: np.ndarray, voxel_size_A: float = 10.0, **files: str) -> str:
+def volume_problem(folder: Path, density: np.ndarray, voxel_size_A: float = 10.0, **files: str) -> str:
     with pytest.raises(InputError, match=r"^specimen\.volumes\.0: ") as error:
-        look_at_volume(folder, density, voxel_size_A, **files)
+        check_volume(folder, density, voxel_size_A, **files)
     [line] = str(error.value).splitlines()
     return line
 
 
-def test_a_good_volume_is_described(tmp_path: Path, volume: np.ndarray) -> None:
-    [found] = look_at_volume(tmp_path, volume).inputs.specimens
-    assert found.shape == volume.shape
+def test_usable_volume_is_described(tmp_path: Path, volume: np.ndarray) -> None:
+    [facts] = check_volume(tmp_path, volume).inputs.specimens
+    assert facts.shape == volume.shape
 
 
-def test_a_truncated_volume(tmp_path: Path, volume: np.ndarray) -> None:
+def test_truncated_mask(tmp_path: Path, volume: np.ndarray) -> None:
     write_volume(tmp_path / "mask.mrc", (volume > 0.5).astype(np.int8), 10.0)
     whole = (tmp_path / "mask.mrc").read_bytes()
     (tmp_path / "mask.mrc").write_bytes(whole[:-1000])
-    assert "mask.mrc is truncated" in volume_complaint(tmp_path, volume, class_mask="mask.mrc")
+    assert "mask.mrc is truncated" in volume_problem(tmp_path, volume, class_mask="mask.mrc")
 
 
-def test_a_volume_of_another_size_than_the_detector(tmp_path: Path, volume: np.ndarray) -> None:
-    assert "y must be 96 and x at least 80" in volume_complaint(tmp_path, volume[:, :90])
-    assert "y must be 96 and x at least 80" in volume_complaint(tmp_path, volume[:, :, :79])
+def test_volume_of_another_size_than_the_detector(tmp_path: Path, volume: np.ndarray) -> None:
+    assert "y must be 96 and x at least 80" in volume_problem(tmp_path, volume[:, :90])
+    assert "y must be 96 and x at least 80" in volume_problem(tmp_path, volume[:, :, :79])
 
 
-def test_a_volume_with_other_voxels_than_the_pixels(tmp_path: Path, volume: np.ndarray) -> None:
-    assert "has 8 Å voxels, the acquisition 10 Å" in volume_complaint(tmp_path, volume, 8.0)
+def test_voxel_size_other_than_the_pixel_size(tmp_path: Path, volume: np.ndarray) -> None:
+    assert "has 8 Å voxels, the acquisition 10 Å" in volume_problem(tmp_path, volume, 8.0)
 
 
-def test_an_image_is_no_volume(tmp_path: Path, volume: np.ndarray) -> None:
+def test_image_in_place_of_a_volume(tmp_path: Path, volume: np.ndarray) -> None:
     with mrcfile.new(tmp_path / "image.mrc") as file:
         file.set_data(volume[0])
-    line = volume_complaint(tmp_path, volume, instance_mask="image.mrc")
+    line = volume_problem(tmp_path, volume, instance_mask="image.mrc")
     assert "a volume (z, y, x) is expected" in line
 
 
-def test_nan_in_a_volume_is_found_in_any_block(tmp_path: Path, volume: np.ndarray) -> None:
+def test_nan_in_any_block_of_a_volume(tmp_path: Path, volume: np.ndarray) -> None:
     volume[3, 70, 5] = np.nan
-    assert "NaN or infinity, first in slice y = 70" in volume_complaint(tmp_path, volume)
+    assert "NaN or infinity, first in slice y = 70" in volume_problem(tmp_path, volume)
 
 
-def test_a_constant_volume(tmp_path: Path, volume: np.ndarray) -> None:
-    assert "all voxels are equal" in volume_complaint(tmp_path, np.full_like(volume, 3))
+def test_constant_volume(tmp_path: Path, volume: np.ndarray) -> None:
+    assert "all voxels are equal" in volume_problem(tmp_path, np.full_like(volume, 3))
 
 
 @pytest.mark.parametrize("wrong", [0.5, -1, 300])
-def test_labels_that_are_none(tmp_path: Path, volume: np.ndarray, wrong: float) -> None:
+def test_labels_that_are_not_whole_numbers(tmp_path: Path, volume: np.ndarray, wrong: float) -> None:
     mask = np.zeros_like(volume)
     mask[2, 80, 7] = wrong
     write_volume(tmp_path / "mask.mrc", mask, 10.0)
-    line = volume_complaint(tmp_path, volume, class_mask="mask.mrc")
+    line = volume_problem(tmp_path, volume, class_mask="mask.mrc")
     assert "class mask holds something other than whole numbers from 0 to 255" in line
 
 
 def test_masks_of_another_shape(tmp_path: Path, volume: np.ndarray) -> None:
     write_volume(tmp_path / "mask.mrc", np.zeros((6, 96, 99), np.int8), 10.0)
-    assert "they must agree" in volume_complaint(tmp_path, volume, instance_mask="mask.mrc")
+    assert "they must agree" in volume_problem(tmp_path, volume, instance_mask="mask.mrc")
 
 
-def test_a_damaged_chunk_of_a_zarr_mask(tmp_path: Path, volume: np.ndarray) -> None:
+def test_damaged_chunk_of_a_zarr_mask(tmp_path: Path, volume: np.ndarray) -> None:
     labels = (volume > 0.5).astype(np.uint8)
     zarr.create_array(tmp_path / "masks.zarr" / "class", data=labels, chunks=(6, 32, 100))
     chunk = tmp_path / "masks.zarr/class/c/0/2/0"
     chunk.write_bytes(chunk.read_bytes()[:-10])
-    line = volume_complaint(tmp_path, volume, class_mask="masks.zarr/class")
+    line = volume_problem(tmp_path, volume, class_mask="masks.zarr/class")
     assert "cannot be read" in line
 
 
-def test_a_particle_table_with_another_header(tmp_path: Path, volume: np.ndarray) -> None:
+def test_particle_table_with_another_header(tmp_path: Path, volume: np.ndarray) -> None:
     (tmp_path / "table.csv").write_text("x,y,z\n1,2,3\n")
-    assert "has no column" in volume_complaint(tmp_path, volume, particles="table.csv")
+    assert "has no column" in volume_problem(tmp_path, volume, particles="table.csv")
 
 
 # Weights, style and folder
 
 
-def test_weights_that_are_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKET_DASK_CACHE", str(tmp_path / "cache"))
-    line = only_complaint(tmp_path, style={"weights": "vgg19-normalised"})
+    line = only_problem(tmp_path, style={"weights": "vgg19-normalised"})
     assert line.startswith("style.weights: ")
     assert "faket-dask weights fetch vgg19-normalised" in line
-    assert "./mine.npz" not in only_complaint(tmp_path, style={"weights": "vgg20"})
-    assert "no file of weights" in only_complaint(tmp_path, style={"weights": "./mine.npz"})
+    assert "./mine.npz" not in only_problem(tmp_path, style={"weights": "vgg20"})
+    assert "no file of weights" in only_problem(tmp_path, style={"weights": "./mine.npz"})
 
 
 def test_weights_with_a_wrong_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,25 +349,25 @@ def test_weights_with_a_wrong_checksum(tmp_path: Path, monkeypatch: pytest.Monke
     stored = store("vgg19-normalised", arrays)
     altered = dict(np.load(stored)) | {"28.bias": arrays["28.bias"] + 1}
     np.savez(stored, **altered)
-    line = only_complaint(tmp_path, style={"weights": "vgg19-normalised"})
+    line = only_problem(tmp_path, style={"weights": "vgg19-normalised"})
     assert "is corrupted: its checksum is" in line
 
 
-def test_layers_that_the_network_does_not_have(tmp_path: Path) -> None:
+def test_layers_missing_from_the_network(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="style: VGG-19 has the layers 0 to 29, there is no layer 40"):
         parse(small_document(tmp_path, style={"style_layers": {1: 1, 40: 1}}), tmp_path)
 
 
-def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
+def test_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("here already")
-    line = only_complaint(tmp_path, dataset={"folder": str(tmp_path / "file" / "data")})
+    line = only_problem(tmp_path, dataset={"folder": str(tmp_path / "file" / "data")})
     assert line == f"dataset.folder: {tmp_path / 'file'} is a file; choose another folder"
 
 
-def test_several_mistakes_are_all_reported(tmp_path: Path, stack: np.ndarray) -> None:
+def test_all_problems_are_reported_together(tmp_path: Path, stack: np.ndarray) -> None:
     stack[0] = 1
     bad = record(tmp_path, stack, pixel_size_A=12)
-    lines = complaints(
+    lines = read_problems(
         tmp_path,
         references=[
             {"name": "absent", "stack": "absent.mrc"},

@@ -1,4 +1,4 @@
-"""Recorded references, which have no noiseless counterpart: statistics and noise from their spectra."""
+"""Recorded references without noiseless counterparts: statistics and noise from their spectra."""
 
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ def finished(
     return faket_dask.run(parse(document, folder), one_worker)
 
 
-def test_statistics_are_unpaired_where_nothing_is_said(finished: faket_dask.Dataset) -> None:
+def test_statistics_are_unpaired_by_default(finished: faket_dask.Dataset) -> None:
     assert finished.spec.config.noise.statistics == "unpaired"
     series = finished.open("specimen-000__q")
     without_beads = series["signal_scale"] ** 2 * series["signal_variance"] + series["noise_scale"] ** 2
@@ -68,7 +68,7 @@ def test_statistics_are_unpaired_where_nothing_is_said(finished: faket_dask.Data
     assert float(series["noise_scale"].min()) > 0.7
 
 
-def test_a_hot_pixel_does_not_set_the_contrast(finished: faket_dask.Dataset) -> None:
+def test_hot_pixel_does_not_change_the_contrast(finished: faket_dask.Dataset) -> None:
     series = finished.open("specimen-000__q")
     assert float(series["spectral"].std()) < 30
 
@@ -85,7 +85,7 @@ def test_spectral_noise_has_the_spectrum_of_its_reference(finished: faket_dask.D
     assert distances["spectral"] < 0.5 * distances["noisy"]
 
 
-def test_the_start_and_content_share_their_noise(finished: faket_dask.Dataset) -> None:
+def test_start_and_content_share_one_draw_of_noise(finished: faket_dask.Dataset) -> None:
     series = finished.open("specimen-000__q")
     standard = {
         name: (series[name] - series[name].mean(("y", "x"))) / series[name].std(("y", "x"))
@@ -95,10 +95,9 @@ def test_the_start_and_content_share_their_noise(finished: faket_dask.Dataset) -
     assert float((start * content).mean()) > 0.2
 
 
-def test_neither_order_nor_company_changes_a_series(
+def test_more_specimens_and_workers_do_not_change_a_series(
     finished: faket_dask.Dataset, one_worker: Client, source: Path, tmp_path: Path
 ) -> None:
-    """More specimens beside it, and another number of workers, leave a series as it is."""
     document = recorded_document(tmp_path / "data", source, style={"noise": "spectral"})
     document["specimen"]["count"] = 3
     with Client(processes=False, n_workers=3, threads_per_worker=1, dashboard_address=None) as three:
@@ -110,14 +109,14 @@ def test_neither_order_nor_company_changes_a_series(
     )
 
 
-def test_a_specimen_that_turns_out_empty_is_named_and_the_others_are_made(
+def test_empty_specimen_is_reported_and_the_others_are_complete(
     one_worker: Client, source: Path, tmp_path: Path
 ) -> None:
     rare = {"species": [{"name": "boot", "count": [0, 1]}], "count": 4, "thickness_A": 400}
     document = recorded_document(tmp_path / "data", source, specimen=rare)
     dataset = faket_dask.run(parse(document, tmp_path), one_worker)
-    counts = [read_particles(dataset.spec.layout.particles(name)).counts() for name in dataset.spec.specimens]
+    counts = [read_particles(dataset.spec.folder.particles(name)).counts() for name in dataset.spec.specimens]
     empty = {name for name, count in zip(dataset.spec.specimens, counts, strict=True) if "boot" not in count}
     assert 0 < len(empty) < 4
-    assert {failure.unit.item.split("__")[0] for failure in dataset.failures} == empty
+    assert {failure.unit.item.owner.split("__")[0] for failure in dataset.failures} == empty
     assert all("shows nothing but beads and ice" in failure.cause for failure in dataset.failures)

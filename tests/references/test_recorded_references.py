@@ -1,4 +1,4 @@
-"""References as microscopes leave them: in any form, unaligned, with beads and dead pixels."""
+"""Recorded references in any format: unaligned, with beads and dead pixels, and with mask files."""
 
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from distributed import Client
 import faket_dask
 from faket_dask.config import parse
 from faket_dask.engine.completed import CompletedUnits
+from faket_dask.engine.plan import read_plan
 from faket_dask.errors import InputError
 from faket_dask.formats.imod import write_angles, write_transforms
 from faket_dask.formats.mdoc import write_mdoc
@@ -21,8 +22,7 @@ from faket_dask.formats.relion5_writing import write_project
 from faket_dask.formats.shrec_writing import write_model
 from faket_dask.formats.tomostar import write_tomostar
 from faket_dask.geometry import TiltGeometry, acquisition_order
-from faket_dask.pipeline.plan import Plan
-from faket_dask.report.gallery import shots_at
+from faket_dask.report.gallery import collect_panels
 from tests.runs import small_document
 
 ANGLES = np.array([-41.0, -20, 1, 20, 40])
@@ -48,19 +48,19 @@ def document(folder: Path, stack: Path, **reference: Any) -> dict[str, Any]:
     )
 
 
-def recording(folder: Path, stack: Path, **reference: Any) -> Any:
+def check_recording(folder: Path, stack: Path, **reference: Any) -> Any:
     planned = faket_dask.plan(parse(document(folder, stack, **reference), folder))
     return planned.spec.inputs.recordings["real"]
 
 
-def measured(client: Client, folder: Path, stack: Path, **reference: Any) -> dict[str, np.ndarray]:
+def measure(client: Client, folder: Path, stack: Path, **reference: Any) -> dict[str, np.ndarray]:
     dataset = faket_dask.run(parse(document(folder, stack, **reference), folder), client)
     assert not dataset.failures, dataset.failures
-    group = zarr.open_group(dataset.spec.layout.reference("real"), mode="r")
-    return {name: np.asarray(group[name][...]) for name in ("mean", "std", "low", "high", "masked")}
+    group = zarr.open_group(dataset.spec.folder.reference("real"), mode="r")
+    return {name: np.asarray(group[name][...]) for name in ("mean", "std", "low", "high", "excluded")}
 
 
-def test_a_series_may_be_given_in_any_form(tmp_path: Path) -> None:
+def test_series_is_opened_from_any_format(tmp_path: Path) -> None:
     stack = tilts()
     (tmp_path / "imod").mkdir()
     write_stack(tmp_path / "imod/a.st", iter(stack), SHAPE, 10)
@@ -88,15 +88,17 @@ def test_a_series_may_be_given_in_any_form(tmp_path: Path) -> None:
     volume = {"grandmodel": np.zeros((4, *SHAPE[1:]), np.float32)}
     write_model(tmp_path / "shrec", geometry(), nobody, volume, {"": (SHAPE, stack)})
     forms = ("imod", "serialem", "relion", "warp", "images", "shrec")
-    found = {form: recording(tmp_path, tmp_path / form) for form in forms}
-    for form, one in found.items():
-        assert one.shape == SHAPE, form
-        assert one.tilt_angles == tuple(ANGLES), form
-        assert one.pixel_size_A == pytest.approx(10), form
-    assert recording(tmp_path, tmp_path / "imod/a.st", angle_sign="warp").tilt_angles == tuple(-ANGLES[::-1])
+    recordings = {form: check_recording(tmp_path, tmp_path / form) for form in forms}
+    for form, recording in recordings.items():
+        assert recording.shape == SHAPE, form
+        assert recording.tilt_angles == tuple(ANGLES), form
+        assert recording.pixel_size_A == pytest.approx(10), form
+    assert check_recording(tmp_path, tmp_path / "imod/a.st", angle_sign="warp").tilt_angles == tuple(
+        -ANGLES[::-1]
+    )
 
 
-def test_beads_and_dead_pixels_are_left_out_of_the_statistics(one_worker: Client, tmp_path: Path) -> None:
+def test_beads_and_dead_pixels_are_excluded_from_statistics(one_worker: Client, tmp_path: Path) -> None:
     stack = tilts()
     y, x = np.indices(SHAPE[1:])
     stack[:, np.hypot(y - 30, x - 40) < 5] -= 250
@@ -104,20 +106,20 @@ def test_beads_and_dead_pixels_are_left_out_of_the_statistics(one_worker: Client
     stack[2, 90:92, 50:52] = 0
     stack[:, :, 92:] = 500  # where a program that aligned the tilts filled them up
     write_stack(tmp_path / "a.st", iter(stack), SHAPE, 10)
-    found = measured(one_worker, tmp_path, tmp_path / "a.st", tilt_angles=ANGLES.tolist())
-    np.testing.assert_allclose(found["mean"], 500, atol=1)
-    np.testing.assert_allclose(found["std"], 20, rtol=0.05)
-    assert (found["low"] > 400).all()
-    assert (found["high"] < 600).all()
-    assert (found["masked"] > 0.085).all()
-    assert (found["masked"] < 0.18).all()
-    plain = measured(one_worker, tmp_path / "b", tmp_path / "a.st", tilt_angles=ANGLES.tolist(), mask="none")
+    statistics = measure(one_worker, tmp_path, tmp_path / "a.st", tilt_angles=ANGLES.tolist())
+    np.testing.assert_allclose(statistics["mean"], 500, atol=1)
+    np.testing.assert_allclose(statistics["std"], 20, rtol=0.05)
+    assert (statistics["low"] > 400).all()
+    assert (statistics["high"] < 600).all()
+    assert (statistics["excluded"] > 0.085).all()
+    assert (statistics["excluded"] < 0.18).all()
+    plain = measure(one_worker, tmp_path / "b", tmp_path / "a.st", tilt_angles=ANGLES.tolist(), mask="none")
     assert plain["high"].max() == 60000
-    assert not plain["masked"].any()
+    assert not plain["excluded"].any()
 
 
-def bad_corner() -> tuple[np.ndarray, np.ndarray]:
-    """Tilts with a corner that no search for artefacts would find, noise of another kind; and where it is."""
+def make_bad_corner() -> tuple[np.ndarray, np.ndarray]:
+    """Return tilts with a corner of other noise, which no search for artefacts finds, and the mask of that corner."""
     marked = np.zeros(SHAPE, bool)
     marked[:, :50, :40] = True
     marked[3] = False
@@ -125,26 +127,26 @@ def bad_corner() -> tuple[np.ndarray, np.ndarray]:
     return np.where(marked, 500 + 40 * np.cos(np.indices(SHAPE)[2] / 9), tilts()).astype(np.float32), marked
 
 
-def test_a_mask_file_says_what_is_left_out(one_worker: Client, tmp_path: Path) -> None:
-    """It replaces what would be found, section by section of the stack, which is in another order than the angles."""
-    stack, marked = bad_corner()
+def test_mask_file_replaces_the_search_for_artefacts(one_worker: Client, tmp_path: Path) -> None:
+    """Sections of the mask belong to sections of the stack, whose order is not that of the angles."""
+    stack, marked = make_bad_corner()
     stack[:, 100, 60:64] = 900
     shuffled = [1.0, 20.0, -20.0, -41.0, 40.0]
     write_stack(tmp_path / "a.st", iter(stack), SHAPE, 10)
     write_stack(tmp_path / "mask.mrc", iter((7 * marked).astype(np.int8)), SHAPE, 1)
     mask = {"tilt_angles": shuffled, "mask": "mask.mrc"}
-    found = measured(one_worker, tmp_path, tmp_path / "a.st", **mask)
+    statistics = measure(one_worker, tmp_path, tmp_path / "a.st", **mask)
     for place, section in enumerate(np.argsort(shuffled)):
-        seen = stack[section][~marked[section]]
-        assert found["mean"][place] == pytest.approx(seen.mean(), rel=1e-6)
-        assert found["std"][place] == pytest.approx(seen.std(), rel=1e-5)
-        assert found["high"][place] == (900 if section != 3 else seen.max())
-        assert found["masked"][place] == pytest.approx(marked[section].mean())
+        valid = stack[section][~marked[section]]
+        assert statistics["mean"][place] == pytest.approx(valid.mean(), rel=1e-6)
+        assert statistics["std"][place] == pytest.approx(valid.std(), rel=1e-5)
+        assert statistics["high"][place] == (900 if section != 3 else valid.max())
+        assert statistics["excluded"][place] == pytest.approx(marked[section].mean())
 
 
-def test_another_mask_makes_another_data_set_and_another_name_for_it_does_not(tmp_path: Path) -> None:
+def test_fingerprint_depends_on_the_contents_of_the_mask_and_not_on_its_name(tmp_path: Path) -> None:
     write_stack(tmp_path / "a.st", iter(tilts()), SHAPE, 10)
-    marked = bad_corner()[1]
+    marked = make_bad_corner()[1]
     for name, change in (("mask", 0), ("same", 0), ("other", 1)):
         marked[0, 60, 60] = change
         write_stack(tmp_path / f"{name}.mrc", iter(marked.astype(np.int8)), SHAPE, 1)
@@ -160,11 +162,11 @@ def test_another_mask_makes_another_data_set_and_another_name_for_it_does_not(tm
 
 @pytest.mark.parametrize("style", [{"preset": "matched"}, {"preset": "recorded", "iterations": 1}])
 @pytest.mark.parametrize("pixel_size_A", [10.0, 8.0])
-def test_what_lies_under_a_mask_file_changes_nothing(
+def test_excluded_pixels_change_no_statistic(
     one_worker: Client, tmp_path: Path, style: dict[str, Any], pixel_size_A: float
 ) -> None:
-    """Not the statistics, not the spectra, not the Gram matrices, not the scaling."""
-    stack, marked = bad_corner()
+    """Moments, spectra, Gram matrices and scaling do not depend on pixels under a mask file."""
+    stack, marked = make_bad_corner()
     write_stack(tmp_path / "mask.mrc", iter(marked.astype(np.int8)), SHAPE, 1)
     stores = []
     for name in ("one", "two"):
@@ -182,27 +184,27 @@ def test_what_lies_under_a_mask_file_changes_nothing(
         made["outputs"] = {"modalities": ["faket"], "report": False}
         dataset = faket_dask.run(parse(made, tmp_path), one_worker)
         assert not dataset.failures, dataset.failures
-        group = zarr.open_group(dataset.spec.layout.reference("real"), mode="r")
+        group = zarr.open_group(dataset.spec.folder.reference("real"), mode="r")
         stores.append({key: np.asarray(values[...]) for key, values in group.arrays()})
     assert {"power", "directions", "gram_1", "low"} <= stores[0].keys()
     for key, values in stores[0].items():
         if pixel_size_A == 10:
             assert values.tobytes() == stores[1][key].tobytes(), key
-        elif key not in ("power", "directions"):  # a resampled pixel has seen some of its neighbours
+        elif key not in ("power", "directions"):  # resampled pixels hold parts of their neighbours
             np.testing.assert_allclose(stores[1][key], values, rtol=0.02, atol=0.1 * np.abs(values).max())
 
 
 @pytest.mark.parametrize(
-    ("mask", "said"),
+    ("mask", "message"),
     [
         ("mask.mrc", "of its pixels left out by the mask mask.mrc"),
         ("artefacts", "left out as artefacts and edges"),
     ],
 )
-def test_the_report_says_what_was_left_out_and_shows_it(
-    one_worker: Client, tmp_path: Path, mask: str, said: str
+def test_report_states_and_shows_the_excluded_pixels(
+    one_worker: Client, tmp_path: Path, mask: str, message: str
 ) -> None:
-    stack, marked = bad_corner()
+    stack, marked = make_bad_corner()
     stack[:, 60:64, 60:64] = 300
     write_stack(tmp_path / "a.st", iter(stack), SHAPE, 10)
     write_stack(tmp_path / "mask.mrc", iter(marked.astype(np.int8)), SHAPE, 1)
@@ -210,18 +212,17 @@ def test_the_report_says_what_was_left_out_and_shows_it(
     made["outputs"]["report"] = True
     dataset = faket_dask.run(parse(made, tmp_path), one_worker)
     assert not dataset.failures, dataset.failures
-    assert said in dataset.spec.layout.report.read_text()
-    [section] = dataset.spec.series
-    [shot] = [
-        s for s in shots_at(CompletedUnits.read(Plan(dataset.spec)), section, 2) if s.kind == "reference"
-    ]
-    assert shot.left_out is not None
-    assert shot.left_out[62, 62] == (mask == "artefacts")
-    assert shot.left_out[10, 10] == (mask == "mask.mrc")
+    assert message in dataset.spec.folder.report.read_text()
+    [series] = dataset.spec.series
+    panels = collect_panels(CompletedUnits.read(read_plan(dataset.folder)), series, 2)
+    [panel] = [panel for panel in panels if panel.is_reference]
+    assert panel.valid_mask is not None
+    assert panel.valid_mask[62, 62] == (mask != "artefacts")
+    assert panel.valid_mask[10, 10] == (mask != "mask.mrc")
 
 
-def test_a_mask_file_is_aligned_with_its_tilts(one_worker: Client, tmp_path: Path) -> None:
-    stack, marked = bad_corner()
+def test_mask_file_is_aligned_with_its_tilts(one_worker: Client, tmp_path: Path) -> None:
+    stack, marked = make_bad_corner()
     stack[marked] = 1000
     write_stack(tmp_path / "a.st", iter(stack), SHAPE, 10)
     write_angles(tmp_path / "a.tlt", -ANGLES)
@@ -229,9 +230,9 @@ def test_a_mask_file_is_aligned_with_its_tilts(one_worker: Client, tmp_path: Pat
     transforms = np.zeros((5, 2, 3)) + np.eye(2, 3)
     transforms[:, 0, 2] = [-10, -5, 0, 5, 10]
     write_transforms(tmp_path / "a.xf", transforms)
-    found = measured(one_worker, tmp_path, tmp_path / "a.st", align=True, mask="mask.mrc")
-    np.testing.assert_allclose(found["mean"], 500, atol=2)
-    assert (found["high"] < 700).all()
+    statistics = measure(one_worker, tmp_path, tmp_path / "a.st", align=True, mask="mask.mrc")
+    np.testing.assert_allclose(statistics["mean"], 500, atol=2)
+    assert (statistics["high"] < 700).all()
 
 
 @pytest.mark.parametrize(
@@ -247,27 +248,27 @@ def test_a_mask_file_is_aligned_with_its_tilts(one_worker: Client, tmp_path: Pat
         (None, 0, r"mask\.mrc cannot be read"),
     ],
 )
-def test_a_mask_file_that_does_not_fit_is_refused(
+def test_unusable_mask_file_is_refused(
     tmp_path: Path, shape: tuple[int, int, int] | None, marked: int, message: str
 ) -> None:
     write_stack(tmp_path / "a.st", iter(tilts()), SHAPE, 10)
     if shape is not None:
         write_stack(tmp_path / "mask.mrc", iter(np.full(shape, marked, np.int8)), shape, 1)
     with pytest.raises(InputError, match=message):
-        recording(tmp_path, tmp_path / "a.st", tilt_angles=ANGLES.tolist(), mask="mask.mrc")
+        check_recording(tmp_path, tmp_path / "a.st", tilt_angles=ANGLES.tolist(), mask="mask.mrc")
 
 
-def test_single_images_take_one_mask_in_the_order_of_their_angles(one_worker: Client, tmp_path: Path) -> None:
-    stack, marked = bad_corner()
+def test_mask_of_single_images_follows_the_order_of_their_angles(one_worker: Client, tmp_path: Path) -> None:
+    stack, marked = make_bad_corner()
     for number, tilt in enumerate(stack):
         write_stack(tmp_path / f"{number}.mrc", [tilt], (1, *SHAPE[1:]), 10)
     write_tomostar(tmp_path / "a.tomostar", geometry(), [f"{number}.mrc" for number in range(5)])
     write_stack(tmp_path / "marks.st", iter(marked.astype(np.int8)), SHAPE, 1)
-    found = measured(one_worker, tmp_path, tmp_path / "a.tomostar", mask="marks.st")
-    np.testing.assert_allclose(found["masked"], marked.mean((1, 2)))
+    statistics = measure(one_worker, tmp_path, tmp_path / "a.tomostar", mask="marks.st")
+    np.testing.assert_allclose(statistics["excluded"], marked.mean((1, 2)))
 
 
-def test_an_unaligned_series_is_aligned_before_its_statistics_are_taken(
+def test_unaligned_series_is_aligned_before_its_statistics_are_measured(
     one_worker: Client, tmp_path: Path
 ) -> None:
     write_stack(tmp_path / "a.st", iter(tilts()), SHAPE, 10)
@@ -277,17 +278,19 @@ def test_an_unaligned_series_is_aligned_before_its_statistics_are_taken(
     write_transforms(tmp_path / "shifts.xf", transforms[::-1])
     path = tmp_path / "a.st"
     with pytest.raises(InputError, match=r"no \.xf file beside it"):
-        recording(tmp_path, path, align=True)
-    aligned = recording(tmp_path, path, align=str(tmp_path / "shifts.xf"))
-    assert aligned.checksum != recording(tmp_path, path).checksum
-    found = measured(one_worker, tmp_path, path, align=str(tmp_path / "shifts.xf"))
-    np.testing.assert_allclose(found["mean"], 500, atol=1)
-    np.testing.assert_allclose(found["std"], 17, rtol=0.1)  # moved by half a pixel, noise becomes smoother
-    assert found["masked"][0] > 0.25 > found["masked"][2]
+        check_recording(tmp_path, path, align=True)
+    aligned = check_recording(tmp_path, path, align=str(tmp_path / "shifts.xf"))
+    assert aligned.checksum != check_recording(tmp_path, path).checksum
+    statistics = measure(one_worker, tmp_path, path, align=str(tmp_path / "shifts.xf"))
+    np.testing.assert_allclose(statistics["mean"], 500, atol=1)
+    np.testing.assert_allclose(
+        statistics["std"], 17, rtol=0.1
+    )  # moved by half a pixel, noise becomes smoother
+    assert statistics["excluded"][0] > 0.25 > statistics["excluded"][2]
 
 
-def test_counterparts_follow_the_order_of_the_angles(one_worker: Client, tmp_path: Path) -> None:
-    """Both stacks are in the order of acquisition; pairs must stay pairs."""
+def test_noiseless_counterparts_follow_the_order_of_the_angles(one_worker: Client, tmp_path: Path) -> None:
+    """Both stacks are in the order of acquisition, and remain paired."""
     clean = np.random.default_rng(1).standard_normal(SHAPE).astype(np.float32)
     noisy = clean + 0.5 * np.random.default_rng(2).standard_normal(SHAPE).astype(np.float32)
     write_stack(tmp_path / "noisy.st", iter(noisy), SHAPE, 10)
@@ -297,12 +300,12 @@ def test_counterparts_follow_the_order_of_the_angles(one_worker: Client, tmp_pat
     made["noise"] = {"statistics": "paired"}
     dataset = faket_dask.run(parse(made, tmp_path), one_worker)
     assert not dataset.failures
-    group = zarr.open_group(dataset.spec.layout.reference("real"), mode="r")
+    group = zarr.open_group(dataset.spec.folder.reference("real"), mode="r")
     assert np.asarray(group["tilt_angle"][...]).tolist() == ANGLES.tolist()
     np.testing.assert_allclose(group["signal_scale"][...], 1 / np.sqrt(1.25), atol=0.02)
 
 
-def test_a_tilt_of_nothing_but_artefacts_is_refused(one_worker: Client, tmp_path: Path) -> None:
+def test_tilt_without_valid_pixels_is_refused(one_worker: Client, tmp_path: Path) -> None:
     write_stack(tmp_path / "a.st", iter(tilts()), SHAPE, 10)
     write_angles(tmp_path / "a.tlt", -ANGLES)
     transforms = np.zeros((5, 2, 3)) + np.eye(2, 3)

@@ -1,4 +1,4 @@
-"""The reconstruction of a recorded series interrupted: the same command goes on, and nothing half-made has the name."""
+"""Interrupted reconstruction of a recorded series: the same command resumes, and the target is only ever complete."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from faket_dask.config import ReconstructionSection
-from faket_dask.errors import InputError
+from faket_dask.errors import DatasetBusyError
 from faket_dask.formats.imod import write_angles
 from faket_dask.formats.mrc import write_stack
 from faket_dask.formats.ome_zarr import open_volume
@@ -36,7 +36,7 @@ def write_series(path: Path, rows: int, columns: int, seed: int = 0) -> Path:
 
 @pytest.fixture(scope="module")
 def large_stack(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Takes seconds, so that a process can be stopped on the way."""
+    """Stack whose reconstruction takes seconds, so that a process can be stopped on the way."""
     return write_series(tmp_path_factory.mktemp("large") / "a.mrc", 320, 400)
 
 
@@ -53,11 +53,11 @@ def stack(tmp_path: Path) -> Path:
 
 
 class Stopped(BaseException):
-    """As a signal stops a process, at a place of the test's choice."""
+    """Stop like that by a signal, at a place of the test's choice."""
 
 
 class StopAt:
-    """Takes shares of work until there are as many."""
+    """Callback that stops once a share of the work is done."""
 
     def __init__(self, share: float) -> None:
         self.left = share
@@ -68,48 +68,48 @@ class StopAt:
             raise Stopped
 
 
-def files_done(folder: Path, array: str) -> dict[Path, int]:
-    """Whole files of an array that is being made, with the times of their writing."""
-    places = (folder / f".rec.mrc.unfinished/stores.zarr/{array}/c").rglob("*")
-    return {p: p.stat().st_mtime_ns for p in places if p.is_file() and p.suffix != ".partial"}
+def list_markers(folder: Path, stage: str = "*") -> dict[Path, int]:
+    """Return the markers of an unfinished tomogram's units with the times of their writing."""
+    progress = folder / ".rec.mrc.unfinished/progress"
+    return {path: path.stat().st_mtime_ns for path in progress.glob(f"{stage}/tomogram/*.json")}
 
 
 @pytest.mark.parametrize(
-    ("kill", "array"),
+    ("kill", "stage"),
     [
-        (signal.SIGKILL, "volume"),
-        (signal.SIGTERM, "filtered"),
-        pytest.param(signal.SIGKILL, "filtered", marks=pytest.mark.slow),
+        (signal.SIGKILL, "reconstruct"),
+        (signal.SIGTERM, "filter"),
+        pytest.param(signal.SIGKILL, "filter", marks=pytest.mark.slow),
     ],
 )
-def test_a_killed_process_loses_nothing_that_was_done(
-    large_stack: Path, undisturbed: bytes, tmp_path: Path, kill: signal.Signals, array: str
+def test_killed_process_keeps_its_finished_units(
+    large_stack: Path, undisturbed: bytes, tmp_path: Path, kill: signal.Signals, stage: str
 ) -> None:
     target = tmp_path / "rec.mrc"
-    target.write_text("of before")
+    target.write_text("earlier result")
     command = [sys.executable, "-m", "faket_dask.cli", "reconstruct", str(large_stack)]
     command += ["--thickness-A", "1300", "--to", str(target)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + PATIENCE_S
-    while len(files_done(tmp_path, array)) < 3:
+    while len(list_markers(tmp_path, stage)) < 3:
         assert process.poll() is None
         assert time.monotonic() < until
         time.sleep(0.002)
     process.send_signal(kill)
-    _, told = process.communicate(timeout=PATIENCE_S)
+    _, output = process.communicate(timeout=PATIENCE_S)
     if kill == signal.SIGTERM:
         assert process.returncode == 130
-        assert "continues where it stopped" in told
-    assert target.read_text() == "of before"
-    kept = {**files_done(tmp_path, "filtered"), **files_done(tmp_path, "volume")}
-    assert len(files_done(tmp_path, array)) >= 3
+        assert "continues where it stopped" in output
+    assert target.read_text() == "earlier result"
+    kept = list_markers(tmp_path)
+    assert len(list_markers(tmp_path, stage)) >= 3
     at_end: list[dict[Path, int]] = []
 
     def look(share: float) -> None:
-        at_end[:] = [{**files_done(tmp_path, "filtered"), **files_done(tmp_path, "volume")}]
+        at_end[:] = [list_markers(tmp_path)]
 
     reconstruct_series(open_tilt_series(large_stack), target, LARGE, advance=look)
-    assert kept.items() <= at_end[0].items(), "what was done was done again"
+    assert kept.items() <= at_end[0].items(), "finished units were computed again"
     assert len(kept) < len(at_end[0]), "the process had ended before it was stopped"
     assert target.read_bytes() == undisturbed
     assert list(tmp_path.iterdir()) == [target]
@@ -117,7 +117,7 @@ def test_a_killed_process_loses_nothing_that_was_done(
 
 @pytest.mark.parametrize("name", ["rec.mrc", "rec.zarr"])
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.6, 1.0])
-def test_it_goes_on_from_anywhere(
+def test_reconstruction_resumes_from_any_share(
     stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, share: float
 ) -> None:
     series, target = open_tilt_series(stack), tmp_path / name
@@ -138,7 +138,7 @@ def test_it_goes_on_from_anywhere(
     assert not target.with_name(f".{name}.unfinished").exists()
 
 
-def test_other_settings_or_images_begin_anew(stack: Path, tmp_path: Path) -> None:
+def test_other_settings_or_images_start_anew(stack: Path, tmp_path: Path) -> None:
     target, series = tmp_path / "rec.mrc", open_tilt_series(stack)
     other = SMALL.model_copy(update={"filter": "hann"})
     with pytest.raises(Stopped):
@@ -152,7 +152,7 @@ def test_other_settings_or_images_begin_anew(stack: Path, tmp_path: Path) -> Non
         reconstruct_series(series, target, SMALL, advance=StopAt(0.6))
     times = stack.stat().st_atime_ns, stack.stat().st_mtime_ns
     write_series(stack, 70, 40, seed=2)
-    os.utime(stack, ns=times)  # only their contents tell these images from those of before
+    os.utime(stack, ns=times)  # so that only their contents differ
     with pytest.warns(UserWarning, match="begun anew"):
         reconstruct_series(series, target, SMALL)
     with warnings.catch_warnings():
@@ -161,11 +161,11 @@ def test_other_settings_or_images_begin_anew(stack: Path, tmp_path: Path) -> Non
     assert target.read_bytes() == (tmp_path / "expected.mrc").read_bytes()
 
 
-def test_two_at_once_are_refused(stack: Path, tmp_path: Path) -> None:
+def test_second_process_is_refused(stack: Path, tmp_path: Path) -> None:
     target, series = tmp_path / "rec.mrc", open_tilt_series(stack)
 
     def second(share: float) -> None:
-        with pytest.raises(InputError, match="another run is working on"):
+        with pytest.raises(DatasetBusyError, match="another run is working on"):
             reconstruct_series(series, target, SMALL)
 
     reconstruct_series(series, target, SMALL, advance=second)

@@ -1,4 +1,4 @@
-"""Who made what, when and with which libraries; and that a change of those is said."""
+"""Records of runs and environments, and the warning when the environment changes."""
 
 import json
 import warnings
@@ -11,24 +11,24 @@ from distributed import Client
 import faket_dask
 from faket_dask._version import __version__
 from faket_dask.config import parse
-from faket_dask.engine import environment as environments
+from faket_dask.engine import environment
 from faket_dask.engine.events import UnitDone
 from tests.runs import checksum_results, copy_without, small_document
 
 
-def test_every_marker_names_an_environment_that_is_written_down(tiny_dataset: faket_dask.Dataset) -> None:
+def test_every_marker_names_a_recorded_environment(tiny_dataset: faket_dask.Dataset) -> None:
     progress = tiny_dataset.folder / "progress"
     names = {json.loads(path.read_text())["environment"] for path in progress.rglob("*.json")}
     [name] = names
-    found = yaml.safe_load((progress / "environments" / f"{name}.yaml").read_text())
-    assert found["faket_dask"] == __version__
-    assert {"numpy", "torch", "zarr", "python", "machine", "instruction_set"} <= found.keys()
+    recorded = yaml.safe_load((progress / "environments" / f"{name}.yaml").read_text())
+    assert recorded["faket_dask"] == __version__
+    assert {"numpy", "torch", "zarr", "python", "machine", "instruction_set"} <= recorded.keys()
 
 
-def test_a_run_is_recorded_with_how_it_ended(
+def test_run_is_recorded_with_its_outcome(
     tiny_dataset: faket_dask.Dataset, one_worker: Client, tmp_path: Path
 ) -> None:
-    copy = copy_without(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
+    copy = copy_without(tiny_dataset.folder, tmp_path, "synthesise/specimen-000__b")
     runs = copy / "progress" / "runs"
     before = set(runs.iterdir())
 
@@ -49,22 +49,23 @@ def test_a_run_is_recorded_with_how_it_ended(
     assert yaml.safe_load(first.read_text())["outcome"] == "ended"
 
 
-def test_going_on_in_another_environment_is_said_and_changes_no_byte(
+def test_resuming_in_another_environment_warns_and_changes_no_byte(
     tiny_dataset: faket_dask.Dataset, one_worker: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = copy_without(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
-    here = environments.environment("cpu")
-    monkeypatch.setattr(environments, "environment", lambda device: {**here, "instruction_set": "abacus"})
+    copy = copy_without(tiny_dataset.folder, tmp_path, "synthesise/specimen-000__b")
+    present = environment.describe_environment("cpu")
+    other = {**present, "instruction_set": "abacus"}
+    monkeypatch.setattr(environment, "describe_environment", lambda device: other)
     config = parse(small_document(copy), copy)
     with pytest.warns(UserWarning, match=r"another environment .*instruction_set .* → abacus"):
         faket_dask.run(config, one_worker)
     assert checksum_results(copy) == checksum_results(tiny_dataset.folder)
 
 
-def test_nothing_is_said_in_the_same_environment(
+def test_resuming_in_the_same_environment_does_not_warn(
     tiny_dataset: faket_dask.Dataset, one_worker: Client, tmp_path: Path
 ) -> None:
-    copy = copy_without(tiny_dataset.folder, tmp_path, "style/specimen-000__b")
+    copy = copy_without(tiny_dataset.folder, tmp_path, "synthesise/specimen-000__b")
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         faket_dask.run(parse(small_document(copy), copy), one_worker)

@@ -1,4 +1,4 @@
-"""Tomograms on request: of a finished data set, and of recorded series, from Python and the command line."""
+"""Tomograms on request: of a complete data set, and of recorded series, from Python and the command line."""
 
 import shutil
 from pathlib import Path
@@ -44,7 +44,9 @@ def series(stack_file: Path) -> TiltSeries:
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_a_recorded_series_gives_the_kernels_bytes(series: TiltSeries, tmp_path: Path, threads: int) -> None:
+def test_recorded_series_gives_the_bytes_of_the_kernels(
+    series: TiltSeries, tmp_path: Path, threads: int
+) -> None:
     reconstruct_series(series, tmp_path / "a.mrc", THICK, threads)
     angles = series.geometry.tilt_angles
     ready = np.stack(
@@ -61,24 +63,24 @@ def test_a_recorded_series_gives_the_kernels_bytes(series: TiltSeries, tmp_path:
 
 
 @pytest.mark.parametrize("name", ["a.mrc", "a.zarr"])
-def test_the_work_that_is_done_is_told(series: TiltSeries, tmp_path: Path, name: str) -> None:
+def test_shares_of_work_add_up(series: TiltSeries, tmp_path: Path, name: str) -> None:
     shares: list[float] = []
     reconstruct_series(series, tmp_path / name, THICK, advance=shares.append)
     assert len(shares) > series.shape[0]
     assert sum(shares) == pytest.approx(1)
 
 
-def test_a_recorded_series_as_ome_zarr(series: TiltSeries, tmp_path: Path) -> None:
+def test_recorded_series_is_written_as_ome_zarr(series: TiltSeries, tmp_path: Path) -> None:
     reconstruct_series(series, tmp_path / "a.mrc", THICK)
     for _ in range(2):
         reconstruct_series(series, tmp_path / "a.zarr", THICK)
-    found = open_volume(tmp_path / "a.zarr")
+    volume = open_volume(tmp_path / "a.zarr")
     with mrcfile.open(tmp_path / "a.mrc") as file:
-        np.testing.assert_array_equal(found.data[...], file.data)
-    assert found.voxel_size_A == VOXEL_A
+        np.testing.assert_array_equal(volume.data[...], file.data)
+    assert volume.voxel_size_A == VOXEL_A
 
 
-def test_from_the_command_line(stack_file: Path, tmp_path: Path) -> None:
+def test_command_reconstructs_a_recorded_series(stack_file: Path, tmp_path: Path) -> None:
     target = tmp_path / "rec/a.mrc"
     command = ["reconstruct", str(stack_file), "--thickness-A", "400", "--to", str(target)]
     result = CliRunner().invoke(app, command)
@@ -93,7 +95,7 @@ def test_from_the_command_line(stack_file: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_tomogram_may_be_binned_afterwards(series: TiltSeries, tmp_path: Path, threads: int) -> None:
+def test_tomogram_is_binned_after_reconstruction(series: TiltSeries, tmp_path: Path, threads: int) -> None:
     after = ReconstructionSection(thickness_A=400, filter="exact", post_binning=2)
     reconstruct_series(series, tmp_path / "a.mrc", after, threads)
     angles = series.geometry.tilt_angles
@@ -134,18 +136,18 @@ def test_a_tomogram_may_be_binned_afterwards(series: TiltSeries, tmp_path: Path,
         (["--thickness-A", "400", "--imod", "--binning", "2"], "--binning: not for IMOD's tilt; leave out"),
     ],
 )
-def test_what_is_wrong_is_said(
+def test_unusable_options_are_explained(
     stack_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, ["reconstruct", str(stack_file), *options])
     assert result.exit_code == 2, result.output
-    said = " ".join(result.output.split())
-    assert message in said
+    text = " ".join(result.output.split())
+    assert message in text
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_finished_data_set_gets_tomograms(
+def test_complete_data_set_is_extended_by_tomograms(
     tiny_dataset: faket_dask.Dataset, one_worker: Client, tmp_path: Path
 ) -> None:
     copy = shutil.copytree(tiny_dataset.folder, tmp_path / "data")
@@ -164,17 +166,17 @@ def test_a_finished_data_set_gets_tomograms(
         reconstruct_dataset(tmp_path, section, one_worker)
 
 
-def test_a_modality_that_was_not_kept_is_refused(one_worker: Client, tmp_path: Path) -> None:
+def test_modality_that_is_not_kept_is_refused(one_worker: Client, tmp_path: Path) -> None:
     document = small_document(tmp_path / "data", specimen={"count": 1}, outputs={"modalities": ["noisy"]})
     faket_dask.run(parse(document, tmp_path), one_worker)
     with pytest.raises(InputError, match=r"'faket' is not kept; add it to outputs\.modalities"):
         reconstruct_dataset(tmp_path / "data", ReconstructionSection(modalities=("faket",)), one_worker)
 
 
-def test_imod_is_given_what_it_needs(
+def test_imod_gets_its_files_and_commands(
     stack_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its programs are played by scripts here, which leave behind what they were called with."""
+    """Scripts stand for its programs and check what they are called with."""
     programs = tmp_path / "bin"
     programs.mkdir()
     target = tmp_path / "rec.mrc"
