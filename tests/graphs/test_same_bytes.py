@@ -81,7 +81,7 @@ def test_style_transfer(
     assert_same_bytes(transferred, series["faket"])
 
 
-def test_a_reference_computed_beforehand_serves_as_well(
+def test_computed_reference_gives_the_same_bytes(
     dataset: faket_dask.Dataset,
     series: xr.Dataset,
     noisy_and_content: tuple[xr.DataArray, xr.DataArray],

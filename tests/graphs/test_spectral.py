@@ -42,7 +42,7 @@ def test_lazy_and_batch_noise_are_the_same_bytes(tmp_path: Path) -> None:
         np.testing.assert_array_equal(lazy.compute(scheduler="sync").values, series[modality].values)
 
 
-def test_nothing_is_computed_before_it_is_asked_for() -> None:
+def test_nothing_is_computed_before_compute() -> None:
     angles = np.linspace(-40, 40, 3)
     noise = reference_noise(stack(0, "reference", np.array([-30.0, 0.0, 30.0, 45.0])))
     lazy = add_noise(stack(1, "noiseless", angles), curves(3), 7, "series", noise=noise)
@@ -53,7 +53,7 @@ def test_nothing_is_computed_before_it_is_asked_for() -> None:
     np.testing.assert_allclose(computed.mean(("y", "x")), 5, rtol=1e-5)
 
 
-def test_series_without_angles_cannot_look_into_a_reference() -> None:
+def test_series_without_angles_is_refused() -> None:
     angles = np.linspace(-40, 40, 3)
     noise = reference_noise(stack(0, "reference", angles))
     with pytest.raises(InputError, match="tilt_angle"):
