@@ -13,9 +13,6 @@ from faket_dask.weights.state_dict import StateDict, extract_convolutions, read_
 
 NAME = "vgg19-imagenet1k-v1"
 FILE = "vgg19-dcbb9e9d.pth"
-URL = f"https://download.pytorch.org/models/{FILE}"
-"""Address that torchvision downloads from."""
-
 SHA256_PREFIX = "dcbb9e9d"
 """Beginning of the checksum, which torchvision publishes in the file's name."""
 
@@ -34,16 +31,18 @@ def download(folder: Path) -> Path:
         If it cannot be downloaded.
     """
     import torch.hub
+    from torchvision.models import VGG19_Weights
 
     here = Path(torch.hub.get_dir()) / "checkpoints" / FILE
     if here.is_file():
         return here
+    url = VGG19_Weights.IMAGENET1K_V1.url
     target = folder / FILE
     try:
-        torch.hub.download_url_to_file(URL, os.fspath(target))
+        torch.hub.download_url_to_file(url, os.fspath(target))
     except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
         raise InputError(
-            f"{URL} cannot be reached ({getattr(error, 'reason', error)}): download it where it can, copy it here, "
+            f"{url} cannot be reached ({getattr(error, 'reason', error)}): download it where it can, copy it here, "
             f"and `faket-dask weights import {FILE} {NAME}`"
         ) from None
     return target
