@@ -36,6 +36,9 @@ from faket_dask.stages.process import prepare_process
 PIXEL_SIZE_A = 10.0
 """Pixel size of the synthetic specimens."""
 
+AMPLITUDE_CONTRAST = 0.07
+"""Amplitude contrast of the simulated references, fixed so that tables stay comparable."""
+
 ANGLES = (-40.0, 0.0, 40.0)
 PARTICLE_RADII_A = (30.0, 60.0, 110.0)
 PARTICLES_PER_A2 = 4e-6
@@ -113,7 +116,7 @@ def record(
             simulate_tilt(
                 particles(shape, pixel_size_A, rng),
                 pixel_size_A,
-                Optics(**optics),
+                Optics(**{"amplitude_contrast": AMPLITUDE_CONTRAST, **optics}),
                 angle,
                 defocus_um,
                 dose_e_per_A2,

@@ -67,7 +67,7 @@ def main() -> None:
             )
     work = sum(map(sum, seconds.values()))
     for stage, spent in seconds.items():
-        print(f"{stage:10} {len(spent):4} units, {sum(spent):8.1f} s")
+        print(f"{stage:20} {len(spent):4} units, {sum(spent):8.1f} s")
     print(
         f"{wall:.1f} s on the clock x {options.workers} workers, {work:.1f} s in units: "
         f"{1 - work / (wall * options.workers):.1%} is overhead"

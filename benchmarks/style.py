@@ -35,6 +35,7 @@ from faket_dask.kernels.vgg_architecture import VGG19_ARCHITECTURE
 from faket_dask.stages.process import prepare_process
 
 GIB = 2**30
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 SETTINGS = StyleSettings()
 MATCHED = GramMatchingSettings(evaluations=3)
 
@@ -102,11 +103,11 @@ def speed(
         print(profiler.key_averages().table(sort_by="self_cpu_time_total", row_limit=15))
 
 
-SCENARIOS = [
+SCENARIOS: list[tuple[str, int, int | None, Precision]] = [
     (kind, size, tile, precision)
     for kind in ("transfer", "targets", "match", "measure")
     for size, tile in ((512, None), (1024, None), (1024, 512), (3500, 512))
-    for precision in ("float32", "bfloat16")
+    for precision in PRECISIONS
 ]
 
 

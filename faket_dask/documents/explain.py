@@ -139,7 +139,8 @@ def _explain(place: str, item: Any, model: type[Section], renames: Renames) -> s
     if isinstance(value, str) and (place, value) in renames.values:
         return f"{place}: {renames.since}, {value!r} is {renames.values[place, value]!r}"
     message = item["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
+    if not message[1:2].isupper():  # as in "VGG-19"
+        message = message[0].lower() + message[1:]
     shown = f" (got {value!r})" if isinstance(value, str | int | float | bool) else ""
     return f"{place or 'document'}: {message}{shown}"
 

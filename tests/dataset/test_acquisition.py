@@ -59,7 +59,7 @@ def test_specimens_differ_only_where_ranges_are_given() -> None:
     [
         ({"pixel_size_A": [9, 10]}, "too wide"),
         ({"pixel_size_A": [10.1, 10]}, "smallest, largest"),
-        ({"tilt_angles": {"start_deg": [-10, 5], "stop_deg": 10, "step_deg": 3}}, "as little as 5°"),
+        ({"tilt_angles": {"start_deg": [-10, 5], "stop_deg": 10, "step_deg": 3}}, "as short as 5°"),
         ({"tilt_angles": {"start_deg": [-10, -5], "stop_deg": 10, "step_deg": []}}, "empty"),
         ({"tilt_angles": {"start_deg": [-10, 95], "stop_deg": 10, "step_deg": 1}}, "90"),
     ],

@@ -353,9 +353,12 @@ def test_weights_with_a_wrong_checksum(tmp_path: Path, monkeypatch: pytest.Monke
     assert "is corrupted: its checksum is" in line
 
 
-def test_layers_missing_from_the_network(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="style: there is no layer 40: VGG-19 has the layers 0 to 29"):
-        parse(small_document(tmp_path, style={"style_layers": {1: 1, 40: 1}}), tmp_path)
+@pytest.mark.parametrize(("layers", "missing"), [("style_layers", 40), ("content_layers", -1)])
+def test_layers_missing_from_the_network(tmp_path: Path, layers: str, missing: int) -> None:
+    with pytest.raises(
+        InputError, match=f"style: there is no layer {missing}: VGG-19 has the layers 0 to 29"
+    ):
+        parse(small_document(tmp_path, style={layers: {1: 1, missing: 1}}), tmp_path)
 
 
 def test_folder_that_is_a_file(tmp_path: Path) -> None:
@@ -375,7 +378,7 @@ def test_all_problems_are_reported_together(tmp_path: Path, stack: np.ndarray) -
         ],
         noise=GIVEN,
         specimen={"thickness_A": 100},
-        style={"weights": "vgg20"},
+        style={"weights": "vgg20", "memory_per_task_GiB": 0.1},
     )
     beginnings = [
         "references.absent: ",
@@ -383,6 +386,7 @@ def test_all_problems_are_reported_together(tmp_path: Path, stack: np.ndarray) -
         f"references.bad: {bad} has 12 Å pixels",
         f"references.bad: {bad}: all pixels are equal",
         "specimen: 'propeller'",
+        "style.memory_per_task_GiB is 0.1, but a tilt of 96 x 80 pixels takes",
         "style.weights: ",
     ]
     assert len(lines) == len(beginnings)

@@ -197,8 +197,8 @@ def test_excluded_pixels_change_no_statistic(
 @pytest.mark.parametrize(
     ("mask", "message"),
     [
-        ("mask.mrc", "of its pixels left out by the mask mask.mrc"),
-        ("artefacts", "left out as artefacts and edges"),
+        ("mask.mrc", "of its pixels excluded by the mask mask.mrc"),
+        ("artefacts", "of its pixels excluded as artefacts and edges"),
     ],
 )
 def test_report_states_and_shows_the_excluded_pixels(
