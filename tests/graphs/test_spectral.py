@@ -13,6 +13,7 @@ from faket_dask.config import parse
 from faket_dask.errors import InputError
 from faket_dask.graphs import add_noise, reference_noise
 from faket_dask.kernels.noise import NoiseCurves
+from faket_dask.references.statistics import count_rings
 from tests.runs import small_document
 
 
@@ -33,9 +34,8 @@ def test_lazy_and_batch_noise_are_the_same_bytes(tmp_path: Path) -> None:
     name = "specimen-000__b"
     series = finished.open(name)
     measured = NoiseCurves(*(series[key].values for key in ("signal_scale", "noise_scale", "mean", "std")))
-    layout = finished.spec.layout
-    reference = faket_dask.open_series(layout.specimen("reference-b"))["benchmark"]
-    noise = reference_noise(reference, finished.spec.spectrum_rings)
+    reference = faket_dask.open_series(finished.spec.folder.specimen("reference-b"))["benchmark"]
+    noise = reference_noise(reference, count_rings(finished.spec))
     seed = finished.spec.config.dataset.seed
     for modality, shape_to in (("noisy", None), ("spectral", noise)):
         lazy = add_noise(series["noiseless"], measured, seed, name, noise=shape_to)
