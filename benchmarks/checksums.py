@@ -3,7 +3,7 @@
     python benchmarks/checksums.py before.json          # on the commit to compare with
     python benchmarks/checksums.py after.json --compare before.json [--renamed floor=intra_distance]
 
-The three cover built and existing specimens, simulated, recorded and blended references, all noise statistics, the three
+The three cover built and existing specimens, simulated, recorded and blended references, all noise statistics, three
 presets of the style transfer, tiles, resampling, alignment, masks, drawn acquisitions and tomograms. Checksums hold for
 one machine: one step of Adam is a sign, so that instruction sets and library versions may differ in pixels.
 """
