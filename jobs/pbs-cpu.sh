@@ -5,7 +5,7 @@
 #
 # It plans, submits worker jobs as the profile says, hands out units of work, replaces jobs that are lost, and
 # cancels them at the end. It computes nothing itself, so one core does. Stopped by anything, submit it again: it
-# goes on where it was. `faket-dask plan my.yaml --cluster PROFILE.yaml` shows beforehand what it will submit.
+# continues where it stopped. `faket-dask plan my.yaml --cluster PROFILE.yaml` shows beforehand what it will submit.
 # Compute nodes must be allowed to submit jobs; where they are not, run `faket-dask` itself on a login node.
 
 #PBS -N faket-driver

@@ -5,7 +5,7 @@
 #
 # As many workers are started as the job has cores for, whatever else the node has. PBS does not tell a job how much
 # memory it was given: where it sets no limits (cgroups), write `cluster: {workers: …}` into the run file. Stopped by
-# anything, submit it again: it goes on where it was. For many nodes, use jobs/pbs-cpu.sh.
+# anything, submit it again: it continues where it stopped. For many nodes, use jobs/pbs-cpu.sh.
 
 #PBS -N faket-dask
 #PBS -j oe

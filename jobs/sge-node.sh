@@ -4,8 +4,8 @@
 #   qsub jobs/sge-node.sh my.yaml
 #
 # As many workers are started as the job has slots for, whatever else the host has. Grid Engine does not tell a job how
-# much memory it was given: write `cluster: {workers: …}` into the run file where that is less than the host's. Stopped
-# by anything, submit it again: it goes on where it was. For many hosts, use jobs/sge-cpu.sh.
+# much memory it was given: write `cluster: {workers: …}` into the run file where that is less than the host's.
+# Stopped by anything, submit it again: it continues where it stopped. For many hosts, use jobs/sge-cpu.sh.
 
 #$ -N faket-dask
 #$ -S /bin/bash

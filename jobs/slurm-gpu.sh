@@ -5,7 +5,7 @@
 #
 # It plans, submits worker jobs as the profile says, hands out units of work, replaces jobs that are lost, and
 # cancels them at the end. It computes nothing itself, so one core does. Stopped by anything, submit it again: it
-# goes on where it was. `faket-dask plan my.yaml --cluster PROFILE.yaml` shows beforehand what it will submit.
+# continues where it stopped. `faket-dask plan my.yaml --cluster PROFILE.yaml` shows beforehand what it will submit.
 
 #SBATCH --job-name=faket-dask-driver
 #SBATCH --output=faket-dask-driver-%j.log

@@ -4,7 +4,7 @@
 #   sbatch jobs/slurm-node.sh my.yaml
 #
 # As many workers are started as the job has cores and memory for, whatever else the node has. Stopped by anything,
-# submit it again: it goes on where it was. For many nodes, use jobs/slurm-cpu.sh.
+# submit it again: it continues where it stopped. For many nodes, use jobs/slurm-cpu.sh.
 
 #SBATCH --job-name=faket-dask
 #SBATCH --output=faket-dask-%j.log

@@ -23,7 +23,7 @@ from faket_dask.kernels.vgg_architecture import IMAGENET_MEAN, IMAGENET_STD
 from faket_dask.kernels.vgg_architecture import VGG19_ARCHITECTURE as VGG
 from faket_dask.user_cache import cache_folder
 from faket_dask.weights import cache, imagenet, normalised
-from faket_dask.weights.state_dict import StateDict, checksum_of
+from faket_dask.weights.state_dict import StateDict, compute_checksum
 
 NORMALISED_SHA256 = "03a57cc2e67605d74794216b4f00a9589da49c852ddb1df0ed731fc8d888c147"
 """Of the numbers of vgg19-normalised after conversion: the same on every machine."""
@@ -120,7 +120,7 @@ class TestRandom:
 class TestUserFile:
     def test_checksum_is_of_the_numbers_and_not_of_the_file(self, tmp_path, user_file, state_dict):
         np.savez(tmp_path / "w.npz", **{k: a.astype(np.float64) for k, a in state_dict.items()})
-        expected = checksum_of(state_dict)
+        expected = compute_checksum(state_dict)
         assert weights.verify(str(user_file)) == weights.verify(str(tmp_path / "w.npz")) == expected
         assert weights.verify("random", 3) == expected
 
@@ -139,7 +139,7 @@ class TestUserFile:
             weights.load(str(user_file), expected="0" * 64)
 
     @pytest.mark.parametrize("name", ["vgg19-unheard-of", "folder/absent.pth", "."])
-    def test_that_is_not_there(self, name, monkeypatch, tmp_path):
+    def test_missing_file_is_refused(self, name, monkeypatch, tmp_path):
         monkeypatch.chdir(tmp_path)
         with pytest.raises(
             InputError, match=r"no weights 'vgg19-unheard-of': give vgg19-imagenet1k-v1|check the path"
@@ -157,7 +157,7 @@ class TestUserFile:
             ({}, "no floating-point '2.weight'"),
         ],
     )
-    def test_that_is_no_vgg19(self, change, message, tmp_path):
+    def test_file_of_another_network_is_refused(self, change, message, tmp_path):
         first = {"0.weight": torch.zeros(64, 3, 3, 3), "0.bias": torch.zeros(64)}
         torch.save({k: v for k, v in (first | change).items() if v is not None}, tmp_path / "w.pth")
         with pytest.raises(InputError, match=message) as refused:
@@ -169,7 +169,7 @@ class TestUserFile:
     @pytest.mark.parametrize(
         "content", [b"", b"not weights at all", b"PK\x03\x04 and no more", bytes(range(256)) * 9]
     )
-    def test_that_cannot_be_read(self, name, content, tmp_path):
+    def test_unreadable_file_is_refused(self, name, content, tmp_path):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match="damaged"):
             weights.verify(str(tmp_path / name))
@@ -187,14 +187,14 @@ class TestUserFile:
         assert not (tmp_path / "sprung").exists()
 
     @pytest.mark.parametrize("saved", [torch.zeros(3), [1, 2], torch.nn.Conv2d(3, 64, 3)])
-    def test_that_holds_something_else(self, saved, tmp_path):
+    def test_file_without_a_state_dict_is_refused(self, saved, tmp_path):
         torch.save(saved, tmp_path / "w.pth")
         with pytest.raises(InputError, match="state dict"):
             weights.verify(str(tmp_path / "w.pth"))
 
 
 class TestCache:
-    def test_weights_that_are_not_here_are_an_error_that_says_what_to_do(self):
+    def test_missing_weights_are_an_error_with_a_remedy(self):
         for name in ("vgg19-imagenet1k-v1", "vgg19-normalised"):
             with pytest.raises(
                 InputError, match=f"`faket-dask weights fetch {name}`.*weights import FILE {name}"
@@ -211,7 +211,7 @@ class TestCache:
 
     def test_what_was_stored_is_found(self, empty_cache, state_dict):
         path = cache.store("vgg19-normalised", state_dict)
-        assert weights.verify("vgg19-normalised") == checksum_of(state_dict)
+        assert weights.verify("vgg19-normalised") == compute_checksum(state_dict)
         assert weights.fetch("vgg19-normalised") == path  # there is nothing to fetch
         assert [file for file in empty_cache.rglob("*") if file.is_file()] == [path]
 
@@ -239,7 +239,7 @@ class TestCache:
         except InputError as error:
             assert "`faket-dask weights fetch vgg19-normalised`" in str(error)  # noqa: PT017
         else:
-            assert found == checksum_of(state_dict)
+            assert found == compute_checksum(state_dict)
 
     def test_other_numbers_under_the_recorded_checksum_are_refused(self, state_dict):
         path = cache.store("vgg19-normalised", state_dict)
@@ -257,7 +257,7 @@ class TestCache:
         for process in storing:
             process.start()
         while any(process.is_alive() for process in storing):
-            assert weights.verify("vgg19-normalised") == checksum_of(state_dict)
+            assert weights.verify("vgg19-normalised") == compute_checksum(state_dict)
         assert [process.exitcode for process in storing] == [0, 0]
         assert list((empty_cache / "weights").iterdir()) == [path]
 
@@ -288,7 +288,7 @@ class TestImport:
     def test_of_torchvisions_file(self, monkeypatch, user_file, state_dict):
         monkeypatch.setattr(imagenet, "SHA256_PREFIX", sha256_of(user_file)[:8])
         weights.import_file(user_file, "vgg19-imagenet1k-v1")
-        assert weights.verify("vgg19-imagenet1k-v1") == checksum_of(state_dict)
+        assert weights.verify("vgg19-imagenet1k-v1") == compute_checksum(state_dict)
 
     def test_of_the_archive_and_of_the_file_in_it_are_the_same(self, monkeypatch, tmp_path, published):
         plain = tmp_path / "vgg_normalized.pth"
@@ -323,7 +323,7 @@ class TestFetch:
         (downloads / imagenet.FILE).symlink_to(user_file)
         monkeypatch.setattr(imagenet, "SHA256_PREFIX", sha256_of(user_file)[:8])
         weights.fetch("vgg19-imagenet1k-v1")
-        assert weights.verify("vgg19-imagenet1k-v1") == checksum_of(state_dict)
+        assert weights.verify("vgg19-imagenet1k-v1") == compute_checksum(state_dict)
 
     def test_takes_the_place_of_damaged_weights(self, monkeypatch, tmp_path, user_file, state_dict):
         cache.store("vgg19-imagenet1k-v1", state_dict).write_bytes(b"damaged")
@@ -374,7 +374,7 @@ class TestConversion:
     def test_gives_what_the_published_layout_gives_at_the_border_too(self, published):
         image = torch.rand((1, 3, 24, 31), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
         expected = first_convolution_as_published(image, published)
-        state_dict = normalised.converted({key: tensor.numpy() for key, tensor in published.items()})
+        state_dict = normalised.convert({key: tensor.numpy() for key, tensor in published.items()})
         mean, std = (
             torch.tensor(v, dtype=torch.float64)[:, None, None] for v in (IMAGENET_MEAN, IMAGENET_STD)
         )
@@ -384,7 +384,7 @@ class TestConversion:
         assert (found - expected).abs().max() < 1e-6 * expected.abs().max()
 
     def test_leaves_the_other_layers_alone_and_drops_the_last(self, published):
-        state_dict = normalised.converted({key: tensor.numpy() for key, tensor in published.items()})
+        state_dict = normalised.convert({key: tensor.numpy() for key, tensor in published.items()})
         assert list(state_dict) == [
             f"{layer}.{kind}" for layer in VGG.convolutions for kind in ("weight", "bias")
         ]

@@ -6,8 +6,10 @@ of several processes, and jobs that could not be submitted; the queue of the bat
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,9 @@ from faket_dask.errors import ClusterError
 
 POLL_S = 15.0
 """Seconds between two queries of the queue, and between two checks for jobs to submit."""
+
+LISTING_S = 10.0
+"""Seconds that a closing cluster waits for a query of the queue to end."""
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +62,7 @@ class ReplacingCluster(JobQueueCluster):
         self.failure_reason = None
         self._arrivals = _Arrivals()
         self._fruitless_jobs = 0
+        self._querying = asyncio.Lock()
         super().__init__(job_cls=system.load_job_class(), **options)
 
     async def _start(self) -> None:
@@ -64,6 +70,14 @@ class ReplacingCluster(JobQueueCluster):
         self.scheduler.add_plugin(self._arrivals)
         self.periodic_callbacks["ended-jobs"] = PeriodicCallback(self._forget_ended_jobs, POLL_S * 1000)
         self.periodic_callbacks["ended-jobs"].start()
+
+    async def _close(self) -> None:
+        if "ended-jobs" in self.periodic_callbacks:
+            self.periodic_callbacks["ended-jobs"].stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LISTING_S), self._querying:
+                pass
+        await super()._close()
 
     async def _correct_state_internal(self) -> None:
         try:
@@ -77,7 +91,8 @@ class ReplacingCluster(JobQueueCluster):
         # referred to meanwhile: a cluster that closes counts those that still are as running, and fails.
         submitted = {name: job.job_id for name, job in self.workers.items() if job.job_id is not None}
         try:
-            queued = await self._list_queued_jobs()
+            async with self._querying:
+                queued = await self._list_queued_jobs()
         except ClusterError as error:
             log.warning("%s", error)
             return

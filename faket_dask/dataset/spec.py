@@ -220,7 +220,7 @@ class DatasetSpec:
             for name in NOISE_MODELS.names
             if NOISE_MODELS.get(name).modality in self.config.outputs.modalities
         ]
-        if self.uses_network:
+        if self.makes_series:
             names.append(self.config.style.noise)
         if self.config.noise.statistics == "unpaired":
             names.append("spectral")

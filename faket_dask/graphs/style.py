@@ -20,9 +20,9 @@ from faket_dask.kernels.style.scaling import Scaling, stack_scaling, tilt_extrem
 from faket_dask.methods.arrays import TiltArrays
 from faket_dask.methods.transfer import TiltImage
 from faket_dask.stages.angle_interpolation import interpolation_weights, weighted_mean
+from faket_dask.stages.networks import verify_weights
 from faket_dask.stages.tiling import resolve_tile
 from faket_dask.stages.transfer import measure_style, transfer_tilt
-from faket_dask.weights import verify
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def reference_style(
     """
     stack, angles = chunk_tilts(reference), read_tilt_angles(reference)
     style = resolve_tile(style, (reference.sizes["y"], reference.sizes["x"]), [])
-    checksum = verify(style.weights, style.random_seed)
+    checksum = verify_weights(style)
     tilts = split_tilts(stack)
     masks: list[Any] = [None] * len(tilts)
     if style.transfer.masks_artefacts:
@@ -110,7 +110,7 @@ def transfer_style(
     if noisy.shape != content.shape:
         raise InputError(f"noisy has the shape {noisy.shape}, content {content.shape}; they must agree")
     style = resolve_tile(style, (noisy.sizes["y"], noisy.sizes["x"]), [])
-    checksum = verify(style.weights, style.random_seed)
+    checksum = verify_weights(style)
     ranges = (_lazy_range(start, style), _lazy_range(kept, style))
     token = da.core.tokenize(start, kept, reference, style)
     tilts = []

@@ -35,7 +35,7 @@ _SMOOTHING = 2.0
 def artefact_mask(image: NDArray[np.generic]) -> NDArray[np.bool_]:
     """Find beads, hot or dead pixels, other compact outliers, filled borders, and carbon or grid bars.
 
-    Regions without any contrast are taken first, as alignment leaves them at the sides. What is left of the image is
+    Regions without any contrast are taken first, as alignment leaves them at the sides. The rest of the image is
     compared with its own surroundings at full size and after each halving; at every size, spots beyond the threshold
     are taken with a margin for the fringe around them. The rest is parted into two levels at the smallest size; if they
     are far apart, the one that covers less is taken.

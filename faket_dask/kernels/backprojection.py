@@ -147,10 +147,10 @@ def _collect(
                     u = (x - centre) * cosine[tilt] - (z - z_centre) * sine[tilt] + centre
                     inside = min(max(u, 0.0), width - 1.0)
                     i = min(int(inside), width - 2)
-                    seen = np.float32(1) if u == inside else np.float32(0)
+                    covered = np.float32(1) if u == inside else np.float32(0)
                     left[tilt] = tilt * width + i
-                    weight[0, tilt] = np.float32(1 - (inside - i)) * seen
-                    weight[1, tilt] = np.float32(inside - i) * seen
+                    weight[0, tilt] = np.float32(1 - (inside - i)) * covered
+                    weight[1, tilt] = np.float32(inside - i) * covered
                 total = sums[x - x0]
                 total[:] = 0
                 # Four tilts at a time: the running sums are then loaded and stored a quarter as often.

@@ -3,7 +3,7 @@
 The specimen is one thin phase object. Its projected potential V (volts times Å) is first blurred by
 radiation damage, shifts the phase of the beam by σV (σ the interaction constant) and takes a little of its
 amplitude; the lens multiplies the exit wave's spectrum by exp(iχ); ice takes electrons away by inelastic
-scattering; the detector counts what arrives, with Poisson noise, and blurs it. In the weak limit the image
+scattering; the detector counts the electrons, with Poisson noise, and blurs them. In the weak limit the image
 is the familiar ``1 + 2σ·CTF·V``, which is negative for dense matter at the usual underfocus: dense is dark.
 
 Sources: relativistic wavelength and interaction constant, Kirkland, *Advanced Computing in Electron
@@ -47,7 +47,7 @@ class Optics:
         Path after which 1/e of the electrons have not lost energy, in Å; with an energy filter the others are
         lost (about 3,100 Å in vitreous ice at 300 kV, Rice et al., J. Struct. Biol. 204, 38, 2018).
     damage
-        Whether exposure takes away fine detail.
+        True if exposure takes away fine detail.
     detector_pixel_size_A
         Pixel size at which the detector's transfer is given, in Å; ``None`` takes the image's. Smaller than
         the image's for binned images, of which the detector then blurs little.
@@ -96,7 +96,7 @@ class Optics:
 
 
 def wavelength(voltage_kV: float) -> float:
-    """Relativistic wavelength of an electron.
+    """Return the relativistic wavelength of an electron.
 
     Parameters
     ----------
@@ -107,6 +107,11 @@ def wavelength(voltage_kV: float) -> float:
     -------
     wavelength
         ``h / sqrt(2 m e U (1 + e U / 2 m c²))`` in Å.
+
+    Examples
+    --------
+    >>> round(wavelength(300), 4)
+    0.0197
     """
     energy = voltage_kV * 1e3 * _ELEMENTARY_CHARGE
     rest = _ELECTRON_MASS * _LIGHT_SPEED**2
@@ -114,7 +119,7 @@ def wavelength(voltage_kV: float) -> float:
 
 
 def interaction_constant(voltage_kV: float) -> float:
-    """Phase shift per projected potential, ``σ = 2π m_rel e λ / h²``.
+    """Return the phase shift per projected potential, ``σ = 2π m_rel e λ / h²``.
 
     Parameters
     ----------
@@ -135,7 +140,7 @@ def interaction_constant(voltage_kV: float) -> float:
 def aberration_phase(
     shape: tuple[int, int], pixel_size_A: float, optics: Optics, defocus_um: float
 ) -> NDArray[np.float64]:
-    """Phase χ that the lens adds to each spatial frequency, positive at underfocus.
+    """Return the phase χ that the lens adds to each spatial frequency, positive at underfocus.
 
     Parameters
     ----------
@@ -170,7 +175,7 @@ def aberration_phase(
 def contrast_transfer(
     shape: tuple[int, int], pixel_size_A: float, optics: Optics, defocus_um: float
 ) -> NDArray[np.float64]:
-    """Contrast transfer function of a weak object.
+    """Return the contrast transfer function of a weak object.
 
     Parameters
     ----------
@@ -195,7 +200,7 @@ def contrast_transfer(
 
 
 def critical_exposure(frequency: NDArray[np.float64], voltage_kV: float) -> NDArray[np.float64]:
-    """Exposure at which a spatial frequency's signal has fallen to ``exp(−1/2)``.
+    """Return the exposure at which a spatial frequency's signal has fallen to ``exp(−1/2)``.
 
     Parameters
     ----------
@@ -217,7 +222,7 @@ def critical_exposure(frequency: NDArray[np.float64], voltage_kV: float) -> NDAr
 def damage_envelope(
     shape: tuple[int, int], pixel_size_A: float, voltage_kV: float, exposure_before: float, dose: float
 ) -> NDArray[np.float64]:
-    """Signal that is left, averaged over one exposure.
+    """Return the share of the signal that is left, averaged over one exposure.
 
     Parameters
     ----------
@@ -245,7 +250,7 @@ def damage_envelope(
 
 
 def transmission(optics: Optics, tilt_angle: float) -> float:
-    """Fraction of electrons that leave the tilted slab of ice without energy loss.
+    """Return the fraction of electrons that leave the tilted slab of ice without energy loss.
 
     Parameters
     ----------
@@ -274,7 +279,7 @@ def simulate_tilt(
     exposure_before_e_per_A2: float,
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """Electron counts of one tilt.
+    """Draw the electron counts of one tilt.
 
     Parameters
     ----------
@@ -334,7 +339,7 @@ def simulate_tilt(
 
 
 def _delocalisation(shape: tuple[int, ...], pixel_size_A: float, optics: Optics, defocus_um: float) -> int:
-    """Pixels by which the lens moves the finest detail sideways, ``dχ/dk / 2π``: how far an edge reaches."""
+    """Return the pixels by which the lens moves the finest detail sideways, ``dχ/dk / 2π``, which an edge reaches."""
     length = wavelength(optics.voltage_kV)
     k = 0.5 / pixel_size_A
     defocus = 1e4 * (abs(defocus_um) + 0.5 * abs(optics.astigmatism_um))
@@ -349,7 +354,7 @@ def _filtered(image: NDArray[np.float64], transfer: NDArray[np.float64]) -> NDAr
 def _image(
     potential: NDArray[np.float64], pixel_size_A: float, optics: Optics, defocus_um: float
 ) -> NDArray[np.float64]:
-    """Intensity in the image plane, 1 where there is nothing: ``|exit wave through the lens|²``."""
+    """Return the intensity in the image plane, 1 where there is nothing: ``|exit wave through the lens|²``."""
     fraction = optics.amplitude_contrast
     shift = interaction_constant(optics.voltage_kV) * potential
     exit_wave = np.exp(shift * complex(-fraction, math.sqrt(1 - fraction**2)))
@@ -361,7 +366,7 @@ def _image(
 def _detect(
     electrons: NDArray[np.float64], pixel_size_A: float, optics: Optics, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Counts: signal goes through sqrt(DQE), what is counted (with its noise) through MTF / sqrt(DQE)."""
+    """Draw counts: the signal goes through sqrt(DQE), counts with their noise through MTF / sqrt(DQE)."""
     detector = optics.detector_pixel_size_A or pixel_size_A
     fy = np.fft.fftfreq(electrons.shape[0], pixel_size_A)[:, None]
     fx = np.fft.fftfreq(electrons.shape[1], pixel_size_A)[None, :]

@@ -1,4 +1,4 @@
-"""The convolutional part of VGG-19 up to its layer 29, forward and backward with respect to the image.
+"""Convolutional part of VGG-19 up to its layer 29, forward and backward with respect to the image.
 
 Layers are numbered as in torchvision's ``vgg19().features``: convolutions (3 x 3, zero padding), each followed by
 a ReLU, and four poolings by 2. The first convolution pads by replication, so that the border of a micrograph is
@@ -7,7 +7,7 @@ into its weights, exactly because of that padding.
 
 The backward pass is written out instead of left to autograd. The network is frozen, so nothing but the image needs a
 gradient; the derivative of a convolution is then one more convolution, with the kernel turned around; ReLU
-needs no more than its own output; and every activation is let go of as soon as the backward pass has passed it.
+needs no more than its own output; and every activation is freed as soon as the backward pass has passed it.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from faket_dask.kernels.vgg_architecture import (
 )
 
 _SCALE = {"max": 1.0, "average": 2.0, "l2": 0.78}
-"""Keeps the mean activation where max pooling has it (FakET, arXiv 2304.02011: style transfer)."""
+"""Factors that keep the mean activation of max pooling (FakET, arXiv 2304.02011: style transfer)."""
 
 _MIXED_FROM = 21
 """First layer that `mixed` computes in bfloat16: signs of activations before it decide the gradient's sign."""
 
 
 def random_state_dict(seed: int) -> dict[str, NDArray[np.float32]]:
-    """Weights as torchvision initialises them, drawn with NumPy: Kaiming normal (fan-out), zero bias.
+    """Draw weights as torchvision initialises them, with NumPy: Kaiming normal (fan-out), zero bias.
 
     Parameters
     ----------
     seed
-        The same seed gives the same weights with every version of PyTorch.
+        Seed of the weights, which are the same with every version of PyTorch.
 
     Returns
     -------
@@ -67,7 +67,7 @@ class Trace:
 
 
 class VGG19:
-    """A frozen VGG-19 with its weights on one device.
+    """Frozen VGG-19 with its weights on one device.
 
     Parameters
     ----------
@@ -75,14 +75,14 @@ class VGG19:
         ``"<layer>.weight"`` and ``"<layer>.bias"`` of the 13 convolutions as arrays or tensors; an optional prefix
         ``"features."`` is dropped, later layers are ignored.
     seed
-        Random weights instead, see `random_state_dict`; give exactly one of the two.
+        Seed of random weights from `random_state_dict`; exactly one of the two is given.
     pooling
         ``"max"``, ``"average"`` (times 2) or ``"l2"`` (root of the sum of squares, times 0.78).
     precision
         Type of weights, activations and gradients. ``"mixed"`` is bfloat16 in the backward pass and, in the forward
         pass, from layer 21 on, which is 60 % of the work. Sums over pixels are taken in float32 always.
     device
-        By PyTorch's name, such as ``"cpu"`` or ``"cuda"``.
+        PyTorch's name of the device, such as ``"cpu"`` or ``"cuda"``.
 
     Raises
     ------
@@ -126,7 +126,7 @@ class VGG19:
             self._turned[layer] = self._placed(weight.flip(2, 3).transpose(0, 1), self._gradient_type)
 
     def _type(self, layer: int) -> torch.dtype:
-        """Of a layer's weights and activations."""
+        """Return the type of a layer's weights and activations."""
         if self.precision == "float32" or (self.precision == "mixed" and layer < _MIXED_FROM):
             return torch.float32
         return torch.bfloat16
@@ -147,15 +147,15 @@ class VGG19:
         layers
             Layers whose activations are of interest.
         visit
-            Called with each of them and its activations ``(1, C, y, x)``, as soon as they are there; they must not
-            be changed, and need not be kept to be used by `backward`.
+            Function of each of them and its activations ``(1, C, y, x)``, called as soon as they are there; they must
+            not be changed, and need not be kept for `backward`.
         keep
-            Keep what `backward` needs; if not, each activation is let go of when the next one is there.
+            Keep the activations that `backward` needs; if not, each is freed when the next one is there.
 
         Returns
         -------
         trace
-            To be handed to `backward`.
+            Argument of `backward`.
         """
         self.architecture.check(layers)
         kept: dict[int, Tensor] = {}
@@ -178,14 +178,14 @@ class VGG19:
 
     @torch.no_grad()
     def backward(self, trace: Trace, slope: Slope) -> Tensor:
-        """Gradient of a function of the activations with respect to the image.
+        """Return the gradient of a function of the activations with respect to the image.
 
         Parameters
         ----------
         trace
-            Of `forward` with ``keep=True``; it is used up.
+            Result of `forward` with ``keep=True``; it is used up.
         slope
-            Called with each layer that `forward` was asked for, its activations ``(1, C, y, x)``, and the gradient
+            Function of each layer that `forward` was given, its activations ``(1, C, y, x)``, and the gradient
             ``(1, C, y, x)`` that has arrived there from deeper layers (zero at the deepest), of the gradient's own
             type; adds the layer's own part to the gradient in place.
 
@@ -216,7 +216,7 @@ class VGG19:
         return gradient[0].to(torch.float32) / self._std
 
     def _needs(self, layer: int) -> bool:
-        """Whether the backward pass needs a layer's output, whatever is asked of it."""
+        """Tell whether the backward pass needs a layer's output, whichever layers are requested."""
         if layer in VGG19_ARCHITECTURE.convolutions:
             return False
         return layer not in VGG19_ARCHITECTURE.poolings or self.pooling == "l2"
@@ -264,7 +264,7 @@ class VGG19:
 
 
 def _checked(state_dict: Mapping[str, Any]) -> dict[int, tuple[Tensor, Tensor]]:
-    """Weight and bias of every convolution, float32 on the CPU.
+    """Return weight and bias of every convolution, float32 on the CPU.
 
     Raises
     ------
@@ -272,7 +272,7 @@ def _checked(state_dict: Mapping[str, Any]) -> dict[int, tuple[Tensor, Tensor]]:
         If any is missing, misshapen or not finite.
     """
     plain = {key.removeprefix("features."): value for key, value in state_dict.items()}
-    found = {}
+    convolutions = {}
     for layer, (inputs, outputs) in VGG19_ARCHITECTURE.convolutions.items():
         pair = []
         for name, shape in (("weight", (outputs, inputs, 3, 3)), ("bias", (outputs,))):
@@ -285,5 +285,5 @@ def _checked(state_dict: Mapping[str, Any]) -> dict[int, tuple[Tensor, Tensor]]:
             if not torch.isfinite(tensor).all():
                 raise ValueError(f"{key!r} holds NaN or infinite values")
             pair.append(tensor)
-        found[layer] = (pair[0], pair[1])
-    return found
+        convolutions[layer] = (pair[0], pair[1])
+    return convolutions

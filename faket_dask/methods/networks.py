@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from faket_dask.kernels.style.network import Architecture, Network, Precision
 from faket_dask.registry import Registry
+from faket_dask.weights import Weights
 
 
 class StyleNetwork(Protocol):
@@ -18,6 +19,25 @@ class StyleNetwork(Protocol):
     @property
     def architecture(self) -> Architecture:
         """Description of the layers, which needs no PyTorch."""
+        ...
+
+    def load_weights(self, name: str, seed: int = 0, expected: str | None = None) -> Weights:
+        """Load weights by the name or path of a run file.
+
+        Parameters
+        ----------
+        name
+            Name of weights, ``"random"``, or the path of a file.
+        seed
+            Seed of random weights.
+        expected
+            Checksum that the weights must have.
+
+        Raises
+        ------
+        InputError
+            If they are not here, damaged, or have another checksum than expected.
+        """
         ...
 
     def create(

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from faket_dask import weights
 from faket_dask.config import BuiltSpecimen, ExistingVolume, RunConfig, TiltSeriesReference
 from faket_dask.dataset.geometry import BLOCK_ROWS
 from faket_dask.dataset.inputs import Inputs, RecordingInput, VolumeInput
@@ -34,6 +33,7 @@ from faket_dask.references.recorded import (
 from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.placement import check_fits
 from faket_dask.specimen.volume import SpecimenVolume
+from faket_dask.stages.networks import verify_weights
 from faket_dask.stages.tiling import resolve_tile
 
 SMALLEST_TILT = 32
@@ -106,7 +106,7 @@ def resolve(config: RunConfig) -> DatasetSpec:
         config = config.model_copy(update={"style": style})
     if "faket" in config.outputs.modalities:
         with problems.collect("style.weights"):
-            checksum = weights.verify(config.style.weights, config.style.random_seed)
+            checksum = verify_weights(config.style)
     problems.report()
     spec = DatasetSpec(config, Inputs(recordings, tuple(volumes), tuple(structures), checksum))
     split_series(spec, config.outputs.splits)

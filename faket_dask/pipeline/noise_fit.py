@@ -15,7 +15,7 @@ from faket_dask.kernels.artefacts import fill
 from faket_dask.kernels.noise import NoiseCurves, fit_curves
 from faket_dask.kernels.noise.unpaired import fit_spectral_scales, ring_power, signal_is_distinct
 from faket_dask.references import Reference, open_reference
-from faket_dask.references.statistics import count_rings, read_statistic
+from faket_dask.references.statistics import ReferenceStatistics, count_rings
 from faket_dask.specimen.particles import read_particles
 
 
@@ -73,11 +73,12 @@ def fit_series_curves(
         if spec.config.noise.fit_over == "all_references"
         else spec.blend_weights(spec.series_by_name[series].reference)
     )
+    statistics = ReferenceStatistics(spec.folder)
     fits = []
     for name, weight in weights.items():
         reference = open_reference(spec, name)
         scales = _estimate_scales(spec, series, reference, signal)
-        mean, std = (read_statistic(spec.folder, name, key) for key in ("mean", "std"))
+        mean, std = (statistics.read(name, key) for key in ("mean", "std"))
         curves = NoiseCurves(*scales, mean, std)
         fits.append((weight, _fit_reference(curves, reference.tilt_angles, order, tilt_angles)))
     total = sum(weight for weight, _ in fits)
@@ -93,7 +94,7 @@ def _estimate_scales(
     spec: DatasetSpec, series: str, reference: Reference, signal: SignalSpectra | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the signal and noise scales of a reference's tilts, by the configured statistics."""
-    section = spec.config.noise
+    section, statistics = spec.config.noise, ReferenceStatistics(spec.folder)
     if section.given is not None:
         angles, given = reference.tilt_angles, section.given
         return (
@@ -101,9 +102,7 @@ def _estimate_scales(
             np.interp(angles, given.tilt_angles_deg, given.noise_scale),
         )
     if section.statistics == "paired":
-        r, sigma = (
-            read_statistic(spec.folder, reference.name, key) for key in ("signal_scale", "noise_scale")
-        )
+        r, sigma = (statistics.read(reference.name, key) for key in ("signal_scale", "noise_scale"))
         return r, sigma
     assert signal is not None
     if not signal_is_distinct(signal.power):
@@ -113,7 +112,7 @@ def _estimate_scales(
             "given: …}` with the strengths that series of specimens with particles have in their stores"
         )
     return fit_spectral_scales(
-        read_statistic(spec.folder, reference.name, "power"),
+        statistics.read(reference.name, "power"),
         reference.tilt_angles,
         reference.shape,
         signal.power,

@@ -163,15 +163,15 @@ class MeasureGram(Stage[DatasetSpec]):
 
     def arrays(self, spec: DatasetSpec, item: Item) -> list[OwnedArray]:
         """Return the arrays that the transfer method stores per tilt."""
-        from faket_dask.pipeline.style_targets import target_arrays
+        from faket_dask.pipeline.style_targets import StyleTargets
 
-        return target_arrays(spec, item.owner)
+        return StyleTargets.open(spec).list_arrays(open_reference(spec, item.owner))
 
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
         """Measure and write one tilt; the finding is its number of pixels."""
-        from faket_dask.pipeline.style_targets import measure_targets
+        from faket_dask.pipeline.style_targets import StyleTargets
 
-        return {"pixels": measure_targets(spec, item.owner, index)}
+        return {"pixels": StyleTargets.open(spec).measure(open_reference(spec, item.owner), index)}
 
     def cost(self, spec: DatasetSpec) -> UnitCost:
         """Estimate one tilt."""

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import open_array, read_tilt, read_vector
 from faket_dask.kernels.noise import NoiseCurves
+from faket_dask.methods.arrays import TiltArrays
 from faket_dask.methods.noise import NOISE_MODELS, NoiseModel, SignalSpectrum
 from faket_dask.pipeline.series_arrays import CURVES, SIGNAL_POWER
-from faket_dask.references.blend import WeightedTilt, open_blend
-from faket_dask.references.statistics import count_rings, read_statistic
+from faket_dask.references.blend import BlendedReference, WeightedTilt, open_blend
+from faket_dask.references.statistics import ReferenceStatistics, count_rings
+from faket_dask.stages.angle_interpolation import AngleMatch
 from faket_dask.stages.seeds import noise_field
 from faket_dask.stages.synthesis import select_statistics, shape_noise, synthesise
 
@@ -29,31 +31,59 @@ class SeriesTilts:
 
     Parameters
     ----------
-    spec
-        Specification of the data set.
-    name
-        Name of the series.
-    stream
-        Stream of its random numbers.
-    reference
-        Name of its reference.
     noiseless_store, store
         Zarr groups of its specimen and of itself.
+    tilt_angles
+        ``(tilt,)`` degrees.
+    shape
+        ``(y, x)`` of its tilts.
+    seed, stream
+        Seed of the data set, and stream of the series' random numbers.
+    reference
+        Reference whose noise and style it has.
+    statistics
+        Reader of the references' statistics.
+    angle_match
+        Choice of the reference tilts that stand for an angle.
+    rings
+        Number of rings that spectra are measured in.
+    transfer_noise
+        Name of the noise model of a transfer's images.
+    content_level
+        Part of the noise that `CONTENT` has.
     """
 
-    spec: DatasetSpec
-    name: str
-    stream: str
-    reference: str
     noiseless_store: Path
     store: Path
+    tilt_angles: NDArray[np.float64]
+    shape: tuple[int, int]
+    seed: int
+    stream: str
+    reference: BlendedReference
+    statistics: ReferenceStatistics
+    angle_match: AngleMatch
+    rings: int
+    transfer_noise: str
+    content_level: float
 
     @classmethod
     def open(cls, spec: DatasetSpec, name: str) -> SeriesTilts:
         """Return the source of a data set's series."""
-        series = spec.series_by_name[name]
-        specimen_store = spec.folder.specimen(series.specimen)
-        return cls(spec, name, series.stream, series.reference, specimen_store, spec.folder.series(name))
+        series, config = spec.series_by_name[name], spec.config
+        return cls(
+            noiseless_store=spec.folder.specimen(series.specimen),
+            store=spec.folder.series(name),
+            tilt_angles=spec.geometry.acquisition(name).tilt_angles,
+            shape=spec.geometry.tilt_shape,
+            seed=config.dataset.seed,
+            stream=series.stream,
+            reference=open_blend(spec, series.reference),
+            statistics=ReferenceStatistics(spec.folder),
+            angle_match=config.style.angle_match,
+            rings=count_rings(spec),
+            transfer_noise=config.style.noise,
+            content_level=config.noise.content_level,
+        )
 
     def read_curves(self) -> NoiseCurves:
         """Read the fitted noise statistics."""
@@ -61,8 +91,7 @@ class SeriesTilts:
 
     def select_reference_tilts(self, tilt: int) -> list[WeightedTilt]:
         """Select the reference tilts that stand for the angle of one of the series' tilts."""
-        angle = float(self.spec.geometry.acquisition(self.name).tilt_angles[tilt])
-        return open_blend(self.spec, self.reference).select_tilts(angle, self.spec.config.style.angle_match)
+        return self.reference.select_tilts(float(self.tilt_angles[tilt]), self.angle_match)
 
     def draw(self, tilt: int, curves: Mapping[str, NoiseCurves]) -> dict[str, NDArray[np.float32]]:
         """Draw images of one tilt; they share one draw of noise.
@@ -80,18 +109,19 @@ class SeriesTilts:
             ``(y, x)`` by name.
         """
         noiseless = read_tilt(self.noiseless_store, "noiseless", tilt)
-        seed, shape = self.spec.config.dataset.seed, self.spec.geometry.tilt_shape
-        white = noise_field(seed, self.stream, tilt, shape)
+        white = noise_field(self.seed, self.stream, tilt, self.shape)
         images: dict[str, NDArray[np.float32]] = {}
         fields: dict[tuple[str, float], NDArray[np.float32]] = {}
         for name, curve in curves.items():
             statistics = select_statistics(curve, tilt)
-            key = (self._choose_model(name), statistics.signal_scale)
-            if key not in fields:
-                fields[key] = self._draw_noise(NOISE_MODELS.get(key[0]), white, tilt, statistics.signal_scale)
-            level = self.spec.config.noise.content_level if name == CONTENT else 1.0
+            model, scale = self._choose_model(name), statistics.signal_scale
+            if (model, scale) not in fields:
+                fields[model, scale] = self._draw_noise(NOISE_MODELS.get(model), white, tilt, scale)
             images[name] = synthesise(
-                noiseless=noiseless, statistics=statistics, field=fields[key], level=level
+                noiseless=noiseless,
+                statistics=statistics,
+                field=fields[model, scale],
+                level=self.content_level if name == CONTENT else 1.0,
             )
         return images
 
@@ -102,7 +132,7 @@ class SeriesTilts:
     def _choose_model(self, image: str) -> str:
         """Return the name of the noise model of a modality, or of the images of a transfer."""
         if image in (START, CONTENT):
-            return self.spec.config.style.noise
+            return self.transfer_noise
         names = NOISE_MODELS.names
         return next((name for name in names if NOISE_MODELS.get(name).modality == image), "white")
 
@@ -110,20 +140,14 @@ class SeriesTilts:
         self, model: NoiseModel, white: NDArray[np.float32], tilt: int, signal_scale: float
     ) -> NDArray[np.float32]:
         """Return the noise field of a tilt by a model, from the series' one draw of white noise."""
-        angle = float(self.spec.geometry.acquisition(self.name).tilt_angles[tilt])
-        layouts = model.arrays(count_rings(self.spec))
-        if not layouts:
-            return shape_noise(model, white, tilt_angle=angle, reference=(), signal=None)
-        reference = [
-            (
-                {
-                    layout.name: read_statistic(self.spec.folder, part.reference, layout.name)[part.tilt]
-                    for layout in layouts
-                },
-                part.weight,
-            )
-            for part in self.select_reference_tilts(tilt)
-        ]
-        power = np.asarray(open_array(self.store, SIGNAL_POWER, "r")[tilt, 0])
-        signal = SignalSpectrum(power, signal_scale)
+        names = [layout.name for layout in model.arrays(self.rings)]
+        reference: list[tuple[TiltArrays, float]] = []
+        signal = None
+        if names:
+            for part in self.select_reference_tilts(tilt):
+                estimates = {name: self.statistics.read(part.reference, name)[part.tilt] for name in names}
+                reference.append((estimates, part.weight))
+            power = np.asarray(open_array(self.store, SIGNAL_POWER, "r")[tilt, 0])
+            signal = SignalSpectrum(power, signal_scale)
+        angle = float(self.tilt_angles[tilt])
         return shape_noise(model, white, tilt_angle=angle, reference=reference, signal=signal)

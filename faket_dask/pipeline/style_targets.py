@@ -3,89 +3,121 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from faket_dask.config import StyleSection
 from faket_dask.dataset.attributes import STACK_ATTRIBUTES
+from faket_dask.dataset.layout import Layout
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array
 from faket_dask.kernels.moments import Moments
-from faket_dask.methods.arrays import TiltArrays
+from faket_dask.methods.arrays import TiltArrayLayout, TiltArrays
 from faket_dask.methods.transfer import TiltImage
-from faket_dask.references import open_reference
+from faket_dask.references import Reference
 from faket_dask.references.blend import WeightedTilt
-from faket_dask.references.statistics import blend_statistic, read_stack_range, style_size
+from faket_dask.references.statistics import ReferenceStatistics
 from faket_dask.references.style_size import read_style_tilt, style_valid_mask
 from faket_dask.stages.transfer import measure_style, transfer_tilt
 
 
-def target_arrays(spec: DatasetSpec, reference: str) -> list[OwnedArray]:
-    """Return the arrays of a reference's store that hold its style, one file of each per tilt."""
-    tilts = open_reference(spec, reference).tilt_angles.size
-    path, style = spec.folder.reference(reference), spec.config.style
-    return [
-        OwnedArray(
-            path,
-            ArraySpec(
-                layout.name,
-                ("tilt", *layout.dims),
-                (tilts, *layout.shape),
-                (1, *layout.shape),
-                layout.dtype,
-                attributes=STACK_ATTRIBUTES,
-            ),
-            unit_axes=(0,),
-        )
-        for layout in style.transfer.arrays(style.style_network.architecture)
-    ]
-
-
-def measure_targets(spec: DatasetSpec, reference: str, tilt: int) -> int:
-    """Measure and write the style of one tilt of a reference; return the number of its pixels."""
-    opened, size = open_reference(spec, reference), style_size(spec)
-    image = read_style_tilt(opened, tilt, size)
-    recorded = opened.simulated_specimen is None
-    arrays = measure_style(
-        reference=TiltImage(image, read_stack_range(spec, reference)),
-        valid_mask=style_valid_mask(opened, tilt, size) if recorded else None,
-        style=spec.config.style,
-        weights_checksum=spec.inputs.weights_checksum,
-    )
-    for name, values in arrays.items():
-        open_array(spec.folder.reference(reference), name)[tilt] = values
-    return int(image.size)
-
-
-def read_targets(spec: DatasetSpec, part: WeightedTilt) -> TiltArrays:
-    """Read the style of one tilt of a reference."""
-    path, style = spec.folder.reference(part.reference), spec.config.style
-    layouts = style.transfer.arrays(style.style_network.architecture)
-    return {layout.name: np.asarray(open_array(path, layout.name, "r")[part.tilt]) for layout in layouts}
-
-
-def transfer_series_tilt(
-    spec: DatasetSpec, *, content: TiltImage, start: TiltImage, reference: Sequence[WeightedTilt]
-) -> NDArray[np.float32]:
-    """Transfer a reference's style to one tilt of a series.
+@dataclass(frozen=True)
+class StyleTargets:
+    """Measured style of all references, and its transfer.
 
     Parameters
     ----------
-    spec
-        Specification of the data set.
-    content
-        Tilt whose specimen the result keeps.
-    start
-        Tilt that the transfer starts from.
-    reference
-        Reference tilts that stand for the tilt's angle.
+    folder
+        Paths of the data set.
+    style
+        Section of the resolved run file.
+    weights_checksum
+        Checksum of the network's weights.
+    tilt_shape
+        ``(y, x)`` of the tilts that are made.
     """
-    mean, std = (blend_statistic(spec.folder, reference, name) for name in ("mean", "std"))
-    return transfer_tilt(
-        content=content,
-        start=start,
-        targets=[(read_targets(spec, part), part.weight) for part in reference],
-        moments=Moments(mean, std),
-        style=spec.config.style,
-        weights_checksum=spec.inputs.weights_checksum,
-    )
+
+    folder: Layout
+    style: StyleSection
+    weights_checksum: str
+    tilt_shape: tuple[int, int]
+
+    @classmethod
+    def open(cls, spec: DatasetSpec) -> StyleTargets:
+        """Return the style targets of a data set."""
+        return cls(spec.folder, spec.config.style, spec.inputs.weights_checksum, spec.geometry.tilt_shape)
+
+    @property
+    def layouts(self) -> Sequence[TiltArrayLayout]:
+        """Arrays that the transfer method stores of each reference tilt."""
+        return self.style.transfer.arrays(self.style.style_network.architecture)
+
+    def list_arrays(self, reference: Reference) -> list[OwnedArray]:
+        """Return the arrays of a reference's store, one file of each per tilt."""
+        tilts = reference.tilt_angles.size
+        return [
+            OwnedArray(
+                self.folder.reference(reference.name),
+                ArraySpec(
+                    layout.name,
+                    ("tilt", *layout.dims),
+                    (tilts, *layout.shape),
+                    (1, *layout.shape),
+                    layout.dtype,
+                    attributes=STACK_ATTRIBUTES,
+                ),
+                unit_axes=(0,),
+            )
+            for layout in self.layouts
+        ]
+
+    def measure(self, reference: Reference, tilt: int) -> int:
+        """Measure and write the style of one tilt of a reference; return the number of its pixels."""
+        fit_to = self.tilt_shape if self.style.reference_size == "fit_to_tilt" else None
+        image = read_style_tilt(reference, tilt, fit_to)
+        stack_range = None
+        if self.style.transfer.needs_stack_range:
+            stack_range = ReferenceStatistics(self.folder).read_stack_range(reference.name)
+        recorded = reference.simulated_specimen is None
+        arrays = measure_style(
+            reference=TiltImage(image, stack_range),
+            valid_mask=style_valid_mask(reference, tilt, fit_to) if recorded else None,
+            style=self.style,
+            weights_checksum=self.weights_checksum,
+        )
+        for name, values in arrays.items():
+            open_array(self.folder.reference(reference.name), name)[tilt] = values
+        return int(image.size)
+
+    def read(self, part: WeightedTilt) -> TiltArrays:
+        """Read the style of one tilt of a reference."""
+        path = self.folder.reference(part.reference)
+        return {
+            layout.name: np.asarray(open_array(path, layout.name, "r")[part.tilt]) for layout in self.layouts
+        }
+
+    def transfer(
+        self, *, content: TiltImage, start: TiltImage, reference: Sequence[WeightedTilt]
+    ) -> NDArray[np.float32]:
+        """Transfer a reference's style to one tilt of a series.
+
+        Parameters
+        ----------
+        content
+            Tilt whose specimen the result keeps.
+        start
+            Tilt that the transfer starts from.
+        reference
+            Reference tilts that stand for the tilt's angle.
+        """
+        statistics = ReferenceStatistics(self.folder)
+        return transfer_tilt(
+            content=content,
+            start=start,
+            targets=[(self.read(part), part.weight) for part in reference],
+            moments=Moments(*(statistics.blend(reference, name) for name in ("mean", "std"))),
+            style=self.style,
+            weights_checksum=self.weights_checksum,
+        )

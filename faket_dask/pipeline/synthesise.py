@@ -87,10 +87,9 @@ class SynthesiseTilts(Stage[DatasetSpec]):
         images = tilts.draw(index, curves)
         if spec.uses_network:
             from faket_dask.methods.transfer import TiltImage
-            from faket_dask.pipeline.style_targets import transfer_series_tilt
+            from faket_dask.pipeline.style_targets import StyleTargets
 
-            images["faket"] = transfer_series_tilt(
-                spec,
+            images["faket"] = StyleTargets.open(spec).transfer(
                 content=TiltImage(images["content"], read_stack_range(spec, item.owner, "content")),
                 start=TiltImage(images["start"], read_stack_range(spec, item.owner, "start")),
                 reference=tilts.select_reference_tilts(index),

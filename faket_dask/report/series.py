@@ -21,7 +21,7 @@ from faket_dask.pipeline.build import PlaceParticles
 from faket_dask.pipeline.noise import FitNoise
 from faket_dask.pipeline.reference import MeasureStatistics
 from faket_dask.references import open_reference
-from faket_dask.references.statistics import read_statistic
+from faket_dask.references.statistics import ReferenceStatistics
 from faket_dask.report.figures import COLOURS, REFERENCE, Curve, chart
 from faket_dask.report.gallery import (
     Overlay,
@@ -216,7 +216,7 @@ def _moments(completed: CompletedUnits, series: Series) -> list[ChartBox]:
             if completed.has(MeasureStatistics.name, Item(part)):
                 angles = open_reference(spec, part).tilt_angles
                 order = np.argsort(angles)
-                values = read_statistic(spec.folder, part, name)[order]
+                values = ReferenceStatistics(spec.folder).read(part, name)[order]
                 dash = _DASHES[number % len(_DASHES)]
                 curves.append(Curve(f"reference {part}", angles[order], values, COLOURS[REFERENCE], dash))
         if completed.has(FitNoise.name, Item(series.name)):

@@ -7,7 +7,17 @@ from functools import lru_cache
 from faket_dask.config import StyleSection
 from faket_dask.kernels.style.network import Network, Precision
 from faket_dask.methods.networks import STYLE_NETWORKS
-from faket_dask.weights import load
+
+
+def verify_weights(style: StyleSection) -> str:
+    """Return the checksum of the weights that a style section names.
+
+    Raises
+    ------
+    InputError
+        If they are not here, or damaged.
+    """
+    return style.style_network.load_weights(style.weights, style.random_seed).checksum
 
 
 def load_network(style: StyleSection, checksum: str) -> Network:
@@ -40,5 +50,6 @@ def load_network(style: StyleSection, checksum: str) -> Network:
 def _load(
     network: str, weights: str, checksum: str, seed: int, pooling: str, precision: Precision, device: str
 ) -> Network:
-    state_dict = load(weights, seed, expected=checksum).state_dict
-    return STYLE_NETWORKS.get(network).create(state_dict, pooling=pooling, precision=precision, device=device)
+    kind = STYLE_NETWORKS.get(network)
+    state_dict = kind.load_weights(weights, seed, expected=checksum).state_dict
+    return kind.create(state_dict, pooling=pooling, precision=precision, device=device)

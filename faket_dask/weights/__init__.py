@@ -1,9 +1,9 @@
-"""Where VGG-19 weights come from: names, checksums, the user's cache, and import without a network.
+"""Weights of VGG-19: names, checksums, the user's cache, and import without a network connection.
 
-Weights are asked for by name or by the path of a state dict. Whatever they were published as, they are handed out in
-one form, that of torchvision's ``vgg19().features``, for input that is normalised as torchvision's is. Their
-checksum is that of the numbers, not of the file. What is not here or not intact is an error that says what to do;
-nothing ever takes the place of the weights that were asked for.
+Weights are requested by name or by the path of a state dict. They are returned in one form, whatever form they were
+published in: that of torchvision's ``vgg19().features``, for input that is normalised as torchvision's is. Their
+checksum is that of the numbers, not of the file. Missing or damaged weights are an error with a remedy; no others ever
+take their place.
 """
 
 from faket_dask.weights.catalogue import Entry, fetch, import_file, list_weights, load, verify

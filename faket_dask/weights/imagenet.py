@@ -1,4 +1,4 @@
-"""VGG-19 as torchvision publishes it, trained on ImageNet: the network of the published method."""
+"""Weights of VGG-19 from torchvision, trained on ImageNet: those of the published method."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from urllib.error import URLError
 
 from faket_dask.errors import InputError
-from faket_dask.weights.state_dict import StateDict, checked, read_torch
+from faket_dask.weights.state_dict import StateDict, extract_convolutions, read_torch
 
 NAME = "vgg19-imagenet1k-v1"
 FILE = "vgg19-dcbb9e9d.pth"
 SHA256_PREFIX = "dcbb9e9d"
-"""torchvision publishes the beginning of the checksum, in the file's name."""
+"""Beginning of the checksum, which torchvision publishes in the file's name."""
 
 
 def download(folder: Path) -> Path:
@@ -28,7 +28,7 @@ def download(folder: Path) -> Path:
     Raises
     ------
     InputError
-        If it cannot be had.
+        If it cannot be downloaded.
     """
     import torch.hub
     from torchvision.models import VGG19_Weights
@@ -54,14 +54,14 @@ def read(path: Path) -> StateDict:
     Raises
     ------
     InputError
-        If it is another, or damaged.
+        If it is another file, or damaged.
     """
     with open(path, "rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-        if not found.startswith(SHA256_PREFIX):
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        if not digest.startswith(SHA256_PREFIX):
             raise InputError(
-                f"{path} is not torchvision's {FILE}, whose sha256 begins with {SHA256_PREFIX} (its own is {found}); "
+                f"{path} is not torchvision's {FILE}, whose sha256 begins with {SHA256_PREFIX} (its own is {digest}); "
                 "download it again"
             )
         stream.seek(0)
-        return checked(read_torch(stream, str(path)), str(path))
+        return extract_convolutions(read_torch(stream, str(path)), str(path))

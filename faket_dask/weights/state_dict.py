@@ -1,4 +1,4 @@
-"""State dicts of VGG-19's convolutions: reading them from files, checking them, their checksum."""
+"""State dicts of VGG-19's convolutions: reading from files, checks, checksum."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class Weights:
     Parameters
     ----------
     state_dict
-        For `faket_dask.kernels.vgg.VGG19`.
+        Arrays for `faket_dask.kernels.vgg.VGG19`.
     checksum
-        SHA-256 of the numbers, see `checksum_of`.
+        SHA-256 of the numbers, from `compute_checksum`.
     """
 
     state_dict: StateDict
     checksum: str
 
 
-def checksum_of(state_dict: StateDict) -> str:
-    """SHA-256 over weight and bias of each convolution, in the order of the layers, as little-endian float32.
+def compute_checksum(state_dict: StateDict) -> str:
+    """Return the SHA-256 over weight and bias of each convolution, in order of layers, as little-endian float32.
 
     The same numbers have the same checksum, whatever kind of file they come from.
     """
@@ -64,11 +64,13 @@ def read_state_dict(path: Path) -> StateDict:
     """
     if not path.is_file():
         raise InputError(f"no file of weights {path}; check the path")
-    return checked(read_arrays(path) if path.suffix == ".npz" else read_torch(path, str(path)), str(path))
+    return extract_convolutions(
+        read_arrays(path) if path.suffix == ".npz" else read_torch(path, str(path)), str(path)
+    )
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
-    """All arrays of a ``.npz`` file, by key.
+    """Read all arrays of a ``.npz`` file, by key.
 
     Raises
     ------
@@ -85,7 +87,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
 
 
 def read_torch(source: Path | IO[bytes], what: str) -> dict[str, NDArray[np.float32]]:
-    """All floating-point tensors of a state dict saved by ``torch.save``, by key, as float32.
+    """Read all floating-point tensors of a state dict saved by ``torch.save``, by key, as float32.
 
     Only tensors are unpickled: a file that asks for code to be run is refused.
 
@@ -94,7 +96,7 @@ def read_torch(source: Path | IO[bytes], what: str) -> dict[str, NDArray[np.floa
     source
         Path or open file.
     what
-        What it is, for messages.
+        Name of the source in messages.
 
     Raises
     ------
@@ -119,15 +121,15 @@ def read_torch(source: Path | IO[bytes], what: str) -> dict[str, NDArray[np.floa
     }
 
 
-def checked(arrays: Mapping[str, NDArray[np.generic]], what: str) -> StateDict:
-    """The 13 convolutions among arrays that may be more.
+def extract_convolutions(arrays: Mapping[str, NDArray[np.generic]], what: str) -> StateDict:
+    """Return the 13 convolutions among arrays that may be more.
 
     Parameters
     ----------
     arrays
-        By key, with or without the prefix ``features.``.
+        Arrays by key, with or without the prefix ``features.``.
     what
-        Where they come from, for messages.
+        Origin of the arrays in messages.
 
     Raises
     ------
@@ -137,7 +139,7 @@ def checked(arrays: Mapping[str, NDArray[np.generic]], what: str) -> StateDict:
     from faket_dask.kernels.vgg_architecture import VGG19_ARCHITECTURE
 
     prefix = "features." if any(key.startswith("features.") for key in arrays) else ""
-    found: StateDict = {}
+    convolutions: StateDict = {}
     for layer, (inputs, outputs) in VGG19_ARCHITECTURE.convolutions.items():
         for kind, shape in (("weight", (outputs, inputs, 3, 3)), ("bias", (outputs,))):
             key = f"{layer}.{kind}"
@@ -155,11 +157,11 @@ def checked(arrays: Mapping[str, NDArray[np.generic]], what: str) -> StateDict:
                 raise InputError(
                     f"{what}: {prefix + key!r} holds NaN, or values that are infinite in float32; save it anew"
                 )
-            found[key] = np.ascontiguousarray(array, dtype=np.float32)
-    return found
+            convolutions[key] = np.ascontiguousarray(array, dtype=np.float32)
+    return convolutions
 
 
 def _brief(error: Exception) -> str:
-    """First sentence of an error's message; PyTorch's go on with advice to load unsafely."""
+    """Return the first sentence of an error's message; PyTorch's go on with advice to load unsafely."""
     lines = str(error).strip().splitlines()
     return lines[0].split(". ")[0][:120].rstrip(".") if lines else type(error).__name__

@@ -41,7 +41,7 @@ def random_stack(seed: int, tilts: int = 3) -> xr.DataArray:
     return stack_of(np.random.default_rng(seed).random((tilts, 32, 32), dtype=np.float32), ANGLES[:tilts])
 
 
-def test_nothing_is_computed_until_asked_for() -> None:
+def test_nothing_is_computed_before_compute() -> None:
     noiseless = graphs.project(volume_of(untouchable((8, 32, 48))), ANGLES, width=32)
     noisy = graphs.add_noise(noiseless, CURVES, seed=1, series="a")
     content = graphs.add_noise(noiseless, CURVES, seed=1, series="a", level=0.25)
@@ -71,7 +71,7 @@ def test_series_in_two_styles_can_be_computed_together() -> None:
         np.testing.assert_array_equal(one, other.values)
 
 
-def test_the_same_request_is_the_same_work() -> None:
+def test_equal_requests_share_their_tasks() -> None:
     volume = volume_of(da.ones((8, 32, 48), chunks=(8, 16, 48), dtype=np.float32))
     assert graphs.project(volume, ANGLES).data.name == graphs.project(volume, ANGLES).data.name
     assert graphs.project(volume, ANGLES).data.name != graphs.project(volume, ANGLES / 2).data.name
@@ -89,7 +89,7 @@ def test_chunks_do_not_change_a_byte(chunks: tuple[int, int, int]) -> None:
     assert noisy[0].tobytes() == noisy[1].tobytes()
 
 
-def test_what_is_no_volume_is_refused() -> None:
+def test_array_that_is_no_volume_is_refused() -> None:
     volume = volume_of(untouchable((8, 32, 48)))
     with pytest.raises(InputError, match=r"dimensions \(z, y, x\)"):
         graphs.project(volume.transpose("y", "z", "x"), ANGLES)
@@ -101,7 +101,7 @@ def test_what_is_no_volume_is_refused() -> None:
             graphs.project(volume, angles)
 
 
-def test_what_is_no_stack_is_refused() -> None:
+def test_array_that_is_no_stack_is_refused() -> None:
     stack = stack_of(untouchable((3, 32, 32)))
     turned = stack.transpose("y", "x", "tilt")
     with pytest.raises(InputError, match=r"dimensions \(tilt, y, x\)"):
@@ -114,7 +114,7 @@ def test_what_is_no_stack_is_refused() -> None:
         graphs.reference_style(stack.drop_vars("tilt_angle"), STYLE)
 
 
-def test_stacks_that_do_not_go_together_are_refused() -> None:
+def test_stacks_of_different_shapes_are_refused() -> None:
     stack = stack_of(untouchable((3, 32, 32)))
     reference = graphs.reference_style(stack, STYLE)
     with pytest.raises(InputError, match="they must agree"):

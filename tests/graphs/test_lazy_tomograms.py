@@ -29,7 +29,7 @@ def stack(rows: int = 131, columns: int = 40) -> xr.DataArray:
 
 
 @pytest.mark.parametrize("kind", ["ramp", "exact"])
-def test_the_bytes_are_those_of_the_stages(kind: str) -> None:
+def test_lazy_tomograms_equal_the_stages_bytes(kind: str) -> None:
     series = stack()
     lazy = reconstruct(filter_tilts(series, kind, thickness_px=11), 11)
     ready = np.stack(
@@ -43,7 +43,7 @@ def test_the_bytes_are_those_of_the_stages(kind: str) -> None:
     assert lazy.chunks[1] == (64, 64, 3)
 
 
-def test_nothing_is_computed_before_it_is_asked_for() -> None:
+def test_nothing_is_computed_before_compute() -> None:
     def refuse(block: np.ndarray) -> np.ndarray:
         raise AssertionError("computed")
 
@@ -65,7 +65,7 @@ def test_binning_and_thinning_keep_places() -> None:
     assert reconstruct(filtered, 6)["x"].values.tolist() == filtered["x"].values.tolist()
 
 
-def test_a_tomogram_may_be_binned_instead_of_the_tilts() -> None:
+def test_tomogram_may_be_binned_instead_of_the_tilts() -> None:
     series = stack(rows=145, columns=41)
     filtered = filter_tilts(series, "ramp")
     binned = reconstruct(filtered, 9, binning=2)
@@ -78,7 +78,7 @@ def test_a_tomogram_may_be_binned_instead_of_the_tilts() -> None:
         assert binned[axis].values.tolist() == tilts_binned[axis].values.tolist()
 
 
-def test_a_projected_volume_comes_back() -> None:
+def test_projected_volume_comes_back() -> None:
     volume = np.zeros((20, 8, 64), dtype=np.float32)
     volume[14, 3, 40] = 1
     lazy = xr.DataArray(da.from_array(volume, chunks=(-1, 4, -1)), dims=("z", "y", "x"))
@@ -86,7 +86,7 @@ def test_a_projected_volume_comes_back() -> None:
     assert np.unravel_index(np.argmin(found), found.shape) == (14, 3, 40)
 
 
-def test_what_is_wrong_is_said() -> None:
+def test_unusable_stacks_are_refused() -> None:
     with pytest.raises(InputError, match="needs the specimen's thickness"):
         filter_tilts(stack(), "crowther")
     with pytest.raises(InputError, match="no coordinate tilt_angle"):

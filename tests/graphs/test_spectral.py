@@ -13,6 +13,7 @@ from faket_dask.config import parse
 from faket_dask.errors import InputError
 from faket_dask.graphs import add_noise, reference_noise
 from faket_dask.kernels.noise import NoiseCurves
+from faket_dask.references.statistics import count_rings
 from tests.runs import small_document
 
 
@@ -33,16 +34,15 @@ def test_lazy_and_batch_noise_are_the_same_bytes(tmp_path: Path) -> None:
     name = "specimen-000__b"
     series = finished.open(name)
     measured = NoiseCurves(*(series[key].values for key in ("signal_scale", "noise_scale", "mean", "std")))
-    layout = finished.spec.layout
-    reference = faket_dask.open_series(layout.specimen("reference-b"))["benchmark"]
-    noise = reference_noise(reference, finished.spec.spectrum_rings)
+    reference = faket_dask.open_series(finished.spec.folder.specimen("reference-b"))["benchmark"]
+    noise = reference_noise(reference, count_rings(finished.spec))
     seed = finished.spec.config.dataset.seed
     for modality, shape_to in (("noisy", None), ("spectral", noise)):
         lazy = add_noise(series["noiseless"], measured, seed, name, noise=shape_to)
         np.testing.assert_array_equal(lazy.compute(scheduler="sync").values, series[modality].values)
 
 
-def test_nothing_is_computed_before_it_is_asked_for() -> None:
+def test_nothing_is_computed_before_compute() -> None:
     angles = np.linspace(-40, 40, 3)
     noise = reference_noise(stack(0, "reference", np.array([-30.0, 0.0, 30.0, 45.0])))
     lazy = add_noise(stack(1, "noiseless", angles), curves(3), 7, "series", noise=noise)
@@ -53,7 +53,7 @@ def test_nothing_is_computed_before_it_is_asked_for() -> None:
     np.testing.assert_allclose(computed.mean(("y", "x")), 5, rtol=1e-5)
 
 
-def test_series_without_angles_cannot_look_into_a_reference() -> None:
+def test_series_without_angles_is_refused() -> None:
     angles = np.linspace(-40, 40, 3)
     noise = reference_noise(stack(0, "reference", angles))
     with pytest.raises(InputError, match="tilt_angle"):

@@ -38,7 +38,7 @@ def test_beads_are_found_with_little_around_them(seed: int, row: int, column: in
 
 @pytest.mark.parametrize("level", [0.0, 5.0, 100.0])
 @pytest.mark.parametrize("filling", [0.0, "mean"])
-def test_a_border_that_a_program_filled_is_found(level: float, filling: float | str) -> None:
+def test_border_that_a_program_filled_is_found(level: float, filling: float | str) -> None:
     """As alignment leaves it: of one value, turned against the sides, also where nothing else tells it."""
     border = (ROWS + 0.1 * COLUMNS < 40) | (COLUMNS < 8)
     image = np.where(border, level if filling == "mean" else filling, level + noise(5))
@@ -52,7 +52,7 @@ def test_a_border_that_a_program_filled_is_found(level: float, filling: float | 
     )
 
 
-def test_an_image_that_is_mostly_flat_is_taken_as_it_is() -> None:
+def test_image_that_is_mostly_flat_is_taken_as_it_is() -> None:
     image = np.zeros(SHAPE)
     image[60:100, 60:100] = noise(0)[60:100, 60:100]
     assert not artefact_mask(image)[:50].any()

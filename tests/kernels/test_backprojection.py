@@ -63,7 +63,7 @@ def test_published_reconstruction_of_binned_tilts(golden):
     seed=st.integers(0, 99),
     data=st.data(),
 )
-def test_it_agrees_with_a_plain_loop(tilts, height, width, depth, first, seed, data):
+def test_back_projection_equals_a_plain_loop(tilts, height, width, depth, first, seed, data):
     stack = np.random.default_rng(seed).standard_normal((tilts, height, width)).astype(np.float32)
     angles = first + 7.3 * np.arange(tilts)
     centre = data.draw(st.sampled_from([None, (width - 1) / 2]))
@@ -77,7 +77,7 @@ def test_it_agrees_with_a_plain_loop(tilts, height, width, depth, first, seed, d
 
 @pytest.mark.parametrize("shape", [(5, 3, 40), (4, 70, 33)])
 @pytest.mark.parametrize("centre", [None, 17.5])
-def test_the_way_of_accelerators_agrees(shape, centre):
+def test_torch_implementation_agrees_on_the_cpu(shape, centre):
     stack = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     angles = 17.3 * np.arange(shape[0]) - 40
     expected = back_project(stack, angles, 11, centre, 4.5)
@@ -87,7 +87,7 @@ def test_the_way_of_accelerators_agrees(shape, centre):
 
 
 @pytest.mark.gpu
-def test_an_accelerator_agrees():
+def test_torch_implementation_agrees_on_the_gpu():
     stack = np.random.default_rng(0).standard_normal((61, 64, 512)).astype(np.float32)
     angles = np.linspace(-60, 60, 61)
     found = back_project(stack, angles, 180, device="cuda")
@@ -95,7 +95,7 @@ def test_an_accelerator_agrees():
 
 
 @pytest.mark.parametrize("split", [1, 5, 64, 65, 100])
-def test_a_block_of_slices_gives_the_same_bytes_as_within_the_whole(split):
+def test_block_of_slices_gives_the_bytes_of_the_whole_volume(split):
     stack = np.random.default_rng(0).standard_normal((6, 131, 20)).astype(np.float32)
     angles = [-60, -30, -7.3, 0, 31, 45]
     whole = back_project(stack, angles, 9)
@@ -103,7 +103,7 @@ def test_a_block_of_slices_gives_the_same_bytes_as_within_the_whole(split):
     assert np.concatenate(blocks, axis=1).tobytes() == whole.tobytes()
 
 
-def test_layers_may_be_made_slab_by_slab():
+def test_slabs_give_the_bytes_of_the_whole_volume():
     stack = np.random.default_rng(0).standard_normal((6, 3, 20)).astype(np.float32)
     angles = [-60, -30, -7.3, 0, 31, 45]
     whole = back_project(stack, angles, 9, z_centre=4)
@@ -119,7 +119,7 @@ def test_layers_may_be_made_slab_by_slab():
     depth=st.integers(1, 50),
     seed=st.integers(0, 99),
 )
-def test_binned_on_the_way_is_binned_afterwards(factor, height, width, depth, seed):
+def test_binned_back_projection_equals_binning_afterwards(factor, height, width, depth, seed):
     stack = np.random.default_rng(seed).standard_normal((5, height, width)).astype(np.float32)
     angles = [-60, -31.5, 0, 20, 45]
     beyond = 8  # binned layers at least on either side, where the whole volume is mirrored
@@ -161,7 +161,7 @@ def place_of_minimum(volume):
 @pytest.mark.parametrize("shape", [(36, 9, 96), (35, 9, 97), (36, 9, 97), (35, 9, 96)])
 @pytest.mark.parametrize("place", [(70.0, 4.0, 25.0), (30.3, 4.0, 12.6), (60.5, 4.0, 10.5)])
 @pytest.mark.parametrize("weights", [ramp_filter, shrec_filter])
-def test_a_reconstructed_bead_lies_where_it_was(shape, place, weights):
+def test_reconstructed_bead_lies_at_its_place(shape, place, weights):
     angles = np.arange(-60, 61, 3.0)
     stack = project(bead(shape, place), angles)
     filtered = np.stack([filter_tilt(tilt, weights(*tilt.shape)) for tilt in stack])
@@ -171,7 +171,7 @@ def test_a_reconstructed_bead_lies_where_it_was(shape, place, weights):
 
 @pytest.mark.parametrize("shape", [(72, 40, 192), (71, 41, 193), (73, 42, 191)])
 @pytest.mark.parametrize("factor", [2, 3])
-def test_a_bead_lies_on_its_binned_label(shape, factor):
+def test_bead_lies_on_its_binned_label(shape, factor):
     place = np.array([140.6, 23.0, 25.3])
     stack = project(bead(shape, place, sigma=1.5 * factor), np.arange(-60, 61, 2.0))
     filtered = np.stack([bin_axes(filter_tilt(t, ramp_filter(*t.shape)), factor, (0,)) for t in stack])
@@ -182,7 +182,7 @@ def test_a_bead_lies_on_its_binned_label(shape, factor):
     np.testing.assert_allclose(place_of_minimum(volume), expected, atol=0.1)
 
 
-def test_a_volume_from_a_narrower_field_of_view_keeps_its_centre():
+def test_volume_from_a_narrower_field_of_view_keeps_its_centre():
     shape, place, width = (36, 9, 141), (80.0, 4.0, 22.0), 96
     angles = np.arange(-60, 61, 3.0)
     stack = project(bead(shape, place), angles, width)
@@ -221,6 +221,6 @@ def test_stacks_of_any_real_type(dtype):
         ((np.zeros((3, 4, 1)), [0, 1, 2], 5), "two columns"),
     ],
 )
-def test_bad_input_says_what_is_wrong(arguments, message):
+def test_unusable_input_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         back_project(*arguments)

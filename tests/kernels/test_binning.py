@@ -8,7 +8,7 @@ from faket_dask.kernels.binning import bin_axes
 
 @settings(max_examples=60)
 @given(ny=st.integers(4, 50), nx=st.integers(4, 50), factor=st.integers(1, 4), level=st.floats(-9, 9))
-def test_a_constant_stays(ny, nx, factor, level):
+def test_constant_stays(ny, nx, factor, level):
     binned = bin_axes(np.full((ny, nx), level), factor, (0, 1))
     assert binned.shape == (ny // factor, nx // factor)
     assert binned.dtype == np.float32
@@ -17,7 +17,7 @@ def test_a_constant_stays(ny, nx, factor, level):
 
 @settings(max_examples=60)
 @given(ny=st.integers(60, 75), nx=st.integers(60, 75), factor=st.integers(2, 4))
-def test_the_centre_stays_the_centre(ny, nx, factor):
+def test_centre_stays_the_centre(ny, nx, factor):
     y, x = np.indices((ny, nx))
     image = np.exp(-((y - ny // 2 - 3.0) ** 2 + (x - nx // 2 + 5.0) ** 2) / (2 * 5.0**2))
     binned = bin_axes(image, factor, (0, 1)).astype(np.float64)
@@ -28,7 +28,7 @@ def test_the_centre_stays_the_centre(ny, nx, factor):
 
 
 @pytest.mark.parametrize("factor", [2, 3, 4])
-def test_what_the_new_pixels_cannot_carry_is_removed(factor):
+def test_frequencies_beyond_the_new_nyquist_are_removed(factor):
     x = np.arange(240)
     beyond = np.broadcast_to(np.cos(2 * np.pi * 0.85 / factor * x), (24, 240))
     within = np.broadcast_to(np.cos(2 * np.pi * 0.15 / factor * x), (24, 240))
@@ -52,6 +52,6 @@ def test_volumes_are_binned_along_every_axis():
         (lambda: bin_axes(np.zeros((4, 8)), 5, (0, 1)), "from 1 to 4"),
     ],
 )
-def test_bad_input_says_what_is_wrong(call, message):
+def test_unusable_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()

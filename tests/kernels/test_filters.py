@@ -34,7 +34,7 @@ def test_no_filter_passes_a_constant_along_x(ny, nx):
 
 
 @pytest.mark.parametrize(("ny", "nx"), [(64, 64), (63, 63), (48, 64), (64, 47)])
-def test_the_published_filter_is_a_bounded_ramp(ny, nx):
+def test_published_filter_is_a_bounded_ramp(ny, nx):
     weights = shrec_filter(ny, nx)
     assert weights.max() == 1
     assert weights[0, 0] == 0
@@ -49,7 +49,7 @@ def test_other_shapes_take_the_profile_of_the_published_filter():
     assert (other[:, 1:] == other[:, :0:-1]).all()
 
 
-def test_a_ramp_is_the_frequency_across_the_tilt_axis():
+def test_ramp_is_the_frequency_across_the_tilt_axis():
     weights = ramp_filter(5, 8)
     np.testing.assert_array_equal(weights, np.tile(np.abs(np.fft.fftfreq(8)), (5, 1)))
     np.testing.assert_array_equal(ramp_filter(5, 8, crowther=0.2), np.minimum(weights, 0.2))
@@ -70,7 +70,7 @@ def test_exact_weights_of_even_tilts_are_a_ramp_and_then_constant():
     np.testing.assert_allclose(weights[frequency > 1.01 * crowther], crowther, rtol=1e-9)
 
 
-def test_exact_weights_count_a_lonely_tilt_more():
+def test_exact_weights_are_larger_for_an_isolated_tilt():
     angles = np.array([-40, -1, 0, 1])
     lonely, crowded = (exact_filter(4, 64, angles, tilt, 100) for tilt in (0, 2))
     assert (lonely[0, 1:20] > crowded[0, 1:20]).all()
@@ -96,7 +96,7 @@ def test_rows_filtered_alone_are_those_of_the_whole(ny, nx, hann):
 
 @settings(max_examples=40)
 @given(ny=st.integers(4, 8), nx=st.integers(4, 300))
-def test_a_continued_row_is_that_of_its_mirrored_self(ny, nx):
+def test_continued_row_is_that_of_its_mirrored_self(ny, nx):
     columns = continued_columns(nx)
     assert 2 * nx <= columns <= 3 * nx
     tilt = np.random.default_rng(0).standard_normal((ny, nx))
@@ -116,7 +116,7 @@ def test_continuation_leaves_what_ends_before_the_sides():
     assert np.ptp(difference) < 0.005 * np.ptp(plain)
 
 
-def test_continuation_mends_the_step_between_the_ends():
+def test_continuation_removes_the_step_between_the_ends():
     tilt = np.tile(np.linspace(0, 1, 256), (4, 1))
     plain = filter_tilt(tilt, ramp_filter(4, 256, hann=0.5))
     continued = filter_rows(tilt, ramp_filter(1, continued_columns(256), hann=0.5)[0])
@@ -139,6 +139,6 @@ def test_continuation_mends_the_step_between_the_ends():
         (lambda: filter_rows(np.zeros((3, 5)), np.zeros(5)), "at least 4 x 4"),
     ],
 )
-def test_bad_input_says_what_is_wrong(call, message):
+def test_unusable_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()

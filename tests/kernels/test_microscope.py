@@ -90,7 +90,7 @@ def test_amplitude_contrast_transfers_the_lowest_frequencies_and_moves_the_zeros
 
 @settings(max_examples=30)
 @given(defocus=st.floats(-5, 8), fraction=st.floats(0, 1), astigmatism=st.floats(-1, 1))
-def test_the_ctf_is_real_bounded_and_centrosymmetric(defocus, fraction, astigmatism):
+def test_ctf_is_real_bounded_and_centrosymmetric(defocus, fraction, astigmatism):
     optics = Optics(amplitude_contrast=fraction, astigmatism_um=astigmatism, astigmatism_angle=30.0)
     # Odd sizes: of the two frequencies at an even edge, an array holds only one.
     ctf = contrast_transfer((17, 25), 3.0, optics, defocus)
@@ -106,7 +106,7 @@ def test_astigmatism_adds_half_along_its_axis_and_takes_half_across():
     np.testing.assert_allclose(ctf[0], across[0], atol=1e-9)
 
 
-def test_a_weak_object_is_imaged_through_the_ctf():
+def test_weak_object_is_imaged_through_the_ctf():
     potential = blob(height=0.01)
     relative = image(potential, dose=1e9) / (1e9 * PIXEL_A**2) - 1
     ctf = contrast_transfer(potential.shape, PIXEL_A, PERFECT, 3.0)
@@ -170,7 +170,7 @@ def test_ice_takes_more_electrons_the_thicker_it_is_and_the_more_it_is_tilted():
     assert means == sorted(means, reverse=True)
 
 
-def test_the_draw_follows_from_the_seed():
+def test_draw_follows_from_the_seed():
     potential = blob(32)
     np.testing.assert_array_equal(image(potential, dose=1.0, seed=4), image(potential, dose=1.0, seed=4))
     assert (image(potential, dose=1.0, seed=4) != image(potential, dose=1.0, seed=5)).any()
@@ -199,7 +199,7 @@ def test_damage_only_grows_with_exposure_and_takes_the_finest_detail_first(befor
     assert (np.diff(early[0, :16]) <= 0).all()
 
 
-def test_the_envelope_is_the_mean_over_the_exposure():
+def test_envelope_is_the_mean_over_the_exposure():
     before, dose = 10.0, 8.0
     critical = critical_exposure(radial_frequency(16, 2.0), 300.0)
     times = before + dose * (np.arange(2000) + 0.5) / 2000
@@ -248,7 +248,7 @@ def test_signal_passes_the_detector_as_its_mtf_says():
     assert amplitude(blurred) / amplitude(PERFECT) == pytest.approx(0.4 ** (1 / 4), rel=0.02)
 
 
-def test_a_binned_image_is_blurred_less_than_the_detectors_own():
+def test_binned_image_is_blurred_less_than_the_detectors_own():
     optics = dataclasses.replace(PERFECT, mtf_nyquist=0.4)
     fine = dataclasses.replace(optics, detector_pixel_size_A=PIXEL_A / 4)
     edge = np.abs(radial_frequency(256, PIXEL_A) - 0.5 / PIXEL_A) < 0.01 / PIXEL_A
@@ -258,7 +258,7 @@ def test_a_binned_image_is_blurred_less_than_the_detectors_own():
 # Images
 
 
-def test_an_image_is_as_large_as_its_potential_whatever_its_shape():
+def test_image_is_as_large_as_its_potential_whatever_its_shape():
     for shape in ((40, 64), (33, 21), (8, 200)):
         assert image(np.zeros(shape), Optics()).shape == shape
 
@@ -283,7 +283,7 @@ def test_borders_do_not_reach_round_to_the_other_side():
         ({"tilt_angle": 90.0}, "within ±90°"),
     ],
 )
-def test_what_cannot_be_imaged_is_refused(arguments, message):
+def test_impossible_imaging_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         image(**{"potential": np.zeros((32, 32)), **arguments})
 

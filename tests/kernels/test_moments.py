@@ -16,7 +16,7 @@ shapes = st.tuples(st.integers(2, 40), st.integers(2, 40))
     mean=st.floats(-1e4, 1e4),
     std=st.floats(1e-2, 1e4),
 )
-def test_the_result_has_the_moments_asked_for(shape, seed, offset, mean, std):
+def test_result_has_the_requested_moments(shape, seed, offset, mean, std):
     image = (np.random.default_rng(seed).standard_normal(shape) + offset).astype(np.float32)
     result = match_moments(image, mean, std)
     assert result.dtype == np.float32
@@ -34,7 +34,7 @@ def test_moments_are_exact_for_large_images_far_from_zero():
 
 @settings(max_examples=30)
 @given(shape=shapes, seed=st.integers(0, 999), scale=st.floats(0.1, 10), shift=st.floats(-10, 10))
-def test_standardising_forgets_scale_and_shift(shape, seed, scale, shift):
+def test_standardised_images_do_not_depend_on_scale_and_shift(shape, seed, scale, shift):
     image = np.random.default_rng(seed).standard_normal(shape)
     np.testing.assert_allclose(standardise(image * scale + shift), standardise(image), atol=1e-5)
 
@@ -45,11 +45,11 @@ def test_counts_are_taken_by_value():
 
 
 @pytest.mark.parametrize("value", [0, 0.1, 1e8, -3])
-def test_an_image_without_contrast_standardises_to_zero(value):
+def test_image_without_contrast_standardises_to_zero(value):
     assert not standardise(np.full((33, 17), value, dtype=np.float32)).any()
 
 
-def test_an_image_without_contrast_cannot_be_given_some():
+def test_constant_image_cannot_be_given_a_standard_deviation():
     constant = np.full((5, 6), 0.1)
     with pytest.raises(ValueError, match="no contrast"):
         match_moments(constant, 1.0, 2.0)
@@ -66,6 +66,6 @@ def test_an_image_without_contrast_cannot_be_given_some():
         (np.eye(3), 0, -1, "not negative"),
     ],
 )
-def test_bad_input_says_what_is_wrong(image, mean, std, message):
+def test_unusable_input_is_refused(image, mean, std, message):
     with pytest.raises(ValueError, match=message):
         match_moments(image, mean, std)

@@ -37,7 +37,7 @@ def test_projection_agrees_with_radon_for_odd_and_even_sizes(depth, rows, column
 
 @settings(max_examples=100)
 @given(depth=st.integers(3, 15), columns=st.integers(3, 31), angle=angles, data=st.data())
-def test_a_voxel_appears_where_the_geometry_says(depth, columns, angle, data):
+def test_voxel_appears_where_the_geometry_says(depth, columns, angle, data):
     z, x = data.draw(st.integers(0, depth - 1)), data.draw(st.integers(0, columns - 1))
     s = (x - columns // 2) * np.cos(np.deg2rad(angle)) - (z - depth // 2) * np.sin(np.deg2rad(angle))
     volume = np.zeros((depth + 80, 1, columns + 80), dtype=np.float32)  # an even margin keeps the centre
@@ -52,7 +52,7 @@ def test_a_voxel_appears_where_the_geometry_says(depth, columns, angle, data):
 
 @pytest.mark.parametrize(("z", "x"), [(12, 25), (12, 5), (3, 25), (3, 5)])
 @pytest.mark.parametrize("angle", [-150.0, -60.0, -30.0, 0.0, 30.0, 60.0, 120.0, 180.0])
-def test_a_smooth_bead_appears_where_the_geometry_says(z, x, angle):
+def test_smooth_bead_appears_where_the_geometry_says(z, x, angle):
     zz, xx = np.mgrid[-25:41, -25:56]
     bead = np.exp(-((zz - z) ** 2 + (xx - x) ** 2) / (2 * 1.5**2)).astype(np.float32)[:, None, :]
     zc, xc = bead.shape[0] // 2 - 25, bead.shape[2] // 2 - 25
@@ -83,7 +83,7 @@ def test_projection_is_linear(angle, factor, seed):
 
 
 @pytest.mark.parametrize("split", [1, 5, 64, 65, 100])
-def test_a_block_of_slices_projects_to_the_same_bytes_as_within_the_whole(split):
+def test_block_of_slices_projects_to_the_same_bytes_as_within_the_whole(split):
     volume = random_volume((6, 131, 20))
     tilt_angles = [-60, -7.3, 0, 45]
     whole = project(volume, tilt_angles)
@@ -127,6 +127,6 @@ def test_strided_and_byte_swapped_volumes():
         ((np.zeros((3, 2, 4)), [0], 0), "between 1 and"),
     ],
 )
-def test_bad_input_says_what_is_wrong(arguments, message):
+def test_unusable_input_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         project(*arguments)

@@ -17,7 +17,7 @@ def image(shape: tuple[int, int] = (52, 39), seed: int = 0) -> Tensor:
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
-def test_every_layer_is_torchvisions(pooling: str) -> None:
+def test_every_layer_equals_torchvision(pooling: str) -> None:
     expected = Oracle(pooling)(image())
     seen: dict[int, Tensor] = {}
     golden_network(pooling).forward(
@@ -31,7 +31,7 @@ def test_every_layer_is_torchvisions(pooling: str) -> None:
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("layers", [(1, 6, 8, 11, 29), (0, 2, 4, 9, 18)])
-def test_the_gradient_is_autograds(pooling: str, layers: tuple[int, ...]) -> None:
+def test_gradient_equals_autograd(pooling: str, layers: tuple[int, ...]) -> None:
     network = golden_network(pooling)
     probes = {
         layer: torch.from_numpy(
@@ -69,11 +69,11 @@ def test_the_gradient_is_autograds(pooling: str, layers: tuple[int, ...]) -> Non
     assert (ours - theirs).square().mean().sqrt() <= 1e-4 * theirs.square().mean().sqrt()
 
 
-def test_what_is_not_kept_is_let_go_of() -> None:
+def test_forward_without_keep_frees_activations() -> None:
     assert not golden_network().forward(image(), [29]).activations
 
 
-def test_an_activation_sees_as_far_as_its_reach_and_no_further() -> None:
+def test_activation_depends_on_pixels_within_its_reach_alone() -> None:
     for layer in (3, 8, 11):
         step, far = VGG.stride(layer), VGG.reach(layer)
         base = torch.full((3, 96, 96), 0.5)
@@ -94,7 +94,7 @@ def test_an_activation_sees_as_far_as_its_reach_and_no_further() -> None:
         assert not torch.equal(at(inside), at(base))
 
 
-def test_random_weights_are_torchvisions_initialisation() -> None:
+def test_random_weights_follow_torchvisions_initialisation() -> None:
     state = random_state_dict(3)
     assert all(np.array_equal(state[k], v) for k, v in random_state_dict(3).items())
     assert not np.array_equal(state["0.weight"], random_state_dict(4)["0.weight"])
@@ -104,7 +104,7 @@ def test_random_weights_are_torchvisions_initialisation() -> None:
         assert not state[f"{layer}.bias"].any()
 
 
-def test_a_prefix_is_dropped_and_later_layers_are_ignored() -> None:
+def test_state_dict_prefix_is_dropped_and_later_layers_are_ignored() -> None:
     state: dict[str, object] = {f"features.{key}": torch.from_numpy(v) for key, v in golden_state().items()}
     state["features.30.weight"] = state["classifier.0.weight"] = torch.zeros(3)
     seen: list[Tensor] = []

@@ -25,6 +25,7 @@ import numpy as np
 from faket_dask.kernels.moments import match_moments
 from faket_dask.kernels.style.network import SequentialArchitecture
 from faket_dask.methods.arrays import TiltArrayLayout, blend_arrays
+from faket_dask.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ PINK = SimpleNamespace(
 
 SMALL = SimpleNamespace(
     architecture=SequentialArchitecture("Small", {0: (3, 4)}, (), 2),
+    load_weights=lambda name, seed=0, expected=None: Weights({}, "checksum of nothing"),
     create=lambda state_dict, *, pooling, precision, device: state_dict,
 )
 '''
@@ -104,7 +106,7 @@ from faket_dask import graphs
 from faket_dask.config import StyleSection
 from faket_dask.documents.explain import explain
 
-keys = {"network": "small", "weights": "random", "method": "blur", "noise": "pink", "sigma_px": 2, "tile": "whole"}
+keys = {"network": "small", "weights": "none", "method": "blur", "noise": "pink", "sigma_px": 2, "tile": "whole"}
 style = StyleSection.model_validate(keys)
 assert StyleSection.model_validate(style.model_dump(mode="json")) == style
 assert style.transfer.describe() == "blur by 2.0 pixels", style.transfer.describe()

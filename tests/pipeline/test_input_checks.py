@@ -356,7 +356,7 @@ def test_weights_with_a_wrong_checksum(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(("layers", "missing"), [("style_layers", 40), ("content_layers", -1)])
 def test_layers_missing_from_the_network(tmp_path: Path, layers: str, missing: int) -> None:
     with pytest.raises(
-        InputError, match=f"style: VGG-19 has the layers 0 to 29, there is no layer {missing}"
+        InputError, match=f"style: there is no layer {missing}: VGG-19 has the layers 0 to 29"
     ):
         parse(small_document(tmp_path, style={layers: {1: 1, missing: 1}}), tmp_path)
 

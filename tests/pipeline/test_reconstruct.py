@@ -80,7 +80,7 @@ def test_other_settings_remake_tomograms_only(
     assert set(unit.split()[0] for unit in done) == {"filter", "reconstruct"}
     assert len(done) == 13 + 2
     [name] = again.series
-    filtered = filter_tilts(again.open(name)["noisy"], "shrec", every=2)
+    filtered = filter_tilts(again.open(name)["noisy"], "shrec", tilt_stride=2)
     assert again.tomogram(name, "noisy").values.tobytes() == reconstruct(filtered, 60).values.tobytes()
 
 

@@ -24,11 +24,11 @@ def test_less_memory_means_smaller_tiles() -> None:
     assert len(set(tiles)) == 3
 
 
-def test_a_large_reference_counts_too() -> None:
+def test_large_reference_counts_too() -> None:
     assert resolve_tile(StyleSection(), (1024, 1024), [(6000, 6000)]).tile_px is not None
 
 
-def test_what_is_settled_stays() -> None:
+def test_resolved_tile_stays() -> None:
     given = StyleSection(tile=256)
     assert resolve_tile(given, (3500, 3500), []) == given
     assert StyleSection(tile="whole").tile_px is None
@@ -36,6 +36,6 @@ def test_what_is_settled_stays() -> None:
         _ = StyleSection().tile_px
 
 
-def test_too_little_memory_is_one_clear_error() -> None:
+def test_too_little_memory_is_refused() -> None:
     with pytest.raises(InputError, match=r"memory_per_task_GiB is 1, but a tilt of 3500 x 3500 .* takes"):
         resolve_tile(StyleSection(memory_per_task_GiB=1), (3500, 3500), [])

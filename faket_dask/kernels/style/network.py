@@ -123,7 +123,7 @@ class SequentialArchitecture:
         for layer in layers:
             if not 0 <= layer < self.layers:
                 raise ValueError(
-                    f"{self.name} has the layers 0 to {self.layers - 1}, there is no layer {layer}"
+                    f"there is no layer {layer}: {self.name} has the layers 0 to {self.layers - 1}"
                 )
 
 

@@ -65,7 +65,7 @@ def test_noise_does_not_depend_on_the_unit_of_the_projection():
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -1e9])
-def test_an_empty_field_of_view_gives_noise_alone(value):
+def test_empty_field_of_view_gives_noise_alone(value):
     field = series(0, 1)[0]
     tilt = add_noise(np.full(field.shape, value, dtype=np.float32), 0.5, 0.8, field)
     np.testing.assert_allclose(tilt, 0.8 * field, atol=1e-6)
@@ -78,7 +78,7 @@ def test_unrelated_and_inverted_clean_tilts_count_as_no_signal():
     np.testing.assert_array_equal(curves.noise_scale, [1, 1])
 
 
-def test_a_noiseless_series_is_all_signal():
+def test_noiseless_series_is_all_signal():
     clean = series(0)
     curves = noise_curves(3 * clean + 2, clean)
     np.testing.assert_allclose(curves.signal_scale, 1)
@@ -112,7 +112,7 @@ def test_order_zero_is_one_level_for_all_tilts():
         np.testing.assert_allclose(getattr(fitted, name), getattr(curves, name).mean())
 
 
-def test_the_order_of_tilts_and_of_series_does_not_matter():
+def test_order_of_tilts_and_of_series_does_not_matter():
     angles = np.linspace(-60, 60, 9)
     a, b = random_curves(9, 1), random_curves(9, 2)
     reversed_a = NoiseCurves(*(getattr(a, name)[::-1] for name in NAMES))
@@ -122,7 +122,7 @@ def test_the_order_of_tilts_and_of_series_does_not_matter():
         np.testing.assert_allclose(getattr(shuffled, name), getattr(expected, name), atol=1e-12)
 
 
-def test_a_single_tilt_has_a_fit_of_order_zero():
+def test_single_tilt_has_a_fit_of_order_zero():
     fitted = fit_curves([random_curves(1)], [12.0], 0, at=[-3, 3])
     np.testing.assert_allclose(fitted.mean, random_curves(1).mean[0])
 
@@ -151,12 +151,12 @@ def test_extrapolated_fits_stay_physical():
         ([random_curves(2)], [0.0, 3.0], -1, None, "negative"),
     ],
 )
-def test_fits_that_cannot_be_made(curves, angles, order, at, message):
+def test_impossible_fits_are_refused(curves, angles, order, at, message):
     with pytest.raises(ValueError, match=message):
         fit_curves(curves, angles, order, at)
 
 
-def test_a_broken_tilt_is_named():
+def test_error_names_the_damaged_tilt():
     noisy, clean = series(0), series(1)
     noisy[3] = 7
     with pytest.raises(ValueError, match=r"tilt 3 .* constant"):

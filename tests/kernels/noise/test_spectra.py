@@ -30,7 +30,7 @@ def test_white_noise_has_power_one_at_every_frequency(shape, window):
 
 @pytest.mark.parametrize("shape", [(120, 200), (200, 120), (160, 160)])
 @pytest.mark.parametrize("direction", [0, 37, 90])
-def test_a_wave_has_its_power_at_its_frequency(shape, direction):
+def test_wave_has_its_power_at_its_frequency(shape, direction):
     y, x = np.indices(shape)
     phase = x * np.cos(np.deg2rad(direction)) + y * np.sin(np.deg2rad(direction))
     frequency, power = radial_power_spectrum(np.cos(2 * np.pi * 0.2 * phase), window=True)
@@ -65,6 +65,6 @@ def test_distance_is_zero_for_equal_and_known_for_scaled_spectra():
         (lambda: log_spectrum_distance(white((20, 20)), np.ones((20, 20))), "image b .* constant"),
     ],
 )
-def test_bad_input_says_what_is_wrong(call, message):
+def test_unusable_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()

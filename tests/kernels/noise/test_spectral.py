@@ -17,7 +17,7 @@ def white(seed: int, shape: tuple[int, int] = (256, 300)) -> np.ndarray:
 @given(
     fall=st.floats(-3, 3), seed=st.integers(0, 99), rows=st.integers(64, 140), columns=st.integers(64, 140)
 )
-def test_a_field_has_the_spectrum_and_is_standard(fall, seed, rows, columns):
+def test_field_has_the_spectrum_and_is_standard(fall, seed, rows, columns):
     rings = 32
     noise = np.exp(-fall * np.arange(1, rings + 1) / rings)
     field = shaped_field(white(seed, (rows, columns)), noise)
@@ -38,7 +38,7 @@ def test_white_noise_stays_as_it_is():
 
 @pytest.mark.parametrize("unit", [1, 0.03])
 @pytest.mark.parametrize("ramp", [0, 1e4])
-def test_the_power_of_the_signal_is_not_noise(unit, ramp):
+def test_power_of_the_signal_is_not_noise(unit, ramp):
     """Whatever share of the variance a ramp has, which leaves less of a standardised tilt to signal and noise."""
     rings = np.arange(1, 129)
     signal, noise = np.exp(-rings / 20), np.full(128, 0.8)
@@ -49,7 +49,7 @@ def test_the_power_of_the_signal_is_not_noise(unit, ramp):
     np.testing.assert_allclose(found, noise, rtol=0.02)
 
 
-def test_what_the_ice_looks_like_is_not_noise():
+def test_low_frequencies_of_ice_are_excluded_from_noise():
     recorded = np.ones(128)
     recorded[:3] = 500
     np.testing.assert_allclose(noise_power(recorded, np.ones(128), 0.0), 1, rtol=1e-3)
@@ -81,7 +81,7 @@ def test_isotropic_noise_has_next_to_no_direction(shape):
     assert np.abs(found - 1).mean() < 0.15
 
 
-def test_power_that_is_none():
+def test_invalid_power_is_refused():
     for noise in (np.zeros(8), -np.ones(8), np.array([1, np.nan])):
         with pytest.raises(ValueError, match="power of the noise"):
             shaped_field(white(0), noise)

@@ -83,7 +83,7 @@ def test_units_do_not_matter(scale, offset, other):
 
 
 @pytest.mark.parametrize("blur", [2, 10])
-def test_a_detector_that_blurs_its_noise_is_seen_through(blur):
+def test_scales_are_recovered_from_blurred_noise(blur):
     shape = (256, 256)
     radius = np.hypot(np.fft.fftfreq(256)[:, None], np.fft.rfftfreq(256)[None, :])
     rng = np.random.default_rng(0)
@@ -96,7 +96,7 @@ def test_a_detector_that_blurs_its_noise_is_seen_through(blur):
     np.testing.assert_allclose(curves.signal_scale, 0.3, atol=0.06)
 
 
-def test_recordings_that_were_brought_to_smaller_pixels_are_seen_as_far_as_they_show_anything():
+def test_scales_of_resampled_recordings_use_their_own_nyquist_frequency():
     shape = (160, 160)
     coarse = np.stack(
         [
@@ -122,7 +122,7 @@ def test_recordings_that_were_brought_to_smaller_pixels_are_seen_as_far_as_they_
 
 @pytest.mark.parametrize("covered", [0.25, 0.5])
 @pytest.mark.parametrize("step", [2.0, -5.0, 20.0])
-def test_carbon_and_grid_bars_are_not_taken_for_signal(covered, step):
+def test_carbon_and_grid_bars_do_not_count_as_signal(covered, step):
     shape = (256, 256)
     y, x = np.mgrid[: shape[0], : shape[1]]
     recorded = add_noise(
@@ -166,12 +166,12 @@ def test_curves_of_a_real_series_are_smooth(real_series):
         (np.full((1, 32, 32), np.inf), [0.0], np.ones((1, 32, 32)), [0.0], "tilt 0 .* finite"),
     ],
 )
-def test_stacks_that_cannot_be_compared(recorded, angles, clean, clean_angles, message):
+def test_unusable_stacks_are_refused(recorded, angles, clean, clean_angles, message):
     with pytest.raises(ValueError, match=message):
         unpaired_noise_curves(recorded, angles, clean, clean_angles)
 
 
-def test_blobs_are_told_from_noise_and_ice_is_not() -> None:
+def test_signal_of_blobs_is_distinct_and_that_of_ice_is_not() -> None:
     shape = (192, 256)
     ice = np.random.default_rng(3).standard_normal(shape)
     spectra = [

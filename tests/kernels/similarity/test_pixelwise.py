@@ -25,7 +25,7 @@ def test_distances_by_their_definition():
     assert -1 <= distance.ssim < 0.5
 
 
-def test_a_little_noise_is_nearer_than_much():
+def test_little_noise_is_nearer_than_much():
     a, noise = image(0), image(1) - 0.5
     near, far = (compare_tilts(a, a + level * noise) for level in (0.05, 0.5))
     assert near.mae < far.mae
@@ -35,7 +35,7 @@ def test_a_little_noise_is_nearer_than_much():
 
 @settings(max_examples=30)
 @given(scale=st.floats(0.01, 100), shift=st.floats(-100, 100))
-def test_a_series_is_normalised_whatever_its_scale(scale, shift):
+def test_series_is_normalised_whatever_its_scale(scale, shift):
     stack = np.random.default_rng(2).standard_normal((3, 8, 9))
     scaled = normalise_series(stack * scale + shift)
     assert scaled.min() == 0
@@ -66,6 +66,6 @@ def test_summary():
         (lambda: normalise_series(np.array([[[0, np.inf]]])), "NaN or infinite"),
     ],
 )
-def test_bad_input_says_what_is_wrong(call, message):
+def test_unusable_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()

@@ -12,7 +12,7 @@ def disc(shape: tuple[int, int], centre: tuple[int, int], radius: float) -> np.n
 
 @pytest.mark.parametrize("radius", [3, 6, 11])
 @pytest.mark.parametrize("depth", [-3.0, 3.0])
-def test_a_bead_is_found_where_it_is(radius: int, depth: float) -> None:
+def test_bead_is_found_at_its_place(radius: int, depth: float) -> None:
     rng = np.random.default_rng(0)
     image = rng.standard_normal((200, 240)) + depth * disc((200, 240), (70, 150), radius)
     places = find_blobs(image)
@@ -26,7 +26,7 @@ def test_noise_has_few_objects() -> None:
     assert np.mean(counts) < 5
 
 
-def test_what_is_labelled_is_explained_and_what_is_not_is_counted() -> None:
+def test_objects_outside_labels_are_counted() -> None:
     rng = np.random.default_rng(2)
     shape = (256, 256)
     known, made_up = disc(shape, (60, 60), 6), disc(shape, (180, 190), 6)
@@ -39,6 +39,6 @@ def test_what_is_labelled_is_explained_and_what_is_not_is_counted() -> None:
     assert inventive >= honest + 1e6 / noise.size
 
 
-def test_an_empty_image_has_no_objects() -> None:
+def test_empty_image_has_no_objects() -> None:
     assert len(find_blobs(np.ones((64, 64)))) == 0
     assert not mask_labels(np.ones((64, 64))).any()

@@ -32,7 +32,7 @@ def test_noise_of_one_kind_is_at_the_floor_and_of_another_is_not(network):
         assert alike.gram[layer] < 2 * lowest.gram[layer] < 0.5 * other.gram[layer]
 
 
-def test_a_part_is_at_no_distance_from_itself(network):
+def test_part_is_at_no_distance_from_itself(network):
     part = sample_halves(noise(0), network, LAYERS)[:1]
     assert texture_distances(part, part).log_spectrum == 0
     assert set(texture_distances(part, part).gram.values()) == {0.0}
@@ -73,6 +73,6 @@ def test_tilts_of_different_sizes_are_compared_in_their_middle(network):
     assert texture_distances(large, small).gram[1] < 0.1
 
 
-def test_a_constant_tilt_has_no_texture():
+def test_constant_tilt_has_no_texture():
     with pytest.raises(ValueError, match="contrast"):
         sample_halves(np.ones((64, 64)))

@@ -15,7 +15,7 @@ def test_weights_are_one_where_all_pixels_are_valid() -> None:
         assert (weights == 1).all()
 
 
-def test_the_border_is_left_out_the_further_the_deeper_the_layer() -> None:
+def test_border_is_left_out_the_further_the_deeper_the_layer() -> None:
     weights = layer_weights(np.ones((320, 400), bool), VGG, LAYERS)
     margins = [int(np.argmax(weights[layer].any(axis=1))) * VGG.stride(layer) for layer in LAYERS]
     assert margins == sorted(margins)
@@ -25,7 +25,7 @@ def test_the_border_is_left_out_the_further_the_deeper_the_layer() -> None:
         assert values[values.shape[0] // 2, values.shape[1] // 2] == 1
 
 
-def test_a_bead_and_its_neighbourhood_are_left_out() -> None:
+def test_bead_and_its_neighbourhood_are_left_out() -> None:
     valid_mask = np.ones((320, 320), bool)
     valid_mask[150:170, 150:170] = False
     for layer, weights in layer_weights(valid_mask, VGG, LAYERS).items():

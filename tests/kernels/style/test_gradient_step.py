@@ -40,7 +40,7 @@ def images(shape: tuple[int, int], count: int = 3) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize(("name", "pooling", "settings", "tolerance"), CASES)
-def test_the_published_results_are_reproduced(
+def test_published_results_are_reproduced(
     golden: Golden, name: str, pooling: str, settings: StyleSettings, tolerance: float
 ) -> None:
     arrays = golden(f"{name}.npz")
@@ -186,7 +186,7 @@ def test_small_steps_down_the_gradient_lower_the_loss() -> None:
     assert losses[-1] < losses[0]
 
 
-def test_the_same_call_gives_the_same_bytes() -> None:
+def test_same_call_gives_the_same_bytes() -> None:
     content, start, style = images((48, 64))
     network, settings = golden_network(), StyleSettings()
     targets = gram_targets(network, style, settings.style_layers)
@@ -194,7 +194,7 @@ def test_the_same_call_gives_the_same_bytes() -> None:
     assert one.tobytes() == other.tobytes()
 
 
-def test_the_step_can_be_given_in_standard_deviations_of_the_start() -> None:
+def test_step_can_be_given_in_standard_deviations_of_the_start() -> None:
     content, start, style = images((48, 48))
     network = golden_network()
     relative = StyleSettings(step_size=0.5, step_unit="start_std")

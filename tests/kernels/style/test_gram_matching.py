@@ -39,7 +39,7 @@ def apart(a: ReferenceGrams, b: ReferenceGrams) -> dict[int, float]:
     }
 
 
-def test_the_gradient_is_that_of_the_formula() -> None:
+def test_gradient_equals_that_of_the_formula() -> None:
     """Relative error of weighted Gram matrices, written down once more with autograd on torchvision's layers."""
     rng = np.random.default_rng(0)
     image = rng.random((48, 64), dtype=np.float32)
@@ -92,7 +92,7 @@ def test_tiles_give_what_the_whole_image_gives(shape: tuple[int, int], tile: int
     )
 
 
-def test_a_mask_of_ones_is_no_mask() -> None:
+def test_mask_of_ones_is_no_mask() -> None:
     network, tilt = golden_network(), noise(0, (64, 80), 1.0)
     ones = np.ones(tilt.shape, bool)
     plain, masked = measure_grams(network, tilt, LAYERS), measure_grams(network, tilt, LAYERS, None, ones)
@@ -103,7 +103,7 @@ def test_a_mask_of_ones_is_no_mask() -> None:
         assert masked.grams[layer].tobytes() == plain.grams[layer].tobytes()
 
 
-def test_a_masked_bead_is_not_part_of_the_style() -> None:
+def test_masked_bead_is_not_part_of_the_style() -> None:
     """What it was is forgotten: whatever lies under the mask, the style is the same, and near that without a bead."""
     network, tilt = golden_network(), noise(0, (192, 192), 2.0)
     bead = disc(tilt.shape, (90, 100), 7)
@@ -119,7 +119,7 @@ def test_a_masked_bead_is_not_part_of_the_style() -> None:
         assert apart(found[0], without)[layer] < 0.25 * apart(seen, without)[layer]
 
 
-def test_the_style_is_reached_and_then_left_as_it_is() -> None:
+def test_style_is_reached_and_then_left_as_it_is() -> None:
     network, reference = golden_network(), noise(1, (128, 160), 2.0)
     style = measure_grams(network, reference, LAYERS)
     start = noise(0, (96, 96), 1.0)
@@ -128,7 +128,7 @@ def test_the_style_is_reached_and_then_left_as_it_is() -> None:
     assert found.loss <= enough < min(found.losses[:-1])
 
 
-def test_a_bead_of_the_specimen_is_left_alone() -> None:
+def test_bead_of_the_specimen_is_left_alone() -> None:
     network, reference = golden_network(), noise(1, (160, 192), 2.0)
     start = noise(0, (128, 128), 1.5)
     bead = disc(start.shape, (60, 70), 5)
@@ -152,7 +152,7 @@ def test_nothing_is_drawn_around_a_bead_however_deep_it_is(contrast: float) -> N
     assert np.std((found / found[around].std() - standard)[around]) < 0.2
 
 
-def test_mixtures_lie_between_their_parts() -> None:
+def test_blend_is_the_weighted_mean() -> None:
     network = golden_network()
     one, two = (measure_grams(network, noise(seed, (80, 80), seed), (1, 6)) for seed in (1, 2))
     mixed = blend_grams([one, two], [0.25, 0.75])
@@ -168,7 +168,7 @@ def test_mixtures_lie_between_their_parts() -> None:
     "wrong",
     [{"style_layers": {}}, {"style_layers": {1: 0.0}}, {"evaluations": 0}],
 )
-def test_settings_that_mean_nothing_are_refused(wrong: dict[str, object]) -> None:
+def test_invalid_settings_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"style_layers|evaluations"):
         GramMatchingSettings(**wrong)  # type: ignore[arg-type]
 
@@ -178,7 +178,7 @@ def test_images_without_contrast_are_refused() -> None:
         measure_grams(golden_network(), np.ones((64, 64), np.float32), LAYERS)
 
 
-def test_the_style_is_that_of_counts_and_of_any_other_unit() -> None:
+def test_style_is_that_of_counts_and_of_any_other_unit() -> None:
     """Integer counts of a camera that is not square, with a hot pixel in it."""
     network, layers = golden_network(), (1, 6, 11)
     counts = np.random.default_rng(3).poisson(60, (96, 130)).astype(np.int16)

@@ -18,7 +18,7 @@ def valley(seed: int, spread: float) -> tuple[Image, "np.typing.NDArray[np.float
 
 @settings(max_examples=30)
 @given(st.integers(0, 10**6), st.floats(0, 4), st.floats(1e-6, 1e6))
-def test_a_valley_is_walked_down_whatever_its_scale(seed: int, spread: float, scale: float) -> None:
+def test_minimum_is_reached_at_any_scale(seed: int, spread: float, scale: float) -> None:
     start, curvature, minimum = valley(seed, spread)
 
     def evaluate(image: Image) -> tuple[float, Image]:
@@ -30,7 +30,7 @@ def test_a_valley_is_walked_down_whatever_its_scale(seed: int, spread: float, sc
     assert found.loss == min(found.losses) == evaluate(found.image)[0]
 
 
-def test_the_first_step_is_no_waste() -> None:
+def test_first_step_lowers_the_loss() -> None:
     start, curvature, minimum = valley(0, 0.5)
 
     def evaluate(image: Image) -> tuple[float, Image]:
@@ -56,7 +56,7 @@ def test_it_stops_when_the_loss_is_low_enough() -> None:
     assert (start == 1).all()
 
 
-def test_a_step_that_leads_up_is_not_taken() -> None:
+def test_step_that_raises_the_loss_is_rejected() -> None:
     def evaluate(image: Image) -> tuple[float, Image]:
         wide = image.astype(np.float64)
         return float(np.sum(1 - np.cos(3 * wide)) + 1), (3 * np.sin(3 * wide)).astype(np.float32)
@@ -66,6 +66,6 @@ def test_a_step_that_leads_up_is_not_taken() -> None:
     assert found.loss < 1.001
 
 
-def test_a_loss_that_is_no_number_is_refused() -> None:
+def test_loss_that_is_not_finite_is_refused() -> None:
     with pytest.raises(ValueError, match="nan"):
         minimise(lambda image: (float("nan"), image), np.ones((2, 2), np.float32), 0.0, 3)

@@ -21,7 +21,7 @@ def test_min_max_is_that_of_the_whole_stack() -> None:
     assert scaled.max() == 1
 
 
-def test_a_hot_pixel_does_not_set_a_robust_range() -> None:
+def test_hot_pixel_does_not_set_a_robust_range() -> None:
     tilts = stack()
     clean = stack_scaling(tilt_extrema(tilt, 0.5) for tilt in tilts)
     tilts[2, 3, 4] = 1e6
@@ -39,12 +39,12 @@ def test_scaled_images_do_not_depend_on_units(offset: float, factor: float, clip
     np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-def test_a_constant_stack_is_refused() -> None:
+def test_constant_stack_is_refused() -> None:
     with pytest.raises(ValueError, match="constant"):
         stack_scaling([(3.0, 3.0), (3.0, 3.0)])
 
 
-def test_a_tilt_by_itself_has_one_contrast_whatever_its_unit() -> None:
+def test_tilt_by_itself_has_one_contrast_whatever_its_unit() -> None:
     image = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
     unit = TiltScaling().apply(image)
     assert unit.mean() == pytest.approx(0.5, abs=1e-3)
@@ -52,7 +52,7 @@ def test_a_tilt_by_itself_has_one_contrast_whatever_its_unit() -> None:
     np.testing.assert_allclose(TiltScaling().apply(300 - 7 * image), 1 - unit, atol=1e-5)
 
 
-def test_a_recorded_tilt_is_scaled_without_its_beads_and_ramp() -> None:
+def test_recorded_tilt_is_scaled_without_its_beads_and_ramp() -> None:
     image = np.random.default_rng(0).normal(size=(128, 128))
     y, x = np.mgrid[:128, :128]
     recorded = image + 0.05 * x

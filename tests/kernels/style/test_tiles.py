@@ -60,6 +60,6 @@ def test_no_tile_is_the_whole_image() -> None:
 
 
 @pytest.mark.parametrize("side", [0, -16, 8, 100])
-def test_a_tile_that_does_not_fall_on_the_poolings_is_refused(side: int) -> None:
+def test_tile_that_does_not_fall_on_the_poolings_is_refused(side: int) -> None:
     with pytest.raises(ValueError, match="multiple of 16"):
         cut((64, 64), side, VGG, LAYERS)

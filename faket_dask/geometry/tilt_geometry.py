@@ -31,24 +31,14 @@ and is its mirror image.) SHREC 2021 files are used with the sign that they are 
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faket_dask.errors import InputError
-
-SMALLEST_STEP_DEG = 1e-3
-"""Tilt angles closer than this are the same angle."""
-
-PIXEL_SIZE_TOLERANCE = 0.01
-"""Relative difference of pixel sizes that is taken for rounding in a header."""
-
-UNKNOWN_PIXEL_SIZE_A = 1.0
-"""Pixel size that programs write when they do not know it."""
+from faket_dask.geometry.acquisition_order import exposure_before
+from faket_dask.geometry.angles import check_increasing, parse_angles
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +77,9 @@ class TiltGeometry:
     acquisition_order: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
-        angles = _angles(self.tilt_angles)
+        angles = parse_angles(self.tilt_angles)
         tilts = angles.size
-        _check_increasing(angles)
+        check_increasing(angles)
         _set(self, "tilt_angles", angles)
         if not (np.isfinite(self.pixel_size_A) and self.pixel_size_A > 0):
             raise InputError(
@@ -245,192 +235,6 @@ class TiltGeometry:
         return positions if self.shift_A is None else positions + self.shift_A[:, None, :]
 
 
-def centre_A(shape: tuple[int, ...], voxel_size_A: float) -> NDArray[np.float64]:
-    """Compute the centre of a volume or image, in Å from the centre of its corner voxel.
-
-    Parameters
-    ----------
-    shape
-        Voxels ``(z, y, x)``, or pixels ``(y, x)``.
-    voxel_size_A
-        Edge of a voxel in Å.
-
-    Returns
-    -------
-    centre
-        ``(x, y, z)`` or ``(x, y)`` in Å.
-
-    Examples
-    --------
-    >>> centre_A((20, 31, 48), 2.0)
-    array([48., 30., 20.])
-    """
-    return np.array([size // 2 for size in reversed(shape)], dtype=np.float64) * voxel_size_A
-
-
-def acquisition_order(
-    tilt_angles: ArrayLike, scheme: Literal["dose_symmetric", "increasing", "decreasing"]
-) -> NDArray[np.int64]:
-    """Rank the tilts in time for an acquisition scheme.
-
-    ``dose_symmetric`` starts at the angle nearest to 0 and then takes the sides in turn, first one tilt of the
-    positive side, then two of either: 0, +3, -3, -6, +6, +9, -9, … (Hagen et al., J. Struct. Biol. 197, 2017).
-
-    Parameters
-    ----------
-    tilt_angles
-        ``(tilt,)`` degrees, strictly increasing.
-    scheme
-        Order in which the microscope records them.
-
-    Returns
-    -------
-    order
-        ``(tilt,)`` int64, 0 for the tilt that was recorded first.
-
-    Raises
-    ------
-    InputError
-        If the angles are not finite, out of range, unsorted or duplicate.
-
-    Examples
-    --------
-    >>> acquisition_order([-6, -3, 0, 3, 6], "dose_symmetric")
-    array([3, 2, 0, 1, 4])
-    """
-    angles = _angles(tilt_angles)
-    _check_increasing(angles)
-    if scheme == "increasing":
-        return np.arange(angles.size)
-    if scheme == "decreasing":
-        return np.arange(angles.size)[::-1].copy()
-    if scheme != "dose_symmetric":
-        raise ValueError(f"scheme must be 'dose_symmetric', 'increasing' or 'decreasing', got {scheme!r}")
-    first = int(np.argmin(np.abs(angles)))
-    sides = [list(range(first + 1, angles.size)), list(range(first - 1, -1, -1))]
-    sequence, take, side = [first], 1, 0
-    while any(sides):
-        sequence += sides[side][:take]
-        del sides[side][:take]
-        take, side = 2, 1 - side
-    order = np.empty(angles.size, dtype=np.int64)
-    order[sequence] = np.arange(angles.size)
-    return order
-
-
-def exposure_before(order: NDArray[np.int64], exposure_e_per_A2: ArrayLike) -> NDArray[np.float64]:
-    """Compute the exposure that the specimen had received before each tilt.
-
-    Parameters
-    ----------
-    order
-        ``(tilt,)`` rank of each tilt in time, 0 for the first.
-    exposure_e_per_A2
-        Exposure of each tilt alone in e/Å²: one number, or ``(tilt,)``.
-
-    Returns
-    -------
-    exposure_before
-        ``(tilt,)`` float64, e/Å²; 0 for the tilt that was recorded first.
-
-    Examples
-    --------
-    >>> exposure_before(np.array([2, 0, 1]), 3.0)
-    array([6., 0., 3.])
-    """
-    sequence = np.argsort(order)
-    exposure = np.broadcast_to(np.asarray(exposure_e_per_A2, dtype=np.float64), order.shape)[sequence]
-    before = np.empty(order.shape, dtype=np.float64)
-    before[sequence] = np.cumsum(exposure) - exposure
-    return before
-
-
-def edges_agree(edges_A: ArrayLike) -> bool:
-    """True if the edges of a pixel or voxel are equal but for rounding.
-
-    Parameters
-    ----------
-    edges_A
-        Edges in Å, positive.
-
-    Examples
-    --------
-    >>> edges_agree([10.0, 10.0, 10.05]), edges_agree([10.0, 10.0, 20.0])
-    (True, False)
-    """
-    edges = np.asarray(edges_A, dtype=np.float64)
-    return bool(np.ptp(edges) <= PIXEL_SIZE_TOLERANCE * edges.min())
-
-
-def resolve_pixel_size(
-    source: object,
-    edges_A: Sequence[float],
-    requested_A: float | None,
-    *,
-    quantity: str = "pixel size",
-    place: str = "header",
-) -> float:
-    """Choose between the pixel size that a file records and one that the user gives.
-
-    The user's wins, with a warning if the file contradicts it by more than 1 %. A file that says exactly 1 Å counts
-    as one that says nothing: programs write it when they do not know.
-
-    Parameters
-    ----------
-    source
-        File, for messages.
-    edges_A
-        Recorded edges of a pixel (x, y) or voxel (x, y, z) in Å; not finite or not positive where there is none.
-    requested_A
-        Edge that the user gives, in Å, if any.
-    quantity
-        ``"pixel size"`` or ``"voxel size"``, for messages.
-    place
-        Part of the file that records it, for messages.
-
-    Returns
-    -------
-    pixel_size_A
-        Edge in Å.
-
-    Raises
-    ------
-    InputError
-        If the user gives none and the file has none, or different ones along the axes; or if the user's is not
-        positive.
-
-    Examples
-    --------
-    >>> resolve_pixel_size("a.mrc", [3.5, 3.5], None)
-    3.5
-    >>> resolve_pixel_size("a.mrc", [1.0, 1.0], 3.5)
-    3.5
-    >>> resolve_pixel_size("a.mrc", [1.0, 1.0], None)  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    faket_dask.errors.InputError: a.mrc has no pixel size in its header (1 Å, which is ...); give the pixel size in Å
-    """
-    edges = np.asarray(edges_A, dtype=np.float64)
-    recorded = bool(edges.size and np.isfinite(edges).all() and (edges > 0).all())
-    known = recorded and not (edges == UNKNOWN_PIXEL_SIZE_A).all()
-    texts = [f"{edge:g}" for edge in edges]
-    sizes = texts[0] if len(set(texts)) == 1 else " x ".join(texts)
-    if requested_A is not None:
-        if not (np.isfinite(requested_A) and requested_A > 0):
-            raise InputError(f"the {quantity} given for {source} is {requested_A} Å; it must be positive")
-        if known and (np.abs(edges / requested_A - 1) > PIXEL_SIZE_TOLERANCE).any():
-            warnings.warn(
-                f"{source} has a {quantity} of {sizes} Å in its {place}; {requested_A:g} Å is used, as given",
-                stacklevel=3,
-            )
-        return float(requested_A)
-    if not known:
-        reason = "1 Å, which is what programs write when they do not know it" if recorded else "none"
-        raise InputError(f"{source} has no {quantity} in its {place} ({reason}); give the {quantity} in Å")
-    if not edges_agree(edges):
-        raise InputError(f"{source} has a {quantity} of {sizes} Å; they must agree: give the {quantity} in Å")
-    return float(edges.mean())
-
-
 def _single_exposures(
     before_e_per_A2: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64] | None, NDArray[np.int64] | None]:
@@ -459,43 +263,3 @@ def _finite(what: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.
         tilt = int(np.nonzero(~np.isfinite(array))[0][0])
         raise InputError(f"{what}: tilt {tilt} has none; every tilt needs a finite number")
     return array
-
-
-def _angles(tilt_angles: ArrayLike) -> NDArray[np.float64]:
-    angles = np.array(tilt_angles, dtype=np.float64)
-    if angles.ndim != 1 or angles.size == 0:
-        raise InputError(f"tilt angles must be a list of degrees, got shape {angles.shape}")
-    wrong = ~(np.abs(angles) <= 90)  # NaN too
-    if wrong.any():
-        tilt = int(np.argmax(wrong))
-        raise InputError(f"tilt {tilt} has the angle {angles[tilt]}; tilt angles are degrees from -90 to 90")
-    return angles
-
-
-def _check_increasing(angles: NDArray[np.float64]) -> None:
-    sequence = np.argsort(angles, kind="stable")
-    close = np.nonzero(np.diff(angles[sequence]) < SMALLEST_STEP_DEG)[0]
-    if close.size:
-        a, b = sorted((int(sequence[close[0]]), int(sequence[close[0] + 1])))
-        raise InputError(
-            f"tilts {a} and {b} have the same angle, {angles[a]:g}°; leave one of them out of stack and angles"
-        )
-    step = np.diff(angles)
-    if (step < 0).any():
-        tilt = int(np.argmax(step < 0)) + 1
-        raise InputError(
-            f"tilt angles must increase, but tilt {tilt} ({angles[tilt]:g}°) follows {angles[tilt - 1]:g}°; "
-            "sort the tilts of the stack and its angles by increasing angle"
-        )
-
-
-def format_tilt_angle(angle: float) -> str:
-    """Return a tilt angle with sign and degree.
-
-    Examples
-    --------
-    >>> format_tilt_angle(0.0), format_tilt_angle(60.0), format_tilt_angle(-48.5)
-    ('0°', '+60°', '−48.5°')
-    """
-    rounded = round(float(angle), 2) + 0.0
-    return f"{rounded:+g}°".replace("-", "\N{MINUS SIGN}") if rounded else "0°"

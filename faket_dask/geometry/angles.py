@@ -1,0 +1,53 @@
+"""Checks of tilt angles."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from faket_dask.errors import InputError
+
+SMALLEST_STEP_DEG = 1e-3
+"""Tilt angles closer than this are the same angle."""
+
+
+def parse_angles(tilt_angles: ArrayLike) -> NDArray[np.float64]:
+    """Return tilt angles as float64, in their order.
+
+    Raises
+    ------
+    InputError
+        If they are no list of degrees from -90 to 90.
+    """
+    angles = np.array(tilt_angles, dtype=np.float64)
+    if angles.ndim != 1 or angles.size == 0:
+        raise InputError(f"tilt angles must be a list of degrees, got shape {angles.shape}")
+    wrong = ~(np.abs(angles) <= 90)  # NaN too
+    if wrong.any():
+        tilt = int(np.argmax(wrong))
+        raise InputError(f"tilt {tilt} has the angle {angles[tilt]}; tilt angles are degrees from -90 to 90")
+    return angles
+
+
+def check_increasing(angles: NDArray[np.float64]) -> None:
+    """Refuse tilt angles that do not increase, each once.
+
+    Raises
+    ------
+    InputError
+        Naming the first tilt that is out of order, or two of the same angle.
+    """
+    sequence = np.argsort(angles, kind="stable")
+    close = np.nonzero(np.diff(angles[sequence]) < SMALLEST_STEP_DEG)[0]
+    if close.size:
+        a, b = sorted((int(sequence[close[0]]), int(sequence[close[0] + 1])))
+        raise InputError(
+            f"tilts {a} and {b} have the same angle, {angles[a]:g}°; leave one of them out of stack and angles"
+        )
+    step = np.diff(angles)
+    if (step < 0).any():
+        tilt = int(np.argmax(step < 0)) + 1
+        raise InputError(
+            f"tilt angles must increase, but tilt {tilt} ({angles[tilt]:g}°) follows {angles[tilt - 1]:g}°; "
+            "sort the tilts of the stack and its angles by increasing angle"
+        )
