@@ -243,6 +243,14 @@ def test_folder_without_data_set_is_refused(tmp_path: Path, command: str) -> Non
         assert line.startswith(f"{folder} is not a data set: it has no ")
 
 
+def test_damaged_description_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").touch()
+    (tmp_path / "plan.json").mkdir()
+    for command in ("status", "validate", "export"):
+        [line] = errors(command, tmp_path)
+        assert line.startswith(f"{tmp_path / 'plan.json'} is damaged (IsADirectoryError")
+
+
 def test_export_prints_written_files(dataset: faket_dask.Dataset, tmp_path: Path) -> None:
     result = call("export", dataset.folder, "--to", "mrc", "--folder", tmp_path, "--modality", "noisy")
     assert result.exit_code == 0

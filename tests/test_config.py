@@ -59,9 +59,10 @@ def test_angles_of_a_range_include_both_ends() -> None:
 def test_every_mistake_is_one_line() -> None:
     lines = mistakes(
         dataset={"folder": "out", "seed": -1, "sede": 3},
-        style={"pooling": "median", "iterations": 0},
+        style={"pooling": "median", "iterations": 0, "step_sise": 1},
     )
-    assert len(lines) == 4
+    assert len(lines) == 5
+    assert any("style.step_sise: there is no such key; did you mean 'step_size'?" in line for line in lines)
     assert any(line.startswith("dataset.seed:") for line in lines)
     assert any("dataset.sede: there is no such key; did you mean 'seed'?" in line for line in lines)
     assert any(line.startswith("style.pooling:") and "'median'" in line for line in lines)

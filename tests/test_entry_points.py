@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 import faket_dask
 from faket_dask.cli import app
-from faket_dask.config import StyleSection, parse
+from faket_dask.config import StyleSection, dump, parse
 from faket_dask.graphs import reference_style
 from faket_dask.kernels.noise import NoiseCurves
 from faket_dask.kernels.style import StyleSettings
@@ -162,6 +162,9 @@ def test_plan_run_and_open_series(tmp_path: Path) -> None:
         tmp_path,
     )
     assert isinstance(faket_dask.plan(config), faket_dask.Plan)
+    run_file = tmp_path / "run.yaml"
+    run_file.write_text(dump(config))
+    assert faket_dask.plan(run_file).spec.fingerprint == faket_dask.plan(config).spec.fingerprint
     with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0") as client:
         dataset = faket_dask.run(config, client)
     assert isinstance(dataset, faket_dask.Dataset)

@@ -55,7 +55,7 @@ def _validate_dataset(folder: Path, repair: bool) -> None:
     if not damages:
         say(f"{folder}: good. {plan.spec.title}, all units are complete and undamaged")
         return
-    say(f"{folder}: {len(damaged)} damaged, {missing} units are not done")
+    say(f"{folder}: damaged units: {len(damaged)}, units not done: {missing}")
     if not repair:
         raise typer.Exit(FAILED)
     forget(plan, damaged)

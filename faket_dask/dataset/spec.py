@@ -132,7 +132,7 @@ class DatasetSpec:
             inputs = Inputs.from_json(document["inputs"])
         except InputError:
             raise
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"{folder.description} is damaged ({type(error).__name__}: {error}); {REMEDY}"
             ) from None

@@ -71,6 +71,11 @@ def locate(location: Sequence[int | str], model: type[Section]) -> str:
     model
         Model of the whole document.
     """
+    return _follow(location, model)[0]
+
+
+def _follow(location: Sequence[int | str], model: type[Section]) -> tuple[str, list[Any]]:
+    """Return the dotted path of a place, and the types that its value can have; its parent's for an unknown key."""
     path: list[str] = []
     members: list[tuple[str | None, Any]] = [(None, model)]
     for number, part in enumerate(location):
@@ -83,7 +88,7 @@ def locate(location: Sequence[int | str], model: type[Section]) -> str:
             members = [member for child in children for member in _members(child)]
         elif number == len(location) - 1 and any(_fields(kind) is not None for _, kind in members):
             path.append(str(part))  # a key that no model has
-    return ".".join(path)
+    return ".".join(path), [kind for _, kind in members]
 
 
 def _members(annotation: Any, tag: str | None = None) -> Iterator[tuple[str | None, Any]]:
@@ -128,8 +133,8 @@ def _explain(place: str, item: Any, model: type[Section], renames: Renames) -> s
         if place in renames.keys:
             return f"{place}: {renames.since}, this key is {renames.keys[place]}"
         name = str(item["loc"][-1])
-        close = difflib.get_close_matches(name, _field_names(model), n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        close = _closest(name, _follow(item["loc"], model)[1]) or _closest(name, [model])
+        hint = f"; did you mean {close!r}?" if close else ""
         return f"{place}: there is no such key{hint}"
     if item["type"] == "missing":
         return f"{place}: is missing"
@@ -145,10 +150,15 @@ def _explain(place: str, item: Any, model: type[Section], renames: Renames) -> s
     return f"{place or 'document'}: {message}{shown}"
 
 
-def _field_names(model: type[Section]) -> list[str]:
-    """Return all key names below a model, for suggestions."""
+def _closest(name: str, kinds: Sequence[Any]) -> str | None:
+    """Return the key below some types that resembles a name most, or ``None`` where none does."""
+    return next(iter(difflib.get_close_matches(name, _field_names(kinds), n=1)), None)
+
+
+def _field_names(kinds: Sequence[Any]) -> list[str]:
+    """Return all key names below some types, for suggestions."""
     names: list[str] = []
-    pending: list[Any] = [model]
+    pending: list[Any] = [*kinds]
     while pending:
         current = pending.pop()
         fields = _fields(current)

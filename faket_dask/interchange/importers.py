@@ -128,7 +128,7 @@ def import_particles(
         If the file is damaged or of an unknown kind, or needs a name or voxel size that is missing.
     """
     if path.suffix in (".txt", ".ndjson") and voxel_size_A is None:
-        raise InputError(f"{path} counts in voxels; give the voxel size in Å")
+        raise InputError(f"{path} counts in voxels; give their size by --voxel-size-A")
     match path.suffix:
         case ".txt":
             return to_particle_table(shrec.read_locations(path, voxel_size_A or 0.0))
@@ -162,9 +162,11 @@ def to_particle_table(particles: ParticleList) -> ParticleTable:
 def _choose(path: Path, lists: Mapping[str, T], name: str | None) -> T:
     if name is None and len(lists) == 1:
         return next(iter(lists.values()))
+    if not lists:
+        raise InputError(f"{path} lists no particles")
     if name is None or name not in lists:
-        wrong = "say which" if name is None else f"there is no {name!r}"
-        raise InputError(f"{path} lists particles of {', '.join(list(lists)[:6]) or 'nothing'}; {wrong}")
+        wrong = "name one by --name" if name is None else f"there is no {name!r}"
+        raise InputError(f"{path} lists particles of {', '.join(list(lists)[:6])}; {wrong}")
     return lists[name]
 
 

@@ -91,7 +91,8 @@ class _Progress:
             totals[batch.stage] += batch.count
         stages = {stage.name: StageState(totals[stage.name]) for stage in event.plan.stages}
         for requirement in event.requirements.stages:
-            stages[requirement.stage].expected_s = requirement.seconds_per_task
+            if requirement.stage in stages:  # the latest run may have been that of tomograms made later
+                stages[requirement.stage].expected_s = requirement.seconds_per_task
         grid = ProgressGrid(event.plan)
         for (stage, item), indices in event.before.items():
             stages[stage].done += len(indices)

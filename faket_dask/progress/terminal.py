@@ -56,7 +56,7 @@ class ProgressDisplay:
             self._line(force=isinstance(event, RunEnded | RunStopped))
 
     def _start(self, event: RunStarted) -> None:
-        workers = f" on {event.workers} workers" if event.workers else ""
+        workers = f", on {event.workers} worker{'s' * (event.workers != 1)}" if event.workers else ""
         before = f", {event.done} of them done already" if event.done else ""
         self._console.print(
             f"{event.plan.spec.title}: {self._state.total} units{before}{workers}"

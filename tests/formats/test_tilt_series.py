@@ -205,7 +205,7 @@ def test_relion_project(phantom: Phantom, tmp_path: Path) -> None:
     assert measure_error(series.aligned(), phantom) < 0.1
     other = RelionTomogram("b", geometry, tomogram.optics, tomogram.stacks, tomogram.sections, tomogram.shape)
     write_project(tmp_path, [tomogram, other], {})
-    with pytest.raises(InputError, match="2 tomograms; say which, such as 'a'"):
+    with pytest.raises(InputError, match=r"2 tomograms; name one by --tomogram, .* such as 'a'"):
         open_tilt_series(tmp_path)
     assert open_tilt_series(tmp_path, tomogram="b").shape == stack.shape
     with pytest.raises(InputError, match="no tomogram 'c'; it has a, b"):

@@ -135,11 +135,11 @@ def test_unusable_imports_are_refused(phantom: Phantom, tmp_path: Path) -> None:
     copick.write_config(tmp_path, "p", [])
     for run in ("one", "two"):
         (tmp_path / "ExperimentRuns" / run).mkdir(parents=True)
-    with pytest.raises(InputError, match="lists particles of one, two; say which"):
+    with pytest.raises(InputError, match="lists particles of one, two; name one by --name"):
         import_particles(tmp_path / "copick.json")
     with pytest.raises(InputError, match="one, two; there is no 'three'"):
         import_particles(tmp_path / "copick.json", name="three")
-    with pytest.raises(InputError, match="counts in voxels; give the voxel size"):
+    with pytest.raises(InputError, match="counts in voxels; give their size by --voxel-size-A"):
         import_particles(tmp_path / "particle_locations.txt")
     with pytest.raises(InputError, match="no known particle list"):
         import_particles(tmp_path / "a.tbl")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import faket_dask
+from faket_dask.cluster.requirements import Requirements, StageRequirement
 from faket_dask.engine.events import Event, RunEnded, RunStarted, RunStopped, UnitDone, UnitFailed
 from faket_dask.engine.unit import Item, Unit
 from faket_dask.pipeline.plan import plan_spec
@@ -106,6 +107,15 @@ def test_series_without_style_are_done_with_their_images(quick_dataset: faket_da
         grid.mark_done(unit)
     assert grid.products == [Item("specimen-000"), Item("specimen-001")]
     assert grid.products_done == len(grid.products)
+
+
+def test_run_of_stages_that_the_data_set_does_not_list_is_shown(events: list[Event]) -> None:
+    """Tomograms made by a command of their own are no part of the plan in the folder."""
+    [started, *_] = events
+    assert isinstance(started, RunStarted)
+    foreign = Requirements((StageRequirement("filter", 3, 2**30, 1.0, 0),), widest=3)
+    state = replay([dataclasses.replace(started, requirements=foreign), RunEnded(())])
+    assert set(state.stages) == {stage.name for stage in started.plan.stages}
 
 
 def test_remaining_time_follows_the_pace_of_the_workers(events: list[Event]) -> None:

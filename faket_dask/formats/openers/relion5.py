@@ -39,7 +39,8 @@ def _choose_tomogram(path: Path, name: str | None) -> RelionTomogram:
     tomograms = {tomogram.name: tomogram for tomogram in read_tomograms(path)}
     if name is None and len(tomograms) != 1:
         raise InputError(
-            f"{path} has {len(tomograms)} tomograms; say which, such as {next(iter(tomograms), '')!r}"
+            f"{path} has {len(tomograms)} tomograms; name one by --tomogram, or by the key tomogram of a run file, "
+            f"such as {next(iter(tomograms), '')!r}"
         )
     if name is not None and name not in tomograms:
         raise InputError(f"{path} has no tomogram {name!r}; it has {', '.join(list(tomograms)[:6])}")
