@@ -210,3 +210,14 @@ def test_damaged_description_is_one_error_and_the_next_run_rewrites_it(
     faket_dask.run(parse(document, copy), one_worker)
     assert faket_dask.open_dataset(copy).spec.config == resolve(parse(document, copy)).config
     assert checksum_results(copy) == checksum_results(tiny_dataset.folder)
+
+
+def test_folder_of_an_older_layout_is_refused(copy: Path) -> None:
+    description = json.loads((copy / "plan.json").read_text())
+    del description["layout"]
+    (copy / "plan.json").write_text(json.dumps(description))
+    for open_folder in (faket_dask.open_dataset, read_plan):
+        with pytest.raises(
+            InputError, match=r"has folder layout 1, .* reads layout 2; make the data set anew"
+        ):
+            open_folder(copy)
