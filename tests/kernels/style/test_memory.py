@@ -27,11 +27,18 @@ def peak(
 
 
 @given(sizes, sizes, st.integers(4, 60))
-def test_smaller_tiles_never_need_more(height: int, width: int, units: int) -> None:
-    small, large = (peak((height, width), 16 * n) for n in (units, units + 8))
+def test_no_tile_needs_more_than_the_whole_image(height: int, width: int, units: int) -> None:
+    assert peak((height, width), 16 * units) <= peak((height, width), None)
+
+
+@given(st.integers(0, 2000), st.integers(0, 2000), st.integers(4, 60))
+def test_smaller_tiles_never_need_more(extra_rows: int, extra_columns: int, units: int) -> None:
+    """With three tiles or more along either side; of two tiles, each has a halo on one side alone."""
+    least = 3 * 16 * (units + 8)
+    shape = (least + extra_rows, least + extra_columns)
+    small, large = (peak(shape, 16 * n) for n in (units, units + 8))
     # Tiles of nearly equal size: one more of them can make a core one unit of 16 wider, no more.
     assert small <= large * 1.25
-    assert small <= peak((height, width), None)
 
 
 def test_full_size_of_the_paper_fits_into_a_small_fixed_memory() -> None:
