@@ -134,7 +134,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("stop", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_killed_run_resumes_without_repeating_units(tmp_path: Path, stop: signal.Signals) -> None:
     undisturbed = compute_serially(DiceSpec(tmp_path / "serial", experiments=3, rounds=10))
     script = tmp_path / "driver.py"
