@@ -10,6 +10,7 @@ import yaml
 from faket_dask.config import RunConfig, dump, load, parse
 from faket_dask.dataset.acquisition import draw_acquisition
 from faket_dask.errors import InputError
+from faket_dask.methods.transfer import TRANSFER_METHODS
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -67,6 +68,13 @@ def test_every_mistake_is_one_line() -> None:
     assert any("dataset.sede: there is no such key; did you mean 'seed'?" in line for line in lines)
     assert any(line.startswith("style.pooling:") and "'median'" in line for line in lines)
     assert any(line.startswith("style.iterations:") for line in lines)
+
+
+def test_broken_package_of_a_method_disturbs_only_files_that_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TRANSFER_METHODS._targets, "broken", "no_such_package:METHOD")
+    parse(document(style={"weights": "random"}), Path("/nowhere"))
+    [line] = mistakes(style={"method": "broken"})
+    assert "'broken' cannot be loaded from no_such_package:METHOD" in line
 
 
 ACQUISITION = document()["acquisition"]

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from faket_dask.cli.console import Folder, say
+from faket_dask.errors import InputError
 
 
 class ExportCommand(TyperCommand):
@@ -18,8 +19,13 @@ class ExportCommand(TyperCommand):
         """Write the help, with a line for each format."""
         from faket_dask.interchange.exporters import exporter_names, load_exporter
 
-        exporters = [load_exporter(name) for name in exporter_names()]
-        self.epilog = "Formats:\n\n" + "\n".join(f"- `{e.name}`: {e.help}" for e in exporters)
+        lines = []
+        for name in exporter_names():
+            try:
+                lines.append(f"- `{name}`: {load_exporter(name).help}")
+            except InputError as error:
+                lines.append(f"- `{name}`: {error}")
+        self.epilog = "Formats:\n\n" + "\n".join(lines)
         super().format_help(ctx, formatter)
 
 

@@ -40,10 +40,8 @@ def status(
         say(f"failed: {failure.unit}: {failure.cause}")
     if state.driver:
         say(f"a run is working on it: {state.driver}")
-    say(
-        f"{state.done} of {state.total} units, {len(state.products_done)} of {state.products_total} "
-        f"{plan.pipeline.product_name} complete"
-    )
+    products = f", {len(state.products_done)} of {state.products_total} {plan.pipeline.product_name} complete"
+    say(f"{state.done} of {state.total} units{products if state.products_total else ' complete'}")
 
 
 def _watch(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_type_hints
@@ -20,6 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from faket_dask.documents.section import Section, resolve_path
+from faket_dask.errors import InputError
 from faket_dask.kernels.style.network import Precision
 from faket_dask.kernels.style.settings import SettingError
 from faket_dask.kernels.vgg_architecture import Pooling
@@ -120,8 +122,8 @@ class StyleSection(Section):
         """Return the keys that a run file may hold, those of all methods included, with the types of their values."""
         types = super().key_types() | {"preset": str}
         types.pop("settings")
-        for name in TRANSFER_METHODS.names:
-            types |= get_type_hints(TRANSFER_METHODS.get(name).settings_type)
+        for method in _usable_methods().values():
+            types |= get_type_hints(method.settings_type)
         return types
 
     @model_validator(mode="wrap")
@@ -201,15 +203,24 @@ def _take_method_keys(document: dict[str, Any], method: str) -> dict[str, Any]:
     ValueError
         If there is a key of another method.
     """
-    own = _setting_names(method)
-    for other in TRANSFER_METHODS.names:
+    own = _setting_names(TRANSFER_METHODS.get(method))
+    for name, other in _usable_methods().items():
         for key in document.keys() & _setting_names(other) - own - StyleSection.model_fields.keys():
-            raise ValueError(f"{key} belongs to `method: {other}`, and the method is {method}; remove it")
+            raise ValueError(f"{key} belongs to `method: {name}`, and the method is {method}; remove it")
     return {key: document.pop(key) for key in own & document.keys()}
 
 
-def _setting_names(method: str) -> set[str]:
-    return {field.name for field in fields(TRANSFER_METHODS.get(method).settings_type)}
+def _usable_methods() -> dict[str, type[TransferMethod]]:
+    """Return all methods but those whose package is broken, which fail where a run file names them."""
+    methods = {}
+    for name in TRANSFER_METHODS.names:
+        with suppress(InputError):
+            methods[name] = TRANSFER_METHODS.get(name)
+    return methods
+
+
+def _setting_names(method: type[TransferMethod]) -> set[str]:
+    return {field.name for field in fields(method.settings_type)}
 
 
 def _place_at_setting(item: Any) -> Any:

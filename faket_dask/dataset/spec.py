@@ -19,6 +19,7 @@ from faket_dask.dataset.fingerprint import KERNEL_VERSION, result_inputs
 from faket_dask.dataset.geometry import DatasetGeometry
 from faket_dask.dataset.inputs import Inputs
 from faket_dask.dataset.layout import Layout
+from faket_dask.dataset.modality_noise import find_noise_model
 from faket_dask.dataset.pairing import Series, pair_references
 from faket_dask.dataset.streams import simulated_reference_stream, specimen_stream
 from faket_dask.engine.pipeline import LAYOUT_VERSION, REMEDY, check_layout
@@ -215,11 +216,8 @@ class DatasetSpec:
     @cached_property
     def studied_noise_models(self) -> list[NoiseModel]:
         """Noise models that are used and must know the references; unpaired statistics need the spectral one's."""
-        names = [
-            name
-            for name in NOISE_MODELS.names
-            if NOISE_MODELS.get(name).modality in self.config.outputs.modalities
-        ]
+        shown = {find_noise_model(modality) for modality in self.config.outputs.modalities}
+        names = [name for name in NOISE_MODELS.names if name in shown]
         if self.makes_series:
             names.append(self.config.style.noise)
         if self.config.noise.statistics == "unpaired":

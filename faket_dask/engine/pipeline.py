@@ -106,7 +106,7 @@ def find_pipeline(name: str) -> Pipeline[Any]:
     Raises
     ------
     InputError
-        If none of that name is registered or installed.
+        If none of that name is registered or installed, or its package cannot be imported.
     """
     target = _TARGETS.get(name)
     for entry in () if target else entry_points(group=ENTRY_POINTS, name=name):
@@ -115,7 +115,12 @@ def find_pipeline(name: str) -> Pipeline[Any]:
         raise InputError(
             f"there is no pipeline {name!r} here; install the package that made this folder, or update faket_dask"
         )
-    return load_pipeline(target)
+    try:
+        return load_pipeline(target)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"the pipeline {name!r} cannot be loaded from {target} ({error}); reinstall its package"
+        ) from error
 
 
 def read_pipeline(root: Path) -> Pipeline[Any]:

@@ -74,6 +74,16 @@ def measured_modalities(spec: DatasetSpec) -> list[str]:
     return list(dict.fromkeys([*drawn, *kept]))
 
 
+def compared_layers(spec: DatasetSpec) -> tuple[int, ...]:
+    """Return the layers whose Gram matrices are compared: the published, or the style layers of a flatter network."""
+    from faket_dask.kernels.similarity.texture_similarity import GRAM_LAYERS
+
+    style = spec.config.style
+    if max(GRAM_LAYERS) < style.style_network.architecture.layers:
+        return GRAM_LAYERS
+    return tuple(sorted(style.transfer.style_layers))
+
+
 def measured_tilts(spec: DatasetSpec, series: str) -> list[int]:
     """Return the tilt nearest 0°, the one tilted furthest, and one half way (on the positive side if there is one)."""
     angles = np.round(spec.geometry.acquisition(series).tilt_angles, 6)
@@ -125,7 +135,7 @@ class MeasureRealism(Stage[DatasetSpec]):
         angle = float(spec.geometry.acquisition(series.name).tilt_angles[tilt])
         image = _read_or_redraw(spec, series.name, item.part, tilt)
         noiseless = read_tilt(spec.folder.specimen(series.specimen), "noiseless", tilt)
-        ours = sample_halves(image, _load_network(spec))
+        ours = sample_halves(image, _load_network(spec), compared_layers(spec))
         against = []
         for name, weight in spec.blend_weights(series.reference).items():
             theirs = _sample_reference(_Cached(spec), name, angle)
@@ -150,16 +160,16 @@ class MeasureRealism(Stage[DatasetSpec]):
 
     def cost(self, spec: DatasetSpec) -> UnitCost:
         """Estimate one tilt."""
-        from faket_dask.kernels.similarity.texture_similarity import CROP_PX, GRAM_LAYERS
+        from faket_dask.kernels.similarity.texture_similarity import CROP_PX
         from faket_dask.kernels.style.memory import targets_bytes
 
         architecture = spec.config.style.style_network.architecture
         rates = load_kernel_rates(spec.threads_per_task)
         rows, columns = (min(CROP_PX, size) for size in spec.geometry.tilt_shape)
         images = REALISM_BYTES_PER_PIXEL * max(tilt_pixels(spec), reference_pixels(spec))
-        memory = (
-            INTERPRETER_BYTES + targets_bytes((rows, columns // 2), None, architecture, GRAM_LAYERS) + images
-        )
+        layers = compared_layers(spec)
+        grams = targets_bytes((rows, columns // 2), None, architecture, layers) if layers else 0
+        memory = INTERPRETER_BYTES + grams + images
         gpu = cuda_bytes(memory) if spec.uses_network and spec.config.style.device == "cuda" else 0
         return UnitCost(2 * rates.gram_s_per_pixel * rows * columns, memory, 0, gpu)
 
@@ -186,18 +196,21 @@ def _sample_reference(cached: _Cached, name: str, angle: float) -> list[TextureS
     reference = open_reference(cached.spec, name)
     tilt = int(np.argmin(np.abs(reference.tilt_angles - angle)))
     return sample_halves(
-        reference.read_tilt(tilt), _load_network(cached.spec), valid_mask=reference.recorded_mask(tilt)
+        reference.read_tilt(tilt),
+        _load_network(cached.spec),
+        compared_layers(cached.spec),
+        valid_mask=reference.recorded_mask(tilt),
     )
 
 
 def _load_network(spec: DatasetSpec) -> Network | None:
-    """Return the style network; ``None`` where nothing is styled: then spectra alone are compared."""
+    """Return the style network; ``None`` where nothing is styled or no layer compared: spectra alone are then."""
     from faket_dask.stages.networks import load_network
     from faket_dask.stages.process import prepare_process
 
     checksum = spec.inputs.weights_checksum
     prepare_process(spec.threads_per_task)
-    return load_network(spec.config.style, checksum) if checksum else None
+    return load_network(spec.config.style, checksum) if checksum and compared_layers(spec) else None
 
 
 def _read_or_redraw(spec: DatasetSpec, series: str, modality: str, tilt: int) -> NDArray[np.float32]:

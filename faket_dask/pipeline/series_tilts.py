@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from faket_dask.dataset.modality_noise import find_noise_model
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import open_array, read_tilt, read_vector
 from faket_dask.kernels.noise import NoiseCurves
@@ -133,8 +134,7 @@ class SeriesTilts:
         """Return the name of the noise model of a modality, or of the images of a transfer."""
         if image in (START, CONTENT):
             return self.transfer_noise
-        names = NOISE_MODELS.names
-        return next((name for name in names if NOISE_MODELS.get(name).modality == image), "white")
+        return find_noise_model(image) or "white"
 
     def _draw_noise(
         self, model: NoiseModel, white: NDArray[np.float32], tilt: int, signal_scale: float

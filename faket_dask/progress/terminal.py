@@ -62,6 +62,7 @@ class ProgressDisplay:
             f"{event.plan.spec.title}: {self._state.total} units{before}{workers}"
             f"; about {format_time(self._state.remaining_seconds())}",
             highlight=False,
+            soft_wrap=True,
         )
         if event.dashboard:
             self._console.print(f"dashboard: {event.dashboard}", highlight=False)
@@ -71,7 +72,9 @@ class ProgressDisplay:
         self._failures += 1
         if self._failures <= FAILURES_SHOWN:
             outcome = "gave up on" if event.final else "will retry"
-            self._console.print(f"[red]{outcome}[/] {event.unit}: {event.cause}", highlight=False)
+            self._console.print(
+                f"[red]{outcome}[/] {event.unit}: {event.cause}", highlight=False, soft_wrap=True
+            )
         elif self._failures == FAILURES_SHOWN + 1:
             self._console.print("[red]further failures[/] are counted below", highlight=False)
 

@@ -92,6 +92,24 @@ def test_batch_system_is_one() -> None:
     assert system.queue_command("me") == ("oarstat", "-u", "me")
 
 
+@pytest.mark.parametrize("logs", [None, Path("/logs")])
+def test_job_class_accepts_the_keywords_of_the_batch_system(
+    logs: Path | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from faket_dask.cluster.batch import job_script
+    from faket_dask.cluster.jobs import Sizing, registry
+    from faket_dask.cluster.profile import Profile
+
+    monkeypatch.setitem(registry._registry(), "oar", run_example("batch system")["OAR"])
+    profile = Profile(system="oar", account="lab", walltime="01:00:00")
+    script = job_script(profile, Sizing(1, 4, 4, 2**30, 0, 3600, 60, 60), logs)
+    lines = script.splitlines()
+    assert "#OAR -l /nodes=1/core=4,walltime=01:00:00" in lines
+    assert "#OAR --project lab" in lines
+    assert ("#OAR -O /logs/%jobid%.log" in lines) == (logs is not None)
+    assert "None" not in script
+
+
 def test_network_follows_the_protocol() -> None:
     from faket_dask.methods.networks import StyleNetwork
 

@@ -199,6 +199,19 @@ def test_format_of_another_package_is_one_file_and_an_entry_point(
     assert "names of the series" in CliRunner().invoke(app, ["export", "--help"]).output
 
 
+def test_broken_package_of_a_format_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metadata = tmp_path / "broken-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[faket_dask.exporters]\nbad = no_such_package:Exporter\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match="'bad' cannot be loaded from no_such_package:Exporter"):
+        load_exporter("bad")
+    result = CliRunner().invoke(app, ["export", "--help"])
+    assert result.exit_code == 0
+    assert "cannot be loaded" in result.output
+
+
 @pytest.mark.parametrize("name", exporter_names())
 def test_every_exporter_follows_the_protocol_under_its_own_name(name: str) -> None:
     exporter = load_exporter(name)

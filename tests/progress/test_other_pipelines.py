@@ -10,10 +10,11 @@ import pytest
 from faket_dask.engine.events import RunStarted, UnitDone
 from faket_dask.engine.folder import RunFolder
 from faket_dask.engine.marker import Findings, Marker
-from faket_dask.engine.pipeline import Pipeline
+from faket_dask.engine.pipeline import Pipeline, find_pipeline, register_pipeline
 from faket_dask.engine.plan import Plan
 from faket_dask.engine.stage import BatchKey, Stage, UnitCost
 from faket_dask.engine.unit import Item
+from faket_dask.errors import InputError
 from faket_dask.progress import RunState
 from faket_dask.progress.heatmap import draw
 
@@ -78,6 +79,12 @@ def run_all(plan: Plan[CountingSpec]) -> RunState:
 
 def list_books(spec: CountingSpec) -> list[BatchKey]:
     return [BatchKey(AddCounts.name, item) for item in AddCounts().items(spec)]
+
+
+def test_pipeline_whose_package_is_broken_is_named() -> None:
+    register_pipeline("broken", "no_such_package:PIPELINE")
+    with pytest.raises(InputError, match="'broken' cannot be loaded from no_such_package:PIPELINE"):
+        find_pipeline("broken")
 
 
 @pytest.mark.parametrize("products", [(), list_books], ids=["none", "books"])

@@ -50,7 +50,7 @@ def load_exporter(name: str) -> Exporter:
     Raises
     ------
     InputError
-        If there is no format of this name.
+        If there is no format of this name, or its package cannot be imported.
 
     Examples
     --------
@@ -60,7 +60,12 @@ def load_exporter(name: str) -> Exporter:
     entries = _entries()
     if name not in entries:
         raise InputError(f"there is no format {name!r}; there are {', '.join(entries)}")
-    return entries[name].load()()
+    try:
+        return entries[name].load()()
+    except (ImportError, AttributeError) as error:
+        raise InputError(
+            f"the format {name!r} cannot be loaded from {entries[name].value} ({error}); reinstall its package"
+        ) from error
 
 
 def _entries() -> dict[str, EntryPoint]:
