@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from distributed.system import memory_limit
 
-from faket_dask.cluster.jobs import get_batch_system, list_batch_systems
+from faket_dask.cluster.jobs import BATCH_SYSTEMS, BatchSystem
+from faket_dask.errors import InputError
 
 CGROUPS = Path("/sys/fs/cgroup")
 """Folder of all control groups."""
@@ -32,16 +34,23 @@ def allocated_bytes() -> int:
     return min((memory_limit(), *_group_bytes(), *_job_bytes()))
 
 
+def _batch_systems() -> Iterator[BatchSystem]:
+    """Yield all batch systems but those whose package cannot be imported: nobody has named them here."""
+    for name in BATCH_SYSTEMS.names:
+        with suppress(InputError):
+            yield BATCH_SYSTEMS.get(name)
+
+
 def _job_cores() -> Iterator[int]:
-    for name in list_batch_systems():
-        cores = get_batch_system(name).allocated_cores(os.environ)
+    for system in _batch_systems():
+        cores = system.allocated_cores(os.environ)
         if cores is not None:
             yield cores
 
 
 def _job_bytes() -> Iterator[int]:
-    for name in list_batch_systems():
-        memory = get_batch_system(name).allocated_bytes(os.environ)
+    for system in _batch_systems():
+        memory = system.allocated_bytes(os.environ)
         if memory is not None:
             yield memory
 

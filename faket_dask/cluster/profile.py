@@ -16,7 +16,7 @@ import dask
 from dask.utils import parse_bytes
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
-from faket_dask.cluster.jobs import BatchSystem, JobSettings, get_batch_system, list_batch_systems
+from faket_dask.cluster.jobs import BATCH_SYSTEMS, BatchSystem, JobSettings
 from faket_dask.documents.explain import explain
 from faket_dask.documents.section import Section, resolve_path
 from faket_dask.documents.yaml_file import read_document
@@ -94,7 +94,7 @@ class Profile(Section):
     @field_validator("system")
     @classmethod
     def _is_known(cls, value: str) -> str:
-        return get_batch_system(value).name
+        return BATCH_SYSTEMS.get(value).name
 
     @field_validator("memory")
     @classmethod
@@ -132,7 +132,7 @@ class Profile(Section):
     @property
     def batch_system(self) -> BatchSystem:
         """Batch system that runs the jobs."""
-        return get_batch_system(self.system)
+        return BATCH_SYSTEMS.get(self.system)
 
     def resolve(self) -> JobSettings:
         """Return the settings of a job, completed by the user's `jobqueue.yaml`.
@@ -192,7 +192,7 @@ def load_profile(name: str | Path) -> Profile:
     InputError
         When the file cannot be read or any value in it is wrong; one line per mistake.
     """
-    known = list_batch_systems()
+    known = BATCH_SYSTEMS.names
     if name in known:
         return Profile.model_validate({"system": name})
     path = Path(name)
@@ -209,7 +209,7 @@ def load_profile(name: str | Path) -> Profile:
 
 def _validated_system(info: ValidationInfo) -> BatchSystem | None:
     """Return the batch system of the profile that is being validated; None where its name is wrong."""
-    return get_batch_system(info.data["system"]) if "system" in info.data else None
+    return BATCH_SYSTEMS.get(info.data["system"]) if "system" in info.data else None
 
 
 def _check_bytes(text: str) -> str:

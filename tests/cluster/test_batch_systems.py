@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from faket_dask.cluster.jobs import get_batch_system, list_batch_systems
+from faket_dask.cluster.allocation import allocated_cores
+from faket_dask.cluster.jobs import BATCH_SYSTEMS
+from faket_dask.cluster.profile import Profile
 from faket_dask.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.parametrize("system", ["slurm", "pbs", "sge", "lsf"])
 def test_full_walltime_is_read_alike_everywhere(system: str) -> None:
-    assert get_batch_system(system).parse_walltime("01:30:05") == 5405
+    assert BATCH_SYSTEMS.get(system).parse_walltime("01:30:05") == 5405
 
 
 @pytest.mark.parametrize(
@@ -33,7 +35,7 @@ def test_full_walltime_is_read_alike_everywhere(system: str) -> None:
     ],
 )
 def test_short_walltime_is_read_as_the_batch_system_reads_it(system: str, text: str, seconds: int) -> None:
-    assert get_batch_system(system).parse_walltime(text) == seconds
+    assert BATCH_SYSTEMS.get(system).parse_walltime(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -41,7 +43,7 @@ def test_short_walltime_is_read_as_the_batch_system_reads_it(system: str, text: 
 )
 def test_time_in_another_notation_is_refused(system: str, text: str) -> None:
     with pytest.raises(ValueError, match="time"):
-        get_batch_system(system).parse_walltime(text)
+        BATCH_SYSTEMS.get(system).parse_walltime(text)
 
 
 LISTINGS = {
@@ -68,8 +70,8 @@ job-ID  prior   name       user         state submit/start at     queue         
 
 @pytest.mark.parametrize("system", LISTINGS)
 def test_listing_yields_ids_of_jobs_that_have_not_ended(system: str) -> None:
-    assert get_batch_system(system).parse_job_ids(LISTINGS[system]) == {"17", "18"}
-    assert get_batch_system(system).parse_job_ids("") == set()
+    assert BATCH_SYSTEMS.get(system).parse_job_ids(LISTINGS[system]) == {"17", "18"}
+    assert BATCH_SYSTEMS.get(system).parse_job_ids("") == set()
 
 
 @pytest.mark.parametrize(
@@ -84,16 +86,16 @@ def test_listing_yields_ids_of_jobs_that_have_not_ended(system: str) -> None:
 def test_job_reads_its_cores_from_the_environment(
     system: str, environment: dict[str, str], cores: int
 ) -> None:
-    assert get_batch_system(system).allocated_cores(environment) == cores
+    assert BATCH_SYSTEMS.get(system).allocated_cores(environment) == cores
     outside = dict(list(environment.items())[1:])
-    assert get_batch_system(system).allocated_cores(outside) is None
-    assert get_batch_system(system).allocated_bytes({}) is None
+    assert BATCH_SYSTEMS.get(system).allocated_cores(outside) is None
+    assert BATCH_SYSTEMS.get(system).allocated_bytes({}) is None
 
 
 def test_unknown_batch_system_is_refused_with_known_names() -> None:
-    assert {"slurm", "pbs", "sge", "lsf"} <= set(list_batch_systems())
-    with pytest.raises(InputError, match=r"no batch system 'moab'; there are .*slurm.*lsf"):
-        get_batch_system("moab")
+    assert {"slurm", "pbs", "sge", "lsf"} <= set(BATCH_SYSTEMS.names)
+    with pytest.raises(InputError, match=r"no batch system 'moab'; known are .*slurm.*lsf"):
+        BATCH_SYSTEMS.get("moab")
 
 
 OTHER_PACKAGE = """
@@ -160,3 +162,12 @@ def test_entry_point_of_another_package_adds_a_batch_system(tmp_path: Path) -> N
     assert "#OAR -l /nodes=1/core=4,walltime=02:00:00" in lines
     assert "#OAR -O /logs/%jobid%.log" in lines
     assert "there is no `oarsub` here, so no job can be submitted to OAR" in lines[-1]
+
+
+def test_broken_package_disturbs_only_who_names_its_batch_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = {**BATCH_SYSTEMS._targets, "moab": "no_such_package:MOAB"}
+    monkeypatch.setattr(BATCH_SYSTEMS, "_targets", broken)
+    assert allocated_cores() >= 1
+    assert Profile.model_validate({"system": "slurm"}).system == "slurm"
+    with pytest.raises(InputError, match="'moab' cannot be loaded from no_such_package:MOAB"):
+        BATCH_SYSTEMS.get("moab")

@@ -63,7 +63,7 @@ def test_commented_keys_of_shipped_profiles_exist(tmp_path: Path) -> None:
         ("cores: 4", ["system: is missing"]),
         (
             "system: moab\nwalltime: soon",
-            ["system: there is no batch system 'moab'; there are slurm, pbs, sge, lsf (got 'moab')"],
+            ["system: there is no batch system 'moab'; known are slurm, pbs, sge, lsf (got 'moab')"],
         ),
         ("system: slurm\ncores: 0", ["cores: input should be greater than or equal to 1 (got 0)"]),
         (

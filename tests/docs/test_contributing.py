@@ -94,13 +94,14 @@ def test_batch_system_is_one() -> None:
 
 @pytest.mark.parametrize("logs", [None, Path("/logs")])
 def test_job_class_accepts_the_keywords_of_the_batch_system(
-    logs: Path | None, monkeypatch: pytest.MonkeyPatch
+    logs: Path | None, request: pytest.FixtureRequest
 ) -> None:
     from faket_dask.cluster.batch import job_script
-    from faket_dask.cluster.jobs import Sizing, registry
+    from faket_dask.cluster.jobs import BATCH_SYSTEMS, Sizing
     from faket_dask.cluster.profile import Profile
 
-    monkeypatch.setitem(registry._registry(), "oar", run_example("batch system")["OAR"])
+    BATCH_SYSTEMS.register("oar", run_example("batch system")["OAR"])
+    request.addfinalizer(lambda: BATCH_SYSTEMS.unregister("oar"))
     profile = Profile(system="oar", account="lab", walltime="01:00:00")
     script = job_script(profile, Sizing(1, 4, 4, 2**30, 0, 3600, 60, 60), logs)
     lines = script.splitlines()

@@ -88,8 +88,8 @@ class BatchSystem(ABC):
 
         Examples
         --------
-        >>> from faket_dask.cluster.jobs import get_batch_system
-        >>> sorted(get_batch_system("slurm").parse_job_ids("17\\n18\\n"))
+        >>> from faket_dask.cluster.jobs import BATCH_SYSTEMS
+        >>> sorted(BATCH_SYSTEMS.get("slurm").parse_job_ids("17\\n18\\n"))
         ['17', '18']
         """
         return set(re.findall(r"^\s*(\d+)", listing, flags=re.MULTILINE))
