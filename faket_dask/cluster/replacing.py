@@ -10,6 +10,7 @@ import asyncio
 import getpass
 import logging
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class ReplacingCluster(JobQueueCluster):
 
     failure_reason: str | None
     workers: dict[str, Job]
+    worker_spec: dict[str, dict[str, Any]]
     scheduler: Scheduler
     periodic_callbacks: dict[str, PeriodicCallback]
 
@@ -62,8 +64,13 @@ class ReplacingCluster(JobQueueCluster):
         self.failure_reason = None
         self._arrivals = _Arrivals()
         self._fruitless_jobs = 0
+        self._job_numbers = count()
         self._querying = asyncio.Lock()
         super().__init__(job_cls=system.load_job_class(), **options)
+
+    def _new_worker_name(self, worker_number: int) -> str:
+        # No name is used twice: some time after a worker is gone, Dask closes the job that then has its name.
+        return super()._new_worker_name(next(self._job_numbers))
 
     async def _start(self) -> None:
         await super()._start()
@@ -109,6 +116,7 @@ class ReplacingCluster(JobQueueCluster):
             for name, job_id in ended.items():
                 log.info("job %s has ended and is replaced", job_id)
                 self.workers.pop(name).status = Status.closed
+                self.worker_spec.pop(name, None)
         elif not self.scheduler.workers and len(ended) == len(self.workers):
             self.failure_reason = self._describe_failure(list(ended.values()))
 
