@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from faket_dask.atomic import write_text
 from faket_dask.errors import InputError
 from faket_dask.formats.files import read_text
-from faket_dask.geometry import TiltGeometry
+from faket_dask.formats.tilt_list import FindLeftOut, TiltList, keep_all
+from faket_dask.geometry import TiltGeometry, select_exposures
 
 _SECTION = re.compile(r"\[\s*ZValue\s*=\s*(\d{1,9})\s*\]")
 _AXIS = re.compile(r"Tilt axis (?:angle|rotation)\s*=\s*([-+0-9.eE]+)")
@@ -36,6 +37,10 @@ class Mdoc:
     ----------
     geometry
         Tilts in the order of increasing angle.
+    recorded
+        All tilts, in the order of the file; they are numbered as the sections of a stack from 1.
+    rows
+        ``(tilt,)`` position of each tilt in `recorded`.
     sections
         ``(tilt,)`` section of the stack that each tilt is, from 0.
     defocus_um
@@ -45,12 +50,16 @@ class Mdoc:
     """
 
     geometry: TiltGeometry
+    recorded: TiltList
+    rows: NDArray[np.intp]
     sections: tuple[int, ...]
     defocus_um: NDArray[np.float64] | None
     frames: tuple[str, ...]
 
 
-def read_mdoc(path: Path, *, pixel_size_A: float | None = None) -> Mdoc:
+def read_mdoc(
+    path: Path, *, pixel_size_A: float | None = None, find_left_out: FindLeftOut = keep_all
+) -> Mdoc:
     """Read an `.mdoc` file.
 
     Parameters
@@ -59,6 +68,8 @@ def read_mdoc(path: Path, *, pixel_size_A: float | None = None) -> Mdoc:
         File to read.
     pixel_size_A
         Edge of a pixel in Å, in place of the file's ``PixelSpacing``.
+    find_left_out
+        Function of all tilts that returns which of them are left out.
 
     Returns
     -------
@@ -110,11 +121,19 @@ def read_mdoc(path: Path, *, pixel_size_A: float | None = None) -> Mdoc:
         if spacing is None:
             raise InputError(f"mdoc {path} has no PixelSpacing; give the pixel size in Å")
         pixel_size_A = _number(path, "PixelSpacing", spacing)
-    order = np.argsort(-angles, kind="stable")
+    places = tuple(f"[ZValue = {number}]" for number in numbers)
+    recorded = TiltList(path, angles, True, tuple(number + 1 for number in numbers), places)
+    order = recorded.choose(find_left_out(recorded))
     exposure, before, rotation = column("ExposureDose"), column("PriorRecordDose"), column("RotationAngle")
     rank = None
     if before is not None and np.unique(before).size == before.size:
-        rank = np.argsort(np.argsort(before))[order]
+        rank = np.argsort(np.argsort(before))
+    if exposure is not None and (exposure < 0).any():
+        section = int(np.argmin(exposure))
+        raise InputError(
+            f"mdoc {path}: section {numbers[section]} has the negative exposure {exposure[section]:g} e/Å²"
+        )
+    rank, exposure, left_out = select_exposures(rank, exposure, order)
     if axis is None:
         axis = 0.0 if rotation is None else float(rotation[0])
     defocus = column("TargetDefocus")
@@ -124,9 +143,12 @@ def read_mdoc(path: Path, *, pixel_size_A: float | None = None) -> Mdoc:
             -angles[order],
             pixel_size_A,
             tilt_axis_angle_deg=axis,
-            exposure_e_per_A2=None if exposure is None else exposure[order],
+            exposure_e_per_A2=exposure,
             acquisition_order=rank,
+            left_out_exposure_e_per_A2=left_out,
         ),
+        recorded,
+        order,
         tuple(numbers[tilt] for tilt in order),
         None if defocus is None else -defocus[order],
         tuple(names[tilt] for tilt in order),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +21,13 @@ from faket_dask.errors import InputError
 from faket_dask.formats.files import find_upwards
 from faket_dask.formats.particle_list import ParticleList, rotation_matrices
 from faket_dask.formats.star import StarTable, read_star
+from faket_dask.formats.tilt_list import FindLeftOut, TiltList, keep_all
 from faket_dask.geometry import TiltGeometry
 
 AXES = ("X", "Y", "Z")
 ANGLES = ("Rot", "Tilt", "Psi")
 _LARGEST_X_TILT_DEG = 0.1
+_DEFORMATIONS = "rlnTomoDeformation"
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,12 @@ class RelionTomogram:
         Path of the reconstructed tomogram, relative to the project, if there is one.
     binning
         Pixels of the tilt-series per voxel of that tomogram.
+    recorded
+        All tilts of the tilt-series' table, numbered by their sections where they are in one stack.
+    rows
+        ``(tilt,)`` position of each tilt in `recorded`.
+    has_deformations
+        True if RELION has fitted deformations of the images, which are not read.
     """
 
     name: str
@@ -72,9 +80,30 @@ class RelionTomogram:
     defocus_um: NDArray[np.float64] | None = None
     volume: str | None = None
     binning: float = 1.0
+    recorded: TiltList | None = None
+    rows: NDArray[np.intp] | None = None
+    has_deformations: bool = False
 
 
-def read_tomograms(path: Path) -> list[RelionTomogram]:
+def read_tomogram_names(path: Path) -> list[str]:
+    """Read the names in a table of tomograms or tilt-series.
+
+    Parameters
+    ----------
+    path
+        STAR file with a block ``data_global``.
+
+    Raises
+    ------
+    InputError
+        If the file is absent or damaged, or the column is missing.
+    """
+    return list(_read_global(path).text("rlnTomoName"))
+
+
+def read_tomograms(
+    path: Path, only: str | None = None, find_left_out: FindLeftOut = keep_all
+) -> list[RelionTomogram]:
     """Read a table of tomograms (or of tilt-series) and the tilt-series that it names.
 
     Parameters
@@ -82,6 +111,10 @@ def read_tomograms(path: Path) -> list[RelionTomogram]:
     path
         STAR file with a block ``data_global``. The files that it names are looked for from its folder and, as
         RELION's own paths are, from the folders above.
+    only
+        Name of the one tomogram to read; all by default.
+    find_left_out
+        Function of all tilts of a tilt-series that returns which of them are left out.
 
     Raises
     ------
@@ -89,10 +122,7 @@ def read_tomograms(path: Path) -> list[RelionTomogram]:
         If a file is absent or damaged, a column is missing or does not hold numbers, or the angles cannot be
         used.
     """
-    blocks = read_star(path)
-    if "global" not in blocks:
-        raise InputError(f"{path} has no block data_global; name RELION's table of tomograms or tilt-series")
-    table = blocks["global"]
+    table = _read_global(path)
     columns = {
         label: table.numbers(label)
         for label in ("rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast")
@@ -103,10 +133,14 @@ def read_tomograms(path: Path) -> list[RelionTomogram]:
     volumes = table.columns.get("rlnTomoReconstructedTomogram", (None,) * len(table))
     tomograms = []
     for row, name in enumerate(table.text("rlnTomoName")):
+        if only not in (None, name):
+            continue
         series = find_upwards(path, table.text("rlnTomoTiltSeriesStarFile")[row])
         tilts = next(iter(read_star(series).values()))
-        geometry, order = _geometry(tilts, float(pixel_sizes[row]))
-        images = [_image(tilts, tilts.text("rlnMicrographName")[tilt]) for tilt in order]
+        every = [_image(tilts, name) for name in tilts.text("rlnMicrographName")]
+        recorded = _list_tilts(tilts, every)
+        geometry, order = _geometry(tilts, float(pixel_sizes[row]), recorded.choose(find_left_out(recorded)))
+        images = [every[tilt] for tilt in order]
         defocus = None
         if "rlnDefocusU" in tilts.columns:
             u = tilts.numbers("rlnDefocusU")
@@ -123,6 +157,11 @@ def read_tomograms(path: Path) -> list[RelionTomogram]:
                 defocus_um=defocus,
                 volume=volumes[row],
                 binning=float(binnings[row]),
+                recorded=recorded,
+                rows=order,
+                has_deformations=any(
+                    label.startswith(_DEFORMATIONS) for label in (*table.columns, *tilts.columns)
+                ),
             )
         )
     return tomograms
@@ -181,7 +220,26 @@ def read_particles(
     return lists
 
 
-def _geometry(tilts: StarTable, pixel_size_A: float) -> tuple[TiltGeometry, NDArray[np.intp]]:
+def _read_global(path: Path) -> StarTable:
+    blocks = read_star(path)
+    if "global" not in blocks:
+        raise InputError(f"{path} has no block data_global; name RELION's table of tomograms or tilt-series")
+    return blocks["global"]
+
+
+def _list_tilts(tilts: StarTable, images: Sequence[tuple[str, int]]) -> TiltList:
+    """List the tilts of a table by their sections, where all are in one stack, or else by their rows."""
+    label = "rlnTomoYTilt" if "rlnTomoYTilt" in tilts.columns else "rlnTomoNominalStageTiltAngle"
+    recorded = TiltList.in_order(tilts.path, tilts.numbers(label), is_stage=True, place="row")
+    sections = tuple(section + 1 for _, section in images)
+    if len({stack for stack, _ in images}) != 1 or len(set(sections)) < len(sections):
+        return recorded
+    return replace(recorded, numbers=sections, stack=Path(images[0][0]))
+
+
+def _geometry(
+    tilts: StarTable, pixel_size_A: float, order: NDArray[np.intp]
+) -> tuple[TiltGeometry, NDArray[np.intp]]:
     aligned = "rlnTomoYTilt" in tilts.columns
     angles = -tilts.numbers("rlnTomoYTilt" if aligned else "rlnTomoNominalStageTiltAngle")
     x_tilt = np.abs(tilts.numbers("rlnTomoXTilt", 0)).max(initial=0)
@@ -195,7 +253,12 @@ def _geometry(tilts: StarTable, pixel_size_A: float) -> tuple[TiltGeometry, NDAr
     if "rlnMicrographPreExposure" in tilts.columns:
         before = tilts.numbers("rlnMicrographPreExposure")
     return TiltGeometry.from_unsorted(
-        angles, pixel_size_A, tilt_axis_angles=axis, shift_A=shift, exposure_before_e_per_A2=before
+        angles,
+        pixel_size_A,
+        tilt_axis_angles=axis,
+        shift_A=shift,
+        exposure_before_e_per_A2=before,
+        order=order,
     )
 
 

@@ -108,7 +108,7 @@ READERS: dict[str, Reader] = {
     "a.xf": read_transforms,
     "tilt.com": read_tilt_com,
     "a.mdoc": read_mdoc,
-    "a.tomostar": lambda path: read_tomostar(path, 10),
+    "a.tomostar": read_tomostar,
     "tomograms.star": tomograms,
     "tilt_series/a.star": lambda path: tomograms(path.parent),
     "particles.star": particles,

@@ -37,7 +37,7 @@ def _open(folder: Path, options: SeriesOptions) -> TiltSeries:
             )
         [angles] = matches
     tilts = [(open_stack(image, pixel_size_A=options.pixel_size_A), 0) for image in images]
-    return check_images(folder, sort_images(folder, tilts, angles, options.sign))
+    return check_images(folder, sort_images(folder, tilts, angles, options.sign, options.exclusion.find))
 
 
 def _list_images(files: Sequence[Path]) -> list[Path]:

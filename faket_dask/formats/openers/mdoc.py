@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from faket_dask.errors import InputError
@@ -14,10 +15,16 @@ from faket_dask.formats.openers.series_format import (
     add_transforms,
     open_movie_average,
 )
+from faket_dask.formats.tilt_list import FindLeftOut
 from faket_dask.formats.tilt_series import TiltSeries, check_images
 
 
-def open_mdoc(path: Path, stack: MrcStack | None, pixel_size_A: float | None) -> TiltSeries:
+def open_mdoc(
+    path: Path,
+    stack: MrcStack | None,
+    pixel_size_A: float | None,
+    find_left_out: FindLeftOut,
+) -> TiltSeries:
     """Open the series of an `.mdoc`.
 
     Parameters
@@ -28,25 +35,30 @@ def open_mdoc(path: Path, stack: MrcStack | None, pixel_size_A: float | None) ->
         Stack of the series; by default the one of the file's name, or else the images that it names.
     pixel_size_A
         Edge of a pixel in Å, in place of the file's.
+    find_left_out
+        Function of all tilts that returns which of them are left out.
 
     Raises
     ------
     InputError
         If a file is absent or damaged, or sections and images do not fit together.
     """
-    mdoc = read_mdoc(path, pixel_size_A=pixel_size_A)
+    mdoc = read_mdoc(path, pixel_size_A=pixel_size_A, find_left_out=find_left_out)
     edge = mdoc.geometry.pixel_size_A
     if stack is None:
         stack = _open_named_stack(path, edge)
     if stack is None:
-        images = [open_movie_average(path, frames, edge) for frames in mdoc.frames]
-        return check_images(path, TiltSeries(mdoc.geometry, tuple((image, 0) for image in images)))
-    if max(mdoc.sections) >= stack.shape[0] or len(mdoc.sections) != stack.shape[0]:
+        averages = [open_movie_average(path, frames, edge) for frames in mdoc.frames]
+        series = TiltSeries(mdoc.geometry, tuple((image, 0) for image in averages))
+        return check_images(path, replace(series, recorded=mdoc.recorded, rows=mdoc.rows))
+    sections, last = len(mdoc.recorded), max(mdoc.recorded.numbers)
+    if last > stack.shape[0] or sections != stack.shape[0]:
         raise InputError(
-            f"{path} has {len(mdoc.sections)} sections up to {max(mdoc.sections)}, {stack.path} has "
-            f"{stack.shape[0]} tilts"
+            f"{path} has {sections} sections up to {last - 1}, {stack.path} has {stack.shape[0]} tilts"
         )
-    return TiltSeries(mdoc.geometry, tuple((stack, section) for section in mdoc.sections))
+    images = tuple((stack, section) for section in mdoc.sections)
+    recorded = replace(mdoc.recorded, stack=stack.path)
+    return TiltSeries(mdoc.geometry, images, recorded=recorded, rows=mdoc.rows)
 
 
 def _open_named_stack(path: Path, pixel_size_A: float) -> MrcStack | None:
@@ -65,7 +77,7 @@ def _find(folder: Path, files: Sequence[Path]) -> list[Path]:
 
 
 def _open(path: Path, options: SeriesOptions) -> TiltSeries:
-    return add_transforms(open_mdoc(path, None, options.pixel_size_A), path, options.transforms)
+    return add_transforms(open_mdoc(path, None, options.pixel_size_A, options.exclusion.find), path, options.transforms)
 
 
 MDOC = SeriesFormat((".mdoc",), _find, _open)

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from faket_dask.errors import InputError
+from faket_dask.formats.exclusion import Exclusion
 from faket_dask.formats.imod import read_angles, read_transforms
 from faket_dask.formats.mrc import STACK_SUFFIXES, MrcStack, open_stack
 from faket_dask.formats.shrec import ALIGNMENT_FILE, read_alignment
+from faket_dask.formats.tilt_list import FindLeftOut, TiltList
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.geometry import TiltGeometry
 
@@ -29,6 +31,7 @@ class SeriesOptions:
     pixel_size_A: float | None
     tomogram: str | None
     sign: Sign
+    exclusion: Exclusion = Exclusion()
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,11 @@ def find_by_suffix(*suffixes: str) -> Callable[[Path, Sequence[Path]], list[Path
 
 
 def sort_images(
-    path: Path, images: list[tuple[MrcStack, int]], tilt_angles: Path | ArrayLike, sign: Sign
+    path: Path,
+    images: list[tuple[MrcStack, int]],
+    tilt_angles: Path | ArrayLike,
+    sign: Sign,
+    find_left_out: FindLeftOut,
 ) -> TiltSeries:
     """Make a series of images whose angles come in the same order.
 
@@ -75,23 +82,30 @@ def sort_images(
         Angle file, SHREC's alignment file, or ``(tilt,)`` degrees with this project's sign.
     sign
         Sign of the angles in an angle file.
+    find_left_out
+        Function of all tilts that returns which of them are left out.
 
     Raises
     ------
     InputError
-        If the file is absent or damaged, or the number of angles is not that of the images.
+        If the file is absent or damaged, the number of angles is not that of the images, or the angles cannot be used.
     """
+    is_stage = False
+    source: Path | str = "tilt_angles"
+    place = "number"
     if not isinstance(tilt_angles, Path):
-        angles, source = np.asarray(tilt_angles, dtype=np.float64), "tilt_angles"
+        angles = np.asarray(tilt_angles, dtype=np.float64)
     elif tilt_angles.name == ALIGNMENT_FILE:
-        angles, source = read_alignment(tilt_angles), str(tilt_angles)
+        angles, source, place = read_alignment(tilt_angles), tilt_angles, "row"
     else:
-        angles, source = read_angles(tilt_angles) * (-1 if sign == "imod" else 1), str(tilt_angles)
+        angles, source, place, is_stage = read_angles(tilt_angles), tilt_angles, "line", sign == "imod"
     if angles.shape != (len(images),):
         raise InputError(f"{source} has {angles.size} angles, {path} has {len(images)} tilts")
-    order = np.argsort(angles, kind="stable")
-    geometry = TiltGeometry(angles[order], images[0][0].pixel_size_A)
-    return TiltSeries(geometry, tuple(images[tilt] for tilt in order))
+    stack = path if len({image.path for image, _ in images}) == 1 else None
+    tilts = TiltList.in_order(source, angles, is_stage=is_stage, place=place, stack=stack)
+    order = tilts.choose(find_left_out(tilts))
+    geometry = TiltGeometry(tilts.tilt_angles[order], images[0][0].pixel_size_A)
+    return TiltSeries(geometry, tuple(images[tilt] for tilt in order), recorded=tilts, rows=order)
 
 
 def add_transforms(series: TiltSeries, path: Path, transforms: Path | None) -> TiltSeries:
@@ -115,8 +129,9 @@ def add_transforms(series: TiltSeries, path: Path, transforms: Path | None) -> T
     if file is None:
         return series
     matrices = read_transforms(file)
-    if len(matrices) != len(series.images):
-        raise InputError(f"{file} has {len(matrices)} transforms, {path} has {len(series.images)} tilts")
+    tilts = len(series.images) + series.left_out
+    if len(matrices) != tilts:
+        raise InputError(f"{file} has {len(matrices)} transforms, {path} has {tilts} tilts")
     sections = [section for _, section in series.images]
     if len(set(sections)) < len(sections):
         raise InputError(f"{file} aligns a stack; {path} names single images")

@@ -44,10 +44,10 @@ def open_stack_series(path: Path, options: SeriesOptions) -> TiltSeries:
                 f"{path.stem}.tlt beside it"
             )
     if isinstance(angles, Path) and angles.suffix == ".mdoc":
-        series = open_mdoc(angles, stack, options.pixel_size_A)
+        series = open_mdoc(angles, stack, options.pixel_size_A, options.exclusion.find)
     else:
         images = [(stack, section) for section in range(stack.shape[0])]
-        series = sort_images(path, images, angles, options.sign)
+        series = sort_images(path, images, angles, options.sign, options.exclusion.find)
     return add_transforms(series, path, options.transforms)
 
 
