@@ -94,7 +94,10 @@ def test_unusable_angles_are_refused(angles: list, message: str) -> None:
         ({"tilt_axis_angle_deg": np.array([0.0, np.nan])}, r"tilt 2 \(counted from 1\) has none"),
         ({"shift_A": np.zeros((3, 2))}, r"shape \(2, 2\)"),
         ({"exposure_e_per_A2": np.array([1.0, np.nan])}, r"tilt 2 \(counted from 1\) has none"),
-        ({"exposure_e_per_A2": np.array([1.0, -2.0])}, r"tilt 2 \(counted from 1\) has the negative exposure -2"),
+        (
+            {"exposure_e_per_A2": np.array([1.0, -2.0])},
+            r"tilt 2 \(counted from 1\) has the negative exposure -2",
+        ),
         ({"acquisition_order": np.array([1, 2])}, "0 to 1"),
     ],
 )

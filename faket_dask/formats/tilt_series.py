@@ -96,7 +96,9 @@ class TiltSeries:
         rows = np.arange(len(tilts)) if self.rows is None else self.rows
         chosen = np.nonzero(~left_out[rows])[0]
         if not chosen.size:
-            raise InputError(f"all {len(tilts)} tilts of {tilts.stack or tilts.source} are left out; keep some")
+            raise InputError(
+                f"all {len(tilts)} tilts of {tilts.stack or tilts.source} are left out; keep some"
+            )
         return replace(
             self,
             geometry=self.geometry.select(chosen),

@@ -26,7 +26,6 @@ LARGEST_XML = 64 * 2**20
 """Most characters of a file: those of Warp have a few hundred thousand."""
 
 
-
 @dataclass(frozen=True, eq=False)
 class WarpSeries:
     """Tilt-series in an `.xml` of Warp, its tilts in the order of the file.
@@ -86,7 +85,9 @@ def read_warp_xml(path: Path) -> WarpSeries:
         raise InputError(f"{path} is an .xml of {root.tag!r}; one of a tilt-series of Warp is expected")
     angles = _values(path, root, "Angles", _number, None)
     if angles is None:
-        raise InputError(f"{path} has no angles (<Angles>); name the .xml of a tilt-series that Warp has imported")
+        raise InputError(
+            f"{path} has no angles (<Angles>); name the .xml of a tilt-series that Warp has imported"
+        )
     tilts = angles.size
 
     def column(tag: str, default: float = 0.0) -> NDArray[np.float64]:
@@ -100,12 +101,18 @@ def read_warp_xml(path: Path) -> WarpSeries:
         movement = _read_movement(path, root.find(f"GridMovement{letter}"), tilts)
         shift[:, axis] -= 0 if movement is None else movement
         if movement is None:
-            unapplied.append(f"{path} has local movement in {letter.lower()} (GridMovement{letter}), which is not applied")
+            unapplied.append(
+                f"{path} has local movement in {letter.lower()} (GridMovement{letter}), which is not applied"
+            )
     warps = [letter for letter in "XYZ" if _nodes(path, root.find(f"GridVolumeWarp{letter}")).any()]
     if warps:
-        unapplied.append(f"{path} has a deformation of the volume (GridVolumeWarp{warps[0]}), which is not applied")
+        unapplied.append(
+            f"{path} has a deformation of the volume (GridVolumeWarp{warps[0]}), which is not applied"
+        )
     if level := _attribute(path, root, "LevelAngleX"):
-        unapplied.append(f"{path} turns the specimen by {level:g}° about x (LevelAngleX), which is not applied")
+        unapplied.append(
+            f"{path} turns the specimen by {level:g}° about x (LevelAngleX), which is not applied"
+        )
     movies = tuple(line.strip() for line in (root.findtext("MoviePath") or "").splitlines() if line.strip())
     if len(movies) not in (0, tilts):
         raise InputError(f"{path} has {len(movies)} movies (<MoviePath>) and {tilts} angles; they must agree")
@@ -157,7 +164,9 @@ def _parse(path: Path) -> ElementTree.Element:
         return ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
         line, column = error.position
-        raise InputError(f"Warp's file {path}, line {line}, column {column}: no valid XML; write it anew") from None
+        raise InputError(
+            f"Warp's file {path}, line {line}, column {column}: no valid XML; write it anew"
+        ) from None
     except ValueError:  # an encoding other than that of the text
         raise InputError(f"Warp's file {path} is no XML in UTF-8; write it anew") from None
 

@@ -187,13 +187,15 @@ class TiltGeometry:
         )
         return geometry, order
 
-    def select(self, tilts: NDArray[np.intp]) -> TiltGeometry:
-        """Return the geometry of some of the tilts.
+    def select(self, tilts: NDArray[np.intp], tilt_angles: NDArray[np.float64] | None = None) -> TiltGeometry:
+        """Return the geometry of some of the tilts, or of all of them with other angles.
 
         Parameters
         ----------
         tilts
-            ``(selected,)`` increasing indices.
+            ``(selected,)`` indices, by increasing angle.
+        tilt_angles
+            ``(selected,)`` their angles in degrees, in place of the present ones.
 
         Examples
         --------
@@ -208,7 +210,7 @@ class TiltGeometry:
         axis = self.tilt_axis_angle_deg
         return replace(
             self,
-            tilt_angles=self.tilt_angles[tilts],
+            tilt_angles=self.tilt_angles[tilts] if tilt_angles is None else tilt_angles,
             tilt_axis_angle_deg=axis[tilts] if isinstance(axis, np.ndarray) else axis,
             shift_A=None if self.shift_A is None else self.shift_A[tilts],
             exposure_e_per_A2=exposure,

@@ -24,13 +24,13 @@ from faket_dask.formats.openers.mdoc import MDOC
 from faket_dask.formats.openers.relion5 import RELION5
 from faket_dask.formats.openers.series_format import SeriesFormat, SeriesOptions, Sign
 from faket_dask.formats.openers.shrec import SHREC
-from faket_dask.formats.openers.stack import STACK, MissingAnglesError
+from faket_dask.formats.openers.stack import ARETOMO, STACK, MissingAnglesError
 from faket_dask.formats.openers.warp import TOMOSTAR, WARP_XML
 from faket_dask.formats.tilt_series import TiltSeries
 
 __all__ = ["FORMATS", "MissingAnglesError", "SeriesFormat", "SeriesOptions", "open_tilt_series"]
 
-FORMATS: list[SeriesFormat] = [SHREC, SINGLE_IMAGES, TOMOSTAR, WARP_XML, RELION5, MDOC, STACK]
+FORMATS: list[SeriesFormat] = [SHREC, SINGLE_IMAGES, TOMOSTAR, WARP_XML, RELION5, MDOC, ARETOMO, STACK]
 """Formats in the order in which a folder is searched for them. A file of no format's ending is opened as the last."""
 
 
@@ -67,11 +67,11 @@ def open_tilt_series(
         which is this project's too.
     exclude
         Tilts to leave out, by their numbers from 1: sections of the stack as IMOD counts views (one more than
-        SerialEM's ``ZValue``), or, for single images, places in the file that lists them or in the order of their names.
-        ``[3, "7-9"]`` and ``"3,7-9"`` are the same.
+        SerialEM's ``ZValue``), or, for single images, places in the file that lists them or in the order of their
+        names. ``[3, "7-9"]`` and ``"3,7-9"`` are the same.
     exclude_angles
-        Tilts to leave out, by angles in degrees with the sign of the series' own files: for each the nearest tilt, which
-        must be within half a degree.
+        Tilts to leave out, by angles in degrees with the sign of the series' own files: for each the nearest tilt,
+        which must be within half a degree.
 
     Raises
     ------

@@ -77,7 +77,9 @@ def _find(folder: Path, files: Sequence[Path]) -> list[Path]:
 
 
 def _open(path: Path, options: SeriesOptions) -> TiltSeries:
-    return add_transforms(open_mdoc(path, None, options.pixel_size_A, options.exclusion.find), path, options.transforms)
+    return add_transforms(
+        open_mdoc(path, None, options.pixel_size_A, options.exclusion.find), path, options.transforms
+    )
 
 
 MDOC = SeriesFormat((".mdoc",), _find, _open)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faket_dask.errors import InputError
+from faket_dask.formats.aretomo import TILT_TABLE, read_tilt_table
 from faket_dask.formats.exclusion import Exclusion
 from faket_dask.formats.imod import read_angles, read_transforms
 from faket_dask.formats.mrc import STACK_SUFFIXES, MrcStack, open_stack
 from faket_dask.formats.shrec import ALIGNMENT_FILE, read_alignment
 from faket_dask.formats.tilt_list import FindLeftOut, TiltList
 from faket_dask.formats.tilt_series import TiltSeries
-from faket_dask.geometry import TiltGeometry
+from faket_dask.geometry import TiltGeometry, select_exposures
 
 Sign = Literal["imod", "warp"]
 
@@ -31,7 +32,7 @@ class SeriesOptions:
     pixel_size_A: float | None
     tomogram: str | None
     sign: Sign
-    exclusion: Exclusion = Exclusion()
+    exclusion: Exclusion = field(default_factory=Exclusion)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def sort_images(
     images
         ``(tilt,)`` file and section of each tilt.
     tilt_angles
-        Angle file, SHREC's alignment file, or ``(tilt,)`` degrees with this project's sign.
+        Angle file, AreTomo3's tilt table, SHREC's alignment file, or ``(tilt,)`` degrees with this project's sign.
     sign
         Sign of the angles in an angle file.
     find_left_out
@@ -90,21 +91,60 @@ def sort_images(
     InputError
         If the file is absent or damaged, the number of angles is not that of the images, or the angles cannot be used.
     """
-    is_stage = False
-    source: Path | str = "tilt_angles"
-    place = "number"
+    stack = path if len({image.path for image, _ in images}) == 1 else None
+    rank = exposure = None
     if not isinstance(tilt_angles, Path):
         angles = np.asarray(tilt_angles, dtype=np.float64)
+        tilts = TiltList.in_order("tilt_angles", angles, is_stage=False, place="number", stack=stack)
     elif tilt_angles.name == ALIGNMENT_FILE:
-        angles, source, place = read_alignment(tilt_angles), tilt_angles, "row"
+        angles = read_alignment(tilt_angles)
+        tilts = TiltList.in_order(tilt_angles, angles, is_stage=False, place="row", stack=stack)
     else:
-        angles, source, place, is_stage = read_angles(tilt_angles), tilt_angles, "line", sign == "imod"
+        if tilt_angles.name.endswith(TILT_TABLE):
+            table = read_tilt_table(tilt_angles)
+            angles, rank, exposure = table.angles, table.acquisition_order, table.exposure_e_per_A2
+        else:
+            angles = read_angles(tilt_angles)
+        tilts = TiltList.in_order(tilt_angles, angles, is_stage=sign == "imod", place="line", stack=stack)
     if angles.shape != (len(images),):
-        raise InputError(f"{source} has {angles.size} angles, {path} has {len(images)} tilts")
-    stack = path if len({image.path for image, _ in images}) == 1 else None
-    tilts = TiltList.in_order(source, angles, is_stage=is_stage, place=place, stack=stack)
+        raise InputError(f"{tilts.source} has {angles.size} angles, {path} has {len(images)} tilts")
+    return make_series(images, tilts, find_left_out, rank, exposure)
+
+
+def make_series(
+    images: Sequence[tuple[MrcStack, int]],
+    tilts: TiltList,
+    find_left_out: FindLeftOut,
+    acquisition_order: NDArray[np.int64] | None = None,
+    exposure_e_per_A2: NDArray[np.float64] | None = None,
+) -> TiltSeries:
+    """Make a series of images and their list.
+
+    Parameters
+    ----------
+    images
+        ``(tilt,)`` file and section of each tilt, in the order of the list.
+    tilts
+        All tilts.
+    find_left_out
+        Function of all tilts that returns which of them are left out.
+    acquisition_order, exposure_e_per_A2
+        ``(tilt,)`` rank in time and exposure of each tilt, if known.
+
+    Raises
+    ------
+    InputError
+        If the angles cannot be used.
+    """
     order = tilts.choose(find_left_out(tilts))
-    geometry = TiltGeometry(tilts.tilt_angles[order], images[0][0].pixel_size_A)
+    rank, exposure, left_out = select_exposures(acquisition_order, exposure_e_per_A2, order)
+    geometry = TiltGeometry(
+        tilts.tilt_angles[order],
+        images[0][0].pixel_size_A,
+        exposure_e_per_A2=exposure,
+        acquisition_order=rank,
+        left_out_exposure_e_per_A2=left_out,
+    )
     return TiltSeries(geometry, tuple(images[tilt] for tilt in order), recorded=tilts, rows=order)
 
 

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from faket_dask.errors import InputError
-from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
+from faket_dask.formats.aretomo import TILT_TABLE, AreTomoAlignment
+from faket_dask.formats.mrc import STACK_SUFFIXES, MrcStack, open_stack
+from faket_dask.formats.openers.aretomo import (
+    SUFFIX,
+    apply_alignment,
+    find_alignment,
+    find_dark,
+    find_stack,
+    list_tilts,
+    read_fitting_alignment,
+)
 from faket_dask.formats.openers.mdoc import open_mdoc
 from faket_dask.formats.openers.series_format import (
     SeriesFormat,
@@ -13,10 +29,15 @@ from faket_dask.formats.openers.series_format import (
     add_transforms,
     find_beside,
     find_by_suffix,
+    make_series,
     sort_images,
 )
 from faket_dask.formats.shrec import ALIGNMENT_FILE
+from faket_dask.formats.tilt_list import FindLeftOut, TiltList
 from faket_dask.formats.tilt_series import TiltSeries
+
+ANGLE_FILES = (".tlt", ".rawtlt", TILT_TABLE, ".mdoc")
+"""Endings of the names of files with the angles of a stack, the most refined ones first."""
 
 
 class MissingAnglesError(InputError):
@@ -34,21 +55,67 @@ def open_stack_series(path: Path, options: SeriesOptions) -> TiltSeries:
         If a file is absent or damaged, or angles and transforms do not fit the stack.
     """
     stack = open_stack(path, pixel_size_A=options.pixel_size_A)
-    angles = options.tilt_angles
-    if angles is None:
-        shrec = path.with_name(ALIGNMENT_FILE)
-        angles = find_beside(path, (".tlt", ".rawtlt", ".mdoc")) or (shrec if shrec.is_file() else None)
-        if angles is None:
-            raise MissingAnglesError(
-                f"no tilt angles for {path}: write `tilt_angles` (a list or a file), or put "
-                f"{path.stem}.tlt beside it"
-            )
-    if isinstance(angles, Path) and angles.suffix == ".mdoc":
-        series = open_mdoc(angles, stack, options.pixel_size_A, options.exclusion.find)
-    else:
-        images = [(stack, section) for section in range(stack.shape[0])]
-        series = sort_images(path, images, angles, options.sign, options.exclusion.find)
+    alignment = _choose_alignment(path, stack, options.transforms)
+
+    def find_left_out(tilts: TiltList) -> NDArray[np.bool_]:
+        excluded = options.exclusion.find(tilts)
+        return excluded if alignment is None else excluded | find_dark(alignment, tilts)
+
+    series = _open_with_angles(path, stack, options, alignment, find_left_out)
+    if alignment is not None:
+        return apply_alignment(series, alignment, options.sign)
     return add_transforms(series, path, options.transforms)
 
 
+def _choose_alignment(path: Path, stack: MrcStack, transforms: Path | None) -> AreTomoAlignment | None:
+    """Read the `.aln` that the user names, or the one beside the stack where there is no `.xf`."""
+    if transforms is not None:
+        return read_fitting_alignment(transforms, stack, True) if transforms.suffix == SUFFIX else None
+    file = find_alignment(path)
+    if file is None:
+        return None
+    if (other := find_beside(path, (".xf",))) is not None:
+        warnings.warn(f"{other} and {file} both align {path}; the .xf is taken", stacklevel=4)
+        return None
+    return read_fitting_alignment(file, stack, False)
+
+
+def _open_with_angles(
+    path: Path,
+    stack: MrcStack,
+    options: SeriesOptions,
+    alignment: AreTomoAlignment | None,
+    find_left_out: FindLeftOut,
+) -> TiltSeries:
+    """Open a stack with the angles that the user gives, of a file of its name, or of its alignment."""
+    angles = options.tilt_angles
+    images = [(stack, section) for section in range(stack.shape[0])]
+    if angles is None:
+        shrec = path.with_name(ALIGNMENT_FILE)
+        angles = find_beside(path, ANGLE_FILES) or (shrec if shrec.is_file() else None)
+    if angles is None and alignment is not None:
+        return make_series(images, list_tilts(alignment, path, options.sign), find_left_out)
+    if angles is None:
+        raise MissingAnglesError(
+            f"no tilt angles for {path}: write `tilt_angles` (a list or a file), or put "
+            f"{path.stem}.tlt beside it"
+        )
+    if isinstance(angles, Path) and angles.suffix == ".mdoc":
+        return open_mdoc(angles, stack, options.pixel_size_A, find_left_out)
+    return sort_images(path, images, angles, options.sign, find_left_out)
+
+
+def _open_alignment(path: Path, options: SeriesOptions) -> TiltSeries:
+    """Open the stack of an `.aln`, aligned by it."""
+    if options.transforms is not None:
+        raise InputError(f"{path} is an alignment itself; name the stack to align it by {options.transforms}")
+    return open_stack_series(find_stack(path), replace(options, transforms=path))
+
+
+def _find_none(folder: Path, files: Sequence[Path]) -> list[Path]:
+    """Return nothing: a folder with an `.aln` has the stack of it, too."""
+    return []
+
+
 STACK = SeriesFormat(STACK_SUFFIXES, find_by_suffix(*STACK_SUFFIXES), open_stack_series)
+ARETOMO = SeriesFormat((SUFFIX,), _find_none, _open_alignment)

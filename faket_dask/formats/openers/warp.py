@@ -1,7 +1,7 @@
 """Series of Warp: a `.tomostar`, an `.xml`, or both, with images averaged over each tilt's movie.
 
-Warp keeps what was imported in the `.tomostar` and what was found since (alignment, rejected tilts) in the `.xml`, which
-lies in the processing folder. Where the two disagree, the `.xml` is believed.
+Warp keeps what was imported in the `.tomostar`, and what was found since (alignment, rejected tilts) in the `.xml`,
+which lies in the processing folder. Where the two disagree, the `.xml` is believed.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def _open_aligned(series: WarpSeries, table: TomoStar | None, options: SeriesOpt
     path = series.path
     if not series.movies and table is None:
         raise InputError(
-            f"{path} names no movies (<MoviePath>), and there is no {path.stem}.tomostar beside it, in ../{DATA_FOLDER}, "
-            "or where its DataDirectory says; put it there"
+            f"{path} names no movies (<MoviePath>), and there is no {path.stem}.tomostar beside it, in "
+            f"../{DATA_FOLDER}, or where its DataDirectory says; put it there"
         )
     if table is not None:
         _compare(series, table)
@@ -102,7 +102,8 @@ def _compare(series: WarpSeries, table: TomoStar) -> None:
     differences = []
     if axes > _NOTICEABLE:
         differences.append(
-            f"the tilt axis lies at {_range(series.axis_angles)} in the one and {_range(table.axis_angles)} in the other"
+            f"the tilt axis lies at {_range(series.axis_angles)} in the one and {_range(table.axis_angles)} in the "
+            "other"
         )
     if angles > _NOTICEABLE:
         differences.append(f"tilt angles differ by up to {angles:.2f}°")
@@ -173,7 +174,9 @@ def _find_tomostar(xml: Path, data_folder: str) -> Path | None:
 
 def _find_xml_series(folder: Path, files: Sequence[Path]) -> list[Path]:
     """Return the `.xml` files of a folder that are of tilt-series."""
-    return [file for file in files if file.suffix == ".xml" and "<TiltSeries" in read_text(file, "file")[:1000]]
+    return [
+        file for file in files if file.suffix == ".xml" and "<TiltSeries" in read_text(file, "file")[:1000]
+    ]
 
 
 def _file_name(movie: str) -> str:
