@@ -29,6 +29,17 @@ def compare(
     weights: Annotated[
         str, typer.Option(help="VGG-19 weights for --realism; `faket-dask weights list` names them.")
     ] = "vgg19-normalised",
+    exclude: Annotated[
+        str, typer.Option(help="Tilts of the first series to leave out, counted from 1: 3,7-9.")
+    ] = "",
+    exclude_angles: Annotated[
+        str,
+        typer.Option(help="Tilts of the first series to leave out, by their angles in its files: -60,58.5."),
+    ] = "",
+    exclude_second: Annotated[str, typer.Option(help="As --exclude, of the second series.")] = "",
+    exclude_angles_second: Annotated[
+        str, typer.Option(help="As --exclude-angles, of the second series.")
+    ] = "",
 ) -> None:
     """Compare two tilt-series, each scaled to [0, 1]: pixelwise errors, similarity, spectra, and texture statistics.
 
@@ -38,7 +49,10 @@ def compare(
     from faket_dask.comparison.compare import open_for_comparison
     from faket_dask.comparison.figure import draw_comparison
 
-    both = open_for_comparison(first), open_for_comparison(second)
+    both = (
+        open_for_comparison(first, exclude, exclude_angles),
+        open_for_comparison(second, exclude_second, exclude_angles_second),
+    )
     if realism:
         from faket_dask.config import StyleSection
         from faket_dask.stages.networks import load_network

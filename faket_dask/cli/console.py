@@ -34,6 +34,23 @@ PixelSize = Annotated[
 ]
 TomogramName = Annotated[str | None, typer.Option("--tomogram", help="Tomogram of a RELION table to read.")]
 
+Exclude = Annotated[
+    str,
+    typer.Option(
+        "--exclude",
+        help="Tilts to leave out, counted from 1 as IMOD counts views (SerialEM's ZValue + 1): 3,7-9.",
+        show_default=False,
+    ),
+]
+ExcludeAngles = Annotated[
+    str,
+    typer.Option(
+        "--exclude-angles",
+        help="Tilts to leave out by their angles, with the sign of the series' own files: -60,58.5.",
+        show_default=False,
+    ),
+]
+
 say = typer.echo  # prints whole lines, however long, since scripts read them too
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faket_dask.cli.console import PixelSize, Sign, TomogramName, say
+from faket_dask.cli.console import Exclude, ExcludeAngles, PixelSize, Sign, TomogramName, say
 
 app = typer.Typer(
     help="Import specimens, tilt-series and particle lists of other programs.", no_args_is_help=True
@@ -35,14 +35,18 @@ def import_specimen(
 
 @app.command(name="series")
 def import_series(
-    source: Annotated[Path, typer.Argument(help="Stack, .mdoc, .star, .tomostar, or a folder with one.")],
+    source: Annotated[
+        Path, typer.Argument(help="Stack, .mdoc, .star, .tomostar, .xml, .aln, or a folder with one.")
+    ],
     to: Annotated[Path, typer.Option(help="File to write, .mrc.")],
     align: Annotated[
-        bool, typer.Option(help="Align by the .xf beside the stack, or by the project's alignment.")
+        bool, typer.Option(help="Align by the .xf or .aln beside the stack, or by the project's alignment.")
     ] = False,
     sign: Sign = "imod",
     pixel_size_a: PixelSize = None,
     tomogram: TomogramName = None,
+    exclude: Exclude = "",
+    exclude_angles: ExcludeAngles = "",
 ) -> None:
     """Write a recorded tilt-series as one stack, sorted by angle, with `.rawtlt` and `.mdoc`.
 
@@ -51,7 +55,14 @@ def import_series(
     from faket_dask.formats.openers import open_tilt_series
     from faket_dask.interchange.importers import import_series as convert
 
-    series = open_tilt_series(source, pixel_size_A=pixel_size_a, tomogram=tomogram, sign=sign)
+    series = open_tilt_series(
+        source,
+        pixel_size_A=pixel_size_a,
+        tomogram=tomogram,
+        sign=sign,
+        exclude=exclude,
+        exclude_angles=exclude_angles,
+    )
     for path in convert(series.aligned() if align else series, to):
         say(str(path))
 

@@ -13,6 +13,8 @@ from rich.progress import Progress
 
 from faket_dask.cli.console import (
     FAILED,
+    Exclude,
+    ExcludeAngles,
     PixelSize,
     Sign,
     TomogramName,
@@ -26,7 +28,8 @@ from faket_dask.errors import InputError
 
 def reconstruct(
     source: Annotated[
-        Path, typer.Argument(help="Data set, stack, .mdoc, .star, .tomostar, or a folder with one.")
+        Path,
+        typer.Argument(help="Data set, stack, .mdoc, .star, .tomostar, .xml, .aln, or a folder with one."),
     ],
     to: Annotated[
         Path | None, typer.Option(help="File to write, .mrc or .zarr (not for a data set).")
@@ -46,13 +49,18 @@ def reconstruct(
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     align: Annotated[
-        bool, typer.Option(help="Align first, by the .xf beside the stack or by the project's alignment.")
+        bool,
+        typer.Option(help="Align first, by the .xf or .aln beside the stack or by the project's alignment."),
     ] = False,
     angles: Annotated[Path | None, typer.Option(help="Angle file or .mdoc, if not beside the stack.")] = None,
     sign: Sign = "imod",
-    transforms: Annotated[Path | None, typer.Option(help=".xf file, if not beside the stack.")] = None,
+    transforms: Annotated[
+        Path | None, typer.Option(help=".xf or .aln file, if not beside the stack.")
+    ] = None,
     pixel_size_a: PixelSize = None,
     tomogram: TomogramName = None,
+    exclude: Exclude = "",
+    exclude_angles: ExcludeAngles = "",
     threads: Annotated[int, typer.Option(help="Threads for a stack; a data set uses its workers.")] = 1,
     imod: Annotated[
         bool, typer.Option("--imod", help="Use IMOD's tilt from the PATH (untested against IMOD).")
@@ -85,6 +93,7 @@ def reconstruct(
 
         recorded: dict[str, object] = {"--to": to, "--align": align, "--angles": angles, "--imod": imod}
         recorded |= {"--transforms": transforms, "--pixel-size-A": pixel_size_a, "--tomogram": tomogram}
+        recorded |= {"--exclude": exclude, "--exclude-angles": exclude_angles}
         _refuse(recorded, f"for recorded series, and {source} is a data set")
         with resumable(command), ProgressDisplay(err) as display:
             dataset = reconstruct_dataset(source, section, watch=display, cluster=cluster)
@@ -103,6 +112,8 @@ def reconstruct(
         pixel_size_A=pixel_size_a,
         tomogram=tomogram,
         sign=sign,
+        exclude=exclude,
+        exclude_angles=exclude_angles,
     )
     target = to if to is not None else Path(f"{source.resolve().name.split('.')[0]}_rec.mrc")
     if align:

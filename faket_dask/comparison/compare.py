@@ -133,23 +133,36 @@ class Comparison:
                 writer.writerow((key, "", *(f"{getattr(s, key):.8g}" for s in summaries)))
 
 
-def open_for_comparison(path: Path) -> OpenedSeries:
+def open_for_comparison(
+    path: Path, exclude: Sequence[int | str] | str = (), exclude_angles: Sequence[float] | str = ()
+) -> OpenedSeries:
     """Open a series of a data set (``series/<name>.zarr/<modality>``), or a recorded one.
+
+    Parameters
+    ----------
+    path
+        Series.
+    exclude, exclude_angles
+        Tilts of a recorded series to leave out, as for `faket_dask.formats.openers.open_tilt_series`.
 
     Raises
     ------
     InputError
-        If the path holds no tilt-series, or a damaged one.
+        If the path holds no tilt-series, or a damaged one, or tilts to leave out are not there.
     """
     if (path / "zarr.json").exists():
+        if exclude or exclude_angles:
+            raise InputError(f"tilts are left out of recorded series, and {path} is of a data set")
         return _open_stored(path)
     if path.suffix in STACK_SUFFIXES and path.is_file():
         try:
-            series = open_tilt_series(path)
+            series = open_tilt_series(path, exclude=exclude, exclude_angles=exclude_angles)
         except MissingAnglesError:
+            if exclude or exclude_angles:
+                raise
             return OpenedSeries(path.stem, open_stack(path), None)
         return OpenedSeries(path.stem, series, series.geometry.tilt_angles)
-    series = open_tilt_series(path)
+    series = open_tilt_series(path, exclude=exclude, exclude_angles=exclude_angles)
     return OpenedSeries(path.stem, series, series.geometry.tilt_angles)
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
 from faket_dask.formats.tilt_list import TiltList
+
+T = TypeVar("T")
 
 TOLERANCE_DEG = 0.5
 """Largest distance between an angle that a user gives and that of the tilt that is meant."""
@@ -55,12 +58,9 @@ class Exclusion:
         >>> sorted(Exclusion.parse("3,7-9").views)
         [3, 7, 8, 9]
         """
-        numbers: set[int] = set()
-        for item in [views] if isinstance(views, str) else views:
-            for word in str(item).split(","):
-                numbers.update(_parse_range(word))
-        degrees = [_parse_angle(word) for word in (angles.split(",") if isinstance(angles, str) else angles)]
-        return cls(frozenset(numbers), tuple(degrees))
+        words = [word for item in _list(views) for word in str(item).split(",")]
+        numbers = (number for word in words for number in _parse_range(word))
+        return cls(frozenset(numbers), tuple(_parse_angle(word) for word in _list(angles)))
 
     def __bool__(self) -> bool:
         return bool(self.views or self.angles)
@@ -107,6 +107,13 @@ class Exclusion:
                 )
             mask[nearest[0]] = True
         return mask
+
+
+def _list(items: Sequence[T] | str) -> Sequence[T | str]:
+    """Split a text, of which an empty one holds nothing."""
+    if isinstance(items, str):
+        return items.split(",") if items.strip() else ()
+    return items
 
 
 def _parse_range(word: str) -> range:

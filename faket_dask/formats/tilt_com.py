@@ -15,7 +15,7 @@ from pathlib import Path
 
 from faket_dask.atomic import write_text
 from faket_dask.errors import InputError
-from faket_dask.formats.files import read_text
+from faket_dask.formats.command_file import read_options
 from faket_dask.formats.imod import write_angles
 from faket_dask.geometry import TiltGeometry
 
@@ -89,36 +89,8 @@ def write_tilt_com(
 
 
 def read_tilt_com(path: Path) -> Mapping[str, tuple[str, ...]]:
-    """Read the options of a command file for `tilt`.
-
-    Parameters
-    ----------
-    path
-        File ``tilt.com``.
-
-    Returns
-    -------
-    options
-        Words after each option, by the option's name in upper case, as IMOD takes no account of case.
-
-    Raises
-    ------
-    InputError
-        If the file is absent or does not run `tilt`.
-    """
-    options: dict[str, tuple[str, ...]] = {}
-    running = False
-    for line in read_text(path, "command file").splitlines():
-        words = line.split()
-        if not words or words[0].startswith("#"):
-            continue
-        if words[0].startswith("$"):
-            running = words[0].lower() == "$tilt"
-        elif running:
-            options[words[0].upper()] = tuple(words[1:])
-    if not options:
-        raise InputError(f"command file {path} does not run IMOD's tilt ($tilt -StandardInput …)")
-    return options
+    """Read the options of a command file for `tilt`; see `faket_dask.formats.command_file.read_options`."""
+    return read_options(path, "tilt")
 
 
 def run_tilt(command_file: Path) -> None:

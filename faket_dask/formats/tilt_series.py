@@ -280,6 +280,6 @@ def check_images(path: object, series: TiltSeries) -> TiltSeries:
     for stack, section in series.images:
         if section >= stack.shape[0]:
             raise InputError(
-                f"{path} names section {section + 1} of {stack.path}, which has {stack.shape[0]}"
+                f"{path} names section {section + 1} (counted from 1) of {stack.path}, which has {stack.shape[0]}"
             )
     return series

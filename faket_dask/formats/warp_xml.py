@@ -101,9 +101,7 @@ def read_warp_xml(path: Path) -> WarpSeries:
         movement = _read_movement(path, root.find(f"GridMovement{letter}"), tilts)
         shift[:, axis] -= 0 if movement is None else movement
         if movement is None:
-            unapplied.append(
-                f"{path} has local movement in {letter.lower()} (GridMovement{letter}), which is not applied"
-            )
+            unapplied.append(f"{path} has local movement (GridMovement{letter}), which is not applied")
     warps = [letter for letter in "XYZ" if _nodes(path, root.find(f"GridVolumeWarp{letter}")).any()]
     if warps:
         unapplied.append(

@@ -224,20 +224,21 @@ def _check_tilts(series: TiltSeries) -> None:
     for stack, section in sorted(series.images, key=lambda image: (image[0].path, image[1])):
         tilt = stack.tilt(section)
         if not np.isfinite(tilt).all():
-            broken.setdefault(stack.path, []).append(section)
+            broken.setdefault(stack.path, []).append(section + 1)
         elif tilt.min() == tilt.max():
-            constant.setdefault(stack.path, []).append(section)
+            constant.setdefault(stack.path, []).append(section + 1)
     problems = Problems()
-    for path, sections in broken.items():
+    for path, views in broken.items():
         problems.add(
-            f"{path}: NaN or infinite values in tilt {', '.join(map(str, sections))}; repair or leave out "
-            "(counted from 0)"
+            f"{path}: NaN or infinite values in {_list_views(views)}; repair, or leave out (`exclude`)"
         )
-    for path, sections in constant.items():
-        problems.add(
-            f"{path}: all pixels are equal in tilt {', '.join(map(str, sections))}; leave out (counted from 0)"
-        )
+    for path, views in constant.items():
+        problems.add(f"{path}: all pixels are equal in {_list_views(views)}; leave out (`exclude`)")
     problems.report()
+
+
+def _list_views(views: list[int]) -> str:
+    return f"view{'s' if len(views) > 1 else ''} {', '.join(map(str, views))} (counted from 1)"
 
 
 def check_structures(specimen: BuiltSpecimen) -> list[str]:

@@ -182,7 +182,8 @@ class FilterExternalStack(FilterStack[StackSpec]):
         except FaketDaskError:
             raise
         except ValueError as error:
-            raise InputError(f"{spec.series.images[0][0].path} cannot be filtered: {error}") from None
+            tilt = spec.series.describe_tilt(int(spec.tilts[index]))
+            raise InputError(f"{tilt}, cannot be filtered: {error}") from None
 
     def cost(self, spec: StackSpec) -> UnitCost:
         """Return nothing known: it runs in this process."""

@@ -22,6 +22,7 @@ from faket_dask.formats.openers.aretomo import (
     list_tilts,
     read_fitting_alignment,
 )
+from faket_dask.formats.openers.etomo import EtomoNotes, read_notes
 from faket_dask.formats.openers.mdoc import open_mdoc
 from faket_dask.formats.openers.series_format import (
     SeriesFormat,
@@ -56,15 +57,32 @@ def open_stack_series(path: Path, options: SeriesOptions) -> TiltSeries:
     """
     stack = open_stack(path, pixel_size_A=options.pixel_size_A)
     alignment = _choose_alignment(path, stack, options.transforms)
+    notes = read_notes(path)
 
     def find_left_out(tilts: TiltList) -> NDArray[np.bool_]:
-        excluded = options.exclusion.find(tilts)
+        excluded = options.exclusion.find(tilts) | notes.find(tilts)
         return excluded if alignment is None else excluded | find_dark(alignment, tilts)
 
     series = _open_with_angles(path, stack, options, alignment, find_left_out)
     if alignment is not None:
         return apply_alignment(series, alignment, options.sign)
-    return add_transforms(series, path, options.transforms)
+    return _add_notes(add_transforms(series, path, options.transforms), notes)
+
+
+def _add_notes(series: TiltSeries, notes: EtomoNotes) -> TiltSeries:
+    """Add the steps of etomo that are not applied; of a stack that is aligned already they are said at once."""
+    unapplied = notes.unapplied
+    source = series.list_tilts().source
+    if notes.angle_offset_deg and isinstance(source, Path) and source.suffix == ".rawtlt":
+        unapplied += (
+            f"the alignment of {series.images[0][0].path} adds {notes.angle_offset_deg:g}° to all tilt angles "
+            f"(AngleOffset in align.com), which are taken from {source}; give the .tlt",
+        )
+    if series.transforms is None and series.geometry.is_aligned:
+        for sentence in unapplied:
+            warnings.warn(sentence, stacklevel=4)
+        return series
+    return replace(series, unapplied=unapplied)
 
 
 def _choose_alignment(path: Path, stack: MrcStack, transforms: Path | None) -> AreTomoAlignment | None:
