@@ -125,8 +125,9 @@ class TiltList:
             a, b = sorted((int(order[close[0]]), int(order[close[0] + 1])))
             raise InputError(
                 f"{self.source}: {self.places[a]} and {self.places[b]} have the same angle, "
-                f"{self.angles[a] + 0.0:g}° ({self._name(a)} and {self._name(b)}, counted from 1); leave one of them "
-                f"out: --exclude {self.numbers[b]}, or `exclude: [{self.numbers[b]}]` in a run file"
+                f"{self.angles[a] + 0.0:g}° ({'views' if self.stack else 'tilts'} {self.numbers[a]} and "
+                f"{self.numbers[b]} of {self.stack or self.source}, counted from 1); leave one of them out: --exclude "
+                f"{self.numbers[b]}, or `exclude: [{self.numbers[b]}]` in a run file"
             )
         return order
 

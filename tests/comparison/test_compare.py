@@ -40,6 +40,28 @@ def test_distance_of_series_to_itself_is_zero_in_any_unit(tmp_path: Path) -> Non
     assert result.mean_log_spectrum == pytest.approx(0, abs=1e-5)
 
 
+def test_excluded_tilts_are_not_compared(tmp_path: Path) -> None:
+    stack = noise((4, 40, 50))
+    bad = stack.copy()
+    bad[2] = 0
+    first = write(tmp_path / "a.mrc", bad, angles=[-3, 0, 3, 6])
+    second = write(tmp_path / "b.mrc", stack[[0, 1, 3]], angles=[-3, 0, 6])
+    result = compare(open_for_comparison(first, exclude=[3]), open_for_comparison(second))
+    assert result.tilt_angles.tolist() == [-3, 0, 6]
+    np.testing.assert_allclose(result.per_tilt["mae"], 0, atol=1e-6)
+    command = [
+        "compare",
+        str(second),
+        str(first),
+        "--exclude-angles-second=-3",
+        "--csv",
+        str(tmp_path / "c.csv"),
+    ]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    rows = list(csv.DictReader((tmp_path / "c.csv").open()))
+    assert float(rows[2]["mae"]) < 1e-6
+
+
 def test_tilts_are_scaled_by_extrema_of_whole_series(tmp_path: Path) -> None:
     stack = noise((3, 40, 50))
     stack[0, 0, :2] = -10, 10

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from faket_dask.comparison.compare import open_for_comparison
 from faket_dask.errors import InputError
 from faket_dask.formats import copick, ome_zarr, portal
+from faket_dask.formats.aretomo import read_tilt_table
 from faket_dask.formats.imod import read_angles, read_transforms, write_angles, write_transforms
 from faket_dask.formats.mdoc import read_mdoc, write_mdoc
 from faket_dask.formats.mrc import write_stack, write_volume
@@ -26,6 +27,8 @@ from faket_dask.formats.shrec_writing import write_model
 from faket_dask.formats.star import read_star
 from faket_dask.formats.tilt_com import read_tilt_com, write_tilt_com
 from faket_dask.formats.tomostar import read_tomostar, write_tomostar
+from faket_dask.formats.warp_xml import read_import_folders
+from faket_dask.geometry import TiltGeometry
 from faket_dask.interchange.importers import to_particle_table
 from faket_dask.specimen.particles import read_particles as read_table
 from faket_dask.specimen.volume import open_specimen_volume
@@ -66,6 +69,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, tilt in enumerate(tilts):
         write_stack(recorded / f"t{number}.mrc", [tilt], (1, 8, 8), VOXEL_A)
     write_tomostar(recorded / "a.tomostar", geometry, [f"t{number}.mrc" for number in range(len(geometry))])
+    write_alignments(folder / "others", geometry, tilts)
     portal.write_points(folder / "a.ndjson", particles, "1BXN", VOXEL_A)
     copick.write_config(
         folder, "a", [copick.PickableObject(n, i, True, 50) for n, i in (("1BXN", 4), ("4V94", 1))]
@@ -78,6 +82,31 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     own.create_array("tilt_angle", data=geometry.tilt_angles)
     own.attrs["pixel_size_A"] = VOXEL_A
     return folder
+
+
+def write_alignments(folder: Path, geometry: TiltGeometry, stack: np.ndarray) -> None:
+    """Write files that Warp, AreTomo and etomo keep beside a stack or images."""
+    folder.mkdir()
+    write_stack(folder / "a.mrc", iter(stack), stack.shape, VOXEL_A)
+    for number, tilt in enumerate(stack):
+        write_stack(folder / f"t{number}.mrc", [tilt], (1, 8, 8), VOXEL_A)
+    rows = [f"{n + 1} 0.5 1 1.5 -2 1 1 1 0 {angle}\n" for n, angle in enumerate(geometry.stage_angles)]
+    (folder / "a.aln").write_text(
+        f"# AreTomo Alignment\n# RawSize = 8 8 {len(geometry)}\n# NumPatches = 0\n# SEC\n{''.join(rows)}"
+    )
+    (folder / "a_TLT.txt").write_text("".join(f"{a} {n} 3\n" for n, a in enumerate(geometry.stage_angles)))
+    movies = "\n".join(f"t{number}.mrc" for number in range(len(stack)))
+    angles = "\n".join(map(str, geometry.tilt_angles))
+    (folder / "a.xml").write_text(
+        f'<TiltSeries LevelAngleY="1"><Angles>{angles}</Angles><MoviePath>{movies}</MoviePath><GridMovementX Width="1">'
+        '<Node Z="0" Value="1"/></GridMovementX></TiltSeries>'
+    )
+    (folder / "tilt.com").write_text(
+        "$tilt -StandardInput\nInputProjections a.ali\nEXCLUDELIST 2,4-5\nOFFSET 1\n"
+    )
+    (folder / "x.settings").write_text(
+        '<Settings><Import><Param Name="DataFolder" Value="." /></Import></Settings>'
+    )
 
 
 def tomograms(path: Path) -> object:
@@ -106,6 +135,11 @@ READERS: dict[str, Reader] = {
     "recorded/t3.mrc": lambda path: open_tilt_series(path.with_name("a.tomostar")).tilt(0),
     "a.tlt": read_angles,
     "a.xf": read_transforms,
+    "others/a.aln": lambda path: open_tilt_series(path).aligned().tilt(0),
+    "others/a_TLT.txt": read_tilt_table,
+    "others/a.xml": lambda path: open_tilt_series(path).aligned().tilt(0),
+    "others/tilt.com": lambda path: open_tilt_series(path.with_name("a.mrc")).tilt(0),
+    "others/x.settings": read_import_folders,
     "tilt.com": read_tilt_com,
     "a.mdoc": read_mdoc,
     "a.tomostar": read_tomostar,
@@ -130,6 +164,7 @@ READERS: dict[str, Reader] = {
 }
 
 OPTIONAL = {
+    "others/tilt.com",
     "recorded/a.rawtlt",  # the .mdoc tells the angles, too
     "model_0/grandmodel.mrc",
     "ExperimentRuns/run/Picks/faketdask_0_1BXN.json",
@@ -226,7 +261,8 @@ def test_missing_file_is_named(exported: Path, name: str) -> None:
     path.rename(hidden)
     try:
         with pytest.raises(
-            InputError, match=r"a\.|t3\.|\.star|\.txt|\.json|\.csv|own\.mrc|tilt\.com|zarr|\.xf"
+            InputError,
+            match=r"a\.|t3\.|\.star|\.txt|\.json|\.csv|own\.mrc|tilt\.com|zarr|\.xf|a_TLT|settings",
         ):
             READERS[name](path)
     finally:

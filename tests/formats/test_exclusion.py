@@ -172,7 +172,7 @@ def stack(tmp_path: Path) -> Path:
 
 def test_tilt_of_an_angle_that_is_there_twice_can_be_left_out(stack: Path) -> None:
     message = (
-        r"a\.rawtlt: line 2 and line 4 have the same angle, 0° \(view 2 of .*a\.st and view 4 of .*a\.st, counted "
+        r"a\.rawtlt: line 2 and line 4 have the same angle, 0° \(views 2 and 4 of .*a\.st, counted "
         r"from 1\); leave one of them out: --exclude 4, or `exclude: \[4\]`"
     )
     with pytest.raises(InputError, match=message):
