@@ -21,6 +21,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from faket_dask.dataset.layout import TILTS
+from faket_dask.engine.consolidated import find_store
 from faket_dask.errors import InputError, wrap_as_input_error
 from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
 from faket_dask.formats.openers import MissingAnglesError, open_tilt_series
@@ -134,15 +136,16 @@ class Comparison:
 
 
 def open_for_comparison(path: Path) -> OpenedSeries:
-    """Open a series of a data set (``series/<name>.zarr/<modality>``), or a recorded one.
+    """Open a series of a data set (``series/<name>.zarr/<modality>``, in its group or not), or a recorded one.
 
     Raises
     ------
     InputError
         If the path holds no tilt-series, or a damaged one.
     """
-    if (path / "zarr.json").exists():
-        return _open_stored(path)
+    for stored in (path, path.parent / TILTS / path.name):
+        if (stored / "zarr.json").exists():
+            return _open_stored(stored)
     if path.suffix in STACK_SUFFIXES and path.is_file():
         try:
             series = open_tilt_series(path)
@@ -253,7 +256,7 @@ def _open_stored(path: Path) -> OpenedSeries:
         raise InputError(
             f"{path} has {node.shape[0]} tilts, and {angles.size} angles beside it; make it again"
         )
-    return OpenedSeries(f"{path.parent.stem} {path.name}", _Stored(node, pixel_size_A), angles)
+    return OpenedSeries(f"{find_store(path.parent).stem} {path.name}", _Stored(node, pixel_size_A), angles)
 
 
 def _match_tilts(first: OpenedSeries, second: OpenedSeries) -> Sequence[int]:
