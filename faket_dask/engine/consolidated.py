@@ -113,4 +113,4 @@ def _iterate_nodes(folder: Path) -> Iterator[tuple[Path, Document | None]]:
 
 
 def _write(path: Path, document: Document) -> None:
-    write_text(path, json.dumps(document, indent=2))
+    write_text(path, json.dumps(document))  # not indented, for speed
