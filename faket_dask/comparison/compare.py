@@ -41,6 +41,7 @@ from faket_dask.kernels.similarity.texture_similarity import (
     texture_distances,
 )
 from faket_dask.kernels.style.network import Network
+from faket_dask.modalities import MODALITIES
 from faket_dask.stages.angle_interpolation import interpolation_weights
 
 PIXELWISE = tuple(field.name for field in fields(PixelwiseDistance))
@@ -245,8 +246,8 @@ class _Stored:
 def _open_stored(path: Path) -> OpenedSeries:
     with wrap_as_input_error(f"{path} is damaged; make it again"):
         node = zarr.open(path, mode="r")
-        if not isinstance(node, zarr.Array) or node.ndim != 3:
-            raise InputError(f"{path} is no stack of tilts; name one, such as {path / 'faket'}")
+        if not isinstance(node, zarr.Array) or not _is_stack(node):
+            raise InputError(f"{path} is no stack of tilts; name one, such as {_suggest_stack(path)}")
         group = zarr.open_group(path.parent, mode="r")
         if "tilt_angle" not in group or "pixel_size_A" not in group.attrs:
             raise InputError(f"{path} does not belong to a series of a data set")
@@ -257,6 +258,19 @@ def _open_stored(path: Path) -> OpenedSeries:
             f"{path} has {node.shape[0]} tilts, and {angles.size} angles beside it; make it again"
         )
     return OpenedSeries(f"{find_store(path.parent).stem} {path.name}", _Stored(node, pixel_size_A), angles)
+
+
+def _is_stack(array: zarr.Array) -> bool:
+    """Tell whether an array has the dimensions of a stack of tilts, where it names any."""
+    names = getattr(array.metadata, "dimension_names", None)
+    return array.ndim == 3 and names in (None, ("tilt", "y", "x"))
+
+
+def _suggest_stack(path: Path) -> str:
+    """Return a stack in the store around a path, or the form of such a name."""
+    store = find_store(path)
+    stacks = [name for name in MODALITIES.names if (store / TILTS / name).exists()]
+    return str(store / stacks[-1]) if stacks else "series/NAME.zarr/faket of a data set"
 
 
 def _match_tilts(first: OpenedSeries, second: OpenedSeries) -> Sequence[int]:

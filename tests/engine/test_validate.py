@@ -21,6 +21,7 @@ from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.events import Event, UnitDone
 from faket_dask.engine.lock import hold_lock
 from faket_dask.engine.marker import FileRecord
+from faket_dask.engine.pipeline import LAYOUT_VERSION
 from faket_dask.engine.plan import read_plan
 from faket_dask.engine.validate import forget, validate
 from faket_dask.errors import DatasetBusyError, InputError
@@ -234,6 +235,7 @@ def test_folder_of_an_older_layout_is_refused(copy: Path) -> None:
     (copy / "plan.json").write_text(json.dumps(description))
     for open_folder in (faket_dask.open_dataset, read_plan):
         with pytest.raises(
-            InputError, match=r"has folder layout 1, .* reads layout 2; make the data set anew"
+            InputError,
+            match=rf"has folder layout 1, .* reads layout {LAYOUT_VERSION}; make the data set anew",
         ):
             open_folder(copy)
