@@ -102,11 +102,9 @@ def _iterate_nodes(folder: Path) -> Iterator[tuple[Path, Document | None]]:
         return
     except (OSError, ValueError):
         document = None
-    if not isinstance(document, dict):
-        yield path, None
-        return
-    yield path, document
-    if _is_group(document):
+    readable = isinstance(document, dict)
+    yield path, document if readable else None
+    if not readable or _is_group(document):
         for child in sorted(folder.iterdir()):
             if child.is_dir():
                 yield from _iterate_nodes(child)

@@ -108,6 +108,13 @@ def test_store_with_unreadable_metadata_gets_no_copy(store: Path) -> None:
     assert is_consolidated(store)  # the array is at fault
 
 
+def test_copies_below_torn_metadata_are_removed(store: Path) -> None:
+    consolidate(store)
+    (store / "zarr.json").write_text('{"zarr_fo')
+    remove_consolidated(store)
+    assert CONSOLIDATED not in json.loads((store / "tilts/zarr.json").read_text())
+
+
 @pytest.mark.parametrize(
     ("group", "expected"),
     [
