@@ -22,6 +22,7 @@ import zarr
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError, wrap_as_input_error
+from faket_dask.formats.compression import kind_suffix
 from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
 from faket_dask.formats.openers import MissingAnglesError, open_tilt_series
 from faket_dask.kernels.noise.spectra import DEFAULT_BAND, log_spectrum_distance, radial_power_spectrum
@@ -143,7 +144,7 @@ def open_for_comparison(path: Path) -> OpenedSeries:
     """
     if (path / "zarr.json").exists():
         return _open_stored(path)
-    if path.suffix in STACK_SUFFIXES and path.is_file():
+    if kind_suffix(path) in STACK_SUFFIXES and path.is_file():
         try:
             series = open_tilt_series(path)
         except MissingAnglesError:
