@@ -7,8 +7,7 @@ disagree about their meaning. Sizes are checked against the size of the file bef
 compressed by gzip or bzip2.
 
 Integers are signed or unsigned as the mode says, bytes as IMOD's flag does where there is one. Where the extremes in
-the header cannot be of that type, but are those of a sample of the data in the other one, that one is taken, with a
-warning.
+the header are not those of a sample of the data so, but are in the other sign, that one is taken, with a warning.
 """
 
 from __future__ import annotations
@@ -42,8 +41,11 @@ XYZ_ORDER = (1, 2, 3)
 _IMOD_FLAGS, _IMOD_STAMP = 152, 1146047817
 _CREATOR, _NINT_NREAL = 96, 128
 _MODES = {0: "int8", 1: "int16", 2: "float32", 6: "uint16", 12: "float16"}
-_OTHER_SIGN = {"int8": "uint8", "uint8": "int8", "int16": "uint16", "uint16": "int16"}
-_SAMPLE_SIZE = 2**20
+_OTHER_TYPES = {
+    **{"int8": ("uint8",), "uint8": ("int8",), "int16": ("uint16", "float16")},
+    **{"uint16": ("int16", "float16"), "float16": ("int16", "uint16")},
+}
+_SAMPLE_SIZE = 2**16
 _MOST_TRAILING_BYTES = 2**30
 
 
@@ -149,7 +151,7 @@ def read_header(path: Path, *, stacklevel: int = 3) -> MrcHeader:
                 f"{path} breaks the MRC standard and is read nevertheless: {', '.join(complaints)}",
                 stacklevel=stacklevel,
             )
-        dtype, contradiction = _resolve_sign(header, data_path, raw, order)
+        dtype, contradiction = _resolve_type(header, data_path, raw, order)
         if contradiction:
             warnings.warn(f"{path} {contradiction}", stacklevel=stacklevel)
         return replace(header, dtype=dtype, extended=_read_extended_header(header, data_path, raw, order))
@@ -276,41 +278,60 @@ def _read_extended_header(header: MrcHeader, data_path: Path, raw: bytes, order:
     )
 
 
-def _resolve_sign(
+def _resolve_type(
     header: MrcHeader, data_path: Path, raw: bytes, order: str
 ) -> tuple[np.dtype[np.generic], str | None]:
-    """Choose between signed and unsigned integers where the recorded extremes contradict the type.
+    """Choose the type of integers where the recorded extremes contradict the mode.
 
     Returns
     -------
     dtype, contradiction
         Type of a sample, and the contradiction in words, if there is one.
     """
-    fields = np.frombuffer(raw, HEADER_DTYPE.newbyteorder(order))[0]
-    low, high = float(fields["dmin"]), float(fields["dmax"])
     stated = header.dtype
-    if stated.kind not in "iu" or not (np.isfinite([low, high]).all() and low < high):
+    fields = np.frombuffer(raw, HEADER_DTYPE.newbyteorder(order))[0]
+    low, high, mean = (float(fields[name]) for name in ("dmin", "dmax", "dmean"))
+    if stated.itemsize > 2 or not (np.isfinite([low, high]).all() and low < high):
         return stated, None
-    if _holds(stated, low, high):
+    sample = _read_sample(header, data_path)
+    if _agrees(sample.view(stated), low, high):
         return stated, None
-    other = np.dtype(_OTHER_SIGN[stated.name]).newbyteorder(stated.byteorder)
-    said = f"records values of {low:g} to {high:g}, which its type, {stated.name}, cannot hold"
-    if not _holds(other, low, high):
-        return stated, f"{said}; the type is believed"
-    middle = header.offset + _data_size(header) // 2 // stated.itemsize * stated.itemsize
-    count = min(_SAMPLE_SIZE, _data_size(header) // stated.itemsize)
-    start = max(header.offset, middle - count // 2 * stated.itemsize)
-    sample: NDArray[np.integer[Any]] = np.fromfile(data_path, dtype=other, count=count, offset=start)
-    mean = float(fields["dmean"])
-    closer = not low < mean < high or abs(sample.mean() - mean) < abs(sample.view(stated).mean() - mean)
-    if closer and low - 0.5 <= sample.min() and sample.max() <= high + 0.5:
-        return other, f"{said}; its data agree with them as {other.name} and are read so"
-    return stated, f"{said}, and its data do not agree with them as {other.name} either; the type is believed"
+    said = f"records values of {low:g} to {high:g}, which are not those of its data as {stated.name}"
+    others = [np.dtype(name).newbyteorder(stated.byteorder) for name in _OTHER_TYPES[stated.name]]
+    agreeing = next((other for other in others if _agrees(sample.view(other), low, high)), None)
+    if agreeing is None:
+        return stated, None if _holds(stated, low, high) else f"{said}; its mode is believed"
+    if agreeing.kind == "f" or stated.kind == "f":
+        return (
+            stated,
+            f"{said} but as {agreeing.name}; its mode is believed: correct it if the images are noise",
+        )
+    with np.errstate(over="ignore"):
+        means = [float(sample.view(dtype).mean(dtype=np.float64)) for dtype in (stated, agreeing)]
+    if low < mean < high and abs(means[1] - mean) > abs(means[0] - mean):
+        return stated, f"{said}; its mode is believed"
+    return agreeing, f"{said}, but as {agreeing.name}, and is read so"
 
 
-def _holds(dtype: np.dtype[np.generic], low: float, high: float) -> bool:
-    limits = np.iinfo(dtype.name)
-    return bool(limits.min <= low and high <= limits.max)
+def _read_sample(header: MrcHeader, data_path: Path) -> NDArray[np.generic]:
+    """Read samples from the middle of the data."""
+    size = header.dtype.itemsize
+    samples = _data_size(header) // size
+    start = header.offset + max(0, samples // 2 - _SAMPLE_SIZE // 2) * size
+    return np.fromfile(data_path, dtype=header.dtype, count=min(_SAMPLE_SIZE, samples), offset=start)
+
+
+def _agrees(sample: NDArray[np.generic], low: float, high: float) -> bool:
+    values = sample.astype(np.float64)
+    slack = 0.5 if sample.dtype.kind in "iu" else 1e-3 * (high - low)
+    return _holds(sample.dtype, low, high) and bool(
+        ((low - slack <= values) & (values <= high + slack)).all()
+    )
+
+
+def _holds(dtype: np.dtype[Any], low: float, high: float) -> bool:
+    limits: Any = np.finfo(dtype.name) if dtype.kind == "f" else np.iinfo(dtype.name)
+    return bool(float(limits.min) <= low and high <= float(limits.max))
 
 
 def _interpret(path: Path, raw: bytes) -> tuple[Literal["<", ">"], tuple[int, int, int], list[str]]:

@@ -165,7 +165,7 @@ def test_extremes_decide_about_the_sign(
             opened = opener(path)
         np.testing.assert_array_equal(opened.rows(0, 5), true)
         said = [str(warning.message) for warning in caught]
-        assert ["are read so" in text for text in said] == [True] * (not agrees)
+        assert ["is read so" in text for text in said] == [True] * (not agrees)
 
 
 @pytest.mark.parametrize(
@@ -175,9 +175,9 @@ def test_extremes_decide_about_the_sign(
         (0, -1, -2, ""),  # not determined
         (0, 0, 0, ""),
         (np.nan, 1e9, 0, ""),
-        (-70000, 70000, 0, "the type is believed"),
-        (0, 50000, 25000, "do not agree with them as uint16 either"),
-        (0, 65535, 3.0, "do not agree with them as uint16 either"),
+        (-70000, 70000, 0, "its mode is believed"),
+        (0, 50000, 25000, "its mode is believed"),
+        (0, 65535, 3.0, "its mode is believed"),
     ],
 )
 def test_extremes_of_other_data_do_not(
@@ -190,6 +190,13 @@ def test_extremes_of_other_data_do_not(
         stack = open_stack(path)
     np.testing.assert_array_equal(stack.rows(0, 5), data)
     assert [said in str(warning.message) for warning in caught] == [True] * bool(said)
+
+
+@pytest.mark.parametrize(("stored", "mode"), [("f2", 1), ("f2", 6), ("i2", 12), ("u2", 12)])
+def test_mode_of_another_kind_of_number_is_said(tmp_path: Path, stored: str, mode: int) -> None:
+    path = with_header(tmp_path / "a.mrc", (1000 * random_stack()).astype(stored), mode=mode)
+    with pytest.warns(UserWarning, match="its mode is believed: correct it if the images are noise"):
+        open_stack(path)
 
 
 ANGLES = np.array([-60.0, -12.34, 0.0, 61.5])
