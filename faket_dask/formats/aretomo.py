@@ -1,11 +1,11 @@
-"""Files of AreTomo, AreTomo2 and AreTomo3: alignment (`.aln`) and tilts of a stack (``_TLT.txt``).
+"""Alignments of stacks by AreTomo, AreTomo2 and AreTomo3, `.aln`.
 
-Meaning of the fields, from AreTomo3's source (``CSaveAlignFile``, ``CLoadAlignFile``, ``CSaveXF``, ``GCorrPatchShift``,
-``CTsPackage``): the pixel ``p`` of an aligned tilt lies at ``R(ROT) p + (TX, TY)`` in the recorded one, both from the
-middle of the image as IMOD has it, ``R`` counter-clockwise with y up; ``TILT`` has the sign of the angles that AreTomo
-was given and contains ``AlphaOffset``; ``GMAG`` is always 1. ``SEC`` and the second number of a ``DarkFrame`` are
-sections of the recorded stack, from 1 (AreTomo3) or from 0 (AreTomo, AreTomo2); early releases of AreTomo3 counted the
-tilts that are left once the dark ones are taken out. The third column of ``_TLT.txt`` is the exposure of each tilt.
+Meaning of the fields, from AreTomo3's source (``CSaveAlignFile``, ``CLoadAlignFile``, ``CSaveXF``,
+``GCorrPatchShift``): the pixel ``p`` of an aligned tilt lies at ``R(ROT) p + (TX, TY)`` in the recorded one, both from
+the middle of the image as IMOD has it, ``R`` counter-clockwise with y up; ``TILT`` has the sign of the angles that
+AreTomo was given and contains ``AlphaOffset``; ``GMAG`` is always 1. ``SEC`` and the second number of a ``DarkFrame``
+are sections of the recorded stack, from 1 (AreTomo3) or from 0 (AreTomo, AreTomo2); early releases of AreTomo3 counted
+the tilts that are left once the dark ones are taken out.
 """
 
 from __future__ import annotations
@@ -19,9 +19,6 @@ from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
 from faket_dask.formats.files import read_text
-
-TILT_TABLE = "_TLT.txt"
-"""Ending of AreTomo3's table of the tilts of a stack."""
 
 _COLUMNS = "ten numbers (SEC ROT GMAG TX TY SMEAN SFIT SCALE BASE TILT)"
 
@@ -56,25 +53,6 @@ class AreTomoAlignment:
     places: tuple[str, ...]
     transforms: NDArray[np.float64]
     unapplied: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class TiltTable:
-    """Tilts of a stack in a ``_TLT.txt``.
-
-    Parameters
-    ----------
-    angles
-        ``(tilt,)`` degrees.
-    acquisition_order
-        ``(tilt,)`` rank of each tilt in time, 0 for the first, if the file has it.
-    exposure_e_per_A2
-        ``(tilt,)`` exposure of each tilt alone in e/Å², if the file has it.
-    """
-
-    angles: NDArray[np.float64]
-    acquisition_order: NDArray[np.int64] | None
-    exposure_e_per_A2: NDArray[np.float64] | None
 
 
 def read_aln(path: Path) -> AreTomoAlignment:
@@ -133,44 +111,6 @@ def read_aln(path: Path) -> AreTomoAlignment:
         transforms,
         _unapplied(path, header, values),
     )
-
-
-def read_tilt_table(path: Path) -> TiltTable:
-    """Read the tilts of a stack: angle, place in time and exposure, of which the last two may be absent.
-
-    Parameters
-    ----------
-    path
-        File such as ``TS_01_TLT.txt``, its lines in the order of the stack.
-
-    Raises
-    ------
-    InputError
-        If the file is absent or empty, or a line is damaged.
-    """
-    rows: list[NDArray[np.float64]] = []
-    for number, text in enumerate(read_text(path, "tilt table").splitlines(), start=1):
-        if text.strip():
-            width = rows[0].size if rows else min(3, len(text.split()))
-            expected = (
-                "",
-                "one number (angle)",
-                "two numbers (angle, order)",
-                "three numbers (angle, order, dose)",
-            )
-            rows.append(_numbers(path, number, text, width, expected[width]))
-    if not rows:
-        raise InputError(f"tilt table {path} is empty; expected a tilt angle on each line")
-    table = np.array(rows)
-    order = exposure = None
-    if table.shape[1] > 1 and np.unique(table[:, 1]).size == len(table):
-        order = np.argsort(np.argsort(table[:, 1]))
-    if table.shape[1] > 2:
-        if (table[:, 2] < 0).any():
-            line = int(np.argmin(table[:, 2])) + 1
-            raise InputError(f"tilt table {path}, tilt {line}: the exposure is negative; give e/Å²")
-        exposure = table[:, 2] if table[:, 2].any() else None
-    return TiltTable(table[:, 0], order, exposure)
 
 
 def _numbers(path: Path, line: int | None, text: str, count: int, expected: str) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from faket_dask.errors import InputError
-from faket_dask.formats.aretomo import read_aln, read_tilt_table
+from faket_dask.formats.aretomo import read_aln
 from faket_dask.formats.imod import write_angles, write_transforms
 from faket_dask.formats.mrc import write_stack
 from faket_dask.formats.openers import open_tilt_series
@@ -205,15 +205,3 @@ def test_tilt_table_gives_angles_order_and_exposures(tmp_path: Path) -> None:
     assert geometry.stage_angles.tolist() == [3, 0, -3]
     assert geometry.acquisition_order.tolist() == [2, 0, 1]
     assert geometry.exposure_before_e_per_A2.tolist() == [5.5, 0, 3]
-    (tmp_path / "b_TLT.txt").write_text("-3\n0\n")
-    table = read_tilt_table(tmp_path / "b_TLT.txt")
-    assert table.angles.tolist() == [-3, 0]
-    assert table.acquisition_order is None
-    for text, message in (
-        ("1 2\n3\n", "line 2: expected two numbers"),
-        ("", "is empty"),
-        ("1 2 -3", "negative"),
-    ):
-        (tmp_path / "b_TLT.txt").write_text(text)
-        with pytest.raises(InputError, match=message):
-            read_tilt_table(tmp_path / "b_TLT.txt")

@@ -18,6 +18,7 @@ from typing import cast, get_args
 from numpy.typing import ArrayLike
 
 from faket_dask.errors import InputError
+from faket_dask.formats.compression import kind_suffix
 from faket_dask.formats.exclusion import Exclusion
 from faket_dask.formats.openers.images import SINGLE_IMAGES
 from faket_dask.formats.openers.mdoc import MDOC
@@ -93,7 +94,7 @@ def open_tilt_series(
 
 
 def _find_format(path: Path) -> SeriesFormat:
-    fitting = (candidate for candidate in FORMATS if path.suffix in candidate.suffixes)
+    fitting = (candidate for candidate in FORMATS if kind_suffix(path) in candidate.suffixes)
     return next(fitting, FORMATS[-1])
 
 

@@ -7,18 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from faket_dask.errors import InputError
-from faket_dask.formats.aretomo import TILT_TABLE, read_tilt_table
+from faket_dask.formats.compression import COMPRESSED_SUFFIXES, kind_suffix, strip_compression
 from faket_dask.formats.exclusion import Exclusion
-from faket_dask.formats.imod import read_angles, read_transforms
+from faket_dask.formats.imod import read_transforms
 from faket_dask.formats.mrc import STACK_SUFFIXES, MrcStack, open_stack
-from faket_dask.formats.shrec import ALIGNMENT_FILE, read_alignment
-from faket_dask.formats.tilt_list import FindLeftOut, TiltList
 from faket_dask.formats.tilt_series import TiltSeries
-from faket_dask.geometry import TiltGeometry, select_exposures
 
 Sign = Literal["imod", "warp"]
 
@@ -59,93 +55,9 @@ def find_by_suffix(*suffixes: str) -> Callable[[Path, Sequence[Path]], list[Path
     """Return a function for `SeriesFormat.find` that chooses files by their ending."""
 
     def find(folder: Path, files: Sequence[Path]) -> list[Path]:
-        return [file for file in files if file.suffix in suffixes]
+        return [file for file in files if kind_suffix(file) in suffixes]
 
     return find
-
-
-def sort_images(
-    path: Path,
-    images: list[tuple[MrcStack, int]],
-    tilt_angles: Path | ArrayLike,
-    sign: Sign,
-    find_left_out: FindLeftOut,
-) -> TiltSeries:
-    """Make a series of images whose angles come in the same order.
-
-    Parameters
-    ----------
-    path
-        Stack or folder of the images, for messages.
-    images
-        ``(tilt,)`` file and section of each tilt.
-    tilt_angles
-        Angle file, AreTomo3's tilt table, SHREC's alignment file, or ``(tilt,)`` degrees with this project's sign.
-    sign
-        Sign of the angles in an angle file.
-    find_left_out
-        Function of all tilts that returns which of them are left out.
-
-    Raises
-    ------
-    InputError
-        If the file is absent or damaged, the number of angles is not that of the images, or the angles cannot be used.
-    """
-    stack = path if len({image.path for image, _ in images}) == 1 else None
-    rank = exposure = None
-    if not isinstance(tilt_angles, Path):
-        angles = np.asarray(tilt_angles, dtype=np.float64)
-        tilts = TiltList.in_order("tilt_angles", angles, is_stage=False, place="number", stack=stack)
-    elif tilt_angles.name == ALIGNMENT_FILE:
-        angles = read_alignment(tilt_angles)
-        tilts = TiltList.in_order(tilt_angles, angles, is_stage=False, place="row", stack=stack)
-    else:
-        if tilt_angles.name.endswith(TILT_TABLE):
-            table = read_tilt_table(tilt_angles)
-            angles, rank, exposure = table.angles, table.acquisition_order, table.exposure_e_per_A2
-        else:
-            angles = read_angles(tilt_angles)
-        tilts = TiltList.in_order(tilt_angles, angles, is_stage=sign == "imod", place="line", stack=stack)
-    if angles.shape != (len(images),):
-        raise InputError(f"{tilts.source} has {angles.size} angles, {path} has {len(images)} tilts")
-    return make_series(images, tilts, find_left_out, rank, exposure)
-
-
-def make_series(
-    images: Sequence[tuple[MrcStack, int]],
-    tilts: TiltList,
-    find_left_out: FindLeftOut,
-    acquisition_order: NDArray[np.int64] | None = None,
-    exposure_e_per_A2: NDArray[np.float64] | None = None,
-) -> TiltSeries:
-    """Make a series of images and their list.
-
-    Parameters
-    ----------
-    images
-        ``(tilt,)`` file and section of each tilt, in the order of the list.
-    tilts
-        All tilts.
-    find_left_out
-        Function of all tilts that returns which of them are left out.
-    acquisition_order, exposure_e_per_A2
-        ``(tilt,)`` rank in time and exposure of each tilt, if known.
-
-    Raises
-    ------
-    InputError
-        If the angles cannot be used.
-    """
-    order = tilts.choose(find_left_out(tilts))
-    rank, exposure, left_out = select_exposures(acquisition_order, exposure_e_per_A2, order)
-    geometry = TiltGeometry(
-        tilts.tilt_angles[order],
-        images[0][0].pixel_size_A,
-        exposure_e_per_A2=exposure,
-        acquisition_order=rank,
-        left_out_exposure_e_per_A2=left_out,
-    )
-    return TiltSeries(geometry, tuple(images[tilt] for tilt in order), recorded=tilts, rows=order)
 
 
 def add_transforms(series: TiltSeries, path: Path, transforms: Path | None) -> TiltSeries:
@@ -180,15 +92,19 @@ def add_transforms(series: TiltSeries, path: Path, transforms: Path | None) -> T
 
 def find_beside(path: Path, suffixes: Sequence[str]) -> Path | None:
     """Find a file of a stack's name, or of its part before the first dot, with one of the endings."""
-    stems = dict.fromkeys((path.name, path.stem, path.name.split(".")[0]))
+    plain = strip_compression(path)
+    stems = dict.fromkeys((plain.name, plain.stem, plain.name.split(".")[0]))
     for suffix in suffixes:
         for stem in stems:
-            if (candidate := path.with_name(stem + suffix)).is_file():
-                return candidate
+            for ending in (suffix, suffix.upper(), *(suffix + packed for packed in COMPRESSED_SUFFIXES)):
+                if (candidate := path.with_name(stem + ending)).is_file():
+                    return candidate
     return None
 
 
-def open_movie_average(path: Path, movie: str, pixel_size_A: float | None) -> MrcStack:
+def open_movie_average(
+    path: Path, movie: str, pixel_size_A: float | None, stated: tuple[object, float] | None = None
+) -> MrcStack:
     """Open the averaged image of a tilt's movie: of the movie's name, beside the file that names it or in `average`.
 
     Parameters
@@ -199,6 +115,8 @@ def open_movie_average(path: Path, movie: str, pixel_size_A: float | None) -> Mr
         Path of the movie as the file has it.
     pixel_size_A
         Edge of a pixel in Å, if the header's is not to be taken.
+    stated
+        File that states the edge of a pixel, and what it states, as for `open_stack`.
 
     Raises
     ------
@@ -212,11 +130,13 @@ def open_movie_average(path: Path, movie: str, pixel_size_A: float | None) -> Mr
     folder = path.parent
     candidates = [folder / movie.replace("\\", "/"), folder / name]
     candidates += [
-        parent / f"{stem}.mrc" for parent in (folder, folder / "average", (folder / movie).parent / "average")
+        parent / f"{stem}.mrc{packed}"
+        for parent in (folder, folder / "average", (folder / movie).parent / "average")
+        for packed in ("", *COMPRESSED_SUFFIXES)
     ]
     for candidate in candidates:
-        if candidate.suffix in STACK_SUFFIXES and candidate.is_file():
-            return open_stack(candidate, pixel_size_A=pixel_size_A)
+        if kind_suffix(candidate) in STACK_SUFFIXES and candidate.is_file():
+            return open_stack(candidate, pixel_size_A=pixel_size_A, stated=stated)
     raise InputError(
         f"{path} names {movie}, of which there is no averaged image {stem}.mrc beside it or in average/"
     )
