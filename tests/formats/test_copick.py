@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from faket_dask.errors import InputError
 from faket_dask.formats import copick, copick_writing, ome_zarr
@@ -246,6 +248,46 @@ def test_one_set_of_each_object_is_chosen(tmp_path: Path) -> None:
         match=r"no picks of user 'nobody'; there are ribosome by faketdask/0, proteasome by octopi/1",
     ):
         read_x(config, user="nobody")
+
+
+class FewPicks(copick.CopickProject):
+    """Project with given sets of picks, which need no files."""
+
+    def __init__(self, sets: list[copick.PickSet]) -> None:
+        super().__init__(Path("copick.json"), (), (Path("over"),))
+        object.__setattr__(self, "sets", sets)
+
+    def picks(self, run: str) -> list[copick.PickSet]:
+        return self.sets
+
+
+PICK_SETS = st.builds(
+    copick.PickSet,
+    st.sampled_from(["u", "v"]),
+    st.sampled_from(["0", "1"]),
+    st.sampled_from(["a", "b", "c"]),
+    st.just(Path("a.json")),
+)
+
+
+@given(
+    st.lists(PICK_SETS, unique=True),
+    st.fixed_dictionaries(
+        {}, optional={"user": st.just("u"), "session": st.just("1"), "object_name": st.just("a")}
+    ),
+)
+def test_chosen_sets_are_all_that_match_or_an_error(
+    sets: list[copick.PickSet], choice: dict[str, str]
+) -> None:
+    match = [item for item in sets if all(getattr(item, key) == value for key, value in choice.items())]
+    objects = [item.object_name for item in match]
+    if match and len(set(objects)) == len(objects):
+        assert copick.choose_picks(FewPicks(sets), "a", **choice) == match
+    else:
+        with pytest.raises(
+            InputError, match="no picks" if not match else "several sets of picks of one object"
+        ):
+            copick.choose_picks(FewPicks(sets), "a", **choice)
 
 
 def test_shift_in_transformation_moves_the_position(project: Path) -> None:
