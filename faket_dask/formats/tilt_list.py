@@ -58,7 +58,7 @@ class TiltList:
         source, angles, is_stage, stack
             As for the class.
         place
-            What the file is made of: ``line``, ``row``, …
+            Word for a place in the file: ``line``, ``row``, …
 
         Examples
         --------

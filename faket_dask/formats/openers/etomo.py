@@ -1,4 +1,4 @@
-"""What the command files of etomo beside a stack say of it: views to leave out, and steps that are not applied here.
+"""Notes of etomo in the command files beside a stack: views to leave out, and steps that are not applied here.
 
 From the manual pages of IMOD's `tilt` and `tiltalign`: lists of views are counted from 1; ``EXCLUDELIST`` and
 ``EXCLUDELIST2`` of ``tilt.com`` are of the tomogram, ``ExcludeList`` of ``align.com`` is of the alignment, which then
