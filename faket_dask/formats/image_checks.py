@@ -34,8 +34,8 @@ def check_finite(image: NDArray[Any], path: Path, section: int, sections: int) -
     --------
     >>> check_finite(np.array([[1.0, np.nan]]), Path("a.mrc"), 3, 41)
     Traceback (most recent call last):
-    faket_dask.errors.InputError: a.mrc, section 3 of 41 (counted from 0, as ZValue): the pixel x = 1, y = 0 is nan; \
-repair the image, or leave the tilt out of stack and angles
+    faket_dask.errors.InputError: a.mrc, view 4 of 41 (counted from 1; ZValue 3): the pixel x = 1, y = 0 is nan; \
+repair the image, or leave the tilt out
     """
     broken = ~np.isfinite(image)
     if not broken.any():
@@ -44,6 +44,6 @@ repair the image, or leave the tilt out of stack and angles
     count = int(broken.sum())
     others = f", and {count - 1} more are not finite" if count > 1 else ""
     raise InputError(
-        f"{path}, section {section} of {sections} (counted from 0, as ZValue): the pixel x = {x}, y = {y} is "
-        f"{image[y, x]}{others}; repair the image, or leave the tilt out of stack and angles"
+        f"{path}, view {section + 1} of {sections} (counted from 1; ZValue {section}): the pixel x = {x}, y = {y} is "
+        f"{image[y, x]}{others}; repair the image, or leave the tilt out"
     )

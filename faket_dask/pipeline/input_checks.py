@@ -227,18 +227,17 @@ def _check_tilts(series: TiltSeries) -> None:
         try:
             check_finite(tilt, stack.path, section, stack.shape[0])
         except InputError as error:
-            broken.setdefault(stack.path, (str(error), []))[1].append(section)
+            broken.setdefault(stack.path, (str(error), []))[1].append(section + 1)
             continue
         if tilt.min() == tilt.max():
-            constant.setdefault(stack.path, []).append(section)
+            constant.setdefault(stack.path, []).append(section + 1)
     problems = Problems()
-    for message, sections in broken.values():
-        others = ", ".join(map(str, sections[1:]))
-        problems.add(message + (f"; the same of section {others}" if others else ""))
-    for path, sections in constant.items():
+    for message, views in broken.values():
+        others = ", ".join(map(str, views[1:]))
+        problems.add(message + (f"; the same of view {others}" if others else ""))
+    for path, views in constant.items():
         problems.add(
-            f"{path}: all pixels are equal in section {', '.join(map(str, sections))} (counted from 0, as ZValue); "
-            "leave the tilt out of stack and angles"
+            f"{path}: all pixels are equal in view {', '.join(map(str, views))} (counted from 1); leave the tilt out"
         )
     problems.report()
 

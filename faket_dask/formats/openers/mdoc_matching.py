@@ -47,8 +47,8 @@ def match_recorded_angles(mdoc: Mdoc, stack: MrcStack) -> NDArray[np.intp]:
     if recorded is None:
         if not numbered:
             raise InputError(
-                f"{mdoc.path} has {len(mdoc)} sections up to {max(mdoc.sections)}, {stack.path} has {stack.shape[0]} "
-                "tilts (both counted from 0); remove the sections of images that the stack does not have, and number "
+                f"{mdoc.path} has {len(mdoc)} sections up to [ZValue = {max(mdoc.sections)}], {stack.path} has "
+                f"{stack.shape[0]} tilts, which are ZValue 0 to {stack.shape[0] - 1}; remove the sections of images that the stack does not have, and number "
                 "the others anew"
             )
         return _match_statistics(mdoc, stack, by_number)
@@ -150,7 +150,7 @@ def _first_difference(
         return f"{len(mdoc)} and {len(recorded)} of them"
     stated = mdoc.stage_angles[by_number]
     section = int(np.argmax(np.abs(stated - np.asarray(recorded))))
-    return f"section {section}, counted from 0: {stated[section]:g}° and {recorded[section]:g}°"
+    return f"view {section + 1}, counted from 1: {stated[section]:g}° and {recorded[section]:g}°"
 
 
 def _match_statistics(mdoc: Mdoc, stack: MrcStack, by_number: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -171,7 +171,7 @@ def _match_statistics(mdoc: Mdoc, stack: MrcStack, by_number: NDArray[np.intp]) 
     rows = [_find_section(stack, section, statistics) for section in range(stack.shape[0])]
     if None in rows or len(set(rows)) < len(rows):
         raise InputError(
-            f"section {misplaced[0]} of {stack.path} (counted from 0) has the extremes and mean (MinMaxMean) of "
+            f"view {misplaced[0] + 1} of {stack.path} (counted from 1) has the extremes and mean (MinMaxMean) of "
             f"another section in {mdoc.path}, so the stack was sorted afterwards; name a file of the stack's angles "
             "(.tlt or .rawtlt)"
         )

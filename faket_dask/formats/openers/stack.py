@@ -200,7 +200,7 @@ def _compare_with_recorded(
         return AngleFile(stated[assigned.places], None if rank is None else rank[assigned.places])
     section = int(np.argmax(apart))
     difference = (
-        f"the angles in {source} do not fit {header} (section {section}, counted from 0: {-stated[section]:g}° and "
+        f"the angles in {source} do not fit {header} (view {section + 1}, counted from 1: {-stated[section]:g}° and "
         f"{-recorded[section]:g}° with the stage's sign)"
     )
     if not explicit:
