@@ -48,8 +48,8 @@ def match_recorded_angles(mdoc: Mdoc, stack: MrcStack) -> NDArray[np.intp]:
         if not numbered:
             raise InputError(
                 f"{mdoc.path} has {len(mdoc)} sections up to [ZValue = {max(mdoc.sections)}], {stack.path} has "
-                f"{stack.shape[0]} tilts, which are ZValue 0 to {stack.shape[0] - 1}; remove the sections of images that the stack does not have, and number "
-                "the others anew"
+                f"{stack.shape[0]} tilts, which are ZValue 0 to {stack.shape[0] - 1}; remove the sections of images "
+                "that the stack does not have, and number the others anew"
             )
         return _match_statistics(mdoc, stack, by_number)
     source = f"in the extended header of {stack.path}"
