@@ -34,8 +34,8 @@ def check_finite(image: NDArray[Any], path: Path, section: int, sections: int) -
     --------
     >>> check_finite(np.array([[1.0, np.nan]]), Path("a.mrc"), 3, 41)
     Traceback (most recent call last):
-    faket_dask.errors.InputError: a.mrc, view 4 of 41 (counted from 1): the pixel x = 1, y = 0 is nan; repair it, or \
-leave that tilt out (exclude)
+    faket_dask.errors.InputError: a.mrc, view 4 of 41 (counted from 1; ZValue 3): the pixel x = 1, y = 0 is nan; \
+repair the image, or leave that tilt out (exclude)
     """
     broken = ~np.isfinite(image)
     if not broken.any():
@@ -44,6 +44,6 @@ leave that tilt out (exclude)
     count = int(broken.sum())
     others = f", and {count - 1} more are not finite" if count > 1 else ""
     raise InputError(
-        f"{path}, view {section + 1} of {sections} (counted from 1): the pixel x = {x}, y = {y} is {image[y, x]}"
-        f"{others}; repair it, or leave that tilt out (exclude)"
+        f"{path}, view {section + 1} of {sections} (counted from 1; ZValue {section}): the pixel x = {x}, y = {y} is "
+        f"{image[y, x]}{others}; repair the image, or leave that tilt out (exclude)"
     )

@@ -48,7 +48,7 @@ class ExtendedHeader:
 
 
 NOTHING_RECORDED = ExtendedHeader()
-"""What a file without an extended header says."""
+"""Facts from a file without an extended header: none."""
 
 
 def bytes_needed(sections: int) -> int:

@@ -170,7 +170,9 @@ def test_mdoc_with_more_sections_than_the_stack(tmp_path: Path) -> None:
     kept = [0, 1, 3, 4]
     write_images(tmp_path / "a.mrc", STAGE[kept])
     (tmp_path / "a.mdoc").write_text(in_time())
-    with pytest.raises(InputError, match=r"has 6 sections up to 5, .* has 4 tilts \(both counted from 0\)"):
+    with pytest.raises(
+        InputError, match=r"has 6 sections up to \[ZValue = 5\], .* has 4 tilts, which are ZValue 0 to 3"
+    ):
         open_tilt_series(tmp_path / "a.mrc")
     extended_headers.insert(tmp_path / "a.mrc", extended_headers.serialem(STAGE[kept]))
     series, said = open_said(tmp_path / "a.mrc")
@@ -373,7 +375,7 @@ def test_pixels_that_are_not_finite_are_named(tmp_path: Path, value: float) -> N
     (tmp_path / "a.tlt").write_text(tlt(STAGE))
     series = open_tilt_series(tmp_path / "a.mrc")
     series.tilt(0)
-    expected = r"view 3 of 6 \(counted from 1\): the pixel x = 7, y = 5 is -?(nan|inf);"
+    expected = r"view 3 of 6 \(counted from 1; ZValue 2\): the pixel x = 7, y = 5 is -?(nan|inf);"
     with pytest.raises(InputError, match=expected):
         series.tilt(3)
     with pytest.raises(InputError, match=expected):

@@ -107,7 +107,7 @@ def test_tilts_with_nan_and_constant_tilts(tmp_path: Path, stack: np.ndarray) ->
     with np.errstate(invalid="ignore"):
         path = record(tmp_path, stack)
     broken, constant = read_problems(tmp_path, **recorded_sections(path))
-    assert "view 2 of 5 (counted from 1): the pixel x = 4, y = 3 is nan;" in broken
+    assert "view 2 of 5 (counted from 1; ZValue 1): the pixel x = 4, y = 3 is nan;" in broken
     assert broken.endswith("; the same of view 5 (counted from 1)")
     assert "all pixels are equal in view 3 (counted from 1);" in constant
 

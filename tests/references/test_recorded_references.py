@@ -331,7 +331,7 @@ def test_excluded_tilts_are_of_no_reference(one_worker: Client, tmp_path: Path) 
     made["outputs"]["report"] = True
     dataset = faket_dask.run(parse(made, tmp_path), one_worker)
     assert not dataset.failures, dataset.failures
-    group = zarr.open_group(dataset.spec.folder.reference("real"), mode="r")
+    group = zarr.open_group(dataset.spec.folder.statistics("real"), mode="r")
     assert np.asarray(group["tilt_angle"][...]).tolist() == [-20, 1, 40]
     np.testing.assert_allclose(group["signal_scale"][...], 1 / np.sqrt(1.25), atol=0.02)
     np.testing.assert_allclose(group["excluded"][...], [20 / 120, 0, 40 / 120])

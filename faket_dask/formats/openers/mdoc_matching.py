@@ -47,9 +47,9 @@ def match_recorded_angles(mdoc: Mdoc, stack: MrcStack) -> NDArray[np.intp]:
     if recorded is None:
         if not numbered:
             raise InputError(
-                f"{mdoc.path} has {len(mdoc)} sections up to {max(mdoc.sections)}, {stack.path} has {stack.shape[0]} "
-                "tilts (both counted from 0); remove the sections of images that the stack does not have, and number "
-                "the others anew"
+                f"{mdoc.path} has {len(mdoc)} sections up to [ZValue = {max(mdoc.sections)}], {stack.path} has "
+                f"{stack.shape[0]} tilts, which are ZValue 0 to {stack.shape[0] - 1}; remove the sections of images "
+                "that the stack does not have, and number the others anew"
             )
         return _match_statistics(mdoc, stack, by_number)
     source = f"in the extended header of {stack.path}"

@@ -76,7 +76,7 @@ def open_stack_series(path: Path, options: SeriesOptions, mdoc_file: Path | None
     path
         Stack.
     options
-        What the user says.
+        Arguments of the user.
     mdoc_file
         Its `.mdoc`; by default that of its name, if there is one.
 
