@@ -56,7 +56,7 @@ class RelionTomogram:
     shape
         Size ``(z, y, x)`` of the tomogram in pixels of the tilt-series.
     defocus_um
-        ``(tilt,)`` defocus in µm, underfocus positive, if known.
+        ``(tilt,)`` defocus in µm, underfocus positive; ``None`` where the images carry no CTF, or it is not known.
     volume
         Path of the reconstructed tomogram, relative to the project, if there is one.
     binning
@@ -107,11 +107,6 @@ def read_tomograms(path: Path) -> list[RelionTomogram]:
         tilts = next(iter(read_star(series).values()))
         geometry, order = _geometry(tilts, float(pixel_sizes[row]))
         images = [_image(tilts, tilts.text("rlnMicrographName")[tilt]) for tilt in order]
-        defocus = None
-        if "rlnDefocusU" in tilts.columns:
-            u = tilts.numbers("rlnDefocusU")
-            v = tilts.numbers("rlnDefocusV") if "rlnDefocusV" in tilts.columns else u
-            defocus = (u + v)[order] / 2 * 1e-4
         tomograms.append(
             RelionTomogram(
                 name=name,
@@ -120,7 +115,7 @@ def read_tomograms(path: Path) -> list[RelionTomogram]:
                 stacks=tuple(stack for stack, _ in images),
                 sections=tuple(section for _, section in images),
                 shape=(int(sizes[row][0]), int(sizes[row][1]), int(sizes[row][2])),
-                defocus_um=defocus,
+                defocus_um=_defocus_um(tilts, order),
                 volume=volumes[row],
                 binning=float(binnings[row]),
             )
@@ -197,6 +192,15 @@ def _geometry(tilts: StarTable, pixel_size_A: float) -> tuple[TiltGeometry, NDAr
     return TiltGeometry.from_unsorted(
         angles, pixel_size_A, tilt_axis_angles=axis, shift_A=shift, exposure_before_e_per_A2=before
     )
+
+
+def _defocus_um(tilts: StarTable, order: NDArray[np.intp]) -> NDArray[np.float64] | None:
+    """Read the defocus of each tilt; 0 in all of them stands for images without a CTF."""
+    if "rlnDefocusU" not in tilts.columns:
+        return None
+    u = tilts.numbers("rlnDefocusU")
+    v = tilts.numbers("rlnDefocusV") if "rlnDefocusV" in tilts.columns else u
+    return (u + v)[order] / 2 * 1e-4 if u.any() or v.any() else None
 
 
 def _image(tilts: StarTable, name: str) -> tuple[str, int]:
