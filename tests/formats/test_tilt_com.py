@@ -32,6 +32,7 @@ def test_command_file_is_written(tmp_path: Path) -> None:
         "FULLIMAGE 48 64",
         "SUBSETSTART 0 0",
         "AdjustOrigin",
+        "ActionIfGPUFails 1,2",
         "OFFSET 0.0 0.5",
         "SHIFT 0.0 -0.5",
         "$if (-e ./savework) ./savework",
