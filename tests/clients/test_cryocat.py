@@ -29,7 +29,7 @@ folder, name = sys.argv[1:]
 angles = ioutils.tlt_load(f"{folder}/{name}.tlt")
 command = ioutils.imod_com_read(f"{folder}/tilt.com")
 print()
-print(json.dumps([[float(angle) for angle in angles], {key: str(value) for key, value in command.items()}]))
+print(json.dumps([[float(angle) for angle in angles], command]))
 """
 
 DOSES = """
@@ -54,11 +54,12 @@ def test_particles_lie_where_they_are(
 def test_angles_and_command_file_are_read(install: Callable[..., Client], exported: Path) -> None:
     [folder, _] = sorted((exported / "imod").iterdir())
     angles, command = install("cryocat").run(SERIES, folder, folder.name)
-    assert angles == [40, 20, 0, -20, -40]
-    assert "60" in command["THICKNESS"]
-    assert f"{folder.name}.xtilt" in command["XTILTFILE"]
+    assert angles == [-40, -20, 0, 20, 40]  # it sorts them
+    assert command["THICKNESS"] == [60]
+    assert command["XTILTFILE"] == [f"{folder.name}.xtilt"]
 
 
 def test_doses_of_mdoc_are_read(install: Callable[..., Client], exported: Path) -> None:
     [path, _] = sorted((exported / "mrc").glob("*.mdoc"))
-    assert install("cryocat").run(DOSES, path) == pytest.approx([8, 4, 0, 2, 6])
+    # By increasing angle, each with the tilt's own.
+    assert install("cryocat").run(DOSES, path) == pytest.approx([10, 4, 2, 6, 8])

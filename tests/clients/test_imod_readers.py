@@ -72,7 +72,7 @@ def test_mdocfile_reads_frames_and_times(install: Callable[..., Client], exporte
     for path in files:
         angles, doses, frames, times = client.run(MDOC, path)
         assert angles == [40, 20, 0, -20, -40]
-        assert doses == [8, 4, 0, 2, 6]
+        assert doses == [6, 4, 0, 2, 8]
         for frame in frames:
             assert open_stack(exported / "warp/frames" / frame).shape == (1, 96, 80)
         assert np.argsort(times).tolist() == np.argsort(doses).tolist()

@@ -33,6 +33,6 @@ def test_tomogram_and_its_series_are_read(install: Callable[..., Client], export
         assert voxel_size == volume.voxel_size_A == 20
         assert tuple(shape) == volume.shape[::-1]
         assert angles == [40, 20, 0, -20, -40]
-        assert doses == [8, 4, 0, 2, 6]
+        assert doses == [6, 4, 0, 2, 8]
         assert np.array(ctf).tolist() == [[0, 1, 0]] * 5
         assert hand == -1
