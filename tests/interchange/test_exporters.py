@@ -277,6 +277,40 @@ def test_every_mrc_file_of_every_format_is_valid(exported: Exported) -> None:
     assert files_by_format == expected
 
 
+def test_only_images_of_the_microscope_model_have_a_ctf(
+    tiny_dataset: faket_dask.Dataset, tmp_path: Path
+) -> None:
+    with pytest.warns(UserWarning, match="carry no CTF") as said:
+        list(export(tiny_dataset, ["relion5"], tmp_path, ["faket", "benchmark", "noiseless"]))
+    assert len(said) == 1
+    assert str(said[0].message).startswith("the images of faket, noiseless carry no CTF")
+    for tomogram in read_tomograms(tmp_path / "relion5/tomograms.star"):
+        if tomogram.name.endswith("benchmark"):
+            specimen = tomogram.name.split("__")[0]
+            acquisition = tiny_dataset.spec.geometry.acquisition(specimen)
+            np.testing.assert_allclose(tomogram.defocus_um, acquisition.defocus_um, atol=1e-6)
+            assert tomogram.optics.spherical_aberration_mm > 0
+        else:
+            assert tomogram.defocus_um is None
+            assert tomogram.optics == RelionOptics(300, 0, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        list(export(tiny_dataset, ["relion5", "mrc"], tmp_path / "other", ["benchmark"]))
+    mdoc = read_mdoc(tmp_path / "other/mrc/specimen-000__b_benchmark.mrc.mdoc")
+    defocus_um = tiny_dataset.spec.geometry.acquisition("specimen-000").defocus_um
+    np.testing.assert_allclose(mdoc.defocus_um, defocus_um, rtol=1e-5)
+
+
+def test_deepfinder_says_what_training_lacks(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"trained on tomograms, .* none of faket; make them first: `faket-dask"
+    ):
+        list(export(tiny_dataset, ["deepfinder"], tmp_path))
+    with pytest.warns(UserWarning, match="no series is in a split called valid, which DeepFinder needs"):
+        [classes] = export(tiny_dataset, ["deepfinder"], tmp_path, [])
+    assert classes.read_text().splitlines() == ["0 background", "1 propeller", "2 boot", "3 fiducial"]
+
+
 def test_copick_export_without_tomograms_is_refused(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"make them first: `faket-dask reconstruct .* --modality faket`"):
         list(export(tiny_dataset, ["copick"], tmp_path))
