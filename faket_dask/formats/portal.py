@@ -33,11 +33,11 @@ def write_points(path: Path, particles: Particles, class_name: str, voxel_size_A
     """
     lines = []
     for row in np.nonzero(particles.class_name == class_name)[0]:
-        x, y, z = (float(value) for value in particles.centre_A[row] / voxel_size_A + 0.0)
+        x, y, z = (float(value) for value in particles.centre_A[row] / voxel_size_A)
         point = {
             "type": "orientedPoint",
             "location": {"x": x, "y": y, "z": z},
-            "xyz_rotation_matrix": (particles.rotation[row] + 0.0).tolist(),
+            "xyz_rotation_matrix": particles.rotation[row].tolist(),
             "instance_id": int(particles.instance[row]),
         }
         lines.append(json.dumps(point) + "\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -177,7 +177,9 @@ class Source:
 
     def particles(self, specimen: str, grid: Grid) -> ParticleTable:
         """Return the labelled particles of a specimen that are centred on a grid, in Å from its first voxel."""
-        return grid.particles(read_particles(self.spec.folder.particles(specimen)))
+        table = grid.particles(read_particles(self.spec.folder.particles(specimen)))
+        # Negative zeros would become "-0.0" in text.
+        return replace(table, centre_A=table.centre_A + 0.0, rotation=table.rotation + 0.0)
 
     def class_ids(self, specimen: str) -> dict[str, int]:
         """Return the label of each class in the masks of a specimen."""
