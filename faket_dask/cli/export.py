@@ -36,6 +36,12 @@ def export(
         Path | None, typer.Option("--folder", help="Folder to write to.", show_default="DATASET/export")
     ] = None,
     modality: Annotated[list[str], typer.Option(help="Stack to export; may be repeated.")] = ["faket"],  # noqa: B006
+    root: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder or URL as which copick will find its project.", show_default="FOLDER/copick"
+        ),
+    ] = None,
 ) -> None:
     """Write tilt-series, tomograms, labels and particles in the formats of other programs.
 
@@ -45,5 +51,5 @@ def export(
     from faket_dask.interchange.export import export as write
 
     formats = [name.strip() for name in to.split(",") if name.strip()]
-    for path in write(open_dataset(folder), formats, target or folder / "export", modality):
+    for path in write(open_dataset(folder), formats, target or folder / "export", modality, root):
         say(str(path))

@@ -22,7 +22,11 @@ from faket_dask.pipeline.reconstruct import ReconstructTomogram
 
 
 def export(
-    dataset: Dataset, formats: Sequence[str], target: Path, modalities: Sequence[str] = ("faket",)
+    dataset: Dataset,
+    formats: Sequence[str],
+    target: Path,
+    modalities: Sequence[str] = ("faket",),
+    root: str | None = None,
 ) -> Iterator[Path]:
     """Write a data set's tilt-series, tomograms, labels and particles in other programs' formats.
 
@@ -37,6 +41,8 @@ def export(
         names are replaced.
     modalities
         Names of tilt-series: ``"noiseless"`` and those that the data set keeps.
+    root
+        Folder or URL as which copick will find its project, where that is to be moved from ``target/copick``.
 
     Yields
     ------
@@ -60,7 +66,7 @@ def export(
     requested = tuple(dict.fromkeys(modalities))
     exporters = [load_exporter(name) for name in dict.fromkeys(formats)]
     _check_complete(dataset, requested)
-    return _write(Source(dataset, requested), exporters, target)
+    return _write(Source(dataset, requested, root), exporters, target)
 
 
 def _check_complete(dataset: Dataset, modalities: Sequence[str]) -> None:

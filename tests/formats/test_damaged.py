@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from faket_dask.comparison.compare import open_for_comparison
 from faket_dask.errors import InputError
-from faket_dask.formats import copick, ome_zarr, portal
+from faket_dask.formats import copick, copick_writing, ome_zarr, portal
 from faket_dask.formats.imod import read_angles, read_transforms, write_angles, write_transforms
 from faket_dask.formats.mdoc import read_mdoc, write_mdoc
 from faket_dask.formats.mrc import write_stack, write_volume
@@ -67,10 +67,10 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_stack(recorded / f"t{number}.mrc", [tilt], (1, 8, 8), VOXEL_A)
     write_tomostar(recorded / "a.tomostar", geometry, [f"t{number}.mrc" for number in range(len(geometry))])
     portal.write_points(folder / "a.ndjson", particles, "1BXN", VOXEL_A)
-    copick.write_config(
-        folder, "a", [copick.PickableObject(n, i, True, 50) for n, i in (("1BXN", 4), ("4V94", 1))]
-    )
-    copick.write_run(folder, "run", VOXEL_A, {"wbp": np.zeros((4, 8, 8), np.float32)}, None, particles)
+    objects = [copick.PickableObject(n, i, True, 50) for n, i in (("1BXN", 4), ("4V94", 1))]
+    copick_writing.write_config(folder, "a", objects)
+    wbp = np.zeros((4, 8, 8), np.float32)
+    copick_writing.write_run(folder, "run", VOXEL_A, {"wbp": wbp}, None, particles, objects)
     to_particle_table(particles).write_csv(folder / "particles.csv")
     write_volume(folder / "own.mrc", np.ones((4, 8, 8), dtype=np.float32), VOXEL_A)
     own = zarr.open_group(str(folder / "own.zarr"), mode="w")
@@ -90,7 +90,8 @@ def particles(path: Path) -> object:
 
 
 def picks(path: Path) -> object:
-    return copick.read_picks(path.parents[3], "run", copick.read_objects(path.parents[3] / "copick.json"))
+    project = copick.open_project(path.parents[3] / "copick.json")
+    return copick.read_picks(project, copick.choose_picks(project, "run"))
 
 
 def aligned_tilt(path: Path) -> object:
@@ -116,7 +117,7 @@ READERS: dict[str, Reader] = {
     "model_0/alignment_simulated.txt": read_alignment,
     "model_0/grandmodel.mrc": lambda path: read_model(path.parent),
     "a.ndjson": lambda path: portal.read_points(path, "1BXN", 4, 10),
-    "copick.json": copick.read_objects,
+    "copick.json": copick.open_project,
     "ExperimentRuns/run/Picks/faketdask_0_1BXN.json": picks,
     "ExperimentRuns/run/VoxelSpacing10.000/wbp.zarr/.zattrs": lambda path: ome_zarr.open_volume(path.parent),
     "ExperimentRuns/run/VoxelSpacing10.000/wbp.zarr/0/.zarray": lambda path: ome_zarr.open_volume(

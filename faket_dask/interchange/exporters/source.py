@@ -24,6 +24,10 @@ from faket_dask.geometry import TiltGeometry, acquisition_order
 from faket_dask.modalities import MODALITIES
 from faket_dask.references import open_reference
 from faket_dask.specimen.particles import ParticleTable, read_particles
+from faket_dask.specimen.recipe import SHEET, VESICLE
+
+MEMBRANES = (VESICLE, SHEET)
+"""Classes of surfaces, which are segmented and not picked, and have no orientation."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,13 @@ class Source:
         The data set.
     modalities
         Names of the modalities to write of each series.
+    root
+        Folder or URL as which other programs will find the project, where it is not to stay where it is written.
     """
 
     dataset: Dataset
     modalities: tuple[str, ...]
+    root: str | None = None
 
     @property
     def spec(self) -> DatasetSpec:
@@ -144,13 +151,14 @@ class Source:
             If two specimens give one class different labels, or one label to two classes.
         """
         labels: dict[str, int] = {}
+        owners: dict[int, str] = {}
         for specimen in self.specimens:
             for name, label in self.class_ids(specimen).items():
-                owner = next((other for other, number in labels.items() if number == label), name)
+                owner = owners.setdefault(label, name)
                 if labels.setdefault(name, label) != label or owner != name:
                     raise InputError(
-                        f"{specimen} has the label {label} for {name!r}, and an earlier specimen has "
-                        f"{labels[name]} for it and {label} for {owner!r}; give all specimens the same labels"
+                        f"an export has one label for each class, and {name} is {label} in specimen {specimen}, "
+                        f"where {owner} is {labels[owner]} in another; give the specimens the same labels"
                     )
         return dict(sorted(labels.items(), key=lambda item: item[1]))
 
