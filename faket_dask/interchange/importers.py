@@ -252,6 +252,11 @@ class _Layers:
     def __getitem__(self, key: Sequence[slice]) -> NDArray[Any]:
         start, stop, _ = key[1].indices(self.volume.shape[1])
         block = self.volume.rows(start, stop)[self.layers]
+        if not np.isfinite(block).all():
+            raise InputError(
+                f"{self.volume.path} holds NaN or infinite values in the rows y = {start} … {stop - 1} (counted from "
+                "0); repair it"
+            )
         if self.dtype.kind == "u" and not (block >= 0).all():
             raise InputError(f"{self.volume.path} holds negative labels")
         return block.astype(self.dtype)
