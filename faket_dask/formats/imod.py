@@ -98,7 +98,8 @@ def write_angles(path: Path, tilt_angles: ArrayLike) -> None:
     ...     read_angles(Path(folder) / "a.tlt")
     array([-60. ,   0.1])
     """
-    write_text(path, "".join(f"{float(angle)!r}\n" for angle in np.asarray(tilt_angles, dtype=np.float64)))
+    angles = np.asarray(tilt_angles, dtype=np.float64) + 0.0  # no negative zero
+    write_text(path, "".join(f"{float(angle)!r}\n" for angle in angles))
 
 
 def read_transforms(path: Path) -> NDArray[np.float64]:
@@ -143,7 +144,7 @@ def write_transforms(path: Path, transforms: ArrayLike) -> None:
     """
     lines = []
     for (a11, a12, dx), (a21, a22, dy) in np.asarray(transforms, dtype=np.float64):
-        lines.append(f"{a11:12.7f}{a12:12.7f}{a21:12.7f}{a22:12.7f}{dx:12.3f}{dy:12.3f}\n")
+        lines.append(f"{a11:z12.7f}{a12:z12.7f}{a21:z12.7f}{a22:z12.7f}{dx:z12.3f}{dy:z12.3f}\n")
     write_text(path, "".join(lines))
 
 

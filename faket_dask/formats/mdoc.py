@@ -16,6 +16,7 @@ from __future__ import annotations
 import datetime
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -202,8 +203,12 @@ def write_mdoc(
     tilt_shape: tuple[int, int],
     voltage_kV: float | None = None,
     defocus_um: NDArray[np.float64] | None = None,
+    frames: Sequence[str] = (),
 ) -> None:
     """Write the `.mdoc` of a stack whose tilts are in the order of the geometry.
+
+    Every section has a ``DateTime``, by which Warp, RELION 5 and AreTomo3 order the tilts: a minute apart in the order
+    of acquisition, or in that of the stack where it is not known.
 
     Parameters
     ----------
@@ -219,6 +224,8 @@ def write_mdoc(
         Voltage of the microscope in kV, if known.
     defocus_um
         ``(tilt,)`` defocus in µm, underfocus positive, if known.
+    frames
+        ``(tilt,)`` file name of each tilt's movie or image, if there are any.
     """
     rows, columns = tilt_shape
     axis = float(np.median(geometry.tilt_axis_angles))
@@ -231,16 +238,16 @@ def write_mdoc(
         "",
         "[T = faket_dask: synthetic tilt-series]",
         "",
-        f"[T =     Tilt axis angle = {axis:g}, binning = 1  spot = 1  camera = 0]",
+        f"[T =     Tilt axis angle = {axis:zg}, binning = 1  spot = 1  camera = 0]",
         "",
     ]
     before = geometry.exposure_before_e_per_A2
-    order = geometry.acquisition_order
+    order = np.arange(len(geometry)) if geometry.acquisition_order is None else geometry.acquisition_order
     for tilt, angle in enumerate(geometry.stage_angles):
         lines += [
             f"[ZValue = {tilt}]",
-            f"TiltAngle = {angle + 0.0:.4f}",
-            f"RotationAngle = {_wrap(axis + 90):g}",
+            f"TiltAngle = {angle:z.4f}",
+            f"RotationAngle = {_wrap(axis + 90):zg}",
         ]
         lines.append(f"PixelSpacing = {geometry.pixel_size_A:g}")
         if geometry.exposure_e_per_A2 is not None:
@@ -248,10 +255,11 @@ def write_mdoc(
         if before is not None:
             lines.append(f"PriorRecordDose = {before[tilt]:.6g}")
         if defocus_um is not None:
-            lines.append(f"TargetDefocus = {-defocus_um[tilt]:.6g}")
-        if order is not None:
-            when = _EPOCH + datetime.timedelta(seconds=_SECONDS_PER_TILT * int(order[tilt]))
-            lines.append(f"DateTime = {when.day:02d}-{_MONTHS[when.month - 1]}-{when:%Y  %H:%M:%S}")
+            lines.append(f"TargetDefocus = {-defocus_um[tilt]:z.6g}")
+        if frames:
+            lines.append(f"SubFramePath = {frames[tilt]}")
+        when = _EPOCH + datetime.timedelta(seconds=_SECONDS_PER_TILT * int(order[tilt]))
+        lines.append(f"DateTime = {when.day:02d}-{_MONTHS[when.month - 1]}-{when:%y  %H:%M:%S}")
         lines.append("")
     write_text(path, "\n".join(lines))
 

@@ -61,7 +61,7 @@ class RelionTomogram:
     shape
         Size ``(z, y, x)`` of the tomogram in pixels of the tilt-series.
     defocus_um
-        ``(tilt,)`` defocus in µm, underfocus positive, if known.
+        ``(tilt,)`` defocus in µm, underfocus positive; ``None`` where the images carry no CTF, or it is not known.
     volume
         Path of the reconstructed tomogram, relative to the project, if there is one.
     binning
@@ -199,11 +199,6 @@ def read_tomograms(
         recorded = _list_tilts(tilts, every)
         geometry, order = _geometry(tilts, float(pixel_sizes[row]), recorded.choose(find_left_out(recorded)))
         images = [every[tilt] for tilt in order]
-        defocus = None
-        if "rlnDefocusU" in tilts.columns:
-            u = tilts.numbers("rlnDefocusU")
-            v = tilts.numbers("rlnDefocusV") if "rlnDefocusV" in tilts.columns else u
-            defocus = (u + v)[order] / 2 * 1e-4
         tomograms.append(
             RelionTomogram(
                 name=name,
@@ -212,7 +207,7 @@ def read_tomograms(
                 stacks=tuple(stack for stack, _ in images),
                 sections=tuple(section for _, section in images),
                 shape=sizes[row],
-                defocus_um=defocus,
+                defocus_um=_defocus_um(tilts, order),
                 volume=volumes[row],
                 binning=float(binnings[row]),
                 recorded=recorded,
@@ -354,6 +349,15 @@ def _geometry(
         exposure_before_e_per_A2=before,
         order=order,
     )
+
+
+def _defocus_um(tilts: StarTable, order: NDArray[np.intp]) -> NDArray[np.float64] | None:
+    """Read the defocus of each tilt; 0 in all of them stands for images without a CTF."""
+    if "rlnDefocusU" not in tilts.columns:
+        return None
+    u = tilts.numbers("rlnDefocusU")
+    v = tilts.numbers("rlnDefocusV") if "rlnDefocusV" in tilts.columns else u
+    return (u + v)[order] / 2 * 1e-4 if u.any() or v.any() else None
 
 
 def _image(tilts: StarTable, name: str) -> tuple[str, int]:

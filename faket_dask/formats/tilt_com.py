@@ -13,6 +13,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from faket_dask.atomic import write_text
 from faket_dask.errors import InputError
 from faket_dask.formats.command_file import read_options
@@ -28,7 +30,9 @@ def write_tilt_com(
     depth: int,
     radial: tuple[float, float] = (0.35, 0.035),
 ) -> Path:
-    """Write ``tilt.com`` and ``<name>.tlt`` for the aligned stack ``<name>.mrc`` of a folder.
+    """Write ``tilt.com``, ``<name>.tlt`` and ``<name>.xtilt`` for the aligned stack ``<name>.mrc`` of a folder.
+
+    ``<name>.xtilt`` holds the tilts about x, all 0: eTomo always writes it, and programs that read its folders want it.
 
     Parameters
     ----------
@@ -62,6 +66,7 @@ def write_tilt_com(
     rows, columns = tilt_shape
     even, even_depth = columns % 2 == 0, depth % 2 == 0
     write_angles(folder / f"{name}.tlt", geometry.stage_angles)
+    write_angles(folder / f"{name}.xtilt", np.zeros(len(geometry)))
     lines = [
         "# Reconstruct with: submfg tilt.com; then: trimvol -rx",
         "$setenv IMOD_OUTPUT_FORMAT MRC",
@@ -70,15 +75,18 @@ def write_tilt_com(
         f"OutputFile {name}_full_rec.mrc",
         "IMAGEBINNED 1",
         f"TILTFILE {name}.tlt",
+        f"XTILTFILE {name}.xtilt",
         f"THICKNESS {depth}",
         f"RADIAL {radial[0]:g} {radial[1]:g}",
         "FalloffIsTrueSigma 1",
         "XAXISTILT 0.0",
+        "SCALE 0.0 250.0",
         "PERPENDICULAR",
         "MODE 2",
         f"FULLIMAGE {columns} {rows}",
         "SUBSETSTART 0 0",
         "AdjustOrigin",
+        "ActionIfGPUFails 1,2",
         f"OFFSET 0.0 {0.5 if even else 0.0}",
         f"SHIFT {0.0 if even else 0.5} {-0.5 if even_depth else 0.5}",
         "$if (-e ./savework) ./savework",

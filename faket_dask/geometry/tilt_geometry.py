@@ -221,7 +221,7 @@ class TiltGeometry:
     @property
     def stage_angles(self) -> NDArray[np.float64]:
         """Tilt angles ``(tilt,)`` in degrees with the sign of SerialEM, IMOD and RELION; decreasing."""
-        return -self.tilt_angles
+        return 0.0 - self.tilt_angles
 
     @property
     def tilt_axis_angles(self) -> NDArray[np.float64]:

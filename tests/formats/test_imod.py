@@ -121,3 +121,12 @@ def test_real_files(real_series: Path) -> None:
     np.testing.assert_allclose(transforms[0, :, 2], [-27.094, -2.191])
     # Rotations: the tilt axis is 4.3 degrees off y.
     assert np.rad2deg(np.arctan2(transforms[:, 1, 0], transforms[:, 0, 0])) == pytest.approx(4.3, abs=1e-3)
+
+
+def test_no_zero_is_written_with_a_sign(tmp_path: Path) -> None:
+    write_angles(tmp_path / "a.tlt", [-0.0, -1.5])
+    assert (tmp_path / "a.tlt").read_text() == "0.0\n-1.5\n"
+    write_transforms(tmp_path / "a.xf", [[[1, -1e-9, -1e-4], [-0.0, 1, -0.5]]])
+    assert (tmp_path / "a.xf").read_text().split() == [
+        *("1.0000000", "0.0000000", "0.0000000", "1.0000000", "0.000", "-0.500")
+    ]

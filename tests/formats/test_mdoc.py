@@ -92,6 +92,25 @@ def test_mdocfile_reads_written_file(tmp_path: Path) -> None:
     assert axis == ["[T =     Tilt axis angle = 85, binning = 1  spot = 1  camera = 0]"]
 
 
+def test_written_file_names_frames_and_times(tmp_path: Path) -> None:
+    frames = ["a.mrc", "b.mrc", "c.mrc", "d.mrc", "e.mrc"]
+    write_mdoc(tmp_path / "a.mdoc", geometry(), "a.mrc", (40, 30), frames=frames)
+    assert read_mdoc(tmp_path / "a.mdoc").frames == tuple(frames)
+    table = mdocfile.read(tmp_path / "a.mdoc")
+    minutes = [f"01-Jan-00  00:{rank:02d}:00" for rank in geometry().acquisition_order]
+    assert table["DateTime"].tolist() == minutes  # the year has two digits, as SerialEM writes it
+
+
+def test_tilts_of_unknown_order_have_times_in_that_of_the_stack(tmp_path: Path) -> None:
+    series = TiltGeometry(np.array([-10.0, 0.0, 10.0]), 2.5)
+    write_mdoc(tmp_path / "a.mdoc", series, "a.mrc", (40, 30))
+    assert sorted(mdocfile.read(tmp_path / "a.mdoc")["DateTime"]) == [
+        f"01-Jan-00  00:0{minute}:00" for minute in range(3)
+    ]
+    assert "SubFramePath" not in (tmp_path / "a.mdoc").read_text()
+    assert "TiltAngle = 0.0000" in (tmp_path / "a.mdoc").read_text()
+
+
 def test_file_written_by_mdocfile_is_read(tmp_path: Path) -> None:
     write_mdoc(tmp_path / "a.mdoc", geometry(), "a.mrc", (40, 30), 300)
     mdocfile.write(mdocfile.read(tmp_path / "a.mdoc"), tmp_path / "b.mdoc")

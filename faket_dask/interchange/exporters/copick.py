@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from faket_dask.errors import InputError
 from faket_dask.formats.copick import PickableObject
 from faket_dask.formats.copick_writing import write_config, write_octopi_targets, write_run
 from faket_dask.interchange.exporters.source import MEMBRANES, Source
@@ -35,11 +34,7 @@ class CopickExporter:
             If a modality has no tomogram, or specimens disagree about the label of a class.
         """
         for modality in source.modalities:
-            if source.tomogram(source.series[0], modality) is None:
-                raise InputError(
-                    f"copick shows tomograms, and there are none of {modality}; make them first: "
-                    f"`faket-dask reconstruct {source.dataset.folder} --modality {modality}`"
-                )
+            source.check_reconstructed(modality, "copick shows tomograms")
         objects = _list_objects(source)
         config = write_config(folder, source.dataset.folder.name, objects, source.root)
         yield config
@@ -92,17 +87,7 @@ def _list_objects(source: Source) -> list[PickableObject]:
         for name in np.unique(table.class_name):
             largest = float(table.radius_A[table.class_name == name].max())
             radius[str(name)] = max(radius.get(str(name), SMALLEST_RADIUS_A), largest)
-    labels: dict[str, int] = {}
-    owners: dict[int, str] = {}
-    for specimen in source.specimens:
-        for name, label in source.class_ids(specimen).items():
-            owner = owners.setdefault(label, name)
-            if labels.setdefault(name, label) != label or owner != name:
-                raise InputError(
-                    f"a copick project has one label for each class, and {name} is {label} in specimen {specimen}, "
-                    f"where {owner} is {labels[owner]} in another; give the specimens the same labels"
-                )
     return [
         PickableObject(name, label, name not in MEMBRANES, radius.get(name, SMALLEST_RADIUS_A))
-        for name, label in sorted(labels.items(), key=lambda item: item[1])
+        for name, label in source.class_labels().items()
     ]
