@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faket_dask.cli.console import PixelSize, Sign, TomogramName, say
+from faket_dask.cli.console import Overwrite, PixelSize, Sign, TomogramName, check_length, say
 
 app = typer.Typer(
     help="Import specimens, tilt-series and particle lists of other programs.", no_args_is_help=True
@@ -19,8 +19,12 @@ def import_specimen(
     model: Annotated[Path, typer.Argument(help="SHREC folder model_N.")],
     to: Annotated[Path, typer.Option(help="Folder to write to.")],
     voxel_size_a: Annotated[
-        float | None, typer.Option("--voxel-size-A", help="Voxel size in Å, in place of the header's.")
+        float | None,
+        typer.Option(
+            "--voxel-size-A", callback=check_length, help="Voxel size in Å, in place of the header's."
+        ),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Convert a SHREC model to density, labels and particle table, and print the section for a run file.
 
@@ -29,7 +33,7 @@ def import_specimen(
     from faket_dask.interchange.importers import import_specimen as convert
 
     say("specimen:\n  kind: volume\n  volumes:")
-    for number, path in enumerate(convert(model, to, voxel_size_a)):
+    for number, path in enumerate(convert(model, to, voxel_size_a, overwrite)):
         say(f"  {' ' if number else '-'} {path.stem}: {path.resolve()}")
 
 
@@ -43,6 +47,7 @@ def import_series(
     sign: Sign = "imod",
     pixel_size_a: PixelSize = None,
     tomogram: TomogramName = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a recorded tilt-series as one stack, sorted by angle, with `.rawtlt` and `.mdoc`.
 
@@ -52,7 +57,7 @@ def import_series(
     from faket_dask.interchange.importers import import_series as convert
 
     series = open_tilt_series(source, pixel_size_A=pixel_size_a, tomogram=tomogram, sign=sign)
-    for path in convert(series.aligned() if align else series, to):
+    for path in convert(series.aligned() if align else series, to, inputs=[source], overwrite=overwrite):
         say(str(path))
 
 
@@ -66,15 +71,20 @@ def import_particles(
         str | None, typer.Option(help="Name of the tomogram or run; the class of an .ndjson.")
     ] = None,
     voxel_size_a: Annotated[
-        float | None, typer.Option("--voxel-size-A", help="Voxel size in Å, for lists in voxels.")
+        float | None,
+        typer.Option("--voxel-size-A", callback=check_length, help="Voxel size in Å, for lists in voxels."),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Convert a particle list of one tomogram to a table for a run file.
 
     Example: `faket-dask import particles copick.json --name run_0 --to particles.csv`
     """
     from faket_dask.interchange.importers import import_particles as convert
+    from faket_dask.interchange.importers import list_particle_files
+    from faket_dask.outputs.claim import claim_outputs
 
-    table = convert(source, name=name, voxel_size_A=voxel_size_a)
-    table.write_csv(to)
+    with claim_outputs([to], inputs=list_particle_files(source), overwrite=overwrite):
+        table = convert(source, name=name, voxel_size_A=voxel_size_a)
+        table.write_csv(to)
     say(f"{len(table)} particles: {to}")

@@ -30,6 +30,11 @@ class Layout(RunFolder):
         """Table of the series."""
         return self.root / "manifest.csv"
 
+    @property
+    def outputs(self) -> Path:
+        """Record of report, table and distances as they were written."""
+        return self.progress / "outputs.jsonl"
+
     def specimen(self, specimen: str) -> Path:
         """Zarr group of `noiseless` and `benchmark`; its subgroup `volume` holds density and labels."""
         return self.root / "specimens" / f"{specimen}.zarr"

@@ -7,14 +7,14 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from uuid import uuid4
 
 from faket_dask.errors import InputError
-from faket_dask.outputs.record import RECORD, Owner, OutputRecord, absolute
+from faket_dask.outputs.record import RECORD, OutputRecord, Owner, absolute
 
 
 class OutputKind(Enum):
@@ -62,7 +62,9 @@ class Claim:
         except (OSError, ValueError) as error:
             return f"{path} cannot be written ({_reason(error)}); choose another name"
         if identity in self.inputs:
-            return f"{path} is an input of this command, which never replaces what it reads; choose another name"
+            return (
+                f"{path} is an input of this command, which never replaces what it reads; choose another name"
+            )
         if stat.S_ISDIR(mode) and kind is OutputKind.FILE:
             return f"{path} is a folder, and a file is to be written there; choose another name"
         if stat.S_ISDIR(mode) and owner is Owner.OTHERS:
@@ -108,6 +110,7 @@ def claim_outputs(
     *,
     inputs: Iterable[Path] = (),
     overwrite: bool = False,
+    refusals: Iterable[str] = (),
     record: OutputRecord | None = None,
 ) -> Iterator[None]:
     """Claim the targets of a command while the block runs; the folders that they lie in are made.
@@ -120,6 +123,8 @@ def claim_outputs(
         Files that it reads, none of which is ever replaced, whatever name or link leads to it.
     overwrite
         True to replace files of others, too; never inputs, nor folders with files of others.
+    refusals
+        Further reasons not to write, found by the command itself.
     record
         Record of the targets, by default one in each of their folders.
 
@@ -145,14 +150,15 @@ def claim_outputs(
     kinds = {absolute(path): OutputKind.FILE for path in files}
     kinds |= {absolute(path): OutputKind.FOLDER for path in folders}
     identities = _identify_all(inputs)
-    claims, refusals = [], []
+    claims: list[Claim] = []
+    reasons: list[str | None] = []
     for parent in dict.fromkeys(path.parent for path in kinds):
         targets = frozenset(path for path in kinds if path.parent == parent)
         claim = Claim(record or OutputRecord(parent, parent / RECORD), targets, identities, overwrite)
         claims.append(claim)
         for path in sorted(targets):
-            refusals.append(claim.explain_refusal(path, kinds[path]) or _explain_unwritable(path))
-    _raise_refusals(refusals)
+            reasons.append(claim.explain_refusal(path, kinds[path]) or _explain_unwritable(path))
+    _raise_refusals([*reasons, *refusals])
     with ExitStack() as stack:
         for path in kinds:
             make_folder(path.parent)
@@ -209,7 +215,9 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
-        raise InputError(f"the folder {folder} cannot be made ({_reason(error)}); choose another one") from None
+        raise InputError(
+            f"the folder {folder} cannot be made ({_reason(error)}); choose another one"
+        ) from None
 
 
 def temporary_path(path: Path) -> Path:
@@ -243,11 +251,11 @@ def _explain_unwritable(path: Path) -> str | None:
         with tempfile.TemporaryFile(dir=folder):
             return None
     except NotADirectoryError:
-        return f"{path} cannot be written: {folder} is no folder; choose another one"
+        return f"{path.parent} cannot be a folder, since {folder} is none; choose another one"
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            return f"{path} cannot be written: no space is left on the disk of {folder}; free some"
-        return f"{path} cannot be written ({folder}: {_reason(error)}); choose another folder"
+            return f"no space is left on the disk of {folder}; free some, or choose another folder"
+        return f"nothing can be written to {path.parent} ({folder}: {_reason(error)}); choose another folder"
 
 
 def _explain_unusable_folder(folder: Path) -> str | None:
@@ -261,10 +269,8 @@ def _explain_unusable_folder(folder: Path) -> str | None:
 
 def _look_at(path: Path) -> None:
     """Raise the error of a path that cannot be, such as one whose name is too long."""
-    try:
+    with suppress(FileNotFoundError, NotADirectoryError):
         path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        pass
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from faket_dask.errors import InputError
 from faket_dask.outputs.claim import OutputKind, find_claim, temporary_path
-from faket_dask.outputs.record import Owner, OutputRecord, absolute
+from faket_dask.outputs.record import OutputRecord, Owner, absolute
 
 _ZARR_METADATA = (".zgroup", ".zarray", "zarr.json")
 

@@ -114,7 +114,7 @@ class OutputRecord:
         return [path for path in recorded if self.find_owner(path) is Owner.OTHERS]
 
     def _name(self, path: Path) -> str:
-        return path.relative_to(self.root).as_posix()
+        return absolute(path).relative_to(self.root).as_posix()
 
 
 def absolute(path: Path) -> Path:

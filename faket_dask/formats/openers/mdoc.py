@@ -51,11 +51,15 @@ def open_mdoc(path: Path, stack: MrcStack | None, pixel_size_A: float | None) ->
 
 def _open_named_stack(path: Path, pixel_size_A: float) -> MrcStack | None:
     """Open the stack that an `.mdoc` has its name from: ``a.mrc`` of ``a.mrc.mdoc``, or of ``a.mdoc``."""
+    stack = next((candidate for candidate in list_named_stacks(path) if candidate.is_file()), None)
+    return None if stack is None else open_stack(stack, pixel_size_A=pixel_size_A)
+
+
+def list_named_stacks(path: Path) -> list[Path]:
+    """List the stacks that an `.mdoc` may have its name from; the first that is there is read."""
     stem = path.with_suffix("")
     candidates = [stem] if stem.suffix in STACK_SUFFIXES else []
-    candidates += [stem.with_name(stem.name + suffix) for suffix in STACK_SUFFIXES]
-    stack = next((candidate for candidate in candidates if candidate.is_file()), None)
-    return None if stack is None else open_stack(stack, pixel_size_A=pixel_size_A)
+    return candidates + [stem.with_name(stem.name + suffix) for suffix in STACK_SUFFIXES]
 
 
 def _find(folder: Path, files: Sequence[Path]) -> list[Path]:

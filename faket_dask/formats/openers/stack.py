@@ -18,6 +18,9 @@ from faket_dask.formats.openers.series_format import (
 from faket_dask.formats.shrec import ALIGNMENT_FILE
 from faket_dask.formats.tilt_series import TiltSeries
 
+ANGLE_SUFFIXES = (".tlt", ".rawtlt", ".mdoc")
+"""Endings of the files of a stack's name that its angles are read from; the first goes before the others."""
+
 
 class MissingAnglesError(InputError):
     """Stack whose tilt angles neither the user nor a file beside it gives."""
@@ -37,7 +40,7 @@ def open_stack_series(path: Path, options: SeriesOptions) -> TiltSeries:
     angles = options.tilt_angles
     if angles is None:
         shrec = path.with_name(ALIGNMENT_FILE)
-        angles = find_beside(path, (".tlt", ".rawtlt", ".mdoc")) or (shrec if shrec.is_file() else None)
+        angles = find_beside(path, ANGLE_SUFFIXES) or (shrec if shrec.is_file() else None)
         if angles is None:
             raise MissingAnglesError(
                 f"no tilt angles for {path}: write `tilt_angles` (a list or a file), or put "
