@@ -147,7 +147,10 @@ def reconstruct(
         from faket_dask.workflow.external_stack import reconstruct_series
 
         columns = Progress.get_default_columns()
-        with resumable(command), Progress(*columns, console=err, transient=True) as bars:
+        with (
+            resumable(command),
+            Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars,
+        ):
             bar = bars.add_task(target.name, total=1.0)
             reconstruct_series(
                 series,

@@ -183,7 +183,7 @@ def import_particles(
 def list_particle_files(path: Path) -> list[Path]:
     """List the files that `import_particles` may read for a list."""
     picks = path.parent.glob("ExperimentRuns/*/Picks/*") if path.suffix == ".json" else ()
-    return [path, path.with_name("tomograms.star"), *picks]
+    return [path, path.parent / "tomograms.star", *picks]
 
 
 def to_particle_table(particles: ParticleList) -> ParticleTable:

@@ -19,8 +19,8 @@ from faket_dask.formats.ome_zarr import open_volume
 from faket_dask.formats.openers import open_tilt_series
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.kernels.backprojection import back_project
-from faket_dask.outputs.record import RECORD
 from faket_dask.kernels.backprojection_binned import back_project_binned
+from faket_dask.outputs.record import RECORD
 from faket_dask.stages.reconstruction import prepare_tilt
 from faket_dask.workflow.external_stack import reconstruct_series
 from faket_dask.workflow.reconstruct import reconstruct_dataset
