@@ -22,6 +22,8 @@ import zarr
 from numpy.typing import NDArray
 
 from faket_dask.atomic import replace_atomically
+from faket_dask.dataset.layout import TILTS
+from faket_dask.engine.consolidated import find_store
 from faket_dask.errors import InputError, wrap_as_input_error
 from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
 from faket_dask.formats.openers import MissingAnglesError, open_tilt_series
@@ -40,6 +42,7 @@ from faket_dask.kernels.similarity.texture_similarity import (
     texture_distances,
 )
 from faket_dask.kernels.style.network import Network
+from faket_dask.modalities import MODALITIES
 from faket_dask.stages.angle_interpolation import interpolation_weights
 
 PIXELWISE = tuple(field.name for field in fields(PixelwiseDistance))
@@ -138,15 +141,16 @@ class Comparison:
 
 
 def open_for_comparison(path: Path) -> OpenedSeries:
-    """Open a series of a data set (``series/<name>.zarr/<modality>``), or a recorded one.
+    """Open a series of a data set (``series/<name>.zarr/<modality>``, in its group or not), or a recorded one.
 
     Raises
     ------
     InputError
         If the path holds no tilt-series, or a damaged one.
     """
-    if (path / "zarr.json").exists():
-        return _open_stored(path)
+    for stored in (path, path.parent / TILTS / path.name):
+        if (stored / "zarr.json").exists():
+            return _open_stored(stored)
     if path.suffix in STACK_SUFFIXES and path.is_file():
         try:
             series = open_tilt_series(path)
@@ -246,8 +250,8 @@ class _Stored:
 def _open_stored(path: Path) -> OpenedSeries:
     with wrap_as_input_error(f"{path} is damaged; make it again"):
         node = zarr.open(path, mode="r")
-        if not isinstance(node, zarr.Array) or node.ndim != 3:
-            raise InputError(f"{path} is no stack of tilts; name one, such as {path / 'faket'}")
+        if not isinstance(node, zarr.Array) or not _is_stack(node):
+            raise InputError(f"{path} is no stack of tilts; name one, such as {_suggest_stack(path)}")
         group = zarr.open_group(path.parent, mode="r")
         if "tilt_angle" not in group or "pixel_size_A" not in group.attrs:
             raise InputError(f"{path} does not belong to a series of a data set")
@@ -257,7 +261,20 @@ def _open_stored(path: Path) -> OpenedSeries:
         raise InputError(
             f"{path} has {node.shape[0]} tilts, and {angles.size} angles beside it; make it again"
         )
-    return OpenedSeries(f"{path.parent.stem} {path.name}", _Stored(node, pixel_size_A), angles)
+    return OpenedSeries(f"{find_store(path.parent).stem} {path.name}", _Stored(node, pixel_size_A), angles)
+
+
+def _is_stack(array: zarr.Array) -> bool:
+    """Tell whether an array has the dimensions of a stack of tilts, where it names any."""
+    names = getattr(array.metadata, "dimension_names", None)
+    return array.ndim == 3 and names in (None, ("tilt", "y", "x"))
+
+
+def _suggest_stack(path: Path) -> str:
+    """Return a stack in the store around a path, or the form of such a name."""
+    store = find_store(path)
+    stacks = [name for name in MODALITIES.names if (store / TILTS / name).exists()]
+    return str(store / stacks[-1]) if stacks else "series/NAME.zarr/faket of a data set"
 
 
 def _match_tilts(first: OpenedSeries, second: OpenedSeries) -> Sequence[int]:

@@ -25,6 +25,7 @@ from faket_dask.atomic import write_text
 from faket_dask.cluster.requirements import GIB
 from faket_dask.config import ReconstructionSection
 from faket_dask.dataset.fingerprint import KERNEL_VERSION
+from faket_dask.dataset.layout import FILTERED_TILTS, TOMOGRAMS
 from faket_dask.dataset.tomogram_chunks import TomogramChunks
 from faket_dask.engine.arrays import create_group, open_array
 from faket_dask.engine.completed import CompletedUnits
@@ -121,9 +122,19 @@ class StackSpec:
         write_text(self.folder.description, json.dumps(TOMOGRAM.describe(self)) + "\n")
 
     @property
-    def group(self) -> Path:
-        """Zarr group of the tomogram and its filtered tilts."""
+    def store(self) -> Path:
+        """Zarr store of the tomogram and its filtered tilts."""
         return self.root / "stores.zarr"
+
+    @property
+    def group(self) -> Path:
+        """Zarr group of the tomogram."""
+        return self.store / TOMOGRAMS
+
+    @property
+    def filtered_group(self) -> Path:
+        """Zarr group of the filtered tilts."""
+        return self.store / FILTERED_TILTS
 
     @cached_property
     def tilts(self) -> NDArray[np.intp]:
@@ -179,8 +190,9 @@ class FilterExternalStack(FilterStack[StackSpec]):
         return [ITEM]
 
     def prepare(self, spec: StackSpec, item: Item) -> None:
-        """Create the group of the stores."""
-        create_group(spec.group, {})
+        """Create the groups of the store."""
+        for path in (spec.store, spec.group, spec.filtered_group):
+            create_group(path, {})
 
     def compute(self, spec: StackSpec, item: Item, index: int) -> dict[str, Any]:
         """Filter and write one tilt."""
@@ -363,7 +375,7 @@ def _discard_other_work(spec: StackSpec, target: Path) -> None:
     warnings.warn(
         f"what had been done of {target} was of other images or settings; it is begun anew", stacklevel=4
     )
-    shutil.rmtree(spec.group, ignore_errors=True)
+    shutil.rmtree(spec.store, ignore_errors=True)
 
 
 def _compute(plan: Plan[StackSpec], threads: int, advance: Callable[[float], None]) -> None:

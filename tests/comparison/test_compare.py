@@ -123,6 +123,18 @@ def test_compare_command_writes_table_and_figure(tiny_dataset: faket_dask.Datase
     assert float(rows[0]["intra_reference_gram_29"]) > 0
 
 
+def test_stack_is_named_by_its_store_or_its_group(tiny_dataset: faket_dask.Dataset) -> None:
+    series = tiny_dataset.spec.folder.series("specimen-000__b")
+    short, full = (open_for_comparison(series / name) for name in ("faket", "tilts/faket"))
+    assert short.name == full.name == "specimen-000__b faket"
+    np.testing.assert_array_equal(
+        short.tilts.tilt(2), tiny_dataset.open("specimen-000__b")["faket"].isel(tilt=2)
+    )
+    assert short.tilts.pixel_size_A == 10
+    assert short.tilt_angles is not None
+    assert short.tilt_angles.tolist() == [-40, -20, 0, 20, 40]
+
+
 def test_figure_is_drawn_in_known_formats_only(tmp_path: Path) -> None:
     a, b = write(tmp_path / "a.mrc", noise((3, 40, 50))), write(tmp_path / "b.mrc", noise((3, 40, 50), 1))
     comparison = compare(open_for_comparison(a), open_for_comparison(b))
@@ -143,5 +155,9 @@ def test_unusable_series_are_refused(tiny_dataset: faket_dask.Dataset, tmp_path:
     series = tiny_dataset.spec.folder.series("specimen-000__b")
     with pytest.raises(InputError, match="is no stack of tilts; name one, such as"):
         open_for_comparison(series)
+    with pytest.raises(InputError, match=r"mean is no stack of tilts; .*specimen-000__b\.zarr/faket$"):
+        open_for_comparison(series / "mean")
+    with pytest.raises(InputError, match=r"density is no stack of tilts; .*specimen-000\.zarr/benchmark$"):
+        open_for_comparison(tiny_dataset.spec.folder.volume("specimen-000") / "density")
     with pytest.raises(InputError, match=r"none\.mrc cannot be read"):
         open_for_comparison(tmp_path / "none.mrc")

@@ -56,7 +56,7 @@ def check_recording(folder: Path, stack: Path, **reference: Any) -> Any:
 def measure(client: Client, folder: Path, stack: Path, **reference: Any) -> dict[str, np.ndarray]:
     dataset = faket_dask.run(parse(document(folder, stack, **reference), folder), client)
     assert not dataset.failures, dataset.failures
-    group = zarr.open_group(dataset.spec.folder.reference("real"), mode="r")
+    group = zarr.open_group(dataset.spec.folder.statistics("real"), mode="r")
     return {name: np.asarray(group[name][...]) for name in ("mean", "std", "low", "high", "excluded")}
 
 
@@ -184,7 +184,7 @@ def test_excluded_pixels_change_no_statistic(
         made["outputs"] = {"modalities": ["faket"], "report": False}
         dataset = faket_dask.run(parse(made, tmp_path), one_worker)
         assert not dataset.failures, dataset.failures
-        group = zarr.open_group(dataset.spec.folder.reference("real"), mode="r")
+        group = zarr.open_group(dataset.spec.folder.statistics("real"), mode="r")
         stores.append({key: np.asarray(values[...]) for key, values in group.arrays()})
     assert {"power", "directions", "gram_1", "low"} <= stores[0].keys()
     for key, values in stores[0].items():
@@ -300,7 +300,7 @@ def test_noiseless_counterparts_follow_the_order_of_the_angles(one_worker: Clien
     made["noise"] = {"statistics": "paired"}
     dataset = faket_dask.run(parse(made, tmp_path), one_worker)
     assert not dataset.failures
-    group = zarr.open_group(dataset.spec.folder.reference("real"), mode="r")
+    group = zarr.open_group(dataset.spec.folder.statistics("real"), mode="r")
     assert np.asarray(group["tilt_angle"][...]).tolist() == ANGLES.tolist()
     np.testing.assert_allclose(group["signal_scale"][...], 1 / np.sqrt(1.25), atol=0.02)
 

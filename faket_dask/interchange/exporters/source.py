@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from faket_dask.dataset.acquisition import Acquisition
 from faket_dask.dataset.dataset import Dataset
 from faket_dask.dataset.grids import Grid, tomogram_grid, view_grid
-from faket_dask.dataset.modality_stores import owning_item, stack_store
+from faket_dask.dataset.modality_stores import owning_item, stack_group
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.dataset.tomograms import Tomogram
@@ -60,7 +60,7 @@ class Source:
 
     def tilts(self, series: Series, modality: str) -> Iterator[NDArray[np.float32]]:
         """Return the tilts of a series one by one, ``(y, x)`` float32."""
-        store = stack_store(self.spec.folder, owning_item(series, modality), modality)
+        store = stack_group(self.spec.folder, owning_item(series, modality), modality)
         return (read_tilt(store, modality, tilt) for tilt in range(self.stack_shape(series)[0]))
 
     def geometry(self, series: Series, modality: str) -> TiltGeometry:
