@@ -105,8 +105,8 @@ def import_series(
     ------
     InputError
         Before anything is written, if the target has not the name of a stack, a target is a file of the series or not
-        this program's or cannot be written, or one of the stacks in the folder, new or old, would be read with the angles
-        or the alignment of another.
+        this program's or cannot be written, or one of the stacks in the folder, new or old, would be read with the
+        angles or the alignment of another.
     """
     if target.suffix not in STACK_SUFFIXES:
         raise InputError(
