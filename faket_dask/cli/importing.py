@@ -64,7 +64,10 @@ def import_series(
 @app.command(name="particles")
 def import_particles(
     source: Annotated[
-        Path, typer.Argument(help="particle_locations.txt, .ndjson, particles.star or copick.json.")
+        Path,
+        typer.Argument(
+            help="particle_locations.txt, .ndjson, RELION 5's particles.star or optimisation_set.star, or copick.json."
+        ),
     ],
     to: Annotated[Path, typer.Option(help="Table to write, .csv.")],
     name: Annotated[
@@ -74,17 +77,26 @@ def import_particles(
         float | None,
         typer.Option("--voxel-size-A", callback=check_length, help="Voxel size in Å, for lists in voxels."),
     ] = None,
+    user: Annotated[str | None, typer.Option(help="User or program whose picks to take (copick).")] = None,
+    session: Annotated[str | None, typer.Option(help="Session of the picks (copick).")] = None,
+    object_name: Annotated[
+        str | None, typer.Option("--object", help="Object whose picks alone to take (copick).")
+    ] = None,
+    tomograms: Annotated[
+        Path | None, typer.Option(help="Table of the tomograms, where it is not found (RELION 5).")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Convert a particle list of one tomogram to a table for a run file.
 
-    Example: `faket-dask import particles copick.json --name run_0 --to particles.csv`
+    Example: `faket-dask import particles copick.json --name run_0 --user octopi --to particles.csv`
     """
+    from faket_dask.interchange.importers import ParticleOptions, list_particle_files
     from faket_dask.interchange.importers import import_particles as convert
-    from faket_dask.interchange.importers import list_particle_files
     from faket_dask.outputs.claim import claim_outputs
 
-    with claim_outputs([to], inputs=list_particle_files(source), overwrite=overwrite):
-        table = convert(source, name=name, voxel_size_A=voxel_size_a)
+    options = ParticleOptions(name, voxel_size_a, user, session, object_name, tomograms)
+    with claim_outputs([to], inputs=list_particle_files(source, options), overwrite=overwrite):
+        table = convert(source, options)
         table.write_csv(to)
     say(f"{len(table)} particles: {to}")

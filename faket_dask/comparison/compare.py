@@ -25,6 +25,7 @@ from faket_dask.atomic import replace_atomically
 from faket_dask.dataset.layout import TILTS
 from faket_dask.engine.consolidated import find_store
 from faket_dask.errors import InputError, wrap_as_input_error
+from faket_dask.formats.compression import kind_suffix
 from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
 from faket_dask.formats.openers import MissingAnglesError, open_tilt_series
 from faket_dask.kernels.noise.spectra import DEFAULT_BAND, log_spectrum_distance, radial_power_spectrum
@@ -151,7 +152,7 @@ def open_for_comparison(path: Path) -> OpenedSeries:
     for stored in (path, path.parent / TILTS / path.name):
         if (stored / "zarr.json").exists():
             return _open_stored(stored)
-    if path.suffix in STACK_SUFFIXES and path.is_file():
+    if kind_suffix(path) in STACK_SUFFIXES and path.is_file():
         try:
             series = open_tilt_series(path)
         except MissingAnglesError:

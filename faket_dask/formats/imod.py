@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,25 +14,56 @@ from faket_dask.errors import InputError
 from faket_dask.formats.files import read_text
 
 
-def read_angles(path: Path) -> NDArray[np.float64]:
-    """Read tilt angles, one a line.
+@dataclass(frozen=True, eq=False)
+class AngleFile:
+    """Contents of an angle file, in the order of the file, which is that of the stack.
+
+    Parameters
+    ----------
+    tilt_angles
+        ``(tilt,)`` float64 degrees.
+    acquisition_order
+        ``(tilt,)`` rank of each tilt in time, 0 for the first, where the file has a second column that ranks them.
+    """
+
+    tilt_angles: NDArray[np.float64]
+    acquisition_order: NDArray[np.int64] | None
+
+
+def read_angle_file(path: Path) -> AngleFile:
+    """Read tilt angles, one a line, and the order of acquisition from a second column, where there is one.
+
+    AreTomo reads the number of each tilt in time from the second column, whatever number it begins with; where people
+    write doses there, those before each tilt rank the tilts in the same way. A column in which numbers repeat ranks
+    nothing and is not used, with a warning. A third one, of doses, as AreTomo3 writes, is not read.
 
     Parameters
     ----------
     path
-        A `.tlt` or `.rawtlt` file. Blank lines are skipped.
-
-    Returns
-    -------
-    tilt_angles
-        ``(tilt,)`` float64 degrees, in the order of the file, which is that of the stack.
+        A `.tlt` or `.rawtlt` file. Blank lines and those that begin with ``#`` are skipped.
 
     Raises
     ------
     InputError
-        If the file is absent, empty, or a line is not one finite number.
+        If the file is absent, empty, or a line is not one to three finite numbers, as many as in the other lines.
     """
-    return _read_table(path, "angle file", 1, "one tilt angle in degrees")[:, 0]
+    rows, _ = _read_table(path, "angle file", (1, 2, 3), "one tilt angle in degrees")
+    order = None
+    if rows.shape[1] > 1:
+        if np.unique(rows[:, 1]).size == len(rows):
+            order = np.argsort(np.argsort(rows[:, 1]))
+        else:
+            warnings.warn(
+                f"angle file {path}: numbers repeat in its second column, so they are no order of acquisition, and are "
+                "not used",
+                stacklevel=3,
+            )
+    return AngleFile(rows[:, 0], order)
+
+
+def read_angles(path: Path) -> NDArray[np.float64]:
+    """Read tilt angles alone; see `read_angle_file`."""
+    return read_angle_file(path).tilt_angles
 
 
 def write_angles(path: Path, tilt_angles: ArrayLike) -> None:
@@ -73,12 +106,13 @@ def read_transforms(path: Path) -> NDArray[np.float64]:
     InputError
         If the file is absent, empty, a line is not six finite numbers, or a matrix cannot be inverted.
     """
-    rows = _read_table(path, "transform file", 6, "six numbers (A11 A12 A21 A22 DX DY)")
+    rows, lines = _read_table(path, "transform file", (6,), "six numbers (A11 A12 A21 A22 DX DY)")
     matrices = rows[:, :4].reshape(-1, 2, 2)
     flat = np.abs(np.linalg.det(matrices)) < 1e-6
     if flat.any():
         raise InputError(
-            f"transform file {path}: the transform of tilt {int(np.argmax(flat))} cannot be inverted"
+            f"transform file {path}, line {lines[int(np.argmax(flat))]}: this transform cannot be inverted; align "
+            "that tilt again, or leave it out of stack, angles and transforms"
         )
     return np.concatenate((matrices, rows[:, 4:, None]), axis=2)
 
@@ -99,20 +133,26 @@ def write_transforms(path: Path, transforms: ArrayLike) -> None:
     write_text(path, "".join(lines))
 
 
-def _read_table(path: Path, what: str, columns: int, expected: str) -> NDArray[np.float64]:
-    rows = []
+def _read_table(
+    path: Path, what: str, columns: tuple[int, ...], expected: str
+) -> tuple[NDArray[np.float64], list[int]]:
+    """Read a table of numbers, as wide as its first line, and the number of the line of each row."""
+    rows: list[list[float]] = []
+    lines = []
     for number, line in enumerate(read_text(path, what).splitlines(), start=1):
-        if not line.strip():
+        if not line.strip() or line.lstrip().startswith("#"):
             continue
         try:
             row = [float(word) for word in line.split()]
         except ValueError:
             row = []
-        if len(row) != columns or not np.isfinite(row).all():
+        width = (len(rows[0]),) if rows else columns
+        if len(row) not in width or not np.isfinite(row).all():
             raise InputError(
                 f"{what} {path}, line {number}: expected {expected}, found {line.strip()[:60]!r}"
             )
         rows.append(row)
+        lines.append(number)
     if not rows:
         raise InputError(f"{what} {path} is empty; expected {expected} on each line")
-    return np.array(rows, dtype=np.float64)
+    return np.array(rows, dtype=np.float64), lines

@@ -7,7 +7,7 @@ fine ones; every second label is kept. Everything is done block by block, a bloc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,28 @@ class OmeZarrVolume:
     voxel_size_A: float
 
 
-def write_volume(path: Path, volume: ArrayLike3D, voxel_size_A: float, *, labels: bool = False) -> None:
+@dataclass(frozen=True)
+class LabelClass:
+    """Class of objects in a label volume.
+
+    Parameters
+    ----------
+    value
+        Value of its voxels, from 1; 0 is background.
+    name
+        Name of the class.
+    colour
+        Red, green and blue for display, 0 to 255.
+    """
+
+    value: int
+    name: str
+    colour: tuple[int, int, int]
+
+
+def write_volume(
+    path: Path, volume: ArrayLike3D, voxel_size_A: float, *, labels: Sequence[LabelClass] | None = None
+) -> None:
     """Write a volume with its coarser levels, whole or not at all.
 
     Parameters
@@ -54,7 +75,8 @@ def write_volume(path: Path, volume: ArrayLike3D, voxel_size_A: float, *, labels
     voxel_size_A
         Edge of a voxel in Å.
     labels
-        True if the values are numbers of objects, which cannot be averaged.
+        Classes that the values number, for a volume of labels, which is not averaged and which viewers show in the
+        colours of its classes; ``None`` for an image.
 
     Raises
     ------
@@ -77,10 +99,13 @@ def write_volume(path: Path, volume: ArrayLike3D, voxel_size_A: float, *, labels
         _write_levels(folder, path.stem, volume, voxel_size_A, labels)
 
 
-def _write_levels(folder: Path, name: str, volume: ArrayLike3D, voxel_size_A: float, labels: bool) -> None:
+def _write_levels(
+    folder: Path, name: str, volume: ArrayLike3D, voxel_size_A: float, labels: Sequence[LabelClass] | None
+) -> None:
     group = zarr.open_group(str(folder), mode="w", zarr_format=2)
     shape = tuple(int(size) for size in volume.shape)
-    dtype = np.dtype(volume.dtype) if labels else np.dtype(np.float32)
+    is_image = labels is None
+    dtype = np.dtype(np.float32) if is_image else np.dtype(volume.dtype)
     source: ArrayLike3D = volume
     datasets = []
     for level in range(LEVELS):
@@ -93,9 +118,9 @@ def _write_levels(folder: Path, name: str, volume: ArrayLike3D, voxel_size_A: fl
             fill_value=0,
         )
         for block in _blocks(shape):
-            array[block] = source[block] if level == 0 else _halve(source, block, labels)
+            array[block] = source[block] if level == 0 else _halve(source, block, is_image)
         scale = voxel_size_A * 2**level
-        offset = 0.0 if labels else voxel_size_A * (2**level - 1) / 2
+        offset = voxel_size_A * (2**level - 1) / 2 if is_image else 0.0
         transformations: list[dict[str, Any]] = [{"type": "scale", "scale": [scale] * 3}]
         if offset:
             transformations.append({"type": "translation", "translation": [offset] * 3})
@@ -108,9 +133,20 @@ def _write_levels(folder: Path, name: str, volume: ArrayLike3D, voxel_size_A: fl
         "name": name,
         "axes": axes,
         "datasets": datasets,
-        "type": "nearest" if labels else "local mean",
+        "type": "local mean" if is_image else "nearest",
     }
     group.attrs.update({"multiscales": [multiscale]})
+    if labels is not None:
+        group.attrs.update({"image-label": _describe_labels(labels)})
+
+
+def _describe_labels(classes: Sequence[LabelClass]) -> dict[str, Any]:
+    """Return the metadata by which readers tell labels from an image; its lists may not be empty."""
+    label: dict[str, Any] = {"version": "0.4"}
+    if classes:
+        label["colors"] = [{"label-value": item.value, "rgba": [*item.colour, 255]} for item in classes]
+        label["properties"] = [{"label-value": item.value, "name": item.name} for item in classes]
+    return label
 
 
 def open_volume(path: Path) -> OmeZarrVolume:
@@ -164,10 +200,10 @@ def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice, slice]]:
             yield slice(z, min(z + CHUNK, shape[0])), slice(y, min(y + CHUNK, shape[1])), slice(0, shape[2])
 
 
-def _halve(source: ArrayLike3D, block: tuple[slice, slice, slice], labels: bool) -> NDArray[Any]:
+def _halve(source: ArrayLike3D, block: tuple[slice, slice, slice], is_image: bool) -> NDArray[Any]:
     """Return a block of the coarser level; at an odd end the last voxel counts twice."""
     fine = np.asarray(source[tuple(slice(2 * part.start, 2 * part.stop) for part in block)])
-    if labels:
+    if not is_image:
         return fine[::2, ::2, ::2]
     for axis, part in enumerate(block):
         if fine.shape[axis] < 2 * (part.stop - part.start):

@@ -4,7 +4,8 @@ RELION (Burt et al., FEBS Open Bio 14, 2024) projects a point of the tomogram, f
 ``Rz(ZRot) Ry(YTilt) Rx(XTilt)`` and a shift in the image, all right-handed: its tilt angle is
 `TiltGeometry.stage_angles`, its in-plane angle ours. Both centres are ``N // 2`` of image and tomogram, but
 particles are given from ``N / 2``, which differs where a size is odd. The particle angles are those of RELION's
-matrix from particle to tomogram, ``(Rz(Rot) Ry(Tilt) Rz(Psi))⁻¹``.
+matrix from particle to tomogram, ``(Rz(Rot) Ry(Tilt) Rz(Psi))⁻¹``. Tables of RELION 3 and 4 are refused: their
+particles are in pixels, and their tomograms hold projection matrices.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,7 @@ from faket_dask.geometry import TiltGeometry
 
 AXES = ("X", "Y", "Z")
 ANGLES = ("Rot", "Tilt", "Psi")
+_CENTRED = "rlnCenteredCoordinate{}Angst"
 _LARGEST_X_TILT_DEG = 0.1
 
 
@@ -73,6 +76,60 @@ class RelionTomogram:
     volume: str | None = None
     binning: float = 1.0
 
+    @property
+    def pixel_size_A(self) -> float:
+        """Pixel size of the tilt-series in Å."""
+        return self.geometry.pixel_size_A
+
+
+class TomogramFrame(Protocol):
+    """Size of a tomogram, from whose centre particles are counted."""
+
+    @property
+    def name(self) -> str:
+        """Name of the tomogram."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Size ``(z, y, x)`` in pixels of the tilt-series, 0 where it is not known."""
+        ...
+
+    @property
+    def pixel_size_A(self) -> float:
+        """Pixel size of the tilt-series in Å."""
+        ...
+
+
+@dataclass(frozen=True)
+class TomogramSize:
+    """Row of the table of tomograms without its tilt-series; fields as in `TomogramFrame`."""
+
+    name: str
+    shape: tuple[int, int, int]
+    pixel_size_A: float
+
+
+def read_tomogram_sizes(path: Path) -> list[TomogramSize]:
+    """Read the sizes in a table of tomograms, without the tilt-series that it names.
+
+    Parameters
+    ----------
+    path
+        STAR file with a block ``data_global``.
+
+    Raises
+    ------
+    InputError
+        If the file is absent or damaged, or a column is missing or does not hold numbers.
+    """
+    table = _read_global(path)
+    pixel_sizes, sizes = table.numbers("rlnTomoTiltSeriesPixelSize"), _sizes(table)
+    return [
+        TomogramSize(name, sizes[row], float(pixel_sizes[row]))
+        for row, name in enumerate(table.text("rlnTomoName"))
+    ]
+
 
 def read_tomograms(path: Path) -> list[RelionTomogram]:
     """Read a table of tomograms (or of tilt-series) and the tilt-series that it names.
@@ -89,16 +146,14 @@ def read_tomograms(path: Path) -> list[RelionTomogram]:
         If a file is absent or damaged, a column is missing or does not hold numbers, or the angles cannot be
         used.
     """
-    blocks = read_star(path)
-    if "global" not in blocks:
-        raise InputError(f"{path} has no block data_global; name RELION's table of tomograms or tilt-series")
-    table = blocks["global"]
+    table = _read_global(path)
+    _check_version(table)
     columns = {
         label: table.numbers(label)
         for label in ("rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast")
     }
     pixel_sizes = table.numbers("rlnTomoTiltSeriesPixelSize")
-    sizes = np.stack([table.whole_numbers(f"rlnTomoSize{axis}", 0) for axis in reversed(AXES)], axis=1)
+    sizes = _sizes(table)
     binnings = table.numbers("rlnTomoTomogramBinning", 1)
     volumes = table.columns.get("rlnTomoReconstructedTomogram", (None,) * len(table))
     tomograms = []
@@ -119,7 +174,7 @@ def read_tomograms(path: Path) -> list[RelionTomogram]:
                 optics=RelionOptics(*(float(values[row]) for values in columns.values())),
                 stacks=tuple(stack for stack, _ in images),
                 sections=tuple(section for _, section in images),
-                shape=(int(sizes[row][0]), int(sizes[row][1]), int(sizes[row][2])),
+                shape=sizes[row],
                 defocus_um=defocus,
                 volume=volumes[row],
                 binning=float(binnings[row]),
@@ -129,7 +184,7 @@ def read_tomograms(path: Path) -> list[RelionTomogram]:
 
 
 def read_particles(
-    path: Path, tomograms: Sequence[RelionTomogram], class_names: Mapping[int, str] | None = None
+    path: Path, tomograms: Sequence[TomogramFrame], class_names: Mapping[int, str] | None = None
 ) -> dict[str, ParticleList]:
     """Read particles, by the name of their tomogram.
 
@@ -148,37 +203,80 @@ def read_particles(
         If the file is absent or damaged, a column is missing or does not hold numbers, or a tomogram is not
         among `tomograms` or has no size.
     """
+    table = read_particle_table(path)
+    names = dict.fromkeys(table.text("rlnTomoName"))
+    return {name: select_particles(table, name, tomograms, class_names) for name in names}
+
+
+def read_particle_table(path: Path) -> StarTable:
+    """Read the block ``data_particles`` of a STAR file.
+
+    Raises
+    ------
+    InputError
+        If the file is absent or damaged, or not a list of particles of RELION 5.
+    """
     blocks = read_star(path)
-    if "particles" not in blocks:
-        raise InputError(f"{path} has no block data_particles")
-    table = blocks["particles"]
-    centred = np.stack([table.numbers(f"rlnCenteredCoordinate{a}Angst") for a in AXES], axis=1)
-    origins = np.stack([table.numbers(f"rlnOrigin{a}Angst", 0) for a in AXES], axis=1)
-    boxes = _matrices(np.stack([table.numbers(f"rlnTomoSubtomogram{a}", 0) for a in ANGLES], axis=1))
-    rotations = boxes @ _matrices(np.stack([table.numbers(f"rlnAngle{a}", 0) for a in ANGLES], axis=1))
-    centred = centred - np.einsum("nij,nj->ni", boxes, origins)
-    classes = table.whole_numbers("rlnClassNumber", 1)
-    known = {tomogram.name: tomogram for tomogram in tomograms}
-    names = np.array(table.text("rlnTomoName"), dtype=np.str_)
-    lists = {}
-    for name in dict.fromkeys(names.tolist()):
-        if name not in known or min(known[name].shape) < 1:
-            raise InputError(
-                f"{path}: particles lie in {name!r}, of which no size is known; give its tomogram"
-            )
-        tomogram = known[name]
-        corner = np.array(tomogram.shape[::-1]) / 2 * tomogram.geometry.pixel_size_A
-        rows = names == name
-        ids = classes[rows]
-        labels = [(class_names or {}).get(int(number), f"class{number}") for number in ids]
-        lists[name] = ParticleList(
-            class_name=np.array(labels, dtype=np.str_),
-            class_id=ids,
-            instance=np.arange(1, ids.size + 1, dtype=np.int64),
-            centre_A=centred[rows] + corner,
-            rotation=rotations[rows],
+    table = blocks.get("particles", next(iter(blocks.values())))
+    centred = f"_{_CENTRED.format(AXES[0])}"
+    if "rlnCoordinateX" in table.columns and centred[1:] not in table.columns:
+        raise InputError(
+            f"{path} has particles of RELION 3 or 4, in pixels (_rlnCoordinateX); those of RELION 5 are read "
+            f"({centred}), as its jobs and its conversion of older projects write them"
         )
-    return lists
+    if "particles" not in blocks:
+        raise InputError(f"{path} has no block data_particles; name RELION's list of particles")
+    return table
+
+
+def select_particles(
+    table: StarTable,
+    name: str,
+    tomograms: Sequence[TomogramFrame],
+    class_names: Mapping[int, str] | None = None,
+) -> ParticleList:
+    """Return the particles of one tomogram; parameters and errors are those of `read_particles`."""
+    tomogram = next((item for item in tomograms if item.name == name), None)
+    if tomogram is None or min(tomogram.shape) < 1:
+        raise InputError(
+            f"{table.path}: particles lie in {name!r}, of which no size is known; give its tomogram"
+        )
+    rows = np.array(table.text("rlnTomoName"), dtype=np.str_) == name
+    centred = np.stack([table.numbers(_CENTRED.format(a)) for a in AXES], axis=1)[rows]
+    origins = np.stack([table.numbers(f"rlnOrigin{a}Angst", 0) for a in AXES], axis=1)[rows]
+    boxes = _matrices(np.stack([table.numbers(f"rlnTomoSubtomogram{a}", 0) for a in ANGLES], axis=1)[rows])
+    angles = np.stack([table.numbers(f"rlnAngle{a}", 0) for a in ANGLES], axis=1)[rows]
+    ids = table.whole_numbers("rlnClassNumber", 1)[rows]
+    corner = np.array(tomogram.shape[::-1]) / 2 * tomogram.pixel_size_A
+    labels = [(class_names or {}).get(int(number), f"class{number}") for number in ids]
+    return ParticleList(
+        class_name=np.array(labels, dtype=np.str_),
+        class_id=ids,
+        instance=np.arange(1, ids.size + 1, dtype=np.int64),
+        centre_A=centred - np.einsum("nij,nj->ni", boxes, origins) + corner,
+        rotation=boxes @ _matrices(angles),
+    )
+
+
+def _read_global(path: Path) -> StarTable:
+    blocks = read_star(path)
+    if "global" not in blocks:
+        raise InputError(f"{path} has no block data_global; name RELION's table of tomograms or tilt-series")
+    return blocks["global"]
+
+
+def _check_version(table: StarTable) -> None:
+    if "rlnTomoTiltSeriesStarFile" not in table.columns and "rlnTomoTiltSeriesName" in table.columns:
+        raise InputError(
+            f"{table.path} has tomograms of RELION 4, with projection matrices (as in WarpTools' "
+            "_matching_tomograms.star); those of RELION 5 are read, which name a STAR file of each tilt-series "
+            "(_rlnTomoTiltSeriesStarFile)"
+        )
+
+
+def _sizes(table: StarTable) -> list[tuple[int, int, int]]:
+    columns = [table.whole_numbers(f"rlnTomoSize{axis}", 0).tolist() for axis in reversed(AXES)]
+    return list(zip(*columns, strict=True))
 
 
 def _geometry(tilts: StarTable, pixel_size_A: float) -> tuple[TiltGeometry, NDArray[np.intp]]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from faket_dask.formats.compression import kind_suffix
 from faket_dask.formats.mrc import STACK_SUFFIXES
+from faket_dask.formats.openers.aligned_stacks import find_raw_name
 from faket_dask.formats.openers.mdoc import list_named_stacks
-from faket_dask.formats.openers.series_format import find_beside
-from faket_dask.formats.openers.stack import ANGLE_SUFFIXES
+from faket_dask.formats.openers.stack import ANGLE_ENDINGS, MDOC_ENDINGS, find_by_name
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.outputs.record import OutputRecord, Owner, absolute
 
-_SIDE_FILES = {"tilt angles": ANGLE_SUFFIXES, "alignment": (".xf",)}
+_SIDE_FILES = {"tilt angles": ANGLE_ENDINGS, "metadata": MDOC_ENDINGS, "alignment": (".xf",)}
 _ADVICE = "choose another name for the output, or another folder"
 
 
@@ -33,7 +34,8 @@ def list_series_files(series: TiltSeries, named: Iterable[Path] = ()) -> list[Pa
     files = {absolute(path) for path in (*named, *(stack.path for stack, _ in series.images))}
     folders: dict[Path, set[str]] = {}
     for path in files:
-        folders.setdefault(path.parent, set()).add(path.name.split(".")[0])
+        for name in (path.name, find_raw_name(path) or path.name):
+            folders.setdefault(path.parent, set()).add(name.split(".")[0])
     return [
         entry
         for folder, stems in folders.items()
@@ -70,16 +72,18 @@ def list_misreadings(
     }
     misreadings = []
     for what, suffixes in _SIDE_FILES.items() if is_series else ():
-        file = find_beside(target, suffixes, present=new, absent=removed)
+        file = find_by_name(target, suffixes, present=new, absent=removed)
         if file is not None and file not in new:
             misreadings.append(f"{file} would be read as the {what} of {target}; {_ADVICE}")
+    if any(path.suffix == ".xf" for path in side_files) and find_raw_name(target) is not None:
+        misreadings.append(f"{target} would be taken for an aligned stack, and is none; {_ADVICE}")
     others = target.parent.iterdir() if target.parent.is_dir() else ()
     for other in sorted(path for path in others if path not in new):
-        for what, suffixes in _SIDE_FILES.items() if other.suffix in STACK_SUFFIXES else ():
-            file = find_beside(other, suffixes, present=new)
+        for what, suffixes in _SIDE_FILES.items() if kind_suffix(other) in STACK_SUFFIXES else ():
+            file = find_by_name(other, suffixes, present=new)
             if file in new:
                 misreadings.append(f"{file} would be read as the {what} of {other}; {_ADVICE}")
-        if other.suffix == ".mdoc":
+        if kind_suffix(other) == ".mdoc":
             stacks = (stack for stack in list_named_stacks(other) if stack == target or stack.is_file())
             if next(stacks, None) == target:
                 misreadings.append(f"{target} would be read as the images of {other}; {_ADVICE}")

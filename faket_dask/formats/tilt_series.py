@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
 from faket_dask.formats.alignment import Alignment
+from faket_dask.formats.image_checks import check_finite
 from faket_dask.formats.mrc import MrcStack
 from faket_dask.geometry import TiltGeometry
 
@@ -62,10 +63,11 @@ class TiltSeries:
         Raises
         ------
         InputError
-            If the file has gone or has become shorter.
+            If the file has gone or has become shorter, or a pixel is NaN or infinite.
         """
         stack, section = self.images[index]
         image = stack.tilt(section)
+        check_finite(image, stack.path, section, stack.shape[0])
         if self.alignment is None:
             return image
         aligned = self.alignment.resample(image, index, _RESAMPLING_ORDER)

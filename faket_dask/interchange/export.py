@@ -28,6 +28,8 @@ def export(
     formats: Sequence[str],
     target: Path,
     modalities: Sequence[str] = ("faket",),
+    root: str | None = None,
+    *,
     overwrite: bool = False,
 ) -> Iterator[Path]:
     """Write a data set's tilt-series, tomograms, labels and particles in other programs' formats.
@@ -43,6 +45,8 @@ def export(
         names are replaced if an earlier export wrote them and nobody changed them since; all others are kept.
     modalities
         Names of tilt-series: ``"noiseless"`` and those that the data set keeps.
+    root
+        Folder or URL as which copick will find its project, where that is to be moved from ``target/copick``.
     overwrite
         True to replace files of others, too, but no folders with files of others.
 
@@ -72,7 +76,7 @@ def export(
         raise InputError("there is nothing to export to; name at least one format")
     _check_complete(dataset, requested)
     claim = claim_folder(target, [exporter.name for exporter in exporters], overwrite=overwrite)
-    return _write(Source(dataset, requested), exporters, target, claim)
+    return _write(Source(dataset, requested, root), exporters, target, claim)
 
 
 def _check_complete(dataset: Dataset, modalities: Sequence[str]) -> None:

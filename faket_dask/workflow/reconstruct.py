@@ -16,7 +16,7 @@ from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.events import Watcher
 from faket_dask.formats.mrc import write_stack
 from faket_dask.formats.side_files import list_misreadings, list_series_files
-from faket_dask.formats.tilt_com import run_tilt, turn_reconstruction, write_tilt_com
+from faket_dask.formats.tilt_com import check_imod, run_tilt, turn_reconstruction, write_tilt_com
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.outputs.claim import claim_outputs
 from faket_dask.outputs.placing import put_file_in_place
@@ -86,6 +86,7 @@ def reconstruct_with_imod(
         If the series is not aligned, IMOD is not there or fails, or the target is a file of the series, or not this
         program's, or cannot be written.
     """
+    check_imod()
     tilts, rows, columns = series.shape
     depth = max(1, round(thickness_A / series.pixel_size_A))
     with (

@@ -1,5 +1,7 @@
 """Every export read back and reconstructed: beads lie on the particles that the format lists, labels with them."""
 
+import json
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 import pytest
+import yaml
 from distributed import Client
 from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
@@ -23,12 +26,14 @@ from faket_dask.formats.shrec import read_model
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.interchange.export import export
 from faket_dask.interchange.exporters import exporter_names
+from faket_dask.interchange.importers import import_particles
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.outputs.record import RECORD
 from faket_dask.specimen.particles import ParticleTable
 from faket_dask.specimen.particles import read_particles as read_table
 from faket_dask.stages.reconstruction import prepare_tilt
 from tests.beads import bead_document, bead_errors
+from tests.runs import small_document
 
 SERIES = "specimen-000__a"
 
@@ -140,8 +145,8 @@ def test_relion5(exported: Exported) -> None:
 
 def test_copick(exported: Exported) -> None:
     folder = exported.folder / "copick"
-    objects = copick.read_objects(folder / "copick.json")
-    picks = copick.read_picks(folder, SERIES, objects)
+    project = copick.open_project(folder / "copick.json")
+    picks = copick.read_picks(project, copick.choose_picks(project, SERIES))
     voxel = exported.voxel_size_A
     run = folder / f"ExperimentRuns/{SERIES}"
     tomogram = ome_zarr.open_volume(run / f"VoxelSpacing{voxel:.3f}/noiseless.zarr")
@@ -156,7 +161,7 @@ def test_copick(exported: Exported) -> None:
     inside = np.isin(exported.particles.instance, picks.instance[boots])
     order = np.argsort(picks.instance[boots])
     assert_orientations(picks.rotation[boots][order], exported.particles.rotation[inside])
-    assert {item.name for item in objects} == {"boot", "fiducial"}
+    assert {item.name for item in project.objects} == {"boot", "fiducial"}
 
 
 def test_warp(exported: Exported) -> None:
@@ -187,6 +192,66 @@ def test_copick_export_without_tomograms_is_refused(tiny_dataset: faket_dask.Dat
         list(export(tiny_dataset, ["copick"], tmp_path))
     with pytest.raises(InputError, match="no format 'cryosparc'; there are mrc, imod, shrec"):
         export(tiny_dataset, ["mrc", "cryosparc"], tmp_path)
+
+
+@pytest.fixture(scope="module")
+def vesicles(one_worker: Client, tmp_path_factory: pytest.TempPathFactory) -> faket_dask.Dataset:
+    """Two series of two pixel sizes, with a vesicle each and their tomograms."""
+    folder = tmp_path_factory.mktemp("vesicles")
+    document = small_document(
+        folder / "data",
+        specimen={"vesicles": {"count": 1, "radius_A": [120, 150]}},
+        acquisition={"pixel_size_A": [9.95, 10.05]},
+        references=[{"kind": "simulated", "name": "a"}],
+        reconstruction={"modalities": ["noiseless"]},
+    )
+    return faket_dask.run(parse(document, folder), one_worker)
+
+
+def test_copick_segments_membranes_and_picks_particles(vesicles: faket_dask.Dataset, tmp_path: Path) -> None:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        list(export(vesicles, ["copick"], tmp_path, ["noiseless"], root="/data/moved"))
+    [spacings] = [str(warning.message) for warning in said]
+    assert re.search(r"the runs have 2 voxel spacings \(9\.\d{3}, (9|10)\.\d{3} Å\)", spacings)
+    folder = tmp_path / "copick"
+    config = json.loads((folder / "copick.json").read_text())
+    assert config["overlay_root"] == "local:///data/moved"
+    labels = {item["name"]: item["label"] for item in config["pickable_objects"]}
+    assert {item["name"] for item in config["pickable_objects"] if not item["is_particle"]} == {"vesicle"}
+    targets = yaml.safe_load((folder / "logs/targets-faketdask_0_labels.yaml").read_text())
+    assert targets["input"]["labels"] == labels
+    assert sorted(labels.values()) == list(range(1, len(labels) + 1))
+    for run in (folder / "ExperimentRuns").iterdir():
+        assert not list(run.glob("Picks/*vesicle*"))
+        [every], [vesicle] = (
+            run.glob("Segmentations/*-multilabel.zarr"),
+            run.glob("Segmentations/*vesicle.zarr"),
+        )
+        mask = np.asarray(ome_zarr.open_volume(vesicle).data[...])
+        assert mask.any()
+        np.testing.assert_array_equal(
+            mask, np.asarray(ome_zarr.open_volume(every).data[...]) == labels["vesicle"]
+        )
+
+
+def test_copick_says_that_its_folder_may_not_move(vesicles: faket_dask.Dataset, tmp_path: Path) -> None:
+    with pytest.warns(
+        UserWarning, match=r"copick\.json holds the path of its folder, .* with --root NEW_FOLDER"
+    ):
+        list(export(vesicles, ["copick"], tmp_path, ["noiseless"]))
+    with pytest.raises(InputError, match=r"without ExperimentRuns"):
+        import_particles((tmp_path / "copick").rename(tmp_path / "moved") / "copick.json")
+
+
+def test_portal_gives_membranes_no_orientation(vesicles: faket_dask.Dataset, tmp_path: Path) -> None:
+    list(export(vesicles, ["portal"], tmp_path, ["noiseless"]))
+    kinds = {
+        path.stem.split("-")[-1]: {json.loads(line)["type"] for line in path.read_text().splitlines()}
+        for path in (tmp_path / "portal").iterdir()
+    }
+    assert kinds["vesicle"] == {"point"}
+    assert kinds["boot"] == {"orientedPoint"}
 
 
 def test_export_command_accepts_several_formats(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:

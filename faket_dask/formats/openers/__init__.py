@@ -17,6 +17,7 @@ from typing import cast, get_args
 from numpy.typing import ArrayLike
 
 from faket_dask.errors import InputError
+from faket_dask.formats.compression import kind_suffix
 from faket_dask.formats.openers.images import SINGLE_IMAGES
 from faket_dask.formats.openers.mdoc import MDOC
 from faket_dask.formats.openers.relion5 import RELION5
@@ -76,7 +77,7 @@ def open_tilt_series(
     path = Path(path)
     if path.is_dir():
         return _open_folder(path, options)
-    fitting = (candidate for candidate in FORMATS if path.suffix in candidate.suffixes)
+    fitting = (candidate for candidate in FORMATS if kind_suffix(path) in candidate.suffixes)
     return next(fitting, FORMATS[-1]).open(path, options)
 
 

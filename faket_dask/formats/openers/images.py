@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faket_dask.errors import InputError
+from faket_dask.formats.compression import kind_suffix
 from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
 from faket_dask.formats.mrc_header import read_header
 from faket_dask.formats.openers.series_format import SeriesFormat, SeriesOptions, sort_images
@@ -18,7 +19,7 @@ def _find(folder: Path, files: Sequence[Path]) -> list[Path]:
     """Return the folder if it holds images of one section each, and nothing about them but their angles."""
     images = _list_images(files)
     others = (".tomostar", ".star", ".mdoc")
-    if len(images) < 2 or any(file.suffix in others or file.name == ALIGNMENT_FILE for file in files):
+    if len(images) < 2 or any(kind_suffix(file) in others or file.name == ALIGNMENT_FILE for file in files):
         return []
     return [] if any(read_header(image).shape[0] > 1 for image in images) else [folder]
 
@@ -28,7 +29,7 @@ def _open(folder: Path, options: SeriesOptions) -> TiltSeries:
     images = sorted(_list_images(files), key=_natural_key)
     angles = options.tilt_angles
     if angles is None:
-        matches = [file for file in files if file.suffix in (".tlt", ".rawtlt")]
+        matches = [file for file in files if kind_suffix(file) in (".tlt", ".rawtlt")]
         if len(matches) != 1:
             names = ", ".join(file.name for file in matches) or "none"
             raise InputError(
@@ -41,7 +42,7 @@ def _open(folder: Path, options: SeriesOptions) -> TiltSeries:
 
 
 def _list_images(files: Sequence[Path]) -> list[Path]:
-    return [file for file in files if file.suffix in STACK_SUFFIXES]
+    return [file for file in files if kind_suffix(file) in STACK_SUFFIXES]
 
 
 def _natural_key(path: Path) -> list[int | str]:

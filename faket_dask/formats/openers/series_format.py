@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from faket_dask.errors import InputError
-from faket_dask.formats.imod import read_angles, read_transforms
+from faket_dask.formats.compression import COMPRESSED_SUFFIXES, kind_suffix, strip_compression
+from faket_dask.formats.imod import AngleFile, read_angle_file, read_transforms
 from faket_dask.formats.mrc import STACK_SUFFIXES, MrcStack, open_stack
 from faket_dask.formats.shrec import ALIGNMENT_FILE, read_alignment
 from faket_dask.formats.tilt_series import TiltSeries
@@ -55,7 +56,7 @@ def find_by_suffix(*suffixes: str) -> Callable[[Path, Sequence[Path]], list[Path
     """Return a function for `SeriesFormat.find` that chooses files by their ending."""
 
     def find(folder: Path, files: Sequence[Path]) -> list[Path]:
-        return [file for file in files if file.suffix in suffixes]
+        return [file for file in files if kind_suffix(file) in suffixes]
 
     return find
 
@@ -81,17 +82,62 @@ def sort_images(
     InputError
         If the file is absent or damaged, or the number of angles is not that of the images.
     """
-    if not isinstance(tilt_angles, Path):
-        angles, source = np.asarray(tilt_angles, dtype=np.float64), "tilt_angles"
-    elif tilt_angles.name == ALIGNMENT_FILE:
-        angles, source = read_alignment(tilt_angles), str(tilt_angles)
-    else:
-        angles, source = read_angles(tilt_angles) * (-1 if sign == "imod" else 1), str(tilt_angles)
-    if angles.shape != (len(images),):
-        raise InputError(f"{source} has {angles.size} angles, {path} has {len(images)} tilts")
-    order = np.argsort(angles, kind="stable")
-    geometry = TiltGeometry(angles[order], images[0][0].pixel_size_A)
+    source = str(tilt_angles) if isinstance(tilt_angles, Path) else "tilt_angles"
+    return sort_by_angle(path, images, read_stated_angles(tilt_angles, sign), source)
+
+
+def sort_by_angle(
+    path: Path, images: list[tuple[MrcStack, int]], angles: AngleFile, source: str
+) -> TiltSeries:
+    """Make a series of images whose angles are known, in the same order and with this project's sign.
+
+    Parameters
+    ----------
+    path, images
+        As for `sort_images`.
+    angles
+        Angles, and the order of acquisition where it is known.
+    source
+        Place that the angles are from, for messages.
+
+    Raises
+    ------
+    InputError
+        If the number of angles is not that of the images.
+    """
+    if angles.tilt_angles.shape != (len(images),):
+        raise InputError(f"{source} has {angles.tilt_angles.size} angles, {path} has {len(images)} tilts")
+    order = np.argsort(angles.tilt_angles, kind="stable")
+    rank = angles.acquisition_order
+    geometry = TiltGeometry(
+        angles.tilt_angles[order],
+        images[0][0].pixel_size_A,
+        acquisition_order=None if rank is None else rank[order],
+    )
     return TiltSeries(geometry, tuple(images[tilt] for tilt in order))
+
+
+def read_stated_angles(tilt_angles: Path | ArrayLike, sign: Sign) -> AngleFile:
+    """Read the angles, with this project's sign, that a file or the user states for images in their order.
+
+    Parameters
+    ----------
+    tilt_angles
+        Angle file, SHREC's alignment file, or ``(tilt,)`` degrees with this project's sign.
+    sign
+        Sign of the angles in an angle file.
+
+    Raises
+    ------
+    InputError
+        If the file is absent or damaged.
+    """
+    if not isinstance(tilt_angles, Path):
+        return AngleFile(np.asarray(tilt_angles, dtype=np.float64), None)
+    if tilt_angles.name == ALIGNMENT_FILE:
+        return AngleFile(read_alignment(tilt_angles), None)
+    angles = read_angle_file(tilt_angles)
+    return replace(angles, tilt_angles=angles.tilt_angles * (-1 if sign == "imod" else 1))
 
 
 def add_transforms(series: TiltSeries, path: Path, transforms: Path | None) -> TiltSeries:
@@ -137,16 +183,20 @@ def find_beside(
     present, absent
         Files to take as being there, and as not.
     """
-    stems = dict.fromkeys((path.name, path.stem, path.name.split(".")[0]))
+    plain = strip_compression(path)
+    stems = dict.fromkeys((plain.name, plain.stem, plain.name.split(".")[0]))
     for suffix in suffixes:
         for stem in stems:
-            candidate = path.with_name(stem + suffix)
-            if candidate not in absent and (candidate in present or candidate.is_file()):
-                return candidate
+            for ending in (suffix, suffix.upper(), *(suffix + packed for packed in COMPRESSED_SUFFIXES)):
+                candidate = path.with_name(stem + ending)
+                if candidate not in absent and (candidate in present or candidate.is_file()):
+                    return candidate
     return None
 
 
-def open_movie_average(path: Path, movie: str, pixel_size_A: float | None) -> MrcStack:
+def open_movie_average(
+    path: Path, movie: str, pixel_size_A: float | None, stated: tuple[object, float] | None = None
+) -> MrcStack:
     """Open the averaged image of a tilt's movie: of the movie's name, beside the file that names it or in `average`.
 
     Parameters
@@ -157,6 +207,8 @@ def open_movie_average(path: Path, movie: str, pixel_size_A: float | None) -> Mr
         Path of the movie as the file has it.
     pixel_size_A
         Edge of a pixel in Å, if the header's is not to be taken.
+    stated
+        File that states the edge of a pixel, and what it states, as for `open_stack`.
 
     Raises
     ------
@@ -170,11 +222,13 @@ def open_movie_average(path: Path, movie: str, pixel_size_A: float | None) -> Mr
     folder = path.parent
     candidates = [folder / movie.replace("\\", "/"), folder / name]
     candidates += [
-        parent / f"{stem}.mrc" for parent in (folder, folder / "average", (folder / movie).parent / "average")
+        parent / f"{stem}.mrc{packed}"
+        for parent in (folder, folder / "average", (folder / movie).parent / "average")
+        for packed in ("", *COMPRESSED_SUFFIXES)
     ]
     for candidate in candidates:
-        if candidate.suffix in STACK_SUFFIXES and candidate.is_file():
-            return open_stack(candidate, pixel_size_A=pixel_size_A)
+        if kind_suffix(candidate) in STACK_SUFFIXES and candidate.is_file():
+            return open_stack(candidate, pixel_size_A=pixel_size_A, stated=stated)
     raise InputError(
         f"{path} names {movie}, of which there is no averaged image {stem}.mrc beside it or in average/"
     )

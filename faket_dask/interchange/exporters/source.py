@@ -22,6 +22,10 @@ from faket_dask.formats.mrc_writing import ArrayLike3D
 from faket_dask.geometry import TiltGeometry, acquisition_order
 from faket_dask.references import open_reference
 from faket_dask.specimen.particles import ParticleTable, read_particles
+from faket_dask.specimen.recipe import SHEET, VESICLE
+
+MEMBRANES = (VESICLE, SHEET)
+"""Classes of surfaces, which are segmented and not picked, and have no orientation."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,13 @@ class Source:
         The data set.
     modalities
         Names of the modalities to write of each series.
+    root
+        Folder or URL as which other programs will find the project, where it is not to stay where it is written.
     """
 
     dataset: Dataset
     modalities: tuple[str, ...]
+    root: str | None = None
 
     @property
     def spec(self) -> DatasetSpec:
