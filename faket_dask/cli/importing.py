@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from faket_dask.cli.console import Exclude, ExcludeAngles, PixelSize, Sign, TomogramName, say
+from faket_dask.cli.console import (
+    Exclude,
+    ExcludeAngles,
+    Overwrite,
+    PixelSize,
+    Sign,
+    TomogramName,
+    check_length,
+    say,
+)
 
 app = typer.Typer(
     help="Import specimens, tilt-series and particle lists of other programs.", no_args_is_help=True
@@ -19,8 +28,12 @@ def import_specimen(
     model: Annotated[Path, typer.Argument(help="SHREC folder model_N.")],
     to: Annotated[Path, typer.Option(help="Folder to write to.")],
     voxel_size_a: Annotated[
-        float | None, typer.Option("--voxel-size-A", help="Voxel size in Å, in place of the header's.")
+        float | None,
+        typer.Option(
+            "--voxel-size-A", callback=check_length, help="Voxel size in Å, in place of the header's."
+        ),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Convert a SHREC model to density, labels and particle table, and print the section for a run file.
 
@@ -29,7 +42,7 @@ def import_specimen(
     from faket_dask.interchange.importers import import_specimen as convert
 
     say("specimen:\n  kind: volume\n  volumes:")
-    for number, path in enumerate(convert(model, to, voxel_size_a)):
+    for number, path in enumerate(convert(model, to, voxel_size_a, overwrite)):
         say(f"  {' ' if number else '-'} {path.stem}: {path.resolve()}")
 
 
@@ -47,6 +60,7 @@ def import_series(
     tomogram: TomogramName = None,
     exclude: Exclude = "",
     exclude_angles: ExcludeAngles = "",
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a recorded tilt-series as one stack, sorted by angle, with `.rawtlt` and `.mdoc`.
 
@@ -63,7 +77,7 @@ def import_series(
         exclude=exclude,
         exclude_angles=exclude_angles,
     )
-    for path in convert(series.aligned() if align else series, to):
+    for path in convert(series.aligned() if align else series, to, inputs=[source], overwrite=overwrite):
         say(str(path))
 
 
@@ -80,7 +94,8 @@ def import_particles(
         str | None, typer.Option(help="Name of the tomogram or run; the class of an .ndjson.")
     ] = None,
     voxel_size_a: Annotated[
-        float | None, typer.Option("--voxel-size-A", help="Voxel size in Å, for lists in voxels.")
+        float | None,
+        typer.Option("--voxel-size-A", callback=check_length, help="Voxel size in Å, for lists in voxels."),
     ] = None,
     user: Annotated[str | None, typer.Option(help="User or program whose picks to take (copick).")] = None,
     session: Annotated[str | None, typer.Option(help="Session of the picks (copick).")] = None,
@@ -90,15 +105,18 @@ def import_particles(
     tomograms: Annotated[
         Path | None, typer.Option(help="Table of the tomograms, where it is not found (RELION 5).")
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Convert a particle list of one tomogram to a table for a run file.
 
     Example: `faket-dask import particles copick.json --name run_0 --user octopi --to particles.csv`
     """
-    from faket_dask.interchange.importers import ParticleOptions
+    from faket_dask.interchange.importers import ParticleOptions, list_particle_files
     from faket_dask.interchange.importers import import_particles as convert
+    from faket_dask.outputs.claim import claim_outputs
 
     options = ParticleOptions(name, voxel_size_a, user, session, object_name, tomograms)
-    table = convert(source, options)
-    table.write_csv(to)
+    with claim_outputs([to], inputs=list_particle_files(source, options), overwrite=overwrite):
+        table = convert(source, options)
+        table.write_csv(to)
     say(f"{len(table)} particles: {to}")

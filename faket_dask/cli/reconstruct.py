@@ -15,15 +15,21 @@ from faket_dask.cli.console import (
     FAILED,
     Exclude,
     ExcludeAngles,
+    Overwrite,
     PixelSize,
     Sign,
+    Threads,
     TomogramName,
     Where,
+    check_length,
     err,
     resumable,
     say,
 )
 from faket_dask.errors import InputError
+
+TOMOGRAM_SUFFIX = "_faket_rec.mrc"
+"""End of the default name of a tomogram, apart from etomo's ``_rec.mrc`` and AreTomo's ``.mrc``."""
 
 
 def reconstruct(
@@ -32,20 +38,31 @@ def reconstruct(
         typer.Argument(help="Data set, stack, .mdoc, .star, .tomostar, .xml, .aln, or a folder with one."),
     ],
     to: Annotated[
-        Path | None, typer.Option(help="File to write, .mrc or .zarr (not for a data set).")
+        Path | None,
+        typer.Option(
+            help="File to write, .mrc or .zarr (not for a data set).", show_default="NAME_faket_rec.mrc"
+        ),
     ] = None,
     modality: Annotated[
         list[str] | None, typer.Option(help="Modality of a data set; may be repeated.", show_default="faket")
     ] = None,
     filter_: Annotated[str, typer.Option("--filter", help="ramp, crowther, hann, exact or shrec.")] = "hann",
-    binning: Annotated[int, typer.Option(help="Binning of the tilts, before filtering.")] = 1,
+    binning: Annotated[int, typer.Option(min=1, help="Binning of the tilts, before filtering.")] = 1,
     post_binning: Annotated[
-        int, typer.Option(help="Binning of the tomogram, after back-projection; multiplies with --binning.")
+        int,
+        typer.Option(
+            min=1, help="Binning of the tomogram, after back-projection; multiplies with --binning."
+        ),
     ] = 1,
-    tilt_stride: Annotated[int, typer.Option(help="Use every n-th tilt, counted from 0°.")] = 1,
+    tilt_stride: Annotated[int, typer.Option(min=1, help="Use every n-th tilt, counted from 0°.")] = 1,
     thickness_a: Annotated[
         float | None,
-        typer.Option("--thickness-A", help="Thickness of the tomogram in Å.", show_default="specimen"),
+        typer.Option(
+            "--thickness-A",
+            callback=check_length,
+            help="Thickness of the tomogram in Å.",
+            show_default="specimen",
+        ),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     align: Annotated[
@@ -61,17 +78,18 @@ def reconstruct(
     tomogram: TomogramName = None,
     exclude: Exclude = "",
     exclude_angles: ExcludeAngles = "",
-    threads: Annotated[int, typer.Option(help="Threads for a stack; a data set uses its workers.")] = 1,
+    threads: Threads = 1,
     imod: Annotated[
         bool, typer.Option("--imod", help="Use IMOD's tilt from the PATH (untested against IMOD).")
     ] = False,
     cluster: Where = "local",
+    overwrite: Overwrite = False,
 ) -> None:
     """Reconstruct tomograms by weighted back-projection; after an interruption, the same command continues.
 
     Example: `faket-dask reconstruct demo-dataset --modality faket --binning 2`
 
-    For a stack: `faket-dask reconstruct TS_01.st --align --thickness-A 2000 --to TS_01.mrc`
+    For a stack: `faket-dask reconstruct TS_01.st --align --thickness-A 2000 --to tomograms/TS_01.mrc`
     """
     from faket_dask.config import parse_reconstruction
     from faket_dask.engine.folder import RunFolder
@@ -96,7 +114,9 @@ def reconstruct(
         recorded |= {"--exclude": exclude, "--exclude-angles": exclude_angles}
         _refuse(recorded, f"for recorded series, and {source} is a data set")
         with resumable(command), ProgressDisplay(err) as display:
-            dataset = reconstruct_dataset(source, section, watch=display, cluster=cluster)
+            dataset = reconstruct_dataset(
+                source, section, watch=display, cluster=cluster, overwrite=overwrite
+            )
         if dataset.failures:
             for failure in dataset.failures:
                 say(f"  {failure.unit}: {failure.cause}", err=True)
@@ -115,7 +135,8 @@ def reconstruct(
         exclude=exclude,
         exclude_angles=exclude_angles,
     )
-    target = to if to is not None else Path(f"{source.resolve().name.split('.')[0]}_rec.mrc")
+    target = to if to is not None else Path(f"{source.resolve().name.split('.')[0]}{TOMOGRAM_SUFFIX}")
+    files = [path for path in (source, angles, transforms) if path is not None]
     if align:
         series = series.aligned()
     if imod:
@@ -132,14 +153,25 @@ def reconstruct(
 
         if thickness_a is None:
             raise InputError("the thickness of the tomogram is not known; add --thickness-A")
-        reconstruct_with_imod(series, target, thickness_a)
+        reconstruct_with_imod(series, target, thickness_a, inputs=files, overwrite=overwrite)
     else:
         from faket_dask.workflow.external_stack import reconstruct_series
 
         columns = Progress.get_default_columns()
-        with resumable(command), Progress(*columns, console=err, transient=True) as bars:
+        with (
+            resumable(command),
+            Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars,
+        ):
             bar = bars.add_task(target.name, total=1.0)
-            reconstruct_series(series, target, section, threads, lambda share: bars.advance(bar, share))
+            reconstruct_series(
+                series,
+                target,
+                section,
+                threads,
+                lambda share: bars.advance(bar, share),
+                inputs=files,
+                overwrite=overwrite,
+            )
     say(str(target))
 
 

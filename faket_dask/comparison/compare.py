@@ -21,6 +21,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from faket_dask.atomic import replace_atomically
 from faket_dask.dataset.layout import TILTS
 from faket_dask.engine.consolidated import find_store
 from faket_dask.errors import InputError, wrap_as_input_error
@@ -128,7 +129,10 @@ class Comparison:
         reference = {f"intra_reference_{name}": values for name, values in self.intra_reference.items()}
         columns = self.per_tilt | reference
         summaries = [summarise(values) for values in columns.values()]
-        with open(path, "w", newline="", encoding="utf-8") as file:
+        with (
+            replace_atomically(path) as temporary,
+            open(temporary, "w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(("tilt", "tilt_angle", *columns))
             for tilt, angle in enumerate(self.tilt_angles):

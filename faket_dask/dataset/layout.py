@@ -49,6 +49,11 @@ class Layout(RunFolder):
         """Table of the series."""
         return self.root / "manifest.csv"
 
+    @property
+    def outputs(self) -> Path:
+        """Record of report, table and distances as they were written."""
+        return self.progress / "outputs.jsonl"
+
     def specimen(self, specimen: str) -> Path:
         """Zarr store of a specimen: its volume, and the stacks and tomograms that depend on nothing else."""
         return self.root / "specimens" / f"{specimen}.zarr"

@@ -16,6 +16,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from faket_dask.atomic import replace_folder_atomically
 from faket_dask.errors import InputError, wrap_as_input_error
 from faket_dask.formats.mrc_writing import ArrayLike3D
 from faket_dask.geometry import edges_agree
@@ -63,12 +64,12 @@ class LabelClass:
 def write_volume(
     path: Path, volume: ArrayLike3D, voxel_size_A: float, *, labels: Sequence[LabelClass] | None = None
 ) -> None:
-    """Write a volume with its coarser levels.
+    """Write a volume with its coarser levels, whole or not at all.
 
     Parameters
     ----------
     path
-        Folder to write, by custom ``<name>.zarr``; a volume that is there is replaced.
+        Folder to write, by custom ``<name>.zarr``, made with those above it; a Zarr store that is there is replaced.
     volume
         ``(z, y, x)`` array in memory, of a Zarr store, or anything that is sliced like one.
     voxel_size_A
@@ -76,6 +77,11 @@ def write_volume(
     labels
         Classes that the values number, for a volume of labels, which is not averaged and which viewers show in the
         colours of its classes; ``None`` for an image.
+
+    Raises
+    ------
+    InputError
+        If the path is a folder of something else, or not this program's where a command claimed it.
 
     Examples
     --------
@@ -88,7 +94,15 @@ def write_volume(
     """
     if len(volume.shape) != 3 or min(volume.shape) < 1:
         raise ValueError(f"a volume must be (z, y, x), got shape {tuple(volume.shape)}")
-    group = zarr.open_group(str(path), mode="w", zarr_format=2)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replace_folder_atomically(path) as folder:
+        _write_levels(folder, path.stem, volume, voxel_size_A, labels)
+
+
+def _write_levels(
+    folder: Path, name: str, volume: ArrayLike3D, voxel_size_A: float, labels: Sequence[LabelClass] | None
+) -> None:
+    group = zarr.open_group(str(folder), mode="w", zarr_format=2)
     shape = tuple(int(size) for size in volume.shape)
     is_image = labels is None
     dtype = np.dtype(np.float32) if is_image else np.dtype(volume.dtype)
@@ -116,7 +130,7 @@ def write_volume(
     axes: Any = [{"name": axis, "type": "space", "unit": "angstrom"} for axis in _AXES]
     multiscale = {
         "version": "0.4",
-        "name": path.stem,
+        "name": name,
         "axes": axes,
         "datasets": datasets,
         "type": "local mean" if is_image else "nearest",

@@ -101,6 +101,18 @@ def read_tilt_com(path: Path) -> Mapping[str, tuple[str, ...]]:
     return read_options(path, "tilt")
 
 
+def check_imod() -> None:
+    """Refuse to go on without IMOD's programs.
+
+    Raises
+    ------
+    InputError
+        If IMOD is not on the PATH.
+    """
+    for program in ("submfg", "trimvol"):
+        _find_program(program)
+
+
 def run_tilt(command_file: Path) -> None:
     """Run IMOD's `submfg` on a command file, in its folder.
 
@@ -131,11 +143,17 @@ def turn_reconstruction(source: Path, target: Path) -> None:
     _run("trimvol", words, source.parent, f"trimvol failed on {source}")
 
 
-def _run(program: str, words: Sequence[str], folder: Path, failed: str) -> None:
+def _find_program(program: str) -> str:
     path = shutil.which(program)
     if path is None:
         raise InputError(f"IMOD is not on the PATH (no {program}): load it, or reconstruct without it")
-    done = subprocess.run([path, *words], cwd=folder, capture_output=True, text=True, check=False)
+    return path
+
+
+def _run(program: str, words: Sequence[str], folder: Path, failed: str) -> None:
+    done = subprocess.run(
+        [_find_program(program), *words], cwd=folder, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         said = (done.stdout + done.stderr).strip().splitlines()[-1:]
         raise InputError(f"IMOD's {failed}: {' '.join(said) or done.returncode}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,21 @@ from faket_dask.errors import InputError
 from faket_dask.formats import copick, portal, relion5, relion5_jobs, shrec
 from faket_dask.formats.imod import write_angles, write_transforms
 from faket_dask.formats.mdoc import write_mdoc
-from faket_dask.formats.mrc import MrcVolume, write_stack, write_volume
+from faket_dask.formats.mrc import STACK_SUFFIXES, MrcVolume, write_stack, write_volume
 from faket_dask.formats.particle_list import ParticleList
+from faket_dask.formats.side_files import list_misreadings, list_series_files
 from faket_dask.formats.tilt_series import TiltSeries
+from faket_dask.outputs.claim import claim_outputs
+from faket_dask.outputs.placing import remove_own_output
 from faket_dask.specimen.particles import ParticleTable
 
 BLOCK_ROWS = 64
 """Number of rows that are read at a time."""
 
 
-def import_specimen(folder: Path, target: Path, voxel_size_A: float | None = None) -> Iterator[Path]:
+def import_specimen(
+    folder: Path, target: Path, voxel_size_A: float | None = None, overwrite: bool = False
+) -> Iterator[Path]:
     """Convert a SHREC ``model_N`` to a specimen for a run file.
 
     Parameters
@@ -36,6 +41,8 @@ def import_specimen(folder: Path, target: Path, voxel_size_A: float | None = Non
         the model has them.
     voxel_size_A
         Edge of a voxel in Å, in place of the headers' value.
+    overwrite
+        True to replace files of others, too.
 
     Yields
     ------
@@ -45,7 +52,8 @@ def import_specimen(folder: Path, target: Path, voxel_size_A: float | None = Non
     Raises
     ------
     InputError
-        If the folder is no model, has no density, or the density is empty.
+        If the folder is no model, has no density, or the density is empty; before anything is written, if a target is
+        a file of the model or not this program's, or cannot be written.
 
     Notes
     -----
@@ -56,21 +64,23 @@ def import_specimen(folder: Path, target: Path, voxel_size_A: float | None = Non
         raise InputError(f"{folder} has no grandmodel.mrc, so there is no specimen in it")
     density = model.volumes["grandmodel"]
     layers = _filled_layers(density)
-    target.mkdir(parents=True, exist_ok=True)
     names = {"grandmodel": "density", "class_mask": "class_mask", "occupancy_mask": "instance_mask"}
-    for theirs, ours in names.items():
-        if theirs in model.volumes:
-            dtype = np.dtype(np.float32 if ours == "density" else np.uint16)
-            path = target / f"{ours}.mrc"
+    paths = {theirs: target / f"{ours}.mrc" for theirs, ours in names.items() if theirs in model.volumes}
+    particles = target / "particles.csv"
+    with claim_outputs([*paths.values(), particles], inputs=folder.iterdir(), overwrite=overwrite):
+        for theirs, path in paths.items():
+            dtype = np.dtype(np.float32 if theirs == "grandmodel" else np.uint16)
             write_volume(path, _Layers(model.volumes[theirs], layers, dtype), density.voxel_size_A)
             yield path
-    above = np.array([0.0, 0.0, layers.start * density.voxel_size_A])
-    table = to_particle_table(replace(model.particles, centre_A=model.particles.centre_A - above))
-    table.write_csv(target / "particles.csv")
-    yield target / "particles.csv"
+        above = np.array([0.0, 0.0, layers.start * density.voxel_size_A])
+        table = to_particle_table(replace(model.particles, centre_A=model.particles.centre_A - above))
+        table.write_csv(particles)
+        yield particles
 
 
-def import_series(series: TiltSeries, target: Path) -> Iterator[Path]:
+def import_series(
+    series: TiltSeries, target: Path, *, inputs: Iterable[Path] = (), overwrite: bool = False
+) -> Iterator[Path]:
     """Write a recorded series as one stack, sorted by angle, and aligned if it is read aligned.
 
     Parameters
@@ -79,28 +89,51 @@ def import_series(series: TiltSeries, target: Path) -> Iterator[Path]:
         Recorded tilt-series.
     target
         ``.mrc`` file to write; its angles with IMOD's sign (`.rawtlt`) and an `.mdoc` go beside it, and an `.xf` where
-        the series is read as recorded and its alignment is known.
+        the series is read as recorded and its alignment is known; else that of an earlier import is removed.
+    inputs
+        Files that the series was read from, beside its images.
+    overwrite
+        True to replace files of others, too; never those that the series is read from.
 
     Yields
     ------
     path
         Each written file, once it is written.
+
+    Raises
+    ------
+    InputError
+        Before anything is written, if the target has not the name of a stack, a target is a file of the series or not
+        this program's or cannot be written, or one of the stacks in the folder, new or old, would be read with the
+        angles or the alignment of another.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.suffix not in STACK_SUFFIXES:
+        raise InputError(
+            f"{target} ends with none of {', '.join(STACK_SUFFIXES)}, by which a stack is known; name it so"
+        )
     tilts, rows, columns = series.shape
-    write_stack(target, map(series.tilt, range(tilts)), series.shape, series.pixel_size_A)
-    yield target
-    angles = target.with_suffix(".rawtlt")
-    write_angles(angles, series.geometry.stage_angles)
-    yield angles
-    mdoc = target.with_name(target.name + ".mdoc")
-    write_mdoc(mdoc, series.geometry, target.name, (rows, columns))
-    yield mdoc
+    angles, mdoc = target.with_suffix(".rawtlt"), target.with_name(target.name + ".mdoc")
+    alignment = target.with_suffix(".xf")
     transforms = series.xf_transforms() if series.alignment is None else None
-    if transforms is not None:
-        path = target.with_suffix(".xf")
-        write_transforms(path, transforms)
-        yield path
+    side_files = [angles, mdoc] if transforms is None else [angles, mdoc, alignment]
+    obsolete = [alignment] if transforms is None else []
+    with claim_outputs(
+        [target, *side_files],
+        inputs=list_series_files(series, inputs),
+        overwrite=overwrite,
+        refusals=list_misreadings(target, side_files, obsolete),
+    ):
+        write_stack(target, map(series.tilt, range(tilts)), series.shape, series.pixel_size_A)
+        yield target
+        write_angles(angles, series.geometry.stage_angles)
+        yield angles
+        write_mdoc(mdoc, series.geometry, target.name, (rows, columns))
+        yield mdoc
+        if transforms is not None:
+            write_transforms(alignment, transforms)
+            yield alignment
+        for path in obsolete:
+            remove_own_output(path)
 
 
 @dataclass(frozen=True)
@@ -197,6 +230,13 @@ def _voxel_size(path: Path, options: ParticleOptions) -> float:
     if not (math.isfinite(options.voxel_size_A) and options.voxel_size_A > 0):
         raise InputError(f"a voxel of {options.voxel_size_A:g} Å is no size; give it in Å by --voxel-size-A")
     return options.voxel_size_A
+
+
+def list_particle_files(path: Path, options: ParticleOptions) -> list[Path]:
+    """List the files that `import_particles` may read for a list."""
+    picks = path.parent.glob("ExperimentRuns/*/Picks/*") if path.suffix == ".json" else ()
+    tables = [] if options.tomograms is None else [options.tomograms]
+    return [path, path.parent / "tomograms.star", *tables, *picks]
 
 
 def to_particle_table(particles: ParticleList) -> ParticleTable:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from faket_dask.atomic import replace_atomically
 from faket_dask.dataset.attributes import describe_classes, describe_group
 from faket_dask.dataset.geometry import BLOCK_ROWS
 from faket_dask.dataset.label_checks import find_misplaced_labels
@@ -86,8 +85,7 @@ class PlaceParticles(Stage[DatasetSpec]):
             table = place(source, generator(spec.config.dataset.seed, item.owner, Purpose.PLACEMENT))
         else:
             table = source.table or particle_table([])
-        with replace_atomically(spec.folder.particles(item.owner)) as temporary:
-            table.write_csv(temporary)
+        table.write_csv(spec.folder.particles(item.owner))
         return {"particles": table.labelled().counts()}
 
     def cost(self, spec: DatasetSpec) -> UnitCost:

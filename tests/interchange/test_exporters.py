@@ -32,6 +32,7 @@ from faket_dask.interchange.exporters import exporter_names
 from faket_dask.interchange.importers import import_particles
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.kernels.binning import bin_axes
+from faket_dask.outputs.record import RECORD
 from faket_dask.specimen.particles import ParticleTable
 from faket_dask.specimen.particles import read_particles as read_table
 from faket_dask.stages.reconstruction import prepare_tilt
@@ -378,5 +379,5 @@ def test_export_command_accepts_several_formats(tiny_dataset: faket_dask.Dataset
     command = ["export", str(tiny_dataset.folder), "--to", "warp, portal", "--folder", str(tmp_path / "out")]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"warp", "portal"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"warp", "portal", RECORD}
     assert CliRunner().invoke(app, [*command[:3], "x"]).exit_code == 2

@@ -14,6 +14,7 @@ from faket_dask.cli import app
 from faket_dask.errors import InputError
 from faket_dask.formats import copick_writing, portal
 from faket_dask.formats.copick import PickableObject
+from faket_dask.formats.imod import write_transforms
 from faket_dask.formats.mrc import open_stack, open_volume, write_stack
 from faket_dask.formats.openers import open_tilt_series
 from faket_dask.formats.relion5 import RelionOptics, RelionTomogram
@@ -294,3 +295,109 @@ def test_unusable_imports_are_refused(phantom: Phantom, tmp_path: Path) -> None:
     )
     assert result.exit_code == 2
     assert "has no grandmodel.mrc" in result.output
+
+
+def write_user_series(folder: Path) -> Path:
+    """Write a stack with the side files of IMOD, in IMOD's order of angles."""
+    folder.mkdir(exist_ok=True)
+    images = np.random.default_rng(0).random((3, 24, 20), np.float32)
+    write_stack(folder / "TS_01.st", images, images.shape, 10.0)
+    shifts = np.broadcast_to(np.eye(2, 3), (3, 2, 3)).copy()
+    shifts[:, 0, 2] = [0, 1, 2]
+    for suffix in (".tlt", ".rawtlt"):
+        (folder / f"TS_01{suffix}").write_text("-60.0\n0.0\n60.0\n")
+    write_transforms(folder / "TS_01.xf", shifts)
+    return folder / "TS_01.st"
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("options", [[], ["--overwrite"]])
+def test_import_beside_its_source_is_refused_and_loses_nothing(tmp_path: Path, options: list[str]) -> None:
+    stack = write_user_series(tmp_path / "in")
+    before = read_folder(stack.parent)
+    words = ["import", "series", stack, "--to", stack.with_suffix(".mrc"), *options]
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == 2
+    lines = result.stderr.splitlines()
+    assert all(line.startswith("error: ") for line in lines)
+    for name in (
+        "TS_01.rawtlt is an input",
+        "TS_01.xf is an input",
+        "TS_01.tlt would be read as the tilt angles",
+    ):
+        assert any(name in line for line in lines)
+    assert read_folder(stack.parent) == before
+
+
+def test_imported_series_is_read_like_its_source(tmp_path: Path) -> None:
+    stack = write_user_series(tmp_path / "in")
+    for _ in range(2):  # the second replaces the first
+        invoke("import", "series", stack, "--to", tmp_path / "own/TS_01.mrc")
+    own, theirs = open_tilt_series(tmp_path / "own/TS_01.mrc"), open_tilt_series(stack)
+    np.testing.assert_array_equal(own.geometry.tilt_angles, theirs.geometry.tilt_angles)
+    np.testing.assert_array_equal(own.transforms, theirs.transforms)
+    for tilt in range(3):
+        np.testing.assert_array_equal(own.tilt(tilt), theirs.tilt(tilt))
+
+
+def test_aligned_import_removes_the_alignment_of_an_earlier_one_but_not_that_of_others(
+    tmp_path: Path,
+) -> None:
+    stack, target = write_user_series(tmp_path / "in"), tmp_path / "own/a.mrc"
+    invoke("import", "series", stack, "--to", target)
+    assert target.with_suffix(".xf").exists()
+    invoke("import", "series", stack, "--align", "--to", target)
+    assert not target.with_suffix(".xf").exists()
+    assert open_tilt_series(target).transforms is None
+    target.with_suffix(".xf").write_bytes(stack.with_suffix(".xf").read_bytes())
+    command = ["import", "series", str(stack), "--align", "--to", str(target), "--overwrite"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2
+    assert "a.xf would be read as the alignment of" in result.stderr
+
+
+def test_edited_side_file_is_kept_unless_the_user_says_so(tmp_path: Path) -> None:
+    stack, target = write_user_series(tmp_path / "in"), tmp_path / "own/a.mrc"
+    command = ["import", "series", str(stack), "--to", str(target)]
+    invoke(*command)
+    target.with_suffix(".rawtlt").write_text("59.9\n0.1\n-60.1\n")
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2
+    assert "a.rawtlt was not written by faket-dask, or was changed since" in result.stderr
+    assert "--overwrite" in result.stderr
+    assert target.with_suffix(".rawtlt").read_text() == "59.9\n0.1\n-60.1\n"
+    invoke(*command, "--overwrite")
+    np.testing.assert_array_equal(open_tilt_series(target).geometry.tilt_angles, [-60, 0, 60])
+
+
+def test_model_is_not_replaced_by_its_own_specimen(phantom: Phantom, tmp_path: Path) -> None:
+    volumes = {"grandmodel": phantom.volume, "class_mask": phantom.class_mask}
+    write_model(tmp_path / "model_0", phantom.geometry, phantom.particles, volumes, {})
+    before = read_folder(tmp_path / "model_0")
+    command = [
+        "import",
+        "specimen",
+        str(tmp_path / "model_0"),
+        "--to",
+        str(tmp_path / "model_0"),
+        "--overwrite",
+    ]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2
+    assert "class_mask.mrc is an input of this command" in result.stderr
+    assert read_folder(tmp_path / "model_0") == before
+
+
+@pytest.mark.parametrize("size", ["nan", "-10", "0", "inf", "1e12"])
+def test_impossible_voxel_size_is_refused(tmp_path: Path, size: str) -> None:
+    (tmp_path / "a.txt").write_text("1BXN 3 4 5 0 0 0\n")
+    command = ["import", "particles", str(tmp_path / "a.txt"), f"--voxel-size-A={size}", "--to", "p.csv"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2
+    assert re.match(r"error: .*'--voxel-size-A': \S+ is no length in Å above 0.*\n$", result.stderr)
+    if size != "1e12":
+        with pytest.raises(InputError, match="is no size"):
+            import_particles(tmp_path / "a.txt", ParticleOptions(voxel_size_A=float(size)))

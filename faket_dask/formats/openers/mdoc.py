@@ -41,17 +41,27 @@ def _open_images(mdoc: Mdoc, options: SeriesOptions) -> TiltSeries:
 
 
 def _find_stack(mdoc: Mdoc) -> Path | None:
-    """Find the stack of an `.mdoc`: by its name, ``a.mrc`` of ``a.mrc.mdoc`` or of ``a.mdoc``, or as it says itself."""
-    stem = strip_compression(mdoc.path).with_suffix("")
+    candidates = list_named_stacks(mdoc.path, mdoc.image_file)
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def list_named_stacks(path: Path, image_file: str | None = None) -> list[Path]:
+    """List the stacks that an `.mdoc` may be of, of which the first that is there is read.
+
+    Parameters
+    ----------
+    path
+        `.mdoc` file; its name gives ``a.mrc`` of ``a.mrc.mdoc`` or of ``a.mdoc``.
+    image_file
+        Name of the stack as the file itself says it, if it does.
+    """
+    stem = strip_compression(path).with_suffix("")
     names = [stem.name] if kind_suffix(stem) in STACK_SUFFIXES else []
     names += [stem.name + suffix for suffix in STACK_SUFFIXES]
-    names += [mdoc.image_file] if mdoc.image_file else []
+    names += [image_file] if image_file else []
     if kind_suffix(stem) in STACK_SUFFIXES:
         names += [stem.stem + suffix for suffix in STACK_SUFFIXES]
-    candidates = (
-        mdoc.path.with_name(name + packed) for name in names for packed in ("", *COMPRESSED_SUFFIXES)
-    )
-    return next((candidate for candidate in candidates if candidate.is_file()), None)
+    return [path.with_name(name + packed) for name in names for packed in ("", *COMPRESSED_SUFFIXES)]
 
 
 def _find(folder: Path, files: Sequence[Path]) -> list[Path]:

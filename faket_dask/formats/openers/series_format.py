@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -90,14 +90,27 @@ def add_transforms(series: TiltSeries, path: Path, transforms: Path | None) -> T
     return replace(series, transforms=matrices[sections])
 
 
-def find_beside(path: Path, suffixes: Sequence[str]) -> Path | None:
-    """Find a file of a stack's name, or of its part before the first dot, with one of the endings."""
+def find_beside(
+    path: Path, suffixes: Sequence[str], *, present: Container[Path] = (), absent: Container[Path] = ()
+) -> Path | None:
+    """Find a file of a stack's name, or of its part before the first dot, with one of the endings.
+
+    Parameters
+    ----------
+    path
+        Stack.
+    suffixes
+        Endings; files of the first go before those of the next.
+    present, absent
+        Files to take as being there, and as not.
+    """
     plain = strip_compression(path)
     stems = dict.fromkeys((plain.name, plain.stem, plain.name.split(".")[0]))
     for suffix in suffixes:
         for stem in stems:
             for ending in (suffix, suffix.upper(), *(suffix + packed for packed in COMPRESSED_SUFFIXES)):
-                if (candidate := path.with_name(stem + ending)).is_file():
+                candidate = path.with_name(stem + ending)
+                if candidate not in absent and (candidate in present or candidate.is_file()):
                     return candidate
     return None
 

@@ -9,7 +9,7 @@ size is the user's, else the stack's own, else the `.mdoc`'s; tilt axis, exposur
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,7 +61,11 @@ _REFINED_DEG = 3.0
 TILT_TABLE = "_TLT.txt"
 """Ending of AreTomo3's table of the tilts of a stack."""
 
-_MDOC_ENDINGS = (".mdoc", *(f"{suffix}.mdoc" for suffix in STACK_SUFFIXES))
+ANGLE_ENDINGS = (".tlt", ".rawtlt", TILT_TABLE)
+"""Endings of the angle files of a stack's name; each goes before those after it."""
+
+MDOC_ENDINGS = (".mdoc", *(f"{suffix}.mdoc" for suffix in STACK_SUFFIXES))
+"""Endings of the `.mdoc` of a stack's name; the first goes before the others."""
 
 
 class MissingAnglesError(InputError):
@@ -91,8 +95,8 @@ def open_stack_series(path: Path, options: SeriesOptions, mdoc_file: Path | None
     if isinstance(given, Path) and kind_suffix(given) == ".mdoc":
         mdoc_file, angles = given, None
     else:
-        mdoc_file = mdoc_file or _find_by_name(path, _MDOC_ENDINGS)
-        angles = _find_by_name(path, (".tlt", ".rawtlt", TILT_TABLE)) if given is None else given
+        mdoc_file = mdoc_file or find_by_name(path, MDOC_ENDINGS)
+        angles = find_by_name(path, ANGLE_ENDINGS) if given is None else given
     shrec = path.with_name(ALIGNMENT_FILE)
     if angles is None and mdoc_file is None and shrec.is_file():
         angles = shrec
@@ -150,10 +154,22 @@ def _add_notes(series: TiltSeries, notes: EtomoNotes) -> TiltSeries:
     return replace(series, unapplied=unapplied)
 
 
-def _find_by_name(path: Path, endings: tuple[str, ...]) -> Path | None:
-    """Find a file of a stack's name, or of the raw stack's where it is an aligned one."""
+def find_by_name(
+    path: Path, endings: Sequence[str], *, present: Container[Path] = (), absent: Container[Path] = ()
+) -> Path | None:
+    """Find a file of a stack's name, or of the raw stack's where it is an aligned one.
+
+    Parameters
+    ----------
+    path
+        Stack.
+    endings, present, absent
+        As for `faket_dask.formats.openers.series_format.find_beside`.
+    """
     raw = find_raw_name(path)
-    return find_beside(path, endings) or (None if raw is None else find_beside(path.with_name(raw), endings))
+    names = (path,) if raw is None else (path, path.with_name(raw))
+    files = (find_beside(name, endings, present=present, absent=absent) for name in names)
+    return next((file for file in files if file is not None), None)
 
 
 def _read_mdoc(path: Path | None, *, needed: bool) -> Mdoc | None:
@@ -257,7 +273,7 @@ def _compare_with_recorded(
 
 def _compare_angle_files(path: Path, believed: Path) -> None:
     """Warn where a `.rawtlt` beside a `.tlt` cannot be of the same tilts."""
-    other = _find_by_name(path, (".rawtlt",))
+    other = find_by_name(path, (".rawtlt",))
     if other is None or kind_suffix(believed) != ".tlt":
         return
     try:
