@@ -49,8 +49,8 @@ from faket_dask.formats.openers.series_format import (
     Sign,
     add_transforms,
     find_beside,
-    find_by_suffix,
 )
+from faket_dask.formats.openers.tomograms import is_tomogram
 from faket_dask.formats.shrec import ALIGNMENT_FILE
 from faket_dask.formats.tilt_list import TiltList
 from faket_dask.formats.tilt_series import TiltSeries
@@ -327,10 +327,15 @@ def _open_alignment(path: Path, options: SeriesOptions) -> TiltSeries:
     return open_stack_series(find_stack(path), replace(options, transforms=path))
 
 
+def _find_stacks(folder: Path, files: Sequence[Path]) -> list[Path]:
+    """Return the MRC files of a folder that are no tomograms."""
+    return [file for file in files if kind_suffix(file) in STACK_SUFFIXES and not is_tomogram(file)]
+
+
 def _find_none(folder: Path, files: Sequence[Path]) -> list[Path]:
     """Return nothing: a folder with an `.aln` has the stack of it, too."""
     return []
 
 
-STACK = SeriesFormat(STACK_SUFFIXES, find_by_suffix(*STACK_SUFFIXES), open_stack_series)
+STACK = SeriesFormat(STACK_SUFFIXES, _find_stacks, open_stack_series)
 ARETOMO = SeriesFormat((SUFFIX,), _find_none, _open_alignment)
