@@ -35,6 +35,8 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _EPOCH = datetime.datetime(2000, 1, 1)
 _SECONDS_PER_TILT = 60
 _AXIS_TOLERANCE_DEG = 1.0
+_THERMO_TOLERANCE_DEG = 0.11
+"""Two numbers of Thermo Fisher's are rounded to hundredths; IMOD compares them with this tolerance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +54,7 @@ class Mdoc:
     title_axis_angle_deg
         Tilt-axis angle of the title line, in degrees from y, if there is one.
     rotation_angle_deg
-        Median of `RotationAngle` in degrees, if recorded.
+        Median of `RotationAngle` in degrees, if recorded by SerialEM.
     pixel_size_A
         Edge of a pixel in Å, if recorded.
     exposure_e_per_A2
@@ -180,12 +182,16 @@ def read_mdoc(path: Path, *, pixel_size_A: float | None = None) -> Mdoc:
     names = [re.split(r"[\\/]", section.get("SubFramePath", ""))[-1] for section in parsed.sections]
     if rank is not None:
         rank = rank[order]
+    title_axis = parsed.title_axis
+    rotation_angle = None if rotation is None else float(np.median(rotation))
+    if title_axis is None and parsed.thermo_axis is not None:
+        title_axis, rotation_angle = _interpret_thermo_axis(path, parsed.thermo_axis, rotation_angle), None
     return Mdoc(
         path,
         stage[order],
         tuple(parsed.numbers[tilt] for tilt in order),
-        parsed.title_axis,
-        None if rotation is None else float(np.median(rotation)),
+        title_axis,
+        rotation_angle,
         _pixel_size(parsed) if pixel_size_A is None else pixel_size_A,
         None if exposure is None else exposure[order],
         rank,
@@ -262,6 +268,41 @@ def write_mdoc(
         lines.append(f"DateTime = {when.day:02d}-{_MONTHS[when.month - 1]}-{when:%y  %H:%M:%S}")
         lines.append("")
     write_text(path, "\n".join(lines))
+
+
+def _interpret_thermo_axis(path: Path, stated: float, rotation: float | None) -> float:
+    """Return the tilt-axis angle of an `.mdoc` of Thermo Fisher's Tomography, as IMOD's `header` finds it.
+
+    Its ``TiltAxisAngle`` is −(`RotationAngle` + 90°), and the axis lies at `RotationAngle`; versions that write
+    SerialEM's `RotationAngle` − 90°, or the opposite of that, are allowed for.
+
+    Parameters
+    ----------
+    path
+        File, for messages.
+    stated
+        ``TiltAxisAngle`` in degrees.
+    rotation
+        `RotationAngle` in degrees, if recorded.
+    """
+    if rotation is not None:
+        for expected, axis in (
+            (-(rotation + 90), rotation),
+            (rotation - 90, stated),
+            (90 - rotation, -stated),
+        ):
+            if abs(_wrap(stated - expected)) <= _THERMO_TOLERANCE_DEG:
+                return _wrap(axis)
+    reason = (
+        "no RotationAngle" if rotation is None else f"a RotationAngle of {rotation:g}°, which does not fit,"
+    )
+    warnings.warn(
+        f"mdoc {path} has a TiltAxisAngle of {stated:g}°, which Thermo Fisher's Tomography often writes wrong, and "
+        f"{reason} to correct it by; the tilt axis is taken to be {stated:g}°: check it, and write it as "
+        "`Tilt axis angle = …` there",
+        stacklevel=3,
+    )
+    return stated
 
 
 def _wrap(angle_deg: float) -> float:
