@@ -87,7 +87,7 @@ class Mdoc:
     def __len__(self) -> int:
         return len(self.sections)
 
-    def tilt_axis_angle(self, stack_title: tuple[Path, float] | None = None) -> float | None:
+    def tilt_axis_angle(self, from_stack: tuple[str, float] | None = None) -> float | None:
         """Return the tilt-axis angle in degrees from y; ``None`` where nothing is recorded.
 
         The file's title line is believed, next that of the stack, and last `RotationAngle`, whose meaning is less
@@ -95,22 +95,22 @@ class Mdoc:
 
         Parameters
         ----------
-        stack_title
-            Stack, and the tilt-axis angle in a title of its header, if it has one.
+        from_stack
+            Part of the stack, such as ``a title of a.mrc``, and the tilt-axis angle there, if it has one.
         """
         title = self.title_axis_angle_deg
         if (
             title is not None
-            and stack_title is not None
-            and abs(_wrap(title - stack_title[1])) > _AXIS_TOLERANCE_DEG
+            and from_stack is not None
+            and abs(_wrap(title - from_stack[1])) > _AXIS_TOLERANCE_DEG
         ):
             warnings.warn(
-                f"mdoc {self.path} has a tilt-axis angle of {title:g}°, and a title of {stack_title[0]} "
-                f"{stack_title[1]:g}°; the mdoc is believed",
+                f"mdoc {self.path} has a tilt-axis angle of {title:g}°, and {from_stack[0]} "
+                f"{from_stack[1]:g}°; the mdoc is believed",
                 stacklevel=3,
             )
-        if title is None and stack_title is not None:
-            title = stack_title[1]
+        if title is None and from_stack is not None:
+            title = from_stack[1]
         if self.rotation_angle_deg is None:
             return title
         rotation, implied = self.rotation_angle_deg, _wrap(self.rotation_angle_deg - 90)
@@ -293,12 +293,10 @@ def _interpret_thermo_axis(path: Path, stated: float, rotation: float | None) ->
         ):
             if abs(_wrap(stated - expected)) <= _THERMO_TOLERANCE_DEG:
                 return _wrap(axis)
-    reason = (
-        "no RotationAngle" if rotation is None else f"a RotationAngle of {rotation:g}°, which does not fit,"
-    )
+    reason = "no RotationAngle" if rotation is None else f"a RotationAngle of {rotation:g}° that does not fit"
     warnings.warn(
         f"mdoc {path} has a TiltAxisAngle of {stated:g}°, which Thermo Fisher's Tomography often writes wrong, and "
-        f"{reason} to correct it by; the tilt axis is taken to be {stated:g}°: check it, and write it as "
+        f"{reason}; the tilt axis is taken to be {stated:g}°: check it, and write it as "
         "`Tilt axis angle = …` there",
         stacklevel=3,
     )

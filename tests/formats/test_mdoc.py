@@ -198,7 +198,7 @@ def test_axis_of_tomography_5_is_that_of_its_rotation_angle(
 @pytest.mark.parametrize("rotation", ["RotationAngle = 30", "Other = 3"])
 def test_axis_of_tomography_5_that_nothing_confirms_is_warned_of(tmp_path: Path, rotation: str) -> None:
     text = RECORDED.replace("[T =     Tilt axis angle = 84.7, binning", "[T = TiltAxisAngle = 84.9 Binning")
-    with pytest.warns(UserWarning, match=r"TiltAxisAngle of 84\.9° .* taken to be 84\.9°: check it"):
+    with pytest.warns(UserWarning, match=r"TiltAxisAngle of 84\.9°, .* taken to be 84\.9°: check it"):
         mdoc = read(tmp_path, text.replace("RotationAngle = 174.7", rotation))
     assert mdoc.geometry.tilt_axis_angle_deg == 84.9
 

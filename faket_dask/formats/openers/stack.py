@@ -189,10 +189,12 @@ def _is_aligned(stack: MrcStack) -> bool:
 
 
 def _tilt_axis(stack: MrcStack, mdoc: Mdoc | None) -> float | None:
-    title = find_axis_angle(stack.header.labels)
+    place, axis = f"a title of {stack.path}", find_axis_angle(stack.header.labels)
+    if axis is None:
+        place, axis = f"the extended header of {stack.path}", stack.header.extended.tilt_axis_angle_deg
     if mdoc is None:
-        return title
-    return mdoc.tilt_axis_angle(None if title is None else (stack.path, title))
+        return axis
+    return mdoc.tilt_axis_angle(None if axis is None else (place, axis))
 
 
 def _list_recorded(stack: MrcStack, alignment: AreTomoAlignment | None, sign: Sign) -> ListedTilts:
