@@ -165,3 +165,17 @@ def test_exposure_before_needs_exposure_and_order() -> None:
     )
     assert geometry.exposure_before_e_per_A2 is not None
     assert geometry.exposure_before_e_per_A2.tolist() == [6, 0, 2]
+
+
+def test_exposure_before_the_series_is_kept() -> None:
+    before = np.array([15.4, 18.2, 21.0, 23.8])
+    geometry, _ = TiltGeometry.from_unsorted(
+        np.array([0.0, 3.0, -3.0, 6.0]),
+        2.0,
+        tilt_axis_angles=np.zeros(4),
+        shift_A=np.zeros((4, 2)),
+        exposure_before_e_per_A2=before,
+        order=np.array([2, 1, 3]),
+    )
+    np.testing.assert_allclose(geometry.exposure_before_e_per_A2, before[[2, 1, 3]])
+    np.testing.assert_allclose(geometry.exposure_e_per_A2, 2.8)

@@ -28,7 +28,7 @@ from faket_dask.atomic import write_text
 from faket_dask.errors import InputError
 from faket_dask.formats.files import read_text
 from faket_dask.formats.mdoc_sections import MdocSections, parse_number, parse_sections
-from faket_dask.geometry import TiltGeometry, edges_agree
+from faket_dask.geometry import TiltGeometry, add_earlier_exposure, edges_agree
 
 _DATE_TIME = re.compile(r"(\d{1,2})-([A-Za-z]{3})-(\d{2}|\d{4})\s+(\d{1,2}):(\d{2}):(\d{2})")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -69,6 +69,8 @@ class Mdoc:
         ``(tilt, 3)`` least, greatest and mean value of the section, if recorded for every tilt.
     image_file
         File name of the stack, if recorded.
+    earlier_exposure_e_per_A2
+        Exposure of the specimen before the first tilt in time, in e/Å².
     """
 
     path: Path
@@ -83,6 +85,7 @@ class Mdoc:
     frames: tuple[str, ...]
     statistics: NDArray[np.float64] | None = None
     image_file: str | None = None
+    earlier_exposure_e_per_A2: float = 0.0
 
     def __len__(self) -> int:
         return len(self.sections)
@@ -148,6 +151,7 @@ class Mdoc:
             tilt_axis_angle_deg=self.tilt_axis_angle() or 0.0,
             exposure_e_per_A2=self.exposure_e_per_A2,
             acquisition_order=self.acquisition_order,
+            left_out_exposure_e_per_A2=add_earlier_exposure(None, self.earlier_exposure_e_per_A2, len(self)),
         )
 
 
@@ -178,6 +182,7 @@ def read_mdoc(path: Path, *, pixel_size_A: float | None = None) -> Mdoc:
     order = np.argsort(-stage, kind="stable")
     rank = _rank_in_time(parsed)
     exposure = _exposures(parsed, rank)
+    before = parsed.column("PriorRecordDose")
     defocus, rotation = parsed.column("TargetDefocus"), parsed.column("RotationAngle")
     names = [re.split(r"[\\/]", section.get("SubFramePath", ""))[-1] for section in parsed.sections]
     if rank is not None:
@@ -199,6 +204,7 @@ def read_mdoc(path: Path, *, pixel_size_A: float | None = None) -> Mdoc:
         tuple(names[tilt] for tilt in order),
         _statistics(parsed, order),
         re.split(r"[\\/]", parsed.common.get("ImageFile", ""))[-1] or None,
+        0.0 if before is None else max(float(before.min()), 0.0),
     )
 
 

@@ -315,3 +315,14 @@ def test_unusable_files_are_refused(tmp_path: Path, old: str, new: str, message:
     (tmp_path / "a.mdoc").write_text(RECORDED.replace(old, new))
     with pytest.raises(InputError, match=message):
         assert read_mdoc(tmp_path / "a.mdoc").geometry
+
+
+def test_exposure_before_the_series_is_kept(tmp_path: Path) -> None:
+    text = RECORDED.replace("PriorRecordDose = 6.2", "PriorRecordDose = 16.2")
+    text = text.replace("PriorRecordDose = 3.1", "PriorRecordDose = 13.1")
+    series = read(tmp_path, text.replace("PriorRecordDose = 0", "PriorRecordDose = 10")).geometry
+    np.testing.assert_allclose(series.exposure_before_e_per_A2, [13.1, 10, 16.2])
+    write_mdoc(tmp_path / "b.mdoc", series, "b.mrc", (4, 4))
+    again = read_mdoc(tmp_path / "b.mdoc").geometry
+    np.testing.assert_allclose(again.exposure_before_e_per_A2, [13.1, 10, 16.2])
+    np.testing.assert_allclose(again.exposure_e_per_A2, [3.1, 3.1, 3.1])
