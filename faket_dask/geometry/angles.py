@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faket_dask.errors import InputError
-from faket_dask.kernels.tilt_angles import LARGEST_TILT_DEG, find_impossible_angles
+from faket_dask.kernels.tilt_angles import RANGE_TEXT, find_impossible_angles
 
 SMALLEST_STEP_DEG = 1e-3
 """Tilt angles closer than this are the same angle."""
@@ -27,8 +27,8 @@ def parse_angles(tilt_angles: ArrayLike) -> NDArray[np.float64]:
     if impossible.any():
         tilt = int(np.argmax(impossible))
         raise InputError(
-            f"tilt {tilt} has the angle {angles[tilt]:g}°; tilt angles lie between -{LARGEST_TILT_DEG:g}° and "
-            f"{LARGEST_TILT_DEG:g}°, not at either: correct it, or leave the tilt out"
+            f"tilt {tilt + 1} (counted from 1) has the angle {angles[tilt]:g}°; {RANGE_TEXT}: correct it, or leave the "
+            "tilt out"
         )
     return angles
 
@@ -46,12 +46,13 @@ def check_increasing(angles: NDArray[np.float64]) -> None:
     if close.size:
         a, b = sorted((int(sequence[close[0]]), int(sequence[close[0] + 1])))
         raise InputError(
-            f"tilts {a} and {b} have the same angle, {angles[a]:g}°; leave one of them out of stack and angles"
+            f"tilts {a + 1} and {b + 1} (counted from 1) have the same angle, {angles[a]:g}°; leave one of them out of "
+            "stack and angles"
         )
     step = np.diff(angles)
     if (step < 0).any():
         tilt = int(np.argmax(step < 0)) + 1
         raise InputError(
-            f"tilt angles must increase, but tilt {tilt} ({angles[tilt]:g}°) follows {angles[tilt - 1]:g}°; "
+            f"tilt angles must increase, but number {tilt + 1}, {angles[tilt]:g}°, follows {angles[tilt - 1]:g}°; "
             "sort the tilts of the stack and its angles by increasing angle"
         )

@@ -19,7 +19,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from faket_dask.kernels.tilt_angles import find_impossible_angles
+from faket_dask.kernels.tilt_angles import RANGE_TEXT, find_impossible_angles
 
 _PLANCK = 6.62607015e-34
 _ELECTRON_MASS = 9.1093837015e-31
@@ -325,7 +325,7 @@ def simulate_tilt(
             f"and earlier exposure ({exposure_before_e_per_A2} e/Å²) not negative"
         )
     if find_impossible_angles(tilt_angle):
-        raise ValueError(f"tilt angle is {tilt_angle}°; it lies within ±90°")
+        raise ValueError(f"tilt angle is {tilt_angle}°; {RANGE_TEXT}")
     margin = _delocalisation(potential.shape, pixel_size_A, optics, defocus_um)
     padded = np.pad(potential.astype(np.float64), margin, mode="symmetric")
     if optics.damage:

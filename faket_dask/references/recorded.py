@@ -130,6 +130,8 @@ def open_recording(section: TiltSeriesReference) -> TiltSeries:
         pixel_size_A=section.pixel_size_A,
         tomogram=section.tomogram,
         sign=section.angle_sign,
+        exclude=section.exclude,
+        exclude_angles=section.exclude_angles,
     )
     return series.aligned() if section.align else series
 
@@ -174,11 +176,11 @@ def find_valid_pixels(section: TiltSeriesReference, series: TiltSeries, tilt: in
             open_mask(section, series).nonzero_pixels(tilt),
             f"{section.mask} and edges cover",
         )
-        advice = "mark less of it"
+        advice = "mark less of it, or leave that tilt out (`exclude`)"
     else:
         excluded, covering = artefact_mask(series.tilt(tilt)), f"{section.stack}: artefacts and edges cover"
-        advice = "leave that tilt out, or write `mask: none` for the reference"
+        advice = "leave that tilt out (`exclude`), or write `mask: none` for the reference"
     valid = ~(series.outside_detector(tilt) | excluded)
     if valid.mean() < LEAST_VALID_SHARE:
-        raise InputError(f"{covering} {1 - valid.mean():.0%} of tilt {tilt}; {advice}")
+        raise InputError(f"{covering} {1 - valid.mean():.0%} of {series.describe_tilt(tilt)}; {advice}")
     return valid

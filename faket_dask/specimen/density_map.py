@@ -99,7 +99,7 @@ def _read_map(path: Path) -> tuple[NDArray[np.float32], float, bool]:
     """Read the density ``(z, y, x)`` and the edge of a voxel in Å, and tell whether the samples are signed bytes."""
     with warnings.catch_warnings():
         # Maps in circulation break the standard in ways that do not touch the data; a warning helps nobody.
-        warnings.simplefilter("ignore")
+        warnings.filterwarnings("ignore", message=".*breaks the MRC standard")
         volume = open_samples(path)
     if math.prod(volume.shape) > MOST_MAP_VOXELS:
         raise InputError(

@@ -24,7 +24,10 @@ def fault(text: str) -> str:
 
 
 def test_every_key_given_twice_is_named_with_both_lines() -> None:
-    text = "dataset: {seed: 1, seed: 7}\nspecimen:\n  count: 2\nstyle:\n  a: 1\n  b: 2\n  a: 3\nspecimen:\n  count: 3\n"
+    text = (
+        "dataset: {seed: 1, seed: 7}\nspecimen:\n  count: 2\n"
+        "style:\n  a: 1\n  b: 2\n  a: 3\nspecimen:\n  count: 3\n"
+    )
     assert fault(text).splitlines() == [
         "run.yaml: the key 'specimen' is given twice, in lines 2 and 8; keep one of them",
         "run.yaml: the key 'seed' is given twice, in line 1; keep one of them",
@@ -131,7 +134,13 @@ def test_values_are_found_where_they_are_written() -> None:
 
 
 contents = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(st.characters(codec="latin-1", categories=["L", "N", "P", "S"]), max_size=6)),
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(allow_nan=False),
+        st.text(st.characters(codec="latin-1", categories=["L", "N", "P", "S"]), max_size=6),
+    ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
         st.dictionaries(st.text(st.characters(codec="ascii"), max_size=4), inner, max_size=3),

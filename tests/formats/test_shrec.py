@@ -114,3 +114,10 @@ def test_names_are_recognised_in_any_case() -> None:
         "Vesicle": 14,
         "comma": 16,
     }
+
+
+@pytest.mark.parametrize("row", ["3.0 0.0 -60.0 0.0 1.0", "0.0 0.0 -60.0 1.5 1.0", "0.0 0.0 -60.0 0.0 1.02"])
+def test_alignment_that_is_not_applied_is_said(tmp_path: Path, row: str) -> None:
+    (tmp_path / "a.txt").write_text(f"{row} a.mrc\n0.0 0.0 -58.0 0.0 1.0 b.mrc\n")
+    with pytest.warns(UserWarning, match="which are not applied"):
+        assert read_alignment(tmp_path / "a.txt").tolist() == [-60, -58]
