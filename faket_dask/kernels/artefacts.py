@@ -93,7 +93,11 @@ def _flat(image: NDArray[np.float64]) -> NDArray[np.bool_]:
     centres = greatest == least
     if not 0 < centres.mean() < _MOSTLY:
         return np.zeros(image.shape, dtype=bool)
-    return np.asarray(scipy.ndimage.binary_dilation(centres, np.ones((2 * _FLAT_SIDE - 1,) * 2)))
+    # A running maximum dilates by a square much faster than `binary_dilation` does.
+    dilated = scipy.ndimage.maximum_filter(
+        centres.view(np.uint8), 2 * _FLAT_SIDE - 1, mode="constant", cval=0
+    )
+    return np.asarray(dilated, dtype=np.bool_)
 
 
 def _outliers(departure: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -195,11 +195,12 @@ def _sample_reference(cached: _Cached, name: str, angle: float) -> list[TextureS
 
     reference = open_reference(cached.spec, name)
     tilt = int(np.argmin(np.abs(reference.tilt_angles - angle)))
+    image = reference.read_tilt(tilt)
     return sample_halves(
-        reference.read_tilt(tilt),
+        image.pixels,
         _load_network(cached.spec),
         compared_layers(cached.spec),
-        valid_mask=reference.recorded_mask(tilt),
+        valid_mask=image.recorded_mask,
     )
 
 

@@ -119,13 +119,13 @@ def _measure_tilt(spec: DatasetSpec, reference: Reference, tilt: int) -> dict[st
     from faket_dask.methods.noise import ReferenceTilt
     from faket_dask.references.statistics import count_rings
 
-    image, mask = reference.read_tilt(tilt), reference.valid_mask(tilt)
+    masked = reference.read_tilt(tilt)
+    image, mask = masked.pixels, masked.valid_mask
     low, high = tilt_extrema(image[mask], spec.config.style.transfer.clip_percent)
     mean, std = (float(moment(image[mask], dtype=np.float64)) for moment in (np.mean, np.std))
     values: dict[str, Any] = {"low": low, "high": high, "excluded": 1 - float(mask.mean())}
     if spec.measures_spectra:
-        recorded_mask = None if reference.simulated_specimen else mask
-        filled = ReferenceTilt.from_image(image, count_rings(spec), recorded_mask)
+        filled = ReferenceTilt.from_image(image, count_rings(spec), masked.artefact_free)
         for model in spec.studied_noise_models:
             values |= model.estimate(filled)
         if spec.config.noise.statistics == "unpaired":
