@@ -57,7 +57,7 @@ def run_unit(stage: Stage[S], spec: S, unit: Unit) -> Marker:
     for file in (path, *files):
         for stale in (file, *list_leftovers(file)):
             stale.unlink(missing_ok=True)
-    begin = time.perf_counter()
+    begin, begin_processor = time.perf_counter(), time.process_time()
     findings = stage.compute(spec, unit.item, unit.index)
     marker = Marker(
         inputs=fingerprint_unit(stage, spec, unit),
@@ -68,6 +68,7 @@ def run_unit(stage: Stage[S], spec: S, unit: Unit) -> Marker:
         process=os.getpid(),
         environment=record_environment(spec.folder, spec.device),
         ended=utc_now(),
+        processor_s=round(time.process_time() - begin_processor, 3),
     )
     marker.write(path)
     return marker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from faket_dask.dataset.attributes import describe_group
@@ -31,7 +32,7 @@ def _list_items(spec: DatasetSpec) -> list[Item]:
 
 def fingerprint_tomograms(spec: DatasetSpec) -> str:
     """Return the digest of what tomograms depend on: the data set's fingerprint, and their own settings."""
-    settings = spec.config.reconstruction.model_dump_json(exclude={"modalities"})
+    settings = json.dumps(spec.config.reconstruction.list_settings(), separators=(",", ":"))
     return f"{spec.fingerprint}/{settings}"
 
 

@@ -90,7 +90,7 @@ class StackSpec:
             "images": self.series.checksum(),
             "tilt_angles": self.series.geometry.tilt_angles.tolist(),
             "pixel_size_A": self.series.pixel_size_A,
-            "settings": self.section.model_dump(mode="json", exclude={"modalities"}),
+            "settings": self.section.list_settings(),
             "kernel_version": KERNEL_VERSION,
         }
 
