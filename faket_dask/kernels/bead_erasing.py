@@ -19,7 +19,7 @@ from faket_dask.kernels.noise.unpaired import ring_power
 _MARGIN_PX = 2
 """Pixels around an artefact that are replaced with it, where the fringe of a bead fades."""
 
-_LARGEST_SHARE = 0.25
+_LARGEST_SHARE = 0.5
 """Share of the shorter side beyond which an artefact is no bead, but carbon, a grid bar or a border."""
 
 _SURROUNDINGS = 1.0
