@@ -109,7 +109,8 @@ def write_structures(folder: Path) -> list[dict[str, Any]]:
         / np.linalg.norm(atoms, axis=1, keepdims=True)
     )
     lines = [
-        f"ATOM  {number % 100_000:5d}  C   ALA A{number % 10_000:4d}    {x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00           C"
+        f"ATOM  {number % 100_000:5d}  C   ALA A{number % 10_000:4d}    {x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00"
+        + "C".rjust(12)
         for number, (x, y, z) in enumerate(atoms, start=1)
     ]
     (folder / "ball.pdb").write_text("\n".join([*lines, "END", ""]))
@@ -141,7 +142,7 @@ def measure_stages(data: Path) -> list[tuple[str, int, float | None, float]]:
         (
             stage.stage,
             stage.units,
-            None if stage.seconds_per_task is None else stage.seconds_per_task * stage.units,
+            stage.seconds,
             measured[stage.stage],
         )
         for stage in requirements.stages

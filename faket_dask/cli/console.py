@@ -14,6 +14,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from faket_dask.errors import FaketDaskError, InputError
+from faket_dask.input_warnings import forget_known, is_known
 
 RunFile = Annotated[Path, typer.Argument(help="Run file (YAML).", show_default=False)]
 Folder = Annotated[Path, typer.Argument(help="Folder of a data set.", show_default=False)]
@@ -55,6 +56,7 @@ class ReportingGroup(TyperGroup):
         """Run the command that the context names."""
         with warnings.catch_warnings():
             warnings.showwarning = _print_warning
+            forget_known()
             try:
                 return super().invoke(ctx)
             except FaketDaskError as error:
@@ -64,6 +66,8 @@ class ReportingGroup(TyperGroup):
 
 
 def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    if is_known(str(message)):
+        return
     say(f"{typer.style('warning:', fg='yellow', bold=True)} {message}", err=True)
 
 

@@ -186,7 +186,7 @@ class FilterExternalStack(FilterStack[StackSpec]):
 
     def cost(self, spec: StackSpec) -> UnitCost:
         """Return nothing known: it runs in this process."""
-        return UnitCost(1.0, 0, 0)
+        return UnitCost(None, 0, 0)
 
 
 class ReconstructExternalStack(BackProjectPieces[StackSpec]):
@@ -209,7 +209,7 @@ class ReconstructExternalStack(BackProjectPieces[StackSpec]):
 
     def cost(self, spec: StackSpec) -> UnitCost:
         """Return nothing known: it runs in this process."""
-        return UnitCost(1.0, 0, 0)
+        return UnitCost(None, 0, 0)
 
 
 def _refuse_to_read(root: Path) -> StackSpec:
