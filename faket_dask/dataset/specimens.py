@@ -28,7 +28,7 @@ def open_volume(section: ExistingVolume) -> SpecimenVolume:
 
 
 def open_specimen_source(spec: DatasetSpec, specimen: str) -> Recipe | SpecimenVolume:
-    """Return the recipe of a built specimen, or an existing one, opened; its warnings were given when it was checked."""
+    """Return the recipe of a built specimen, or an existing one, opened; it was warned of when it was checked."""
     section = spec.config.specimen
     if isinstance(section, BuiltSpecimen):
         return section.recipe(

@@ -84,7 +84,7 @@ class PlaceParticles(Stage[DatasetSpec]):
         """Estimate one specimen; how often a crowded one is tried is not known."""
         rates = load_kernel_rates(spec.threads_per_task)
         specimen = estimate_specimen(spec, rates)
-        start = {}
+        start = {"specimens": rates.specimen_start_s}
         seconds = None if specimen.place_s is None else rates.unit_s + specimen.place_s
         smallest, greatest = spec.config.acquisition.pixel_sizes_A
         if smallest == greatest:

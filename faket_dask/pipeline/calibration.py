@@ -29,14 +29,21 @@ _REPEATS = 2
 
 _START = """
 import time
-begin = time.process_time()
 import numpy as np
+import distributed, scipy.ndimage, zarr
+import faket_dask.pipeline
+begin = time.process_time()
+from faket_dask.specimen.placement import place
+from faket_dask.specimen.render import render_block
+from faket_dask.specimen import Recipe, Species
+place(Recipe((20, 40, 40), 20.0, (Species("boot", count=1),)), np.random.default_rng(0))
+specimen = time.process_time()
 from faket_dask.kernels.style import gram_targets
 from faket_dask.kernels.vgg import VGG19
 gram_targets(VGG19(seed=0), np.zeros((64, 64), np.float32), [29])
-print(time.process_time() - begin)
+print(specimen - begin, time.process_time() - specimen)
 """
-"""Program that loads what a worker process loads before it first uses a network, and prints the seconds."""
+"""Program that loads what a worker process loads before its first specimen and network, and prints the seconds."""
 
 
 def measure_kernel_rates(threads: int) -> KernelRates:
@@ -123,6 +130,7 @@ def measure_kernel_rates(threads: int) -> KernelRates:
     place_s, render_s, membrane_s = _measure_specimen(measure)
     samples = size * 32 * sum(min(64 / abs(np.cos(a)), size) for a in np.deg2rad(angles))
     factor = 1.25
+    specimen_start_s, network_start_s = _measure_start()
     tiny = unit[:_TINY, :_TINY]
     gram_s, gram_s_per_pixel = _fit_line(
         tiny.size,
@@ -163,7 +171,8 @@ def measure_kernel_rates(threads: int) -> KernelRates:
         transfer_s_per_pixel=transfer_s_per_pixel,
         gram_s=gram_s,
         evaluation_s=evaluation_s,
-        network_start_s=_measure_start(),
+        specimen_start_s=specimen_start_s,
+        network_start_s=network_start_s,
     )
 
 
@@ -214,10 +223,11 @@ def _measure_stores(measure: Callable[[Callable[[], object]], float]) -> tuple[f
         )
 
 
-def _measure_start() -> float:
-    """Return the seconds that a new process takes to load a network and what it needs."""
+def _measure_start() -> tuple[float, float]:
+    """Return the seconds in which a new process loads what specimens need, and a network with what it needs."""
     done = subprocess.run([sys.executable, "-c", _START], capture_output=True, text=True, check=True)
-    return float(done.stdout.split()[-1])
+    specimen, network = map(float, done.stdout.split()[-2:])
+    return specimen, network
 
 
 def _fit_line(small: int, small_s: float, large: int, large_s: float) -> tuple[float, float]:

@@ -62,8 +62,8 @@ class KernelRates:
         Gram matrices of an image, and one evaluation of the loss with its gradient, of next to no pixels.
     gram_s_per_pixel, transfer_s_per_pixel
         What either takes in addition for each pixel.
-    network_start_s
-        Libraries and network loaded, once per process.
+    specimen_start_s, network_start_s
+        Libraries for specimens, and libraries and network, loaded once per process.
     """
 
     array_s: float
@@ -91,6 +91,7 @@ class KernelRates:
     transfer_s_per_pixel: float
     gram_s: float
     evaluation_s: float
+    specimen_start_s: float
     network_start_s: float
 
     def grow(self, seconds_per_pixel: float, side: int) -> float:
