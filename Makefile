@@ -10,7 +10,7 @@ help:
 	@echo "make demo      install into $(VENV), make a small labelled data set, say where its report is"
 	@echo "make test      install and run the default tests (under 10 minutes on two cores)"
 	@echo "make test-all  also the slow ones and those that need the package index"
-	@echo "make test-clients  programs of the field on exported files, each in an environment of its own (.clients)"
+	@echo "make test-clients  programs of the field on exported files, each in an environment of its own (.clients; Debian: relion)"
 	@echo "make test-clusters  one run and one refusal on each batch system that is installed, as root"
 	@echo "make test-slurm  all tests on SLURM (Debian: slurmctld slurmd slurm-client munge), as root"
 	@echo "make test-gridengine  all on Grid Engine (Debian: gridengine-master gridengine-exec gridengine-client), as root"

@@ -1,7 +1,7 @@
 """Checksums of every array of three small data sets, to show that a change of the code changes no result.
 
     python benchmarks/checksums.py before.json          # on the commit to compare with
-    python benchmarks/checksums.py after.json --compare before.json [--renamed floor=intra_distance]
+    python benchmarks/checksums.py after.json --compare before.json [--renamed 'reconstruction/=tomograms/']
 
 The three cover built and existing specimens, simulated, recorded and blended references, all noise statistics, three
 presets of the style transfer, tiles, resampling, alignment, masks, drawn acquisitions and tomograms. Checksums hold for
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -179,8 +180,9 @@ def compare(before: dict[str, str], after: dict[str, str], renamed: dict[str, st
     """Print the differences between two lists, and return their number."""
     expected = {}
     for path, checksum in before.items():
-        *parents, name = path.split("/")
-        expected["/".join([*parents, renamed.get(name, name)])] = checksum
+        for pattern, replacement in renamed.items():
+            path = re.sub(pattern, replacement, path)
+        expected[path] = checksum
     differences = [path for path in expected if after.get(path) != expected[path]]
     for path in differences:
         print(f"{path}: {'differs' if path in after else 'is missing'}")
@@ -193,7 +195,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("file", type=Path, help="list to write")
     parser.add_argument("--compare", type=Path, help="list of another commit")
-    parser.add_argument("--renamed", nargs="*", default=[], help="arrays that were renamed, old=new")
+    parser.add_argument(
+        "--renamed", nargs="*", default=[], help="changes of paths, pattern=replacement, one after the other"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         checksums = compute_checksums(Path(folder))

@@ -163,18 +163,20 @@ def _made(
 ) -> Iterator[tuple[str, Made]]:
     """Generate all modalities of the tilt nearest an angle, with the statistics of a part of a recorded tilt."""
     series, tilt = spec.series[0], _nearest(_angles(spec), angle)
-    noiseless = read_tilt(spec.folder.specimen(series.specimen), "noiseless", tilt)
+    noiseless = read_tilt(spec.folder.specimen_tilts(series.specimen), "noiseless", tilt)
     height, width = (min(options.size, extent) for extent in noiseless.shape)
     top, left = (noiseless.shape[0] - height) // 2, (noiseless.shape[1] - width) // 2
     truth = standardise(noiseless[top : top + height, left : left + width])
-    curves = (read_vector(spec.folder.series(series.name), name) for name in ("signal_scale", "noise_scale"))
+    curves = (
+        read_vector(spec.folder.series_tilts(series.name), name) for name in ("signal_scale", "noise_scale")
+    )
     signal_scale, noise_scale = (float(values[tilt]) for values in curves)
     rings = min(*truth.shape, *used.shape) // 2
     reference = SPECTRAL_NOISE.estimate(ReferenceTilt.from_image(used, rings))
     rng = np.random.default_rng([spec.config.dataset.seed, tilt, draw])
     white = rng.standard_normal(truth.shape, np.float32)
     # Without its beads, as the noise statistics are.
-    known = read_vector(spec.folder.series(series.name), "signal_power")[tilt, 0]
+    known = read_vector(spec.folder.series_tilts(series.name), "signal_power")[tilt, 0]
     frequencies, known_frequencies = (np.arange(1, number + 1) / number for number in (rings, known.size))
     signal = SignalSpectrum(np.interp(frequencies, known_frequencies, known), signal_scale)
     shaped = SPECTRAL_NOISE.field(white, tilt_angle=angle, reference=reference, signal=signal)

@@ -18,8 +18,9 @@ def main(folder: str, target: str) -> None:
     dataset = open_dataset(folder)
     name = dataset.series[0]
     series = dataset.open(name)
-    reference = dataset.spec.reference_specimen(series.attrs["reference"])
-    series["reference"] = open_series(dataset.spec.layout.specimen(reference))["benchmark"]
+    reference = dataset.spec.simulated_specimen(series.attrs["reference"])
+    series["reference"] = open_series(dataset.spec.folder.specimen(reference))["tilts/benchmark"]
+    pixel_size_A = series.attrs["pixel_size_A"]
     particles = dataset.particles(name)
     figure, axes = plt.subplots(2, 5, figsize=(12.5, 5.3), layout="constrained")
     for row, angle in zip(axes, (0, 60), strict=True):
@@ -30,8 +31,8 @@ def main(folder: str, target: str) -> None:
             axis.set(xticks=[], yticks=[], title=modality if angle == 0 else None)
         row[0].set_ylabel(f"{angle}°")
     for number, kind in enumerate(dict.fromkeys(particles.class_name)):
-        x, y, _ = particles.centre_A[particles.class_name == kind].T / dataset.spec.nominal_pixel_size_A
-        x = x - float(series["x"][0]) / dataset.spec.nominal_pixel_size_A
+        x, y, _ = particles.centre_A[particles.class_name == kind].T / pixel_size_A
+        x = x - float(series["x"][0]) / pixel_size_A
         inside = (x > 0) & (x < tilt.shape[1])
         axes[0, 0].scatter(
             x[inside],

@@ -1,11 +1,17 @@
-"""Write files atomically: a reader sees the old file or the new one, never a part of either."""
+"""Write files atomically: a reader sees the old file or the new one, never a part of either.
+
+Where the running command claimed a name (`faket_dask.outputs`), only a file that this program wrote is replaced.
+"""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
+
+from faket_dask.outputs.claim import OutputKind, temporary_path
+from faket_dask.outputs.placing import check_output, put_file_in_place, put_folder_in_place
 
 
 @contextmanager
@@ -22,6 +28,11 @@ def replace_atomically(path: Path) -> Iterator[Path]:
     temporary
         Path in the same folder, ``.<name>.<8 hexadecimal digits>.tmp``; removed if the block raises.
 
+    Raises
+    ------
+    InputError
+        If the running command claimed the name, and a file of others has it.
+
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
@@ -32,13 +43,42 @@ def replace_atomically(path: Path) -> Iterator[Path]:
     ...     path.read_text()
     '-60\\n'
     """
-    # Process numbers would not do: one file may be written from several hosts at once.
-    temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
+    check_output(path, OutputKind.FILE)
+    temporary = temporary_path(path)
     try:
         yield temporary
-        temporary.replace(path)
+        put_file_in_place(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replace_folder_atomically(path: Path) -> Iterator[Path]:
+    """Give a temporary folder to write to; rename it to the final one when the block ends without an error.
+
+    Parameters
+    ----------
+    path
+        Folder to write, such as a Zarr store; a store of this name is replaced. Its parent must exist.
+
+    Yields
+    ------
+    temporary
+        Path of an empty folder beside it, removed if the block raises.
+
+    Raises
+    ------
+    InputError
+        If a folder of others, or of anything but a Zarr store, has the name.
+    """
+    check_output(path, OutputKind.FOLDER)
+    temporary = temporary_path(path)
+    temporary.mkdir()
+    try:
+        yield temporary
+        put_folder_in_place(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

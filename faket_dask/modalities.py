@@ -38,6 +38,8 @@ class Modality:
         Description in one line.
     always_kept
         True where every data set holds it, whether its run file names it or not.
+    has_ctf
+        True where the specimen's signal has passed through the transfer function of a microscope.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Modality:
     is_noise: bool
     description: str
     always_kept: bool = False
+    has_ctf: bool = False
 
 
 class ModalityRegistry:
@@ -178,6 +181,7 @@ MODALITIES = ModalityRegistry(
             "#009e73",
             False,
             "images of the specimen by the microscope model",
+            has_ctf=True,
         ),
     ]
 )

@@ -1,6 +1,9 @@
 """Output and exit status of the commands."""
 
+import errno
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -325,3 +328,204 @@ def test_errors_are_one_line_with_a_status_by_class(
     monkeypatch.setattr("faket_dask.config.load", fail)
     result = call("validate", run_file)
     assert (result.exit_code, result.stderr) == (status, f"error: {error}\n")
+
+
+# Errors that are not of the input
+
+
+def test_error_of_the_system_is_one_line(monkeypatch: pytest.MonkeyPatch, run_file: Path) -> None:
+    def fail(path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/a.mrc")
+
+    monkeypatch.setattr("faket_dask.config.load", fail)
+    result = call("validate", run_file)
+    assert (result.exit_code, result.stderr) == (
+        FAILED,
+        "error: /data/a.mrc: No space left on device; check the path, its permissions and the free space\n",
+    )
+
+
+def test_unforeseen_error_is_one_line_and_its_traceback_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, run_file: Path
+) -> None:
+    def fail(path: Path) -> None:
+        raise ZeroDivisionError("by a \udcff\nsurrogate")
+
+    monkeypatch.setattr("faket_dask.config.load", fail)
+    result = call("validate", run_file)
+    assert result.exit_code == FAILED
+    match = re.fullmatch(
+        r"error: ZeroDivisionError: by a \S+ surrogate \(this is a fault of faket-dask; the traceback is in (\S+): "
+        r"please report it\)\n",
+        result.stderr,
+    )
+    assert match
+    text = Path(match.group(1)).read_text()
+    Path(match.group(1)).unlink()
+    assert text.startswith("Traceback")
+    assert "ZeroDivisionError: by a" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("reconstruct", "a.mrc", "--threads", "0"), "'--threads'"),
+        (("reconstruct", "a.mrc", "--binning", "-2"), "'--binning'"),
+        (("reconstruct", "a.mrc", "--thickness-A", "nan"), "'--thickness-A': nan is no length in Å above 0"),
+        (("reconstruct", "a.mrc", "--pixel-size-A", "0"), "'--pixel-size-A': 0 is no length in Å above 0"),
+        (("benchmark", "--workers", "0"), "'--workers'"),
+        (("validat",), "Did you mean 'validate'"),
+        (("export",), "Missing argument"),
+    ],
+)
+def test_mistake_in_the_arguments_is_one_line(arguments: tuple[str, ...], message: str) -> None:
+    [line] = errors(*arguments)
+    assert message in line
+    assert re.search(r"; see `.* --help`$", line)
+
+
+def test_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    script = f"{sys.executable} -m faket_dask.cli weights list | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode in (0, FAILED), done.stderr) == (True, "")
+
+
+# Outputs
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Path:
+    stack = tmp_path / "TS_01.st"
+    images = np.random.default_rng(0).random((3, 24, 20), np.float32)
+    write_stack(stack, images, images.shape, 10.0)
+    (tmp_path / "TS_01.tlt").write_text("-40\n0\n40\n")
+    return stack
+
+
+def test_default_name_of_a_tomogram_is_not_that_of_etomo(
+    stack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(stack.parent)
+    stack.with_name("TS_01_rec.mrc").write_text("etomo's")
+    for _ in range(2):  # the second replaces the first
+        result = call("reconstruct", stack, "--thickness-A", "50")
+        assert (result.exit_code, result.stdout) == (0, "TS_01_faket_rec.mrc\n")
+    assert stack.with_name("TS_01_rec.mrc").read_text() == "etomo's"
+    [line] = errors("reconstruct", stack, "--thickness-A", "50", "--to", "TS_01_rec.mrc")
+    assert "TS_01_rec.mrc was not written by faket-dask" in line
+    assert "--overwrite" in line
+
+
+@pytest.mark.parametrize("name", ["TS_01.mrc", "link.mrc"])
+def test_tomogram_never_replaces_its_source(stack: Path, name: str) -> None:
+    source = stack.rename(stack.with_suffix(".mrc"))
+    (stack.parent / "link.mrc").symlink_to("TS_01.mrc")
+    before = source.read_bytes()
+    command = ("reconstruct", source, "--thickness-A", "50", "--to", stack.parent / name)
+    for options in ((), ("--overwrite",)):
+        [line] = errors(*command, *options)
+        assert f"{name} is an input of this command" in line
+    assert source.read_bytes() == before
+
+
+def test_tomogram_never_replaces_a_folder_of_others(stack: Path) -> None:
+    (stack.parent / "x.zarr").mkdir()
+    (stack.parent / "x.zarr/thesis.tex").write_text("important")
+    [line] = errors(
+        "reconstruct", stack, "--thickness-A", "50", "--to", stack.parent / "x.zarr", "--overwrite"
+    )
+    assert "x.zarr is a folder with files that faket-dask did not write" in line
+    (stack.parent / "y.mrc").mkdir()
+    [line] = errors(
+        "reconstruct", stack, "--thickness-A", "50", "--to", stack.parent / "y.mrc", "--overwrite"
+    )
+    assert "y.mrc is a folder, and a file is to be written there" in line
+
+
+def test_tomogram_that_cannot_be_kept_is_refused_before_any_work(
+    stack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("faket_dask.workflow.external_stack._reconstruct", None)
+    [line] = errors("reconstruct", stack, "--thickness-A", "50", "--to", "/proc/new/a.mrc")
+    assert line.startswith("nothing can be written to /proc/new")
+    command = ("reconstruct", stack, "--thickness-A", "50", "--to", stack.parent / "a.mrc")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    [line] = errors(*command, "--device", "cuda")
+    assert line.startswith("device cuda: PyTorch finds no CUDA device here")
+    usage = shutil.disk_usage(stack.parent)._replace(free=1000)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
+    result = call(*command)
+    assert result.exit_code == FAILED
+    assert re.match(r"error: .*a\.mrc: a tomogram of 5 x 24 x 20 voxels takes 0\.0 GiB, and", result.stderr)
+    assert sorted(path.name for path in stack.parent.iterdir()) == ["TS_01.st", "TS_01.tlt"]
+
+
+def test_table_and_figure_of_a_comparison_replace_their_predecessors_only(stack: Path) -> None:
+    folder = stack.parent / "new/folder"
+    command = ("compare", stack, stack, "--csv", folder / "a.csv", "--figure", folder / "a.png")
+    assert call(*command).exit_code == 0
+    assert call(*command).exit_code == 0
+    for name in ("a.csv", "a.png"):
+        (folder / name).write_text("mine")
+    assert [line.split(" was not written")[0] for line in errors(*command)] == [
+        str(folder / name) for name in ("a.csv", "a.png")
+    ]
+    assert call(*command, "--overwrite").exit_code == 0
+    assert (folder / "a.csv").read_text().startswith("tilt,tilt_angle,mae")
+    [line] = errors("compare", stack, stack, "--figure", stack.parent / "a.tif")
+    assert "neither .png, .svg nor .pdf" in line
+
+
+def test_export_again_keeps_what_others_put_there(dataset: faket_dask.Dataset, tmp_path: Path) -> None:
+    command = ("export", dataset.folder, "--to", "mrc", "--folder", tmp_path, "--modality", "noisy")
+    assert call(*command).exit_code == 0
+    (tmp_path / "mrc/notes.txt").write_text("mine")
+    assert call(*command).exit_code == 0
+    assert (tmp_path / "mrc/notes.txt").read_text() == "mine"
+    edited = tmp_path / "mrc/specimen-000__a_noisy.rawtlt"
+    edited.write_text("edited")
+    [line] = errors(*command)
+    assert f"{edited} was not written by faket-dask, or was changed since" in line
+    assert edited.read_text() == "edited"
+    assert call(*command, "--overwrite").exit_code == 0
+    assert edited.read_text() != "edited"
+
+
+# Run file and data set in one folder
+
+
+def test_run_file_in_the_folder_of_its_data_set_is_never_replaced(tmp_path: Path) -> None:
+    run_file = tmp_path / "data/config.yaml"
+    run_file.parent.mkdir()
+    run_file.write_text("# my own notes\n" + yaml.safe_dump(tiny(tmp_path)))
+    before = run_file.read_bytes()
+    for options in ((), ("--overwrite",)):
+        [line] = errors("run", run_file, *options)
+        assert f"{run_file} is the run file" in line
+        assert "move the run file out of the folder, or give it another name" in line
+    assert run_file.read_bytes() == before
+    assert list(run_file.parent.iterdir()) == [run_file]
+
+
+def test_changed_files_of_a_data_set_are_kept(dataset: faket_dask.Dataset, tmp_path: Path) -> None:
+    copy = tmp_path / "data"
+    shutil.copytree(dataset.folder, copy)
+    run_file = tmp_path / "run.yaml"
+    run_file.write_text(yaml.safe_dump(tiny(tmp_path)))
+    assert call("run", run_file).exit_code == 0
+    assert call("run", copy / "config.yaml").exit_code == 0
+    (copy / "manifest.csv").write_text("with my remarks")
+    [line] = errors("run", run_file)
+    assert "manifest.csv was not written by faket-dask, or was changed since" in line
+    assert call("run", run_file, "--overwrite").exit_code == 0
+    assert (copy / "manifest.csv").read_bytes() == (dataset.folder / "manifest.csv").read_bytes()
+    config = copy / "config.yaml"
+    config.write_text("# mine\n" + config.read_text())
+    [line] = errors("run", run_file)
+    assert f"{config} has comments" in line
+    [line] = errors("run", config, "--overwrite")
+    assert f"{config} is the run file" in line
+    assert call("run", run_file, "--overwrite").exit_code == 0
+    assert config.read_text() == (dataset.folder / "config.yaml").read_text().replace(
+        str(dataset.folder), str(copy)
+    )

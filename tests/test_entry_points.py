@@ -170,7 +170,7 @@ def test_plan_run_and_open_series(tmp_path: Path) -> None:
     assert isinstance(dataset, faket_dask.Dataset)
     [path] = (tmp_path / "data" / "series").glob("*.zarr")
     series = faket_dask.open_series(path)
-    assert series["noisy"].dims == ("tilt", "y", "x")
+    assert series["tilts/noisy"].dims == ("tilt", "y", "x")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

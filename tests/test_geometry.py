@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faket_dask.errors import InputError
-from faket_dask.geometry import TiltGeometry, acquisition_order, centre_A, exposure_before
+from faket_dask.geometry import (
+    TiltGeometry,
+    acquisition_order,
+    centre_A,
+    exposure_before,
+    select_exposures,
+)
 from faket_dask.kernels.projection import project
 
 POINTS = np.array([[8.0, 3.0, 5.0], [-6.0, -4.0, 5.0], [10.0, -6.0, -5.0], [-9.0, 6.0, -6.0]])
@@ -65,11 +71,11 @@ def test_centre_is_half_the_size_rounded_down() -> None:
     [
         ([], "list of degrees"),
         ([[0.0]], "list of degrees"),
-        ([0, np.nan], "tilt 1 has the angle nan"),
-        ([0, 91], "tilt 1 has the angle 91"),
-        ([-3, 0, 0, 3], "tilts 1 and 2 have the same angle, 0°"),
-        ([3, 0, 3], "tilts 0 and 2 have the same angle, 3°"),
-        ([0, 3, -3], r"tilt 2 \(-3°\) follows 3°; sort the tilts"),
+        ([0, np.nan], r"tilt 2 \(counted from 1\) has the angle nan"),
+        ([0, 91], r"tilt 2 \(counted from 1\) has the angle 91"),
+        ([-3, 0, 0, 3], r"tilts 2 and 3 \(counted from 1\) have the same angle, 0°"),
+        ([3, 0, 3], r"tilts 1 and 3 \(counted from 1\) have the same angle, 3°"),
+        ([0, 3, -3], "number 3, -3°, follows 3°; sort the tilts"),
         ([3, 0, -3], "sort the tilts"),
     ],
 )
@@ -85,10 +91,13 @@ def test_unusable_angles_are_refused(angles: list, message: str) -> None:
         ({"pixel_size_A": np.nan}, "pixel size"),
         ({"tilt_axis_angle_deg": np.inf}, "tilt-axis angle"),
         ({"tilt_axis_angle_deg": np.zeros(3)}, r"shape \(2,\)"),
-        ({"tilt_axis_angle_deg": np.array([0.0, np.nan])}, "tilt 1 has none"),
+        ({"tilt_axis_angle_deg": np.array([0.0, np.nan])}, r"tilt 2 \(counted from 1\) has none"),
         ({"shift_A": np.zeros((3, 2))}, r"shape \(2, 2\)"),
-        ({"exposure_e_per_A2": np.array([1.0, np.nan])}, "tilt 1 has none"),
-        ({"exposure_e_per_A2": np.array([1.0, -2.0])}, "tilt 1 has the negative exposure -2.0"),
+        ({"exposure_e_per_A2": np.array([1.0, np.nan])}, r"tilt 2 \(counted from 1\) has none"),
+        (
+            {"exposure_e_per_A2": np.array([1.0, -2.0])},
+            r"tilt 2 \(counted from 1\) has the negative exposure -2",
+        ),
         ({"acquisition_order": np.array([1, 2])}, "0 to 1"),
     ],
 )
@@ -116,6 +125,22 @@ def test_dose_symmetric_order() -> None:
     angles = np.arange(-9, 10, 3)
     sequence = angles[np.argsort(acquisition_order(angles, "dose_symmetric"))]
     assert sequence.tolist() == [0, 3, -3, -6, 6, 9, -9]
+
+
+@given(data=st.data(), tilts=st.integers(2, 12))
+def test_exposure_before_selected_tilts_counts_all_tilts(data: st.DataObject, tilts: int) -> None:
+    order = np.array(data.draw(st.permutations(range(tilts))))
+    exposure = np.array(data.draw(st.lists(st.floats(0.5, 5), min_size=tilts, max_size=tilts)))
+    chosen = np.array(sorted(data.draw(st.sets(st.integers(0, tilts - 1), min_size=1))))
+    rank, selected, left_out = select_exposures(order, exposure, chosen)
+    geometry = TiltGeometry(
+        np.arange(chosen.size, dtype=float),
+        1.0,
+        exposure_e_per_A2=selected,
+        acquisition_order=rank,
+        left_out_exposure_e_per_A2=left_out,
+    )
+    np.testing.assert_allclose(geometry.exposure_before_e_per_A2, exposure_before(order, exposure)[chosen])
 
 
 @settings(max_examples=50)

@@ -22,6 +22,7 @@ from faket_dask.config import StyleSection
 from faket_dask.durations import format_duration
 from faket_dask.errors import InputError
 from faket_dask.pipeline.kernel_rates import store_transfer_rates
+from faket_dask.stages.device import check_device
 
 
 def run_benchmark(
@@ -67,8 +68,7 @@ def run_benchmark(
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"--{first['loc'][0]}: {first['msg']} (got {first['input']!r})") from None
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: PyTorch finds no CUDA device here")
+    check_device(device)
     count = workers or os.cpu_count() or 1
     chosen = [_scenario(name, device, count) for name in names]
     measurements: list[Measurement] = []

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import os
 import signal
+import sys
+import tempfile
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,12 +33,56 @@ Where = Annotated[
     ),
 ]
 
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace files that faket-dask did not write, too; never inputs, nor folders with files of others.",
+    ),
+]
+
+LARGEST_LENGTH_A = 1e6
+"""Largest pixel size and thickness in Å that can be meant: 0.1 mm."""
+
+
+def check_length(value: float | None) -> float | None:
+    """Refuse a length in Å that cannot be meant.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is not a number above 0, or above 0.1 mm.
+    """
+    if value is not None and not (math.isfinite(value) and 0 < value <= LARGEST_LENGTH_A):
+        raise typer.BadParameter(f"{value:g} is no length in Å above 0, up to {LARGEST_LENGTH_A:g}.")
+    return value
+
+
 # Options of every command that reads a recorded tilt-series
 Sign = Annotated[str, typer.Option(help="Sign of angle files: imod, or warp for the opposite.")]
 PixelSize = Annotated[
-    float | None, typer.Option("--pixel-size-A", help="Pixel size in Å, in place of the header's.")
+    float | None,
+    typer.Option("--pixel-size-A", callback=check_length, help="Pixel size in Å, in place of the header's."),
 ]
+Threads = Annotated[int, typer.Option(min=1, help="Threads for a stack; a data set uses its workers.")]
 TomogramName = Annotated[str | None, typer.Option("--tomogram", help="Tomogram of a RELION table to read.")]
+
+Exclude = Annotated[
+    str,
+    typer.Option(
+        "--exclude",
+        help="Tilts to leave out, counted from 1 as IMOD counts views (SerialEM's ZValue + 1): 3,7-9.",
+        show_default=False,
+    ),
+]
+ExcludeAngles = Annotated[
+    str,
+    typer.Option(
+        "--exclude-angles",
+        help="Tilts to leave out by their angles, with the sign of the series' own files: -60,58.5.",
+        show_default=False,
+    ),
+]
 
 say = typer.echo  # prints whole lines, however long, since scripts read them too
 out = Console(highlight=False)
@@ -49,20 +98,89 @@ BAD_INPUT = 2
 """Exit status for arguments, run files and input files that cannot be used."""
 
 
-class ReportingGroup(TyperGroup):
-    """Group of commands that print each error of this package, and each warning, as one line without a traceback."""
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""Base class of Typer's errors about arguments, which Typer itself does not export."""
 
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command that the context names."""
-        with warnings.catch_warnings():
-            warnings.showwarning = _print_warning
-            forget_known()
-            try:
-                return super().invoke(ctx)
-            except FaketDaskError as error:
-                for line in str(error).splitlines():
-                    say(f"{typer.style('error:', fg='red', bold=True)} {line}", err=True)
-                raise typer.Exit(BAD_INPUT if isinstance(error, InputError) else FAILED) from None
+
+class ReportingGroup(TyperGroup):
+    """Group of commands that print each error and each warning as one line, never a traceback."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command line, and exit with its status, or return it with ``standalone_mode=False``."""
+        exits = extra.pop("standalone_mode", True)
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")  # file names need not be text
+        try:
+            with warnings.catch_warnings():
+                warnings.showwarning = _print_warning
+                forget_known()
+                status = super().main(*args, **{**extra, "standalone_mode": False})
+                sys.stdout.flush()
+        except BrokenPipeError:  # the reader, such as `head`, has seen enough
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (for the flush at the end of the process)
+            status = FAILED
+        except Exception as error:
+            status = _report_error(error)
+        if exits:
+            sys.exit(status)
+        return status or 0
+
+
+def _report_error(error: Exception) -> int:
+    """Print an error, and return the exit status that it stands for."""
+    match error:
+        case FaketDaskError():
+            lines = str(error).splitlines()
+            status = BAD_INPUT if isinstance(error, InputError) else FAILED
+        case typer.Abort():
+            lines, status = ["aborted"], FAILED
+        case UsageError():
+            return _report_usage(error)
+        case MemoryError():
+            lines = ["there is not enough memory for this; use smaller inputs, or a larger machine"]
+            status = FAILED
+        case OSError(filename=name) if error.strerror:
+            where = "" if name is None else f"{name}: "
+            lines = [f"{where}{error.strerror}; check the path, its permissions and the free space"]
+            status = FAILED
+        case _:
+            lines, status = [_describe_fault(error)], FAILED
+    for line in lines:
+        _print_error(line)
+    return status
+
+
+def _report_usage(error: Any) -> int:
+    """Print what is wrong with the arguments."""
+    message, context = " ".join(error.format_message().split()), error.ctx
+    if message:  # else it has printed the help of a group without a command
+        advice = "" if context is None else f"; see `{context.command_path} --help`"
+        _print_error(message.rstrip(".") + advice)
+    return int(error.exit_code)
+
+
+def _describe_fault(error: Exception) -> str:
+    """Describe an error that nobody foresaw; its traceback goes to a file."""
+    text = " ".join(str(error).split())[:200]
+    what = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w",
+            prefix="faket-dask-",
+            suffix=".txt",
+            delete=False,
+            encoding="utf-8",
+            errors="backslashreplace",
+        ) as file:
+            traceback.print_exception(error, file=file)
+    except OSError:
+        return f"{what} (this is a fault of faket-dask; please report it with the command)"
+    return f"{what} (this is a fault of faket-dask; the traceback is in {file.name}: please report it)"
+
+
+def _print_error(line: str) -> None:
+    say(f"{typer.style('error:', fg='red', bold=True)} {line}", err=True)
 
 
 def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from faket_dask.cli.console import Folder, say
+from faket_dask.cli.console import Folder, Overwrite, say
 from faket_dask.errors import InputError
 
 
@@ -36,6 +36,13 @@ def export(
         Path | None, typer.Option("--folder", help="Folder to write to.", show_default="DATASET/export")
     ] = None,
     modality: Annotated[list[str], typer.Option(help="Stack to export; may be repeated.")] = ["faket"],  # noqa: B006
+    root: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder or URL as which copick will find its project.", show_default="FOLDER/copick"
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write tilt-series, tomograms, labels and particles in the formats of other programs.
 
@@ -45,5 +52,6 @@ def export(
     from faket_dask.interchange.export import export as write
 
     formats = [name.strip() for name in to.split(",") if name.strip()]
-    for path in write(open_dataset(folder), formats, target or folder / "export", modality):
+    to_folder = target or folder / "export"
+    for path in write(open_dataset(folder), formats, to_folder, modality, root, overwrite=overwrite):
         say(str(path))

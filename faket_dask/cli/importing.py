@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from faket_dask.cli.console import PixelSize, Sign, TomogramName, say
+from faket_dask.cli.console import (
+    Exclude,
+    ExcludeAngles,
+    Overwrite,
+    PixelSize,
+    Sign,
+    TomogramName,
+    check_length,
+    say,
+)
 
 app = typer.Typer(
     help="Import specimens, tilt-series and particle lists of other programs.", no_args_is_help=True
@@ -19,8 +28,12 @@ def import_specimen(
     model: Annotated[Path, typer.Argument(help="SHREC folder model_N.")],
     to: Annotated[Path, typer.Option(help="Folder to write to.")],
     voxel_size_a: Annotated[
-        float | None, typer.Option("--voxel-size-A", help="Voxel size in Å, in place of the header's.")
+        float | None,
+        typer.Option(
+            "--voxel-size-A", callback=check_length, help="Voxel size in Å, in place of the header's."
+        ),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Convert a SHREC model to density, labels and particle table, and print the section for a run file.
 
@@ -29,20 +42,25 @@ def import_specimen(
     from faket_dask.interchange.importers import import_specimen as convert
 
     say("specimen:\n  kind: volume\n  volumes:")
-    for number, path in enumerate(convert(model, to, voxel_size_a)):
+    for number, path in enumerate(convert(model, to, voxel_size_a, overwrite)):
         say(f"  {' ' if number else '-'} {path.stem}: {path.resolve()}")
 
 
 @app.command(name="series")
 def import_series(
-    source: Annotated[Path, typer.Argument(help="Stack, .mdoc, .star, .tomostar, or a folder with one.")],
+    source: Annotated[
+        Path, typer.Argument(help="Stack, .mdoc, .star, .tomostar, .xml, .aln, or a folder with one.")
+    ],
     to: Annotated[Path, typer.Option(help="File to write, .mrc.")],
     align: Annotated[
-        bool, typer.Option(help="Align by the .xf beside the stack, or by the project's alignment.")
+        bool, typer.Option(help="Align by the .xf or .aln beside the stack, or by the project's alignment.")
     ] = False,
     sign: Sign = "imod",
     pixel_size_a: PixelSize = None,
     tomogram: TomogramName = None,
+    exclude: Exclude = "",
+    exclude_angles: ExcludeAngles = "",
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a recorded tilt-series as one stack, sorted by angle, with `.rawtlt` and `.mdoc`.
 
@@ -51,30 +69,54 @@ def import_series(
     from faket_dask.formats.openers import open_tilt_series
     from faket_dask.interchange.importers import import_series as convert
 
-    series = open_tilt_series(source, pixel_size_A=pixel_size_a, tomogram=tomogram, sign=sign)
-    for path in convert(series.aligned() if align else series, to):
+    series = open_tilt_series(
+        source,
+        pixel_size_A=pixel_size_a,
+        tomogram=tomogram,
+        sign=sign,
+        exclude=exclude,
+        exclude_angles=exclude_angles,
+    )
+    for path in convert(series.aligned() if align else series, to, inputs=[source], overwrite=overwrite):
         say(str(path))
 
 
 @app.command(name="particles")
 def import_particles(
     source: Annotated[
-        Path, typer.Argument(help="particle_locations.txt, .ndjson, particles.star or copick.json.")
+        Path,
+        typer.Argument(
+            help="particle_locations.txt, .ndjson, RELION 5's particles.star or optimisation_set.star, or copick.json."
+        ),
     ],
     to: Annotated[Path, typer.Option(help="Table to write, .csv.")],
     name: Annotated[
         str | None, typer.Option(help="Name of the tomogram or run; the class of an .ndjson.")
     ] = None,
     voxel_size_a: Annotated[
-        float | None, typer.Option("--voxel-size-A", help="Voxel size in Å, for lists in voxels.")
+        float | None,
+        typer.Option("--voxel-size-A", callback=check_length, help="Voxel size in Å, for lists in voxels."),
     ] = None,
+    user: Annotated[str | None, typer.Option(help="User or program whose picks to take (copick).")] = None,
+    session: Annotated[str | None, typer.Option(help="Session of the picks (copick).")] = None,
+    object_name: Annotated[
+        str | None, typer.Option("--object", help="Object whose picks alone to take (copick).")
+    ] = None,
+    tomograms: Annotated[
+        Path | None, typer.Option(help="Table of the tomograms, where it is not found (RELION 5).")
+    ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Convert a particle list of one tomogram to a table for a run file.
 
-    Example: `faket-dask import particles copick.json --name run_0 --to particles.csv`
+    Example: `faket-dask import particles copick.json --name run_0 --user octopi --to particles.csv`
     """
+    from faket_dask.interchange.importers import ParticleOptions, list_particle_files
     from faket_dask.interchange.importers import import_particles as convert
+    from faket_dask.outputs.claim import claim_outputs
 
-    table = convert(source, name=name, voxel_size_A=voxel_size_a)
-    table.write_csv(to)
+    options = ParticleOptions(name, voxel_size_a, user, session, object_name, tomograms)
+    with claim_outputs([to], inputs=list_particle_files(source, options), overwrite=overwrite):
+        table = convert(source, options)
+        table.write_csv(to)
     say(f"{len(table)} particles: {to}")

@@ -13,36 +13,56 @@ from rich.progress import Progress
 
 from faket_dask.cli.console import (
     FAILED,
+    Exclude,
+    ExcludeAngles,
+    Overwrite,
     PixelSize,
     Sign,
+    Threads,
     TomogramName,
     Where,
+    check_length,
     err,
     resumable,
     say,
 )
 from faket_dask.errors import InputError
 
+TOMOGRAM_SUFFIX = "_faket_rec.mrc"
+"""End of the default name of a tomogram, apart from etomo's ``_rec.mrc`` and AreTomo's ``.mrc``."""
+
 
 def reconstruct(
     source: Annotated[
-        Path, typer.Argument(help="Data set, stack, .mdoc, .star, .tomostar, or a folder with one.")
+        Path,
+        typer.Argument(help="Data set, stack, .mdoc, .star, .tomostar, .xml, .aln, or a folder with one."),
     ],
     to: Annotated[
-        Path | None, typer.Option(help="File to write, .mrc or .zarr (not for a data set).")
+        Path | None,
+        typer.Option(
+            help="File to write, .mrc or .zarr (not for a data set).", show_default="NAME_faket_rec.mrc"
+        ),
     ] = None,
     modality: Annotated[
         list[str] | None, typer.Option(help="Modality of a data set; may be repeated.", show_default="faket")
     ] = None,
     filter_: Annotated[str, typer.Option("--filter", help="ramp, crowther, hann, exact or shrec.")] = "hann",
-    binning: Annotated[int, typer.Option(help="Binning of the tilts, before filtering.")] = 1,
+    binning: Annotated[int, typer.Option(min=1, help="Binning of the tilts, before filtering.")] = 1,
     post_binning: Annotated[
-        int, typer.Option(help="Binning of the tomogram, after back-projection; multiplies with --binning.")
+        int,
+        typer.Option(
+            min=1, help="Binning of the tomogram, after back-projection; multiplies with --binning."
+        ),
     ] = 1,
-    tilt_stride: Annotated[int, typer.Option(help="Use every n-th tilt, counted from 0°.")] = 1,
+    tilt_stride: Annotated[int, typer.Option(min=1, help="Use every n-th tilt, counted from 0°.")] = 1,
     thickness_a: Annotated[
         float | None,
-        typer.Option("--thickness-A", help="Thickness of the tomogram in Å.", show_default="specimen"),
+        typer.Option(
+            "--thickness-A",
+            callback=check_length,
+            help="Thickness of the tomogram in Å.",
+            show_default="specimen",
+        ),
     ] = None,
     erase_beads: Annotated[
         bool,
@@ -52,24 +72,30 @@ def reconstruct(
     ] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     align: Annotated[
-        bool, typer.Option(help="Align first, by the .xf beside the stack or by the project's alignment.")
+        bool,
+        typer.Option(help="Align first, by the .xf or .aln beside the stack or by the project's alignment."),
     ] = False,
     angles: Annotated[Path | None, typer.Option(help="Angle file or .mdoc, if not beside the stack.")] = None,
     sign: Sign = "imod",
-    transforms: Annotated[Path | None, typer.Option(help=".xf file, if not beside the stack.")] = None,
+    transforms: Annotated[
+        Path | None, typer.Option(help=".xf or .aln file, if not beside the stack.")
+    ] = None,
     pixel_size_a: PixelSize = None,
     tomogram: TomogramName = None,
-    threads: Annotated[int, typer.Option(help="Threads for a stack; a data set uses its workers.")] = 1,
+    exclude: Exclude = "",
+    exclude_angles: ExcludeAngles = "",
+    threads: Threads = 1,
     imod: Annotated[
         bool, typer.Option("--imod", help="Use IMOD's tilt from the PATH (untested against IMOD).")
     ] = False,
     cluster: Where = "local",
+    overwrite: Overwrite = False,
 ) -> None:
     """Reconstruct tomograms by weighted back-projection; after an interruption, the same command continues.
 
     Example: `faket-dask reconstruct demo-dataset --modality faket --binning 2`
 
-    For a stack: `faket-dask reconstruct TS_01.st --align --thickness-A 2000 --to TS_01.mrc`
+    For a stack: `faket-dask reconstruct TS_01.st --align --thickness-A 2000 --to tomograms/TS_01.mrc`
     """
     from faket_dask.config import parse_reconstruction
     from faket_dask.engine.folder import RunFolder
@@ -92,9 +118,12 @@ def reconstruct(
 
         recorded: dict[str, object] = {"--to": to, "--align": align, "--angles": angles, "--imod": imod}
         recorded |= {"--transforms": transforms, "--pixel-size-A": pixel_size_a, "--tomogram": tomogram}
+        recorded |= {"--exclude": exclude, "--exclude-angles": exclude_angles}
         _refuse(recorded, f"for recorded series, and {source} is a data set")
         with resumable(command), ProgressDisplay(err) as display:
-            dataset = reconstruct_dataset(source, section, watch=display, cluster=cluster)
+            dataset = reconstruct_dataset(
+                source, section, watch=display, cluster=cluster, overwrite=overwrite
+            )
         if dataset.failures:
             for failure in dataset.failures:
                 say(f"  {failure.unit}: {failure.cause}", err=True)
@@ -110,8 +139,11 @@ def reconstruct(
         pixel_size_A=pixel_size_a,
         tomogram=tomogram,
         sign=sign,
+        exclude=exclude,
+        exclude_angles=exclude_angles,
     )
-    target = to if to is not None else Path(f"{source.resolve().name.split('.')[0]}_rec.mrc")
+    target = to if to is not None else Path(f"{source.resolve().name.split('.')[0]}{TOMOGRAM_SUFFIX}")
+    files = [path for path in (source, angles, transforms) if path is not None]
     if align:
         series = series.aligned()
     if imod:
@@ -129,14 +161,25 @@ def reconstruct(
 
         if thickness_a is None:
             raise InputError("the thickness of the tomogram is not known; add --thickness-A")
-        reconstruct_with_imod(series, target, thickness_a)
+        reconstruct_with_imod(series, target, thickness_a, inputs=files, overwrite=overwrite)
     else:
         from faket_dask.workflow.external_stack import reconstruct_series
 
         columns = Progress.get_default_columns()
-        with resumable(command), Progress(*columns, console=err, transient=True) as bars:
+        with (
+            resumable(command),
+            Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars,
+        ):
             bar = bars.add_task(target.name, total=1.0)
-            reconstruct_series(series, target, section, threads, lambda share: bars.advance(bar, share))
+            reconstruct_series(
+                series,
+                target,
+                section,
+                threads,
+                lambda share: bars.advance(bar, share),
+                inputs=files,
+                overwrite=overwrite,
+            )
     say(str(target))
 
 

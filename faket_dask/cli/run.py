@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from faket_dask.cli.console import FAILED, RunFile, Where, err, resumable, say
+from faket_dask.cli.console import FAILED, Overwrite, RunFile, Where, err, resumable, say
 
 
-def run(config: RunFile, cluster: Where = "local") -> None:
+def run(config: RunFile, cluster: Where = "local", overwrite: Overwrite = False) -> None:
     """Compute a data set, or finish one that was begun.
 
     Example: `faket-dask run configs/demo.yaml`
@@ -24,7 +24,9 @@ def run(config: RunFile, cluster: Where = "local") -> None:
     planned = plan(load(config))
     command = f"faket-dask run {config}" + ("" if cluster == "local" else f" --cluster {cluster}")
     with resumable(command), ProgressDisplay(err) as display:
-        dataset = run_dataset_plan(planned, watch=display, cluster=where)
+        dataset = run_dataset_plan(
+            planned, watch=display, cluster=where, run_file=config, overwrite=overwrite
+        )
     if dataset.failures:
         failed = typer.style(f"{len(dataset.failures)} units failed", fg="red", bold=True)
         say(f"{failed}, and the units that depend on them are missing:", err=True)

@@ -21,7 +21,11 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from faket_dask.atomic import replace_atomically
+from faket_dask.dataset.layout import TILTS
+from faket_dask.engine.consolidated import find_store
 from faket_dask.errors import InputError, wrap_as_input_error
+from faket_dask.formats.compression import kind_suffix
 from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
 from faket_dask.formats.openers import MissingAnglesError, open_tilt_series
 from faket_dask.kernels.noise.spectra import DEFAULT_BAND, log_spectrum_distance, radial_power_spectrum
@@ -39,6 +43,7 @@ from faket_dask.kernels.similarity.texture_similarity import (
     texture_distances,
 )
 from faket_dask.kernels.style.network import Network
+from faket_dask.modalities import MODALITIES
 from faket_dask.stages.angle_interpolation import interpolation_weights
 
 PIXELWISE = tuple(field.name for field in fields(PixelwiseDistance))
@@ -124,7 +129,10 @@ class Comparison:
         reference = {f"intra_reference_{name}": values for name, values in self.intra_reference.items()}
         columns = self.per_tilt | reference
         summaries = [summarise(values) for values in columns.values()]
-        with open(path, "w", newline="", encoding="utf-8") as file:
+        with (
+            replace_atomically(path) as temporary,
+            open(temporary, "w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(("tilt", "tilt_angle", *columns))
             for tilt, angle in enumerate(self.tilt_angles):
@@ -133,23 +141,37 @@ class Comparison:
                 writer.writerow((key, "", *(f"{getattr(s, key):.8g}" for s in summaries)))
 
 
-def open_for_comparison(path: Path) -> OpenedSeries:
-    """Open a series of a data set (``series/<name>.zarr/<modality>``), or a recorded one.
+def open_for_comparison(
+    path: Path, exclude: Sequence[int | str] | str = (), exclude_angles: Sequence[float] | str = ()
+) -> OpenedSeries:
+    """Open a series of a data set (``series/<name>.zarr/<modality>``, in its group or not), or a recorded one.
+
+    Parameters
+    ----------
+    path
+        Series.
+    exclude, exclude_angles
+        Tilts of a recorded series to leave out, as for `faket_dask.formats.openers.open_tilt_series`.
 
     Raises
     ------
     InputError
-        If the path holds no tilt-series, or a damaged one.
+        If the path holds no tilt-series, or a damaged one, or tilts to leave out are not there.
     """
-    if (path / "zarr.json").exists():
-        return _open_stored(path)
-    if path.suffix in STACK_SUFFIXES and path.is_file():
+    for stored in (path, path.parent / TILTS / path.name):
+        if (stored / "zarr.json").exists():
+            if exclude or exclude_angles:
+                raise InputError(f"tilts are left out of recorded series, and {path} is of a data set")
+            return _open_stored(stored)
+    if kind_suffix(path) in STACK_SUFFIXES and path.is_file():
         try:
-            series = open_tilt_series(path)
+            series = open_tilt_series(path, exclude=exclude, exclude_angles=exclude_angles)
         except MissingAnglesError:
+            if exclude or exclude_angles:
+                raise
             return OpenedSeries(path.stem, open_stack(path), None)
         return OpenedSeries(path.stem, series, series.geometry.tilt_angles)
-    series = open_tilt_series(path)
+    series = open_tilt_series(path, exclude=exclude, exclude_angles=exclude_angles)
     return OpenedSeries(path.stem, series, series.geometry.tilt_angles)
 
 
@@ -242,8 +264,8 @@ class _Stored:
 def _open_stored(path: Path) -> OpenedSeries:
     with wrap_as_input_error(f"{path} is damaged; make it again"):
         node = zarr.open(path, mode="r")
-        if not isinstance(node, zarr.Array) or node.ndim != 3:
-            raise InputError(f"{path} is no stack of tilts; name one, such as {path / 'faket'}")
+        if not isinstance(node, zarr.Array) or not _is_stack(node):
+            raise InputError(f"{path} is no stack of tilts; name one, such as {_suggest_stack(path)}")
         group = zarr.open_group(path.parent, mode="r")
         if "tilt_angle" not in group or "pixel_size_A" not in group.attrs:
             raise InputError(f"{path} does not belong to a series of a data set")
@@ -253,7 +275,20 @@ def _open_stored(path: Path) -> OpenedSeries:
         raise InputError(
             f"{path} has {node.shape[0]} tilts, and {angles.size} angles beside it; make it again"
         )
-    return OpenedSeries(f"{path.parent.stem} {path.name}", _Stored(node, pixel_size_A), angles)
+    return OpenedSeries(f"{find_store(path.parent).stem} {path.name}", _Stored(node, pixel_size_A), angles)
+
+
+def _is_stack(array: zarr.Array) -> bool:
+    """Tell whether an array has the dimensions of a stack of tilts, where it names any."""
+    names = getattr(array.metadata, "dimension_names", None)
+    return array.ndim == 3 and names in (None, ("tilt", "y", "x"))
+
+
+def _suggest_stack(path: Path) -> str:
+    """Return a stack in the store around a path, or the form of such a name."""
+    store = find_store(path)
+    stacks = [name for name in MODALITIES.names if (store / TILTS / name).exists()]
+    return str(store / stacks[-1]) if stacks else "series/NAME.zarr/faket of a data set"
 
 
 def _match_tilts(first: OpenedSeries, second: OpenedSeries) -> Sequence[int]:

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from faket_dask.atomic import replace_atomically
 from faket_dask.comparison.compare import Comparison
 from faket_dask.errors import InputError
 
@@ -36,8 +37,7 @@ def draw_comparison(comparison: Comparison, path: Path) -> None:
     InputError
         If the file has another suffix.
     """
-    if path.suffix not in (".png", ".svg", ".pdf"):
-        raise InputError(f"{path} is neither .png, .svg nor .pdf, which a figure can be written as")
+    check_figure_format(path)
     panels = len(comparison.per_tilt) + 1
     columns = min(3, panels)
     figure = Figure(figsize=(4 * columns, 3 * -(-panels // columns)), layout="constrained")
@@ -74,4 +74,17 @@ def draw_comparison(comparison: Comparison, path: Path) -> None:
     panel.legend(frameon=False, fontsize=8)
     for unused in axes[panels:]:
         unused.set_visible(False)
-    figure.savefig(path, dpi=120)
+    with replace_atomically(path) as temporary:
+        figure.savefig(temporary, dpi=120, format=path.suffix[1:])
+
+
+def check_figure_format(path: Path) -> None:
+    """Refuse a file that no figure can be written as.
+
+    Raises
+    ------
+    InputError
+        If it is neither ``.png``, ``.svg`` nor ``.pdf``.
+    """
+    if path.suffix not in (".png", ".svg", ".pdf"):
+        raise InputError(f"{path} is neither .png, .svg nor .pdf, which a figure can be written as")

@@ -13,6 +13,8 @@ from pydantic import (
 )
 
 from faket_dask.documents.section import Section, kind_or, resolve_path
+from faket_dask.errors import InputError
+from faket_dask.formats.exclusion import Exclusion
 
 
 class TiltSeriesReference(Section):
@@ -27,8 +29,8 @@ class TiltSeriesReference(Section):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$", description="name of the reference, also in file names"
     )
     stack: Path = Field(
-        description="stack, .mdoc, RELION-5 .star, Warp .tomostar, or a folder with one tilt-series: one of these, "
-        "single images with an angle file, or a SHREC model"
+        description="stack, .mdoc, RELION-5 .star, Warp .tomostar or .xml, AreTomo .aln, or a folder with one "
+        "tilt-series: one of these, single images with an angle file, or a SHREC model"
     )
     tilt_angles: Path | tuple[float, ...] | None = Field(
         default=None,
@@ -42,7 +44,7 @@ class TiltSeriesReference(Section):
     tomogram: str | None = Field(default=None, description="name in a RELION table")
     align: bool | Path = Field(
         default=False,
-        description="align first: by an .xf file, or true for the one beside the stack or the project's own",
+        description="align first: by an .xf or .aln file, or true for the one beside the stack or the project's own",
     )
     mask: Literal["artefacts", "none"] | Path = Field(
         default="artefacts",
@@ -50,11 +52,33 @@ class TiltSeriesReference(Section):
         "(beads, dead pixels and the like); none; or the pixels that are not 0 in a stack with the sections of `stack` "
         "(for single images: as the angles increase). Pixels beyond the detector are excluded with any but `none`",
     )
-    clean: Path | None = Field(default=None, description="noiseless stack of the same content")
+    exclude: tuple[int | str, ...] = Field(
+        default=(),
+        description="tilts to leave out, by their numbers from 1 (sections of a stack as IMOD counts views; places in "
+        'the file that lists single images), or ranges of them: `[3, "7-9"]`',
+    )
+    exclude_angles: tuple[Annotated[float, Field(ge=-90, le=90)], ...] = Field(
+        default=(),
+        description="tilts to leave out, by their angles with the sign of the reference's own files: `[-60, 58.5]`",
+    )
+    clean: Path | None = Field(
+        default=None, description="noiseless stack of the same content, with the same sections"
+    )
     pixel_size_A: float | None = Field(default=None, gt=0, description="overrides the header")
     resample: bool = Field(
         default=False, description="bring the reference to the acquisition's pixel size when they differ"
     )
+
+    @field_validator("exclude", mode="before")
+    @classmethod
+    def _check_exclude(cls, value: Any) -> tuple[int | str, ...]:
+        """Take one number or text as well as a list, so that `exclude: 3-5` means what it seems to."""
+        items = tuple(value) if isinstance(value, list | tuple) else (value,)
+        try:
+            Exclusion.parse(items)
+        except InputError as error:
+            raise ValueError(str(error).partition(": ")[2]) from None
+        return items
 
     _resolve_paths = field_validator("stack", "clean")(
         lambda path, info: None if path is None else resolve_path(path, info)

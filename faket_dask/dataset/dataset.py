@@ -10,10 +10,12 @@ import xarray as xr
 
 from faket_dask.dataset.layout import Layout
 from faket_dask.dataset.modality_stores import owning_item
+from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.dataset.tomograms import Tomogram
+from faket_dask.engine.consolidated import METADATA
 from faket_dask.engine.events import UnitFailed
-from faket_dask.errors import InputError
+from faket_dask.errors import InputError, wrap_as_input_error
 from faket_dask.html_table import html_table
 from faket_dask.modalities import MODALITIES
 from faket_dask.specimen.particles import ParticleTable, read_particles
@@ -48,8 +50,28 @@ class Dataset:
         return list(self.spec.series_by_name)
 
     def open(self, series: str) -> xr.Dataset:
-        """Open one series with its specimen and labels, as `open_series` does."""
-        return open_series(self.spec.folder.series(series))
+        """Open one series with its specimen and labels, lazily.
+
+        Parameters
+        ----------
+        series
+            One of `series`.
+
+        Returns
+        -------
+        series
+            Stacks over ``(tilt, y, x)``, indexed by ``tilt_angle`` in degrees, and volumes over ``(z, y, x)``
+            cropped to the field of view; ``x``, ``y``, ``z`` in Å are one frame, that of the particle table.
+            Attributes of the specimen's volume (`class_ids`) are included. The whole specimen is in the group
+            ``volume`` of ``specimens/<specimen>.zarr``, and tomograms, which have a grid of their own, come from
+            `tomogram`.
+
+        Raises
+        ------
+        InputError
+            If the data set has no series of this name, or it is yet to be made.
+        """
+        return _merge_series(self.spec.folder, self._find_series(series))
 
     def tomogram(self, series: str, modality: str = "faket") -> xr.DataArray:
         """Open the tomogram of one modality of a series, lazily: ``(z, y, x)`` float32, dense dark.
@@ -61,19 +83,27 @@ class Dataset:
         InputError
             If there is none: add the modality to `reconstruction.modalities` and run again.
         """
-        pair = self.spec.series_by_name[series]
+        pair = self._find_series(series)
         if modality in MODALITIES:
             group = Tomogram(self.spec, owning_item(pair, modality), modality).group
-            if (group / modality / "zarr.json").exists():
-                return xr.open_zarr(group, consolidated=False)[modality]
+            if (group / modality / METADATA).exists():
+                return _open_group(group)[modality]
         raise InputError(
             f"{self.folder} has no tomogram of {modality} of {series}; make it with `faket-dask reconstruct`"
         )
 
     def particles(self, series: str) -> ParticleTable:
         """Read the particle table of a series' specimen: classes, centres in Å, rotations, instance numbers."""
-        pair = self.spec.series_by_name[series]
+        pair = self._find_series(series)
         return read_particles(self.spec.folder.particles(pair.specimen))
+
+    def _find_series(self, name: str) -> Series:
+        try:
+            return self.spec.series_by_name[name]
+        except KeyError:
+            raise InputError(
+                f"{self.folder} has no series {name}; its first is {self.series[0]}, and `series` lists all"
+            ) from None
 
     def __repr__(self) -> str:
         failed = f", {len(self.failures)} units failed" if self.failures else ""
@@ -104,36 +134,55 @@ def open_dataset(folder: str | Path) -> Dataset:
     return Dataset(DatasetSpec.read(Path(folder)))
 
 
-def open_series(path: str | Path) -> xr.Dataset:
-    """Open one series, lazily: its own stacks, its specimen's projections, and the labels in the field of view.
+def open_series(path: str | Path) -> xr.DataTree:
+    """Open the store of a series, lazily; it needs no data set around it.
+
+    Stores of specimens and references open as well.
 
     Parameters
     ----------
     path
-        ``series/<specimen>__<reference>.zarr`` of a data set.
+        ``series/<specimen>__<reference>.zarr`` of a data set, or a copy of it elsewhere.
 
     Returns
     -------
-    series
-        Stacks over ``(tilt, y, x)``, indexed by ``tilt_angle`` in degrees, and volumes over ``(z, y, x)``
-        cropped to the field of view; ``x``, ``y``, ``z`` in Å are one frame, that of the particle table.
-        Attributes of the specimen's volume (`class_ids`) are included. The whole specimen is in the group
-        ``volume`` of ``specimens/<specimen>.zarr``.
+    tree
+        One group for each grid of pixels: ``tree["tilts"]`` holds stacks over ``(tilt, y, x)``, indexed by
+        ``tilt_angle`` in degrees, and ``tree["tomograms"]``, where there are any, volumes over ``(z, y, x)``; ``x``,
+        ``y``, ``z`` in Å are one frame, that of the particle table. The noiseless stack and the labels are in the
+        store of the specimen, ``specimens/<specimen>.zarr``.
 
     Raises
     ------
     InputError
-        If there is no series at this path.
+        If there is no store at this path, or its metadata is damaged.
     """
     path = Path(path).resolve()
-    if not (path / "zarr.json").exists():
+    if not (path / METADATA).exists():
         raise InputError(f"{path} is not a series: give series/<specimen>__<reference>.zarr of a data set")
-    series = xr.open_zarr(path, consolidated=False)
-    layout = Layout(path.parents[1])
-    specimen = layout.specimen(series.attrs["specimen"])
-    stacks = xr.open_zarr(specimen, consolidated=False)
-    volume = xr.open_zarr(specimen, group="volume", consolidated=False)
-    in_view = volume.sel(x=stacks["x"], method="nearest", tolerance=1e-6 * series.attrs["pixel_size_A"])
-    merged = xr.merge([series, stacks, in_view], combine_attrs="override", compat="equals", join="exact")
+    with wrap_as_input_error(
+        f"{path} cannot be opened; give a store of a data set, not an array or a part of it"
+    ):
+        groups = xr.open_groups(path, engine="zarr", consolidated=False, chunks="auto")
+        return xr.DataTree.from_dict({name: _index_tilts(group) for name, group in groups.items()})
+
+
+def _index_tilts(group: xr.Dataset) -> xr.Dataset:
+    return group.set_xindex("tilt_angle") if "tilt_angle" in group.coords else group
+
+
+def _open_group(path: Path) -> xr.Dataset:
+    if not (path / METADATA).exists():
+        raise InputError(f"{path} is not there yet; make it with `faket-dask run`")
+    return xr.open_zarr(path, consolidated=False)
+
+
+def _merge_series(layout: Layout, series: Series) -> xr.Dataset:
+    """Return the stacks of a series and of its specimen, with the labels cropped to the field of view."""
+    tilts = _open_group(layout.series_tilts(series.name))
+    projections = _open_group(layout.specimen_tilts(series.specimen))
+    volume = _open_group(layout.volume(series.specimen))
+    in_view = volume.sel(x=projections["x"], method="nearest", tolerance=1e-6 * tilts.attrs["pixel_size_A"])
+    merged = xr.merge([tilts, projections, in_view], combine_attrs="override", compat="equals", join="exact")
     merged.attrs["class_ids"] = volume.attrs["class_ids"]
-    return merged.set_xindex("tilt_angle")
+    return _index_tilts(merged)

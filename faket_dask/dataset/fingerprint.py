@@ -29,8 +29,8 @@ def result_inputs(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
     else:
         specimen.pop("volumes")
     for reference in document["references"]:
-        for path in ("stack", "clean", "tilt_angles", "align"):
-            reference.pop(path, None)
+        for key in ("stack", "clean", "tilt_angles", "align", "exclude", "exclude_angles"):
+            reference.pop(key, None)
         if reference.get("mask", "none") not in ("artefacts", "none"):
             reference["mask"] = "file"
     document["style"].pop("memory_per_task_GiB")  # `tile`, resolved from it, stands for it

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import correlate1d
 
 from faket_dask.dataset.field_of_view import select_columns
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.dataset.tomograms import Tomogram
 from faket_dask.formats.mrc_writing import ArrayLike3D
+from faket_dask.kernels.binning import low_pass
 from faket_dask.specimen.particles import ParticleTable
 
 
@@ -49,6 +51,10 @@ class Grid:
     def sample(self, volume: ArrayLike3D) -> ArrayLike3D:
         """Return a volume of the specimen on this grid, read lazily where it is sliced: nearest voxels, 0 outside."""
         return _Sampled(volume, self)
+
+    def resample(self, volume: ArrayLike3D) -> ArrayLike3D:
+        """Return a volume of the specimen on this grid, low-passed as `kernels.binning.bin_axes` does; 0 outside."""
+        return _Resampled(volume, self) if self.step > 1 else self.sample(volume)
 
     def particles(self, table: ParticleTable) -> ParticleTable:
         """Return the labelled particles centred on the grid, in Å from the centre of its first voxel."""
@@ -90,6 +96,37 @@ class _Sampled:
         # Plain slices are read and thinned here: stores take no steps.
         whole = np.asarray(self.volume[tuple(slice(part.start, part.stop) for part in read)])
         block[np.ix_(*inside_masks)] = whole[:: self.grid.step, :: self.grid.step, :: self.grid.step]
+        return block
+
+
+@dataclass(frozen=True)
+class _Resampled(_Sampled):
+    @property
+    def dtype(self) -> Any:
+        return np.dtype(np.float32)
+
+    def __getitem__(self, key: Sequence[slice]) -> NDArray[Any]:
+        weights, step = low_pass(self.grid.step), self.grid.step
+        halo = weights.size // 2
+        inside_masks, read, samples = [], [], []
+        for part, size, origin, length in zip(
+            key, self.shape, self.grid.origin, self.volume.shape, strict=True
+        ):
+            first, last, _ = part.indices(size)
+            index = origin + step * np.arange(first, last)
+            inside = (index >= 0) & (index < length)
+            present = index[inside]
+            start = max(0, int(present[0]) - halo) if present.size else 0
+            stop = min(length, int(present[-1]) + halo + 1) if present.size else 0
+            inside_masks.append(inside)
+            read.append(slice(start, stop))
+            samples.append(present - start)
+        block = np.zeros(tuple(inside.size for inside in inside_masks), dtype=np.float32)
+        if all(inside.any() for inside in inside_masks):
+            values = np.asarray(self.volume[tuple(read)], dtype=np.float32)
+            for axis, chosen in enumerate(samples):
+                values = correlate1d(values, weights, axis=axis, mode="mirror").take(chosen, axis=axis)
+            block[np.ix_(*inside_masks)] = values
         return block
 
 

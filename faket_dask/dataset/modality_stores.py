@@ -21,6 +21,8 @@ def owning_item(series: Series, modality: str) -> str:
     return series.specimen if MODALITIES.get(modality).owner is Owner.SPECIMEN else series.name
 
 
-def stack_store(layout: Layout, item: str, modality: str) -> Path:
+def stack_group(layout: Layout, item: str, modality: str) -> Path:
     """Return the path of the Zarr group that holds a modality's stack, given the item that owns it."""
-    return layout.specimen(item) if MODALITIES.get(modality).owner is Owner.SPECIMEN else layout.series(item)
+    if MODALITIES.get(modality).owner is Owner.SPECIMEN:
+        return layout.specimen_tilts(item)
+    return layout.series_tilts(item)

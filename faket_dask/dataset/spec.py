@@ -90,7 +90,7 @@ class DatasetSpec:
 
     @property
     def description_files(self) -> frozenset[str]:
-        """Files that may be in the folder before a run began."""
+        """Files that a run writes into the folder before its description."""
         return frozenset({self.folder.config.name})
 
     def relocate(self, root: Path) -> DatasetSpec:

@@ -61,7 +61,7 @@ class TomogramChunks:
             ("z", "y", "x"),
             self.shape,
             (SLAB_LAYERS, BLOCK_ROWS, self.shape[2]),
-            attributes={"long_name": f"tomogram of {name}, dense dark"},
+            attributes={"units": "arbitrary", "long_name": f"tomogram of {name}, dense dark"},
         )
 
 
@@ -82,5 +82,9 @@ def describe_filtered_array(name: str, shape: tuple[int, int, int]) -> ArraySpec
         shape,
         (1, rows, columns),
         read_shape=(1, BLOCK_ROWS, columns),
-        attributes={"coordinates": "tilt_angle"},
+        attributes={
+            "units": "arbitrary",
+            "long_name": f"filtered tilts of {name}",
+            "coordinates": "tilt_angle",
+        },
     )

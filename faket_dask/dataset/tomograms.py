@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from faket_dask.config import ReconstructionSection
 from faket_dask.dataset.acquisition import Acquisition
-from faket_dask.dataset.modality_stores import owning_item, stack_store
+from faket_dask.dataset.layout import FILTERED_TILTS, TOMOGRAMS
+from faket_dask.dataset.modality_stores import owning_item, stack_group
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.dataset.tomogram_chunks import TomogramChunks
@@ -72,13 +73,18 @@ class Tomogram:
 
     @property
     def stack_group(self) -> Path:
-        """Store of the tilt-series."""
-        return stack_store(self.spec.folder, self.owner, self.modality)
+        """Zarr group of the tilt-series."""
+        return stack_group(self.spec.folder, self.owner, self.modality)
 
     @property
     def group(self) -> Path:
-        """Store of the tomogram, an array with the modality's name."""
-        return self.stack_group / "reconstruction"
+        """Zarr group of the tomogram, an array with the modality's name."""
+        return self.stack_group.with_name(TOMOGRAMS)
+
+    @property
+    def filtered_group(self) -> Path:
+        """Zarr group of the filtered tilts, an array with the modality's name."""
+        return self.stack_group.with_name(FILTERED_TILTS)
 
     @property
     def tilts(self) -> NDArray[np.intp]:

@@ -34,6 +34,6 @@ def kind_or(default: str) -> Discriminator:
     """Choose a section's model by its key `kind`, which may be left out for the default."""
 
     def choose(value: Any) -> str:
-        return str(value.get("kind", default) if isinstance(value, dict) else value.kind)
+        return str(value.get("kind", default) if isinstance(value, dict) else getattr(value, "kind", default))
 
     return Discriminator(choose)

@@ -199,12 +199,13 @@ def check_folder(plan: Plan[Any]) -> None:
                 "dataset.folder, or delete that one"
             )
     elif root.is_dir() and not _is_begun(plan):
-        foreign = {entry.name for entry in root.iterdir()} - {
-            spec.folder.progress.name,
-            *spec.description_files,
-        }
+        own = {spec.folder.progress.name, *spec.description_files} if spec.folder.runs.is_dir() else set()
+        foreign = sorted({entry.name for entry in root.iterdir()} - own)
         if foreign:
-            raise InputError(f"{root} exists and is no data set of faket_dask; choose another dataset.folder")
+            raise InputError(
+                f"{root} exists and is no data set of faket_dask (it holds {foreign[0]}); choose another "
+                "dataset.folder, or move that out of it"
+            )
 
 
 def _is_begun(plan: Plan[Any]) -> bool:

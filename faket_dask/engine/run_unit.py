@@ -12,14 +12,16 @@ from pathlib import Path
 from faket_dask.engine.arrays import list_leftovers
 from faket_dask.engine.environment import record_environment
 from faket_dask.engine.marker import FileRecord, Marker, relative_name
+from faket_dask.engine.pipeline import LAYOUT_VERSION
 from faket_dask.engine.stage import S, Stage
 from faket_dask.engine.timestamps import utc_now
 from faket_dask.engine.unit import Unit
 
 
 def fingerprint_unit(stage: Stage[S], spec: S, unit: Unit) -> str:
-    """Return the digest of everything that a unit depends on: its stage's fingerprint and its own name."""
-    return hashlib.sha256(f"{stage.fingerprint(spec)}/{unit}".encode()).hexdigest()[:16]
+    """Return the digest of everything that a unit depends on: its stage's fingerprint, the layout, and its name."""
+    text = f"{LAYOUT_VERSION}/{stage.fingerprint(spec)}/{unit}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def is_done(marker: Marker | None, stage: Stage[S], spec: S, unit: Unit, files: Sequence[Path]) -> bool:

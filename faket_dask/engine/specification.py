@@ -52,7 +52,7 @@ class Specification(Protocol):
 
     @property
     def description_files(self) -> frozenset[str]:
-        """Names of files in the folder that may exist before a run began, such as its configuration."""
+        """Names of files that a run writes into the folder before its description, such as its configuration."""
         ...
 
     def write(self) -> None:

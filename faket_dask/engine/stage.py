@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from numpy.typing import NDArray
 
 from faket_dask.engine.arrays import OwnedArray, create_array
+from faket_dask.engine.consolidated import consolidate, find_store, remove_consolidated
 from faket_dask.engine.marker import Findings
 from faket_dask.engine.specification import Specification
 from faket_dask.engine.unit import Item
@@ -124,6 +125,10 @@ class Stage(ABC, Generic[S]):
         """Return other files that a unit of the item writes."""
         return []
 
+    def stores(self, spec: S, item: Item) -> set[Path]:
+        """Return the Zarr stores that `set_up` changes: those of the item's arrays, unless `prepare` changes more."""
+        return {find_store(owned.group) for owned in self.arrays(spec, item)}
+
     @abstractmethod
     def compute(self, spec: S, item: Item, index: int) -> Findings:
         """Compute and write one unit; the returned findings go into its marker."""
@@ -153,10 +158,15 @@ class Stage(ABC, Generic[S]):
         yield from ()
 
     def set_up(self, spec: S, item: Item) -> None:
-        """Create an item's stores, without any data."""
+        """Create an item's stores, without any data, and consolidate their metadata."""
+        stores = self.stores(spec, item)
+        for store in stores:
+            remove_consolidated(store)
         self.prepare(spec, item)
         for owned in self.arrays(spec, item):
             create_array(owned.group, owned.spec)
+        for store in stores:
+            consolidate(store)
 
     def ownership(self, spec: S, item: Item) -> Ownership:
         """Return which unit of an item writes which files."""

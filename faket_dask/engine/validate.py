@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from faket_dask.engine.arrays import OwnedArray
+from faket_dask.engine.consolidated import CONSOLIDATED, METADATA, is_consolidated
 from faket_dask.engine.lock import hold_lock
 from faket_dask.engine.marker import FileRecord, Marker, relative_name
 from faket_dask.engine.plan import Batch, Plan
@@ -153,17 +154,18 @@ def _compare_set_up(plan: Plan[Any], batch: Batch) -> Iterator[str]:
                 continue
             except (ValueError, OSError):
                 same = False
-            if not same:
+            if not same or (name.name == METADATA and not is_consolidated(root / name.parent)):
                 yield f"{name} is not what was written"
 
 
 def _read_comparable(path: Path) -> Any:
-    """Read a file's contents; metadata without the version of the software that wrote it."""
-    if path.name != "zarr.json":
+    """Read a file's contents; metadata without that of other nodes and the version of the software that wrote it."""
+    if path.name != METADATA:
         return path.read_bytes()
     document = json.loads(path.read_bytes())
     if not isinstance(document, dict):
         raise InputError(f"{path} is no metadata")
+    document.pop(CONSOLIDATED, None)
     attributes = document.get("attributes")
     if isinstance(attributes, dict):
         attributes.pop("software", None)

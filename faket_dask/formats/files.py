@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 
 from faket_dask.errors import InputError
+from faket_dask.formats.compression import decompress_text
 
 LARGEST_TEXT = 256 * 2**20
 """Most bytes of a text file: metadata files of the field are far smaller; anything larger was named by mistake."""
@@ -16,7 +18,8 @@ def read_text(path: Path, what: str) -> str:
     Parameters
     ----------
     path
-        File to read, UTF-8 (of which ASCII is a part).
+        File to read: UTF-8 (of which ASCII is a part), UTF-16 with its mark, or else the code page of western Windows
+        (1252), in which microscopes' computers write names; as it is, or compressed by gzip or bzip2.
     what
         Kind of file, for messages.
 
@@ -35,17 +38,22 @@ def read_text(path: Path, what: str) -> str:
         size = path.stat().st_size
         if size > LARGEST_TEXT:
             raise InputError(f"{what} {path} has {size / 2**20:.0f} MiB; it is not a text file of that kind")
-        raw = path.read_bytes()
+        raw = decompress_text(path, path.read_bytes(), LARGEST_TEXT)
     except OSError as error:
-        raise InputError(f"{what} {path} cannot be read: {error.strerror}; check the path") from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise InputError(f"{what} {path}, line {line}: not UTF-8 text; save it as plain text") from None
+        raise InputError(f"{what} {path} cannot be read: {error.strerror or error}; check the path") from None
+    text = _decode(raw)
     if "\0" in text:
         raise InputError(f"{what} {path} is binary; a text file is expected")
     return text
+
+
+def _decode(raw: bytes) -> str:
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return raw.decode("utf-16", errors="replace")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", errors="replace")
 
 
 def find_upwards(path: Path, named: str) -> Path:

@@ -86,7 +86,7 @@ class MrcArray:
         return np.ascontiguousarray(block.transpose(axes))
 
     def checksum(self) -> str:
-        """SHA-256 of the file, in hexadecimal digits.
+        """SHA-256 of the file as it is, compressed or not, in hexadecimal digits.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class MrcArray:
         count = (stop - start) * columns
         offset = header.offset + header.dtype.itemsize * (section * rows + start) * columns
         try:
-            values = np.fromfile(header.path, dtype=header.dtype, count=count, offset=offset)
+            values = np.fromfile(header.data_path, dtype=header.dtype, count=count, offset=offset)
         except OSError as error:
             raise InputError(f"{header.path} cannot be read: {error.strerror or error}") from None
         if values.size < count:
@@ -157,7 +157,9 @@ class MrcVolume(MrcArray):
     voxel_size_A: float
 
 
-def open_stack(path: Path, *, pixel_size_A: float | None = None) -> MrcStack:
+def open_stack(
+    path: Path, *, pixel_size_A: float | None = None, stated: tuple[object, float] | None = None
+) -> MrcStack:
     """Open a tilt-series; only the header is read.
 
     A file with a single section is a series of one tilt.
@@ -168,6 +170,9 @@ def open_stack(path: Path, *, pixel_size_A: float | None = None) -> MrcStack:
         MRC file (`.mrc`, `.st`, `.ali`, …) of mode 0, 1, 2, 6 or 12.
     pixel_size_A
         Edge of a pixel in Å; taken, with a warning, where the header contradicts it by more than 1 %.
+    stated
+        Another file that states the edge of a pixel, and what it states, in Å; taken where the header has none, and
+        warned of where the header contradicts it by more than 1 %.
 
     Raises
     ------
@@ -182,7 +187,12 @@ def open_stack(path: Path, *, pixel_size_A: float | None = None) -> MrcStack:
             f"{path} stores its axes in the order {header.axes} instead of x, y, z (1, 2, 3), so its sections are no "
             "tilts; rewrite it in that order"
         )
-    return MrcStack(header, resolve_pixel_size(path, header.edges_A[:2], pixel_size_A))
+    if header.extended.montage:
+        raise InputError(
+            f"{path} is a montage: its extended header says that several sections are pieces of one image; blend them "
+            "first (IMOD: blendmont)"
+        )
+    return MrcStack(header, resolve_pixel_size(path, header.edges_A[:2], pixel_size_A, other=stated))
 
 
 def open_volume(path: Path, *, voxel_size_A: float | None = None) -> MrcVolume:

@@ -7,7 +7,7 @@ fine ones; every second label is kept. Everything is done block by block, a bloc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from faket_dask.atomic import replace_folder_atomically
 from faket_dask.errors import InputError, wrap_as_input_error
 from faket_dask.formats.mrc_writing import ArrayLike3D
 from faket_dask.geometry import edges_agree
@@ -41,19 +42,46 @@ class OmeZarrVolume:
     voxel_size_A: float
 
 
-def write_volume(path: Path, volume: ArrayLike3D, voxel_size_A: float, *, labels: bool = False) -> None:
-    """Write a volume with its coarser levels.
+@dataclass(frozen=True)
+class LabelClass:
+    """Class of objects in a label volume.
+
+    Parameters
+    ----------
+    value
+        Value of its voxels, from 1; 0 is background.
+    name
+        Name of the class.
+    colour
+        Red, green and blue for display, 0 to 255.
+    """
+
+    value: int
+    name: str
+    colour: tuple[int, int, int]
+
+
+def write_volume(
+    path: Path, volume: ArrayLike3D, voxel_size_A: float, *, labels: Sequence[LabelClass] | None = None
+) -> None:
+    """Write a volume with its coarser levels, whole or not at all.
 
     Parameters
     ----------
     path
-        Folder to write, by custom ``<name>.zarr``; a volume that is there is replaced.
+        Folder to write, by custom ``<name>.zarr``, made with those above it; a Zarr store that is there is replaced.
     volume
         ``(z, y, x)`` array in memory, of a Zarr store, or anything that is sliced like one.
     voxel_size_A
         Edge of a voxel in Å.
     labels
-        True if the values are numbers of objects, which cannot be averaged.
+        Classes that the values number, for a volume of labels, which is not averaged and which viewers show in the
+        colours of its classes; ``None`` for an image.
+
+    Raises
+    ------
+    InputError
+        If the path is a folder of something else, or not this program's where a command claimed it.
 
     Examples
     --------
@@ -66,9 +94,18 @@ def write_volume(path: Path, volume: ArrayLike3D, voxel_size_A: float, *, labels
     """
     if len(volume.shape) != 3 or min(volume.shape) < 1:
         raise ValueError(f"a volume must be (z, y, x), got shape {tuple(volume.shape)}")
-    group = zarr.open_group(str(path), mode="w", zarr_format=2)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replace_folder_atomically(path) as folder:
+        _write_levels(folder, path.stem, volume, voxel_size_A, labels)
+
+
+def _write_levels(
+    folder: Path, name: str, volume: ArrayLike3D, voxel_size_A: float, labels: Sequence[LabelClass] | None
+) -> None:
+    group = zarr.open_group(str(folder), mode="w", zarr_format=2)
     shape = tuple(int(size) for size in volume.shape)
-    dtype = np.dtype(volume.dtype) if labels else np.dtype(np.float32)
+    is_image = labels is None
+    dtype = np.dtype(np.float32) if is_image else np.dtype(volume.dtype)
     source: ArrayLike3D = volume
     datasets = []
     for level in range(LEVELS):
@@ -81,9 +118,9 @@ def write_volume(path: Path, volume: ArrayLike3D, voxel_size_A: float, *, labels
             fill_value=0,
         )
         for block in _blocks(shape):
-            array[block] = source[block] if level == 0 else _halve(source, block, labels)
+            array[block] = source[block] if level == 0 else _halve(source, block, is_image)
         scale = voxel_size_A * 2**level
-        offset = 0.0 if labels else voxel_size_A * (2**level - 1) / 2
+        offset = voxel_size_A * (2**level - 1) / 2 if is_image else 0.0
         transformations: list[dict[str, Any]] = [{"type": "scale", "scale": [scale] * 3}]
         if offset:
             transformations.append({"type": "translation", "translation": [offset] * 3})
@@ -93,12 +130,23 @@ def write_volume(path: Path, volume: ArrayLike3D, voxel_size_A: float, *, labels
     axes: Any = [{"name": axis, "type": "space", "unit": "angstrom"} for axis in _AXES]
     multiscale = {
         "version": "0.4",
-        "name": path.stem,
+        "name": name,
         "axes": axes,
         "datasets": datasets,
-        "type": "nearest" if labels else "local mean",
+        "type": "local mean" if is_image else "nearest",
     }
     group.attrs.update({"multiscales": [multiscale]})
+    if labels is not None:
+        group.attrs.update({"image-label": _describe_labels(labels)})
+
+
+def _describe_labels(classes: Sequence[LabelClass]) -> dict[str, Any]:
+    """Return the metadata by which readers tell labels from an image; its lists may not be empty."""
+    label: dict[str, Any] = {"version": "0.4"}
+    if classes:
+        label["colors"] = [{"label-value": item.value, "rgba": [*item.colour, 255]} for item in classes]
+        label["properties"] = [{"label-value": item.value, "name": item.name} for item in classes]
+    return label
 
 
 def open_volume(path: Path) -> OmeZarrVolume:
@@ -152,10 +200,10 @@ def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice, slice]]:
             yield slice(z, min(z + CHUNK, shape[0])), slice(y, min(y + CHUNK, shape[1])), slice(0, shape[2])
 
 
-def _halve(source: ArrayLike3D, block: tuple[slice, slice, slice], labels: bool) -> NDArray[Any]:
+def _halve(source: ArrayLike3D, block: tuple[slice, slice, slice], is_image: bool) -> NDArray[Any]:
     """Return a block of the coarser level; at an odd end the last voxel counts twice."""
     fine = np.asarray(source[tuple(slice(2 * part.start, 2 * part.stop) for part in block)])
-    if labels:
+    if not is_image:
         return fine[::2, ::2, ::2]
     for axis, part in enumerate(block):
         if fine.shape[axis] < 2 * (part.stop - part.start):

@@ -1,7 +1,7 @@
-"""Particle lists of the CZ cryoET Data Portal: one JSON object a line, ``orientedPoint`` (or ``point``).
+"""Particle lists of the CZ cryoET Data Portal: one JSON object a line, ``orientedPoint`` or ``point``.
 
 Positions are in voxels from the corner voxel's centre, matrices act on ``(x, y, z)`` and go from particle to
-tomogram. A file holds one class.
+tomogram. A file holds one class. Its ``instancePoint``, one of many points along an object, is no particle.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from faket_dask.atomic import write_text
-from faket_dask.errors import wrap_as_input_error
+from faket_dask.errors import InputError, wrap_as_input_error
 from faket_dask.formats.files import read_text
 from faket_dask.formats.particle_list import ParticleList, Particles, instance_number, rotation_matrix
 
 
-def write_points(path: Path, particles: Particles, class_name: str, voxel_size_A: float) -> None:
+def write_points(
+    path: Path, particles: Particles, class_name: str, voxel_size_A: float, *, oriented: bool = True
+) -> None:
     """Write the particles of one class.
 
     Parameters
@@ -30,14 +32,16 @@ def write_points(path: Path, particles: Particles, class_name: str, voxel_size_A
         Class to write.
     voxel_size_A
         Edge of a voxel in Å.
+    oriented
+        True to write orientations; false for objects that have none.
     """
     lines = []
     for row in np.nonzero(particles.class_name == class_name)[0]:
         x, y, z = (float(value) for value in particles.centre_A[row] / voxel_size_A)
         point = {
-            "type": "orientedPoint",
+            "type": "orientedPoint" if oriented else "point",
             "location": {"x": x, "y": y, "z": z},
-            "xyz_rotation_matrix": particles.rotation[row].tolist(),
+            **({"xyz_rotation_matrix": particles.rotation[row].tolist()} if oriented else {}),
             "instance_id": int(particles.instance[row]),
         }
         lines.append(json.dumps(point) + "\n")
@@ -67,12 +71,18 @@ def read_points(path: Path, class_name: str, class_id: int, voxel_size_A: float)
             continue
         with wrap_as_input_error(f"point list {path}, line {line}: not an orientedPoint"):
             point = json.loads(text)
+            if point["type"] == "instancePoint":
+                raise InputError(
+                    f"point list {path}, line {line}: an instancePoint is one of many along a membrane or filament, "
+                    "and no particle; use a list of point or orientedPoint"
+                )
             if point["type"] not in ("orientedPoint", "point"):
                 raise ValueError(f"type {str(point['type'])[:40]!r}")
             centre = [float(point["location"][axis]) for axis in "xyz"]
             if not np.isfinite(centre).all():
                 raise ValueError("a point needs a finite location")
-            rotations.append(rotation_matrix(point.get("xyz_rotation_matrix", np.eye(3))))
+            matrix = point.get("xyz_rotation_matrix", np.eye(3) if point["type"] == "point" else None)
+            rotations.append(rotation_matrix(matrix))
             instances.append(instance_number(point))
             centres.append(centre)
     count = len(centres)

@@ -4,15 +4,17 @@ RELION (Burt et al., FEBS Open Bio 14, 2024) projects a point of the tomogram, f
 ``Rz(ZRot) Ry(YTilt) Rx(XTilt)`` and a shift in the image, all right-handed: its tilt angle is
 `TiltGeometry.stage_angles`, its in-plane angle ours. Both centres are ``N // 2`` of image and tomogram, but
 particles are given from ``N / 2``, which differs where a size is odd. The particle angles are those of RELION's
-matrix from particle to tomogram, ``(Rz(Rot) Ry(Tilt) Rz(Psi))⁻¹``.
+matrix from particle to tomogram, ``(Rz(Rot) Ry(Tilt) Rz(Psi))⁻¹``. Tables of RELION 3 and 4 are refused: their
+particles are in pixels, and their tomograms hold projection matrices.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +23,14 @@ from faket_dask.errors import InputError
 from faket_dask.formats.files import find_upwards
 from faket_dask.formats.particle_list import ParticleList, rotation_matrices
 from faket_dask.formats.star import StarTable, read_star
+from faket_dask.formats.tilt_list import FindLeftOut, TiltList, keep_all
 from faket_dask.geometry import TiltGeometry
 
 AXES = ("X", "Y", "Z")
 ANGLES = ("Rot", "Tilt", "Psi")
+_CENTRED = "rlnCenteredCoordinate{}Angst"
 _LARGEST_X_TILT_DEG = 0.1
+_DEFORMATIONS = "rlnTomoDeformation"
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,17 @@ class RelionTomogram:
     shape
         Size ``(z, y, x)`` of the tomogram in pixels of the tilt-series.
     defocus_um
-        ``(tilt,)`` defocus in µm, underfocus positive, if known.
+        ``(tilt,)`` defocus in µm, underfocus positive; ``None`` where the images carry no CTF, or it is not known.
     volume
         Path of the reconstructed tomogram, relative to the project, if there is one.
     binning
         Pixels of the tilt-series per voxel of that tomogram.
+    recorded
+        All tilts of the tilt-series' table, numbered by their sections where they are in one stack.
+    rows
+        ``(tilt,)`` position of each tilt in `recorded`.
+    has_deformations
+        True if RELION has fitted deformations of the images, which are not read.
     """
 
     name: str
@@ -72,9 +83,84 @@ class RelionTomogram:
     defocus_um: NDArray[np.float64] | None = None
     volume: str | None = None
     binning: float = 1.0
+    recorded: TiltList | None = None
+    rows: NDArray[np.intp] | None = None
+    has_deformations: bool = False
+
+    @property
+    def pixel_size_A(self) -> float:
+        """Pixel size of the tilt-series in Å."""
+        return self.geometry.pixel_size_A
 
 
-def read_tomograms(path: Path) -> list[RelionTomogram]:
+class TomogramFrame(Protocol):
+    """Size of a tomogram, from whose centre particles are counted."""
+
+    @property
+    def name(self) -> str:
+        """Name of the tomogram."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Size ``(z, y, x)`` in pixels of the tilt-series, 0 where it is not known."""
+        ...
+
+    @property
+    def pixel_size_A(self) -> float:
+        """Pixel size of the tilt-series in Å."""
+        ...
+
+
+@dataclass(frozen=True)
+class TomogramSize:
+    """Row of the table of tomograms without its tilt-series; fields as in `TomogramFrame`."""
+
+    name: str
+    shape: tuple[int, int, int]
+    pixel_size_A: float
+
+
+def read_tomogram_sizes(path: Path) -> list[TomogramSize]:
+    """Read the sizes in a table of tomograms, without the tilt-series that it names.
+
+    Parameters
+    ----------
+    path
+        STAR file with a block ``data_global``.
+
+    Raises
+    ------
+    InputError
+        If the file is absent or damaged, or a column is missing or does not hold numbers.
+    """
+    table = _read_global(path)
+    pixel_sizes, sizes = table.numbers("rlnTomoTiltSeriesPixelSize"), _sizes(table)
+    return [
+        TomogramSize(name, sizes[row], float(pixel_sizes[row]))
+        for row, name in enumerate(table.text("rlnTomoName"))
+    ]
+
+
+def read_tomogram_names(path: Path) -> list[str]:
+    """Read the names in a table of tomograms or tilt-series.
+
+    Parameters
+    ----------
+    path
+        STAR file with a block ``data_global``.
+
+    Raises
+    ------
+    InputError
+        If the file is absent or damaged, or the column is missing.
+    """
+    return list(_read_global(path).text("rlnTomoName"))
+
+
+def read_tomograms(
+    path: Path, only: str | None = None, find_left_out: FindLeftOut = keep_all
+) -> list[RelionTomogram]:
     """Read a table of tomograms (or of tilt-series) and the tilt-series that it names.
 
     Parameters
@@ -82,6 +168,10 @@ def read_tomograms(path: Path) -> list[RelionTomogram]:
     path
         STAR file with a block ``data_global``. The files that it names are looked for from its folder and, as
         RELION's own paths are, from the folders above.
+    only
+        Name of the one tomogram to read; all by default.
+    find_left_out
+        Function of all tilts of a tilt-series that returns which of them are left out.
 
     Raises
     ------
@@ -89,29 +179,26 @@ def read_tomograms(path: Path) -> list[RelionTomogram]:
         If a file is absent or damaged, a column is missing or does not hold numbers, or the angles cannot be
         used.
     """
-    blocks = read_star(path)
-    if "global" not in blocks:
-        raise InputError(f"{path} has no block data_global; name RELION's table of tomograms or tilt-series")
-    table = blocks["global"]
+    table = _read_global(path)
+    _check_version(table)
     columns = {
         label: table.numbers(label)
         for label in ("rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast")
     }
     pixel_sizes = table.numbers("rlnTomoTiltSeriesPixelSize")
-    sizes = np.stack([table.whole_numbers(f"rlnTomoSize{axis}", 0) for axis in reversed(AXES)], axis=1)
+    sizes = _sizes(table)
     binnings = table.numbers("rlnTomoTomogramBinning", 1)
     volumes = table.columns.get("rlnTomoReconstructedTomogram", (None,) * len(table))
     tomograms = []
     for row, name in enumerate(table.text("rlnTomoName")):
+        if only not in (None, name):
+            continue
         series = find_upwards(path, table.text("rlnTomoTiltSeriesStarFile")[row])
         tilts = next(iter(read_star(series).values()))
-        geometry, order = _geometry(tilts, float(pixel_sizes[row]))
-        images = [_image(tilts, tilts.text("rlnMicrographName")[tilt]) for tilt in order]
-        defocus = None
-        if "rlnDefocusU" in tilts.columns:
-            u = tilts.numbers("rlnDefocusU")
-            v = tilts.numbers("rlnDefocusV") if "rlnDefocusV" in tilts.columns else u
-            defocus = (u + v)[order] / 2 * 1e-4
+        every = [_image(tilts, name) for name in tilts.text("rlnMicrographName")]
+        recorded = _list_tilts(tilts, every)
+        geometry, order = _geometry(tilts, float(pixel_sizes[row]), recorded.choose(find_left_out(recorded)))
+        images = [every[tilt] for tilt in order]
         tomograms.append(
             RelionTomogram(
                 name=name,
@@ -119,17 +206,22 @@ def read_tomograms(path: Path) -> list[RelionTomogram]:
                 optics=RelionOptics(*(float(values[row]) for values in columns.values())),
                 stacks=tuple(stack for stack, _ in images),
                 sections=tuple(section for _, section in images),
-                shape=(int(sizes[row][0]), int(sizes[row][1]), int(sizes[row][2])),
-                defocus_um=defocus,
+                shape=sizes[row],
+                defocus_um=_defocus_um(tilts, order),
                 volume=volumes[row],
                 binning=float(binnings[row]),
+                recorded=recorded,
+                rows=order,
+                has_deformations=any(
+                    label.startswith(_DEFORMATIONS) for label in (*table.columns, *tilts.columns)
+                ),
             )
         )
     return tomograms
 
 
 def read_particles(
-    path: Path, tomograms: Sequence[RelionTomogram], class_names: Mapping[int, str] | None = None
+    path: Path, tomograms: Sequence[TomogramFrame], class_names: Mapping[int, str] | None = None
 ) -> dict[str, ParticleList]:
     """Read particles, by the name of their tomogram.
 
@@ -148,40 +240,95 @@ def read_particles(
         If the file is absent or damaged, a column is missing or does not hold numbers, or a tomogram is not
         among `tomograms` or has no size.
     """
+    table = read_particle_table(path)
+    names = dict.fromkeys(table.text("rlnTomoName"))
+    return {name: select_particles(table, name, tomograms, class_names) for name in names}
+
+
+def read_particle_table(path: Path) -> StarTable:
+    """Read the block ``data_particles`` of a STAR file.
+
+    Raises
+    ------
+    InputError
+        If the file is absent or damaged, or not a list of particles of RELION 5.
+    """
     blocks = read_star(path)
-    if "particles" not in blocks:
-        raise InputError(f"{path} has no block data_particles")
-    table = blocks["particles"]
-    centred = np.stack([table.numbers(f"rlnCenteredCoordinate{a}Angst") for a in AXES], axis=1)
-    origins = np.stack([table.numbers(f"rlnOrigin{a}Angst", 0) for a in AXES], axis=1)
-    boxes = _matrices(np.stack([table.numbers(f"rlnTomoSubtomogram{a}", 0) for a in ANGLES], axis=1))
-    rotations = boxes @ _matrices(np.stack([table.numbers(f"rlnAngle{a}", 0) for a in ANGLES], axis=1))
-    centred = centred - np.einsum("nij,nj->ni", boxes, origins)
-    classes = table.whole_numbers("rlnClassNumber", 1)
-    known = {tomogram.name: tomogram for tomogram in tomograms}
-    names = np.array(table.text("rlnTomoName"), dtype=np.str_)
-    lists = {}
-    for name in dict.fromkeys(names.tolist()):
-        if name not in known or min(known[name].shape) < 1:
-            raise InputError(
-                f"{path}: particles lie in {name!r}, of which no size is known; give its tomogram"
-            )
-        tomogram = known[name]
-        corner = np.array(tomogram.shape[::-1]) / 2 * tomogram.geometry.pixel_size_A
-        rows = names == name
-        ids = classes[rows]
-        labels = [(class_names or {}).get(int(number), f"class{number}") for number in ids]
-        lists[name] = ParticleList(
-            class_name=np.array(labels, dtype=np.str_),
-            class_id=ids,
-            instance=np.arange(1, ids.size + 1, dtype=np.int64),
-            centre_A=centred[rows] + corner,
-            rotation=rotations[rows],
+    table = blocks.get("particles", next(iter(blocks.values())))
+    centred = f"_{_CENTRED.format(AXES[0])}"
+    if "rlnCoordinateX" in table.columns and centred[1:] not in table.columns:
+        raise InputError(
+            f"{path} has particles of RELION 3 or 4, in pixels (_rlnCoordinateX); those of RELION 5 are read "
+            f"({centred}), as its jobs and its conversion of older projects write them"
         )
-    return lists
+    if "particles" not in blocks:
+        raise InputError(f"{path} has no block data_particles; name RELION's list of particles")
+    return table
 
 
-def _geometry(tilts: StarTable, pixel_size_A: float) -> tuple[TiltGeometry, NDArray[np.intp]]:
+def select_particles(
+    table: StarTable,
+    name: str,
+    tomograms: Sequence[TomogramFrame],
+    class_names: Mapping[int, str] | None = None,
+) -> ParticleList:
+    """Return the particles of one tomogram; parameters and errors are those of `read_particles`."""
+    tomogram = next((item for item in tomograms if item.name == name), None)
+    if tomogram is None or min(tomogram.shape) < 1:
+        raise InputError(
+            f"{table.path}: particles lie in {name!r}, of which no size is known; give its tomogram"
+        )
+    rows = np.array(table.text("rlnTomoName"), dtype=np.str_) == name
+    centred = np.stack([table.numbers(_CENTRED.format(a)) for a in AXES], axis=1)[rows]
+    origins = np.stack([table.numbers(f"rlnOrigin{a}Angst", 0) for a in AXES], axis=1)[rows]
+    boxes = _matrices(np.stack([table.numbers(f"rlnTomoSubtomogram{a}", 0) for a in ANGLES], axis=1)[rows])
+    angles = np.stack([table.numbers(f"rlnAngle{a}", 0) for a in ANGLES], axis=1)[rows]
+    ids = table.whole_numbers("rlnClassNumber", 1)[rows]
+    corner = np.array(tomogram.shape[::-1]) / 2 * tomogram.pixel_size_A
+    labels = [(class_names or {}).get(int(number), f"class{number}") for number in ids]
+    return ParticleList(
+        class_name=np.array(labels, dtype=np.str_),
+        class_id=ids,
+        instance=np.arange(1, ids.size + 1, dtype=np.int64),
+        centre_A=centred - np.einsum("nij,nj->ni", boxes, origins) + corner,
+        rotation=boxes @ _matrices(angles),
+    )
+
+
+def _read_global(path: Path) -> StarTable:
+    blocks = read_star(path)
+    if "global" not in blocks:
+        raise InputError(f"{path} has no block data_global; name RELION's table of tomograms or tilt-series")
+    return blocks["global"]
+
+
+def _check_version(table: StarTable) -> None:
+    if "rlnTomoTiltSeriesStarFile" not in table.columns and "rlnTomoTiltSeriesName" in table.columns:
+        raise InputError(
+            f"{table.path} has tomograms of RELION 4, with projection matrices (as in WarpTools' "
+            "_matching_tomograms.star); those of RELION 5 are read, which name a STAR file of each tilt-series "
+            "(_rlnTomoTiltSeriesStarFile)"
+        )
+
+
+def _sizes(table: StarTable) -> list[tuple[int, int, int]]:
+    columns = [table.whole_numbers(f"rlnTomoSize{axis}", 0).tolist() for axis in reversed(AXES)]
+    return list(zip(*columns, strict=True))
+
+
+def _list_tilts(tilts: StarTable, images: Sequence[tuple[str, int]]) -> TiltList:
+    """List the tilts of a table by their sections, where all are in one stack, or else by their rows."""
+    label = "rlnTomoYTilt" if "rlnTomoYTilt" in tilts.columns else "rlnTomoNominalStageTiltAngle"
+    recorded = TiltList.in_order(tilts.path, tilts.numbers(label), is_stage=True, place="row")
+    sections = tuple(section + 1 for _, section in images)
+    if len({stack for stack, _ in images}) != 1 or len(set(sections)) < len(sections):
+        return recorded
+    return replace(recorded, numbers=sections, stack=Path(images[0][0]))
+
+
+def _geometry(
+    tilts: StarTable, pixel_size_A: float, order: NDArray[np.intp]
+) -> tuple[TiltGeometry, NDArray[np.intp]]:
     aligned = "rlnTomoYTilt" in tilts.columns
     angles = -tilts.numbers("rlnTomoYTilt" if aligned else "rlnTomoNominalStageTiltAngle")
     x_tilt = np.abs(tilts.numbers("rlnTomoXTilt", 0)).max(initial=0)
@@ -195,8 +342,22 @@ def _geometry(tilts: StarTable, pixel_size_A: float) -> tuple[TiltGeometry, NDAr
     if "rlnMicrographPreExposure" in tilts.columns:
         before = tilts.numbers("rlnMicrographPreExposure")
     return TiltGeometry.from_unsorted(
-        angles, pixel_size_A, tilt_axis_angles=axis, shift_A=shift, exposure_before_e_per_A2=before
+        angles,
+        pixel_size_A,
+        tilt_axis_angles=axis,
+        shift_A=shift,
+        exposure_before_e_per_A2=before,
+        order=order,
     )
+
+
+def _defocus_um(tilts: StarTable, order: NDArray[np.intp]) -> NDArray[np.float64] | None:
+    """Read the defocus of each tilt; 0 in all of them stands for images without a CTF."""
+    if "rlnDefocusU" not in tilts.columns:
+        return None
+    u = tilts.numbers("rlnDefocusU")
+    v = tilts.numbers("rlnDefocusV") if "rlnDefocusV" in tilts.columns else u
+    return (u + v)[order] / 2 * 1e-4 if u.any() or v.any() else None
 
 
 def _image(tilts: StarTable, name: str) -> tuple[str, int]:

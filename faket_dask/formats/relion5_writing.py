@@ -9,7 +9,14 @@ import numpy as np
 
 from faket_dask.formats.particle_list import Particles, euler_angles
 from faket_dask.formats.relion5 import ANGLES, AXES, RelionTomogram
-from faket_dask.formats.star import write_star
+from faket_dask.formats.relion_optics import (
+    OpticsGroup,
+    ctf_constants,
+    group_name,
+    number_groups,
+    optics_columns,
+)
+from faket_dask.formats.star import columns_by_label, write_star
 
 
 def write_project(
@@ -22,29 +29,31 @@ def write_project(
     folder
         Project to write to; made where it does not exist. The images are written by others.
     tomograms
-        Tomograms of one pixel size.
+        Tomograms, of any pixel sizes: each distinct set of pixel size and microscope constants is an optics group.
     particles
         Particles by the name of their tomogram; positions in Å from the centre of the corner voxel.
 
     Notes
     -----
-    Exposures are written as 0 where they are not known. Particles have their class id as ``rlnClassNumber``;
-    each class is also written alone, as ``particles_<class>.star``.
+    Exposures are written as 0 where they are not known. Images without a CTF get a constant one
+    (`relion_optics.ctf_constants`), since RELION requires its columns. Particles have their class id as
+    ``rlnClassNumber``; each class is also written alone, as ``particles_<class>.star``.
     """
     (folder / "tilt_series").mkdir(parents=True, exist_ok=True)
     for tomogram in tomograms:
         write_star(folder / "tilt_series" / f"{tomogram.name}.star", {tomogram.name: _tilts(tomogram)})
+    numbers = number_groups(OpticsGroup.from_tilts(tomogram) for tomogram in tomograms)
     rows: list[dict[str, object]] = []
     for tomogram in tomograms:
-        pixel_size = tomogram.geometry.pixel_size_A
+        pixel_size, optics = tomogram.geometry.pixel_size_A, ctf_constants(tomogram)
         row: dict[str, object] = {
             "rlnTomoName": tomogram.name,
-            "rlnVoltage": float(tomogram.optics.voltage_kV),
-            "rlnSphericalAberration": float(tomogram.optics.spherical_aberration_mm),
-            "rlnAmplitudeContrast": float(tomogram.optics.amplitude_contrast),
+            "rlnVoltage": float(optics.voltage_kV),
+            "rlnSphericalAberration": float(optics.spherical_aberration_mm),
+            "rlnAmplitudeContrast": float(optics.amplitude_contrast),
             "rlnMicrographOriginalPixelSize": pixel_size,
             "rlnTomoHand": -1.0,
-            "rlnOpticsGroupName": "optics1",
+            "rlnOpticsGroupName": group_name(numbers[OpticsGroup.from_tilts(tomogram)]),
             "rlnTomoTiltSeriesPixelSize": pixel_size,
             "rlnTomoTiltSeriesStarFile": f"tilt_series/{tomogram.name}.star",
             "rlnTomoTomogramBinning": float(tomogram.binning),
@@ -53,22 +62,21 @@ def write_project(
         if all(other.volume is not None for other in tomograms):
             row["rlnTomoReconstructedTomogram"] = tomogram.volume
         rows.append(row)
-    write_star(folder / "tomograms.star", {"global": _columns(rows)})
-    by_name = {tomogram.name: tomogram for tomogram in tomograms}
-    picked = [row for name, table in particles.items() for row in _particles(by_name[name], table)]
-    optics: dict[str, Sequence[object]] = {
-        "rlnOpticsGroup": [1],
-        "rlnOpticsGroupName": ["optics1"],
-        "rlnSphericalAberration": [float(tomograms[0].optics.spherical_aberration_mm)],
-        "rlnVoltage": [float(tomograms[0].optics.voltage_kV)],
-        "rlnAmplitudeContrast": [float(tomograms[0].optics.amplitude_contrast)],
-        "rlnTomoTiltSeriesPixelSize": [tomograms[0].geometry.pixel_size_A],
-    }
+    write_star(folder / "tomograms.star", {"global": columns_by_label(rows)})
+    picked = [
+        row
+        for tomogram in tomograms
+        for row in _particles(
+            tomogram, particles.get(tomogram.name), numbers[OpticsGroup.from_tilts(tomogram)]
+        )
+    ]
+    table = optics_columns(numbers, ("rlnTomoTiltSeriesPixelSize", "rlnImagePixelSize"))
+    table["rlnTomoSubtomogramBinning"] = [1.0] * len(numbers)
     if picked:
-        _write_particles(folder / "particles.star", optics, [row for _, row in picked])
+        _write_particles(folder / "particles.star", table, [row for _, row in picked])
         for name in dict.fromkeys(name for name, _ in picked):
             of_class = [row for other, row in picked if other == name]
-            _write_particles(folder / f"particles_{name}.star", optics, of_class)
+            _write_particles(folder / f"particles_{name}.star", table, of_class)
         files = {"rlnTomoParticlesFile": ["particles.star"], "rlnTomoTomogramsFile": ["tomograms.star"]}
         write_star(folder / "optimisation_set.star", {"": files})
 
@@ -80,7 +88,11 @@ def _tilts(tomogram: RelionTomogram) -> dict[str, Sequence[object]]:
     shift = np.zeros((tilts, 2)) if geometry.shift_A is None else geometry.shift_A
     zeros = [0.0] * tilts
     axis = list(geometry.tilt_axis_angles)
-    columns: dict[str, Sequence[object]] = {
+    if tomogram.defocus_um is None:
+        defocus, scale = zeros, [1.0] * tilts
+    else:
+        defocus, scale = list(tomogram.defocus_um * 1e4), list(np.cos(np.deg2rad(geometry.tilt_angles)))
+    return {
         "rlnMicrographName": [
             f"{section + 1:06d}@{stack}"
             for stack, section in zip(tomogram.stacks, tomogram.sections, strict=True)
@@ -93,15 +105,18 @@ def _tilts(tomogram: RelionTomogram) -> dict[str, Sequence[object]]:
         "rlnTomoZRot": axis,
         "rlnTomoXShiftAngst": list(shift[:, 0]),
         "rlnTomoYShiftAngst": list(shift[:, 1]),
-        "rlnCtfScalefactor": list(np.cos(np.deg2rad(geometry.tilt_angles))),
+        "rlnCtfScalefactor": scale,
+        "rlnDefocusU": defocus,
+        "rlnDefocusV": defocus,
+        "rlnDefocusAngle": zeros,
     }
-    if tomogram.defocus_um is not None:
-        columns["rlnDefocusU"] = columns["rlnDefocusV"] = list(tomogram.defocus_um * 1e4)
-        columns["rlnDefocusAngle"] = zeros
-    return columns
 
 
-def _particles(tomogram: RelionTomogram, table: Particles) -> list[tuple[str, dict[str, object]]]:
+def _particles(
+    tomogram: RelionTomogram, table: Particles | None, group: int
+) -> list[tuple[str, dict[str, object]]]:
+    if table is None:
+        return []
     corner = np.array(tomogram.shape[::-1]) / 2 * tomogram.geometry.pixel_size_A
     angles = euler_angles(np.swapaxes(table.rotation, 1, 2), "ZYZ")
     rows = []
@@ -113,7 +128,7 @@ def _particles(tomogram: RelionTomogram, table: Particles) -> list[tuple[str, di
         centred = table.centre_A[index] - corner
         row |= {f"rlnCenteredCoordinate{a}Angst": value for a, value in zip(AXES, centred, strict=True)}
         row |= {f"rlnAngle{a}": value for a, value in zip(ANGLES, angles[index], strict=True)}
-        row |= {"rlnClassNumber": int(table.class_id[index]), "rlnOpticsGroup": 1}
+        row |= {"rlnClassNumber": int(table.class_id[index]), "rlnOpticsGroup": group}
         rows.append((str(name), row))
     return rows
 
@@ -121,8 +136,4 @@ def _particles(tomogram: RelionTomogram, table: Particles) -> list[tuple[str, di
 def _write_particles(
     path: Path, optics: Mapping[str, Sequence[object]], rows: Sequence[Mapping[str, object]]
 ) -> None:
-    write_star(path, {"optics": optics, "particles": _columns(rows)})
-
-
-def _columns(rows: Sequence[Mapping[str, object]]) -> dict[str, Sequence[object]]:
-    return {label: [row[label] for row in rows] for label in (rows[0] if rows else ())}
+    write_star(path, {"optics": optics, "particles": columns_by_label(rows)})

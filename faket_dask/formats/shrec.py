@@ -10,6 +10,7 @@ interpolation library turns a particle in its mode ``szxz``. Tilt angles are use
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -175,24 +176,34 @@ def read_locations(path: Path, voxel_size_A: float) -> ParticleList:
 def read_alignment(path: Path) -> NDArray[np.float64]:
     """Read the tilt angles, ``(tilt,)`` degrees, of ``alignment_simulated.txt``.
 
+    A warning says if the other columns state shifts, rotations or magnifications, which are not applied.
+
     Raises
     ------
     InputError
-        If the file is absent, empty, or a line does not have the six columns.
+        If the file is absent, empty, or a line does not have numbers in its first five columns.
     """
-    angles = []
+    rows = []
     for line, text in enumerate(read_text(path, "alignment file").splitlines(), start=1):
         if text.strip() and not text.lstrip().startswith("#"):
             words = text.split()
             try:
-                angles.append(float(words[2]))
-            except (IndexError, ValueError):
+                shift_x, shift_y, angle, rotation, magnification = (float(word) for word in words[:5])
+            except ValueError:
                 raise InputError(
                     f"alignment file {path}, line {line}: expected {' '.join(ALIGNMENT)}, found {text[:60]!r}"
                 ) from None
-    if not angles:
+            rows.append((angle, shift_x, shift_y, rotation, magnification))
+    if not rows:
         raise InputError(f"alignment file {path} lists no tilts")
-    return np.array(angles)
+    table = np.array(rows)
+    if not np.allclose(table[:, 1:], (0, 0, 0, 1)):
+        warnings.warn(
+            f"alignment file {path} has shifts, rotations or magnifications of tilts, which are not applied: its "
+            "images are taken to be aligned",
+            stacklevel=2,
+        )
+    return table[:, 0]
 
 
 def class_ids(names: Iterable[str]) -> dict[str, int]:

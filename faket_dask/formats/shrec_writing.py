@@ -81,7 +81,7 @@ def write_model(
     angles = euler_angles(particles.rotation[order], "ZXZ")
     lines = []
     for name, voxel, row in zip(names, voxels, angles, strict=True):
-        oriented = " ".join("NaN" if name == "vesicle" else f"{angle:.4f}" for angle in row)
+        oriented = " ".join("NaN" if name == "vesicle" else f"{angle:z.4f}" for angle in row)
         lines.append(f"{name} {voxel[0]} {voxel[1]} {voxel[2]} {oriented}\n")
     write_text(folder / "particle_locations.txt", "".join(lines))
     table = "".join(f"{name} {number}\n" for name, number in ids.items())
@@ -91,22 +91,10 @@ def write_model(
         for name, unit in zip(ALIGNMENT, _UNITS, strict=True)
     )
     rows = "".join(
-        f"{0:12.5f} {0:12.5f} {angle:12.5f} {0:12.5f} {1:12.5f} projection_{number:03d}.mrc\n"
+        f"{0:12.5f} {0:12.5f} {angle:z12.5f} {0:12.5f} {1:12.5f} projection_{number:03d}.mrc\n"
         for number, angle in enumerate(geometry.tilt_angles)
     )
     write_text(folder / ALIGNMENT_FILE, header + rows)
-
-
-def pad_to_cube(volume: ArrayLike3D) -> ArrayLike3D:
-    """Surround a volume ``(z, y, x)`` with empty layers to make it as deep as it is wide, ``Z // 2`` at ``N // 2``.
-
-    Examples
-    --------
-    >>> cube = pad_to_cube(np.ones((2, 4, 6), dtype=np.float32))
-    >>> cube.shape, cube[:, 0, 0].tolist()
-    ((6, 4, 6), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0])
-    """
-    return _Cube(volume, None)
 
 
 class _Cube:

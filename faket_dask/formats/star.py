@@ -174,7 +174,7 @@ def write_star(path: Path, blocks: Mapping[str, Mapping[str, Sequence[object]]])
     path
         File to write; replaced whole.
     blocks
-        Columns of each block by label, all of one length. Floats are written with six decimals.
+        Columns of each block by label, all of one length. Floats are written with six decimals, zero without a sign.
 
     Examples
     --------
@@ -194,6 +194,17 @@ def write_star(path: Path, blocks: Mapping[str, Mapping[str, Sequence[object]]])
     write_text(path, "".join(parts))
 
 
+def columns_by_label(rows: Sequence[Mapping[str, object]]) -> dict[str, Sequence[object]]:
+    """Turn rows of equal labels into the columns that `write_star` writes.
+
+    Examples
+    --------
+    >>> columns_by_label([{"rlnTomoName": "a", "rlnClassNumber": 1}, {"rlnTomoName": "b", "rlnClassNumber": 2}])
+    {'rlnTomoName': ['a', 'b'], 'rlnClassNumber': [1, 2]}
+    """
+    return {label: [row[label] for row in rows] for label in (rows[0] if rows else ())}
+
+
 def _words(path: Path, number: int, line: str) -> list[str]:
     if "'" not in line and '"' not in line:
         words = line.split()
@@ -209,7 +220,7 @@ def _words(path: Path, number: int, line: str) -> list[str]:
 
 def _word(value: object) -> str:
     if isinstance(value, float | np.floating):
-        return f"{value:.6f}"
+        return f"{value:z.6f}"
     text = str(value)
     if not text or any(character.isspace() for character in text) or text[0] in "_#'\"":
         if '"' in text or "\n" in text:

@@ -13,9 +13,11 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from faket_dask.atomic import write_text
 from faket_dask.errors import InputError
-from faket_dask.formats.files import read_text
+from faket_dask.formats.command_file import read_options
 from faket_dask.formats.imod import write_angles
 from faket_dask.geometry import TiltGeometry
 
@@ -28,7 +30,9 @@ def write_tilt_com(
     depth: int,
     radial: tuple[float, float] = (0.35, 0.035),
 ) -> Path:
-    """Write ``tilt.com`` and ``<name>.tlt`` for the aligned stack ``<name>.mrc`` of a folder.
+    """Write ``tilt.com``, ``<name>.tlt`` and ``<name>.xtilt`` for the aligned stack ``<name>.mrc`` of a folder.
+
+    ``<name>.xtilt`` holds the tilts about x, all 0: eTomo always writes it, and programs that read its folders want it.
 
     Parameters
     ----------
@@ -62,6 +66,7 @@ def write_tilt_com(
     rows, columns = tilt_shape
     even, even_depth = columns % 2 == 0, depth % 2 == 0
     write_angles(folder / f"{name}.tlt", geometry.stage_angles)
+    write_angles(folder / f"{name}.xtilt", np.zeros(len(geometry)))
     lines = [
         "# Reconstruct with: submfg tilt.com; then: trimvol -rx",
         "$setenv IMOD_OUTPUT_FORMAT MRC",
@@ -70,15 +75,18 @@ def write_tilt_com(
         f"OutputFile {name}_full_rec.mrc",
         "IMAGEBINNED 1",
         f"TILTFILE {name}.tlt",
+        f"XTILTFILE {name}.xtilt",
         f"THICKNESS {depth}",
         f"RADIAL {radial[0]:g} {radial[1]:g}",
         "FalloffIsTrueSigma 1",
         "XAXISTILT 0.0",
+        "SCALE 0.0 250.0",
         "PERPENDICULAR",
         "MODE 2",
         f"FULLIMAGE {columns} {rows}",
         "SUBSETSTART 0 0",
         "AdjustOrigin",
+        "ActionIfGPUFails 1,2",
         f"OFFSET 0.0 {0.5 if even else 0.0}",
         f"SHIFT {0.0 if even else 0.5} {-0.5 if even_depth else 0.5}",
         "$if (-e ./savework) ./savework",
@@ -89,36 +97,20 @@ def write_tilt_com(
 
 
 def read_tilt_com(path: Path) -> Mapping[str, tuple[str, ...]]:
-    """Read the options of a command file for `tilt`.
+    """Read the options of a command file for `tilt`; see `faket_dask.formats.command_file.read_options`."""
+    return read_options(path, "tilt")
 
-    Parameters
-    ----------
-    path
-        File ``tilt.com``.
 
-    Returns
-    -------
-    options
-        Words after each option, by the option's name in upper case, as IMOD takes no account of case.
+def check_imod() -> None:
+    """Refuse to go on without IMOD's programs.
 
     Raises
     ------
     InputError
-        If the file is absent or does not run `tilt`.
+        If IMOD is not on the PATH.
     """
-    options: dict[str, tuple[str, ...]] = {}
-    running = False
-    for line in read_text(path, "command file").splitlines():
-        words = line.split()
-        if not words or words[0].startswith("#"):
-            continue
-        if words[0].startswith("$"):
-            running = words[0].lower() == "$tilt"
-        elif running:
-            options[words[0].upper()] = tuple(words[1:])
-    if not options:
-        raise InputError(f"command file {path} does not run IMOD's tilt ($tilt -StandardInput …)")
-    return options
+    for program in ("submfg", "trimvol"):
+        _find_program(program)
 
 
 def run_tilt(command_file: Path) -> None:
@@ -151,11 +143,17 @@ def turn_reconstruction(source: Path, target: Path) -> None:
     _run("trimvol", words, source.parent, f"trimvol failed on {source}")
 
 
-def _run(program: str, words: Sequence[str], folder: Path, failed: str) -> None:
+def _find_program(program: str) -> str:
     path = shutil.which(program)
     if path is None:
         raise InputError(f"IMOD is not on the PATH (no {program}): load it, or reconstruct without it")
-    done = subprocess.run([path, *words], cwd=folder, capture_output=True, text=True, check=False)
+    return path
+
+
+def _run(program: str, words: Sequence[str], folder: Path, failed: str) -> None:
+    done = subprocess.run(
+        [_find_program(program), *words], cwd=folder, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         said = (done.stdout + done.stderr).strip().splitlines()[-1:]
         raise InputError(f"IMOD's {failed}: {' '.join(said) or done.returncode}")

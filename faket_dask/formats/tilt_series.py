@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
 from faket_dask.formats.alignment import Alignment
+from faket_dask.formats.image_checks import check_finite
 from faket_dask.formats.mrc import MrcStack
+from faket_dask.formats.tilt_list import TiltList
 from faket_dask.geometry import TiltGeometry
 
 _RESAMPLING_ORDER = 5
@@ -34,12 +37,82 @@ class TiltSeries:
         ``(tilt, 2, 3)`` alignment from an `.xf` file as `imod.read_transforms` returns it, where there is one.
     alignment
         Alignment to read the tilts through; ``None`` reads them as they are recorded.
+    recorded
+        All tilts that the files list, left out ones too, as the files name them; ``None`` where tilts are the
+        sections of stacks with angles of this project's sign.
+    rows
+        ``(tilt,)`` position of each tilt in `recorded`.
+    unapplied
+        Parts of the files' alignment that `aligned` does not apply, one sentence each.
     """
 
     geometry: TiltGeometry
     images: tuple[tuple[MrcStack, int], ...]
     transforms: NDArray[np.float64] | None = None
     alignment: Alignment | None = None
+    recorded: TiltList | None = None
+    rows: NDArray[np.intp] | None = None
+    unapplied: tuple[str, ...] = ()
+
+    def describe_tilt(self, index: int) -> str:
+        """Name a tilt as its files do: number, file, and angle with the file's sign.
+
+        Parameters
+        ----------
+        index
+            Position in this series.
+        """
+        tilts = self.list_tilts()
+        name = tilts.describe(index if self.rows is None else int(self.rows[index]))
+        return name if tilts.stack else f"{self.images[index][0].path} ({name})"
+
+    def list_tilts(self) -> TiltList:
+        """Return all tilts that the files list, left out ones too, as the files name them."""
+        if self.recorded is not None:
+            return self.recorded
+        paths = {stack.path for stack, _ in self.images}
+        tilts = TiltList.in_order(
+            self.images[0][0].path, self.geometry.tilt_angles, is_stage=False, place="tilt"
+        )
+        if len(paths) > 1:
+            return tilts
+        return replace(tilts, numbers=tuple(section + 1 for _, section in self.images), stack=paths.pop())
+
+    def without(self, left_out: NDArray[np.bool_]) -> TiltSeries:
+        """Return the same series without some tilts, which is to be aligned later.
+
+        Parameters
+        ----------
+        left_out
+            ``(tilt,)`` True for tilts to leave out.
+
+        Raises
+        ------
+        InputError
+            If none is left.
+        """
+        if not left_out.any():
+            return self
+        tilts = self.list_tilts()
+        rows = np.arange(len(tilts)) if self.rows is None else self.rows
+        chosen = np.nonzero(~left_out[rows])[0]
+        if not chosen.size:
+            raise InputError(
+                f"all {len(tilts)} tilts of {tilts.stack or tilts.source} are left out; keep some"
+            )
+        return replace(
+            self,
+            geometry=self.geometry.select(chosen),
+            images=tuple(self.images[tilt] for tilt in chosen),
+            transforms=None if self.transforms is None else self.transforms[chosen],
+            recorded=tilts,
+            rows=rows[chosen],
+        )
+
+    @property
+    def left_out(self) -> int:
+        """Number of recorded tilts that are left out."""
+        return 0 if self.recorded is None else len(self.recorded) - len(self.images)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -62,7 +135,7 @@ class TiltSeries:
         Raises
         ------
         InputError
-            If the file has gone or has become shorter.
+            If the file has gone or has become shorter, or a pixel is NaN or infinite.
         """
         return self.read_tilt_and_outside(index)[0]
 
@@ -75,7 +148,9 @@ class TiltSeries:
             If the file has gone or has become shorter.
         """
         stack, section = self.images[index]
-        image, outside = stack.tilt(section), self.outside_detector(index)
+        image = stack.tilt(section)
+        check_finite(image, stack.path, section, stack.shape[0])
+        outside = self.outside_detector(index)
         if self.alignment is None:
             return image, outside
         aligned = self.alignment.resample(image, index, _RESAMPLING_ORDER)
@@ -108,6 +183,8 @@ class TiltSeries:
         InputError
             If nothing is known about the alignment.
         """
+        for sentence in self.unapplied:
+            warnings.warn(sentence, stacklevel=2)
         shape = self.shape[1:]
         if self.transforms is not None:
             alignment = Alignment.from_transforms(self.transforms, shape)
@@ -119,7 +196,7 @@ class TiltSeries:
                 "use the series as it is"
             )
         geometry = replace(self.geometry, tilt_axis_angle_deg=0.0, shift_A=None)
-        return replace(self, geometry=geometry, alignment=alignment)
+        return replace(self, geometry=geometry, alignment=alignment, unapplied=())
 
     @property
     def needs_alignment(self) -> bool:
@@ -149,7 +226,7 @@ class TiltSeries:
         if stack.shape != first.shape:
             raise InputError(
                 f"{stack.path} has the shape {stack.shape}, its noisy counterpart {first.path} {first.shape}; "
-                "they must agree"
+                f"they must agree{', tilts that are left out included' if self.left_out else ''}"
             )
         return replace(self, images=tuple((stack, section) for _, section in self.images))
 
@@ -157,7 +234,7 @@ class TiltSeries:
         """Return a mask of this series, with the same alignment.
 
         Its sections are those of the stack that the tilts are in; for tilts in single images, they are in the order
-        of increasing angle.
+        of increasing angle, with or without those of the tilts that are left out.
 
         Raises
         ------
@@ -169,6 +246,10 @@ class TiltSeries:
         expected = first.shape
         if len({image.path for image, _ in self.images}) > 1:
             sections, expected = list(range(len(sections))), (len(sections), *first.shape[1:])
+            if self.left_out and stack.shape[0] == len(sections) + self.left_out:
+                assert self.recorded is not None
+                ranks = np.argsort(np.argsort(self.recorded.tilt_angles, kind="stable"))
+                sections, expected = ranks[self.rows].tolist(), (len(self.recorded), *first.shape[1:])
         if stack.shape != expected:
             raise InputError(
                 f"{stack.path} has the shape {stack.shape}, the tilts that it masks {expected}; they must agree"
@@ -176,11 +257,16 @@ class TiltSeries:
         return replace(self, images=tuple((stack, section) for section in sections))
 
     def checksum(self) -> str:
-        """SHA-256, in hexadecimal digits, of image files and alignment; of a stack as recorded, that of its file."""
+        """SHA-256, in hexadecimal digits, of image files, sections that are left out, and alignment.
+
+        That of a whole stack as it is recorded is that of its file.
+        """
         sums = {stack.path: stack.checksum() for stack in dict.fromkeys(stack for stack, _ in self.images)}
-        if len(sums) == 1 and self.alignment is None:
+        if len(sums) == 1 and self.alignment is None and not self.left_out:
             return next(iter(sums.values()))
         digest = hashlib.sha256("".join(sums[stack.path] for stack, _ in self.images).encode())
+        if self.left_out:
+            digest.update(",".join(str(section) for _, section in self.images).encode())
         if self.alignment is not None:
             digest.update(self.alignment.matrix.tobytes() + self.alignment.shift.tobytes())
         return digest.hexdigest()
@@ -207,6 +293,6 @@ def check_images(path: object, series: TiltSeries) -> TiltSeries:
     for stack, section in series.images:
         if section >= stack.shape[0]:
             raise InputError(
-                f"{path} names section {section + 1} of {stack.path}, which has {stack.shape[0]}"
+                f"{path} names section {section + 1} (counted from 1) of {stack.path}, which has {stack.shape[0]}"
             )
     return series

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
 from faket_dask.formats.star import read_star, write_star
@@ -19,48 +20,75 @@ from faket_dask.geometry import TiltGeometry
 
 @dataclass(frozen=True, eq=False)
 class TomoStar:
-    """Tilt-series of a `.tomostar` file.
+    """Table of a `.tomostar` file, in its order.
 
     Parameters
     ----------
-    geometry
-        Geometry of the tilts, in the order of increasing angle.
+    path
+        File.
+    angles, axis_angles
+        ``(tilt,)`` tilt angles and tilt-axis angles in degrees.
+    shift_A
+        ``(tilt, 2)`` displacement ``(x, y)`` of each image in Å.
+    exposure_before_e_per_A2
+        ``(tilt,)`` exposure before each tilt in e/Å², if the file has it.
     movies
         ``(tilt,)`` path of each tilt's movie or image, relative to the file.
     """
 
-    geometry: TiltGeometry
+    path: Path
+    angles: NDArray[np.float64]
+    axis_angles: NDArray[np.float64]
+    shift_A: NDArray[np.float64]
+    exposure_before_e_per_A2: NDArray[np.float64] | None
     movies: tuple[str, ...]
 
+    def geometry(self, pixel_size_A: float, order: NDArray[np.intp]) -> TiltGeometry:
+        """Return the geometry of tilts.
 
-def read_tomostar(path: Path, pixel_size_A: float) -> TomoStar:
+        Parameters
+        ----------
+        pixel_size_A
+            Edge of a pixel in Å, which the file does not have.
+        order
+            ``(selected,)`` rows of the tilts, by increasing angle.
+        """
+        geometry, _ = TiltGeometry.from_unsorted(
+            self.angles,
+            pixel_size_A,
+            tilt_axis_angles=self.axis_angles,
+            shift_A=self.shift_A,
+            exposure_before_e_per_A2=self.exposure_before_e_per_A2,
+            order=order,
+        )
+        return geometry
+
+
+def read_tomostar(path: Path) -> TomoStar:
     """Read a `.tomostar` file.
 
     Parameters
     ----------
     path
         File to read.
-    pixel_size_A
-        Edge of a pixel in Å, which the file does not have.
 
     Raises
     ------
     InputError
-        If the file is absent or damaged, a column is missing or does not hold numbers, or the angles cannot be
-        used.
+        If the file is absent or damaged, or a column is missing or does not hold numbers.
     """
     table = next(iter(read_star(path).values()))
     angles = table.numbers("wrpAngleTilt")
     if not angles.size:
         raise InputError(f"{path} lists no tilts")
-    axis = table.numbers("wrpAxisAngle", 0)
-    shift = np.stack([table.numbers(f"wrpAxisOffset{a}", 0) for a in "XY"], axis=1)
-    movies = table.text("wrpMovieName")
-    before = table.numbers("wrpDose") if "wrpDose" in table.columns else None
-    geometry, order = TiltGeometry.from_unsorted(
-        angles, pixel_size_A, tilt_axis_angles=axis, shift_A=shift, exposure_before_e_per_A2=before
+    return TomoStar(
+        path,
+        angles,
+        table.numbers("wrpAxisAngle", 0),
+        np.stack([table.numbers(f"wrpAxisOffset{a}", 0) for a in "XY"], axis=1),
+        table.numbers("wrpDose") if "wrpDose" in table.columns else None,
+        table.text("wrpMovieName"),
     )
-    return TomoStar(geometry, tuple(movies[tilt] for tilt in order))
 
 
 def write_tomostar(path: Path, geometry: TiltGeometry, movies: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 `tilt_geometry` describes the frame; its module docstring has the picture.
 """
 
-from faket_dask.geometry.acquisition_order import acquisition_order, exposure_before
+from faket_dask.geometry.acquisition_order import acquisition_order, exposure_before, select_exposures
 from faket_dask.geometry.pixel_size import (
     PIXEL_SIZE_TOLERANCE,
     UNKNOWN_PIXEL_SIZE_A,
@@ -23,4 +23,5 @@ __all__ = [
     "exposure_before",
     "format_tilt_angle",
     "resolve_pixel_size",
+    "select_exposures",
 ]

@@ -85,3 +85,38 @@ def exposure_before(order: NDArray[np.int64], exposure_e_per_A2: ArrayLike) -> N
     before = np.empty(order.shape, dtype=np.float64)
     before[sequence] = np.cumsum(exposure) - exposure
     return before
+
+
+def select_exposures(
+    order: NDArray[np.int64] | None, exposure_e_per_A2: NDArray[np.float64] | None, tilts: NDArray[np.intp]
+) -> tuple[NDArray[np.int64] | None, NDArray[np.float64] | None, NDArray[np.float64] | None]:
+    """Select tilts of a recorded series, whose specimen had been exposed in the other ones too.
+
+    Parameters
+    ----------
+    order
+        ``(tilt,)`` rank of each recorded tilt in time, if known.
+    exposure_e_per_A2
+        ``(tilt,)`` exposure of each tilt alone in e/Å², if known.
+    tilts
+        ``(selected,)`` indices of tilts.
+
+    Returns
+    -------
+    order, exposure_e_per_A2, left_out_exposure_e_per_A2
+        ``(selected,)`` rank in time and exposure of the selected tilts, and the exposure that the specimen had
+        received before each of them in tilts that are not selected; ``None`` where not known, or none.
+
+    Examples
+    --------
+    >>> select_exposures(np.array([2, 0, 1]), np.array([3.0, 3.0, 3.0]), np.array([0, 1]))
+    (array([1, 0]), array([3., 3.]), array([3., 0.]))
+    """
+    selected = None if exposure_e_per_A2 is None else exposure_e_per_A2[tilts]
+    if order is None:
+        return None, selected, None
+    rank = np.argsort(np.argsort(order[tilts]))
+    if exposure_e_per_A2 is None or selected is None:
+        return rank, selected, None
+    left_out = exposure_before(order, exposure_e_per_A2)[tilts] - exposure_before(rank, selected)
+    return rank, selected, left_out if (left_out > 1e-9).any() else None

@@ -25,7 +25,9 @@ def parse_angles(tilt_angles: ArrayLike) -> NDArray[np.float64]:
     wrong = ~(np.abs(angles) <= 90)  # NaN too
     if wrong.any():
         tilt = int(np.argmax(wrong))
-        raise InputError(f"tilt {tilt} has the angle {angles[tilt]}; tilt angles are degrees from -90 to 90")
+        raise InputError(
+            f"tilt {tilt + 1} (counted from 1) has the angle {angles[tilt]:g}; tilt angles are degrees from -90 to 90"
+        )
     return angles
 
 
@@ -42,12 +44,13 @@ def check_increasing(angles: NDArray[np.float64]) -> None:
     if close.size:
         a, b = sorted((int(sequence[close[0]]), int(sequence[close[0] + 1])))
         raise InputError(
-            f"tilts {a} and {b} have the same angle, {angles[a]:g}°; leave one of them out of stack and angles"
+            f"tilts {a + 1} and {b + 1} (counted from 1) have the same angle, {angles[a]:g}°; leave one of them out of "
+            "stack and angles"
         )
     step = np.diff(angles)
     if (step < 0).any():
         tilt = int(np.argmax(step < 0)) + 1
         raise InputError(
-            f"tilt angles must increase, but tilt {tilt} ({angles[tilt]:g}°) follows {angles[tilt - 1]:g}°; "
+            f"tilt angles must increase, but number {tilt + 1}, {angles[tilt]:g}°, follows {angles[tilt - 1]:g}°; "
             "sort the tilts of the stack and its angles by increasing angle"
         )

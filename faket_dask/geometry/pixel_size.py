@@ -41,11 +41,13 @@ def resolve_pixel_size(
     *,
     quantity: str = "pixel size",
     place: str = "header",
+    other: tuple[object, float] | None = None,
 ) -> float:
-    """Choose between the pixel size that a file records and one that the user gives.
+    """Choose between the pixel size that a file records, one that another file states, and one that the user gives.
 
-    The user's wins, with a warning if the file contradicts it by more than 1 %. A file that says exactly 1 Å counts
-    as one that says nothing: programs write it when they do not know.
+    The user's wins, with a warning if the file contradicts it by more than 1 %. Next is the file's own, with a warning
+    if the other one contradicts it. A file that says exactly 1 Å counts as one that says nothing: programs write it
+    when they do not know.
 
     Parameters
     ----------
@@ -59,6 +61,8 @@ def resolve_pixel_size(
         ``"pixel size"`` or ``"voxel size"``, for messages.
     place
         Part of the file that records it, for messages.
+    other
+        Another file that states the size, such as the `.mdoc` of a stack, and the edge that it states in Å.
 
     Returns
     -------
@@ -68,7 +72,7 @@ def resolve_pixel_size(
     Raises
     ------
     InputError
-        If the user gives none and the file has none, or different ones along the axes; or if the user's is not
+        If the user gives none and the files have none, or different ones along the axes; or if the user's is not
         positive.
 
     Examples
@@ -77,6 +81,8 @@ def resolve_pixel_size(
     3.5
     >>> resolve_pixel_size("a.mrc", [1.0, 1.0], 3.5)
     3.5
+    >>> resolve_pixel_size("a.mrc", [1.0, 1.0], None, other=("a.mdoc", 2.7))
+    2.7
     >>> resolve_pixel_size("a.mrc", [1.0, 1.0], None)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     faket_dask.errors.InputError: a.mrc has no pixel size in its header (1 Å, which is ...); give the pixel size in Å
@@ -95,9 +101,17 @@ def resolve_pixel_size(
                 stacklevel=3,
             )
         return float(requested_A)
+    if not known and other is not None and np.isfinite(other[1]) and other[1] > 0:
+        return float(other[1])
     if not known:
         reason = "1 Å, which is what programs write when they do not know it" if recorded else "none"
         raise InputError(f"{source} has no {quantity} in its {place} ({reason}); give the {quantity} in Å")
     if not edges_agree(edges):
         raise InputError(f"{source} has a {quantity} of {sizes} Å; they must agree: give the {quantity} in Å")
+    if other is not None and not edges_agree([edges.mean(), other[1]]):
+        warnings.warn(
+            f"{source} has a {quantity} of {sizes} Å in its {place}, and {other[0]} states {other[1]:g} Å; the "
+            f"{place}'s is used: if it is wrong, give the {quantity} in Å",
+            stacklevel=3,
+        )
     return float(edges.mean())

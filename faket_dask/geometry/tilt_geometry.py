@@ -31,13 +31,13 @@ and is its mirror image.) SHREC 2021 files are used with the sign that they are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faket_dask.errors import InputError
-from faket_dask.geometry.acquisition_order import exposure_before
+from faket_dask.geometry.acquisition_order import exposure_before, select_exposures
 from faket_dask.geometry.angles import check_increasing, parse_angles
 
 
@@ -60,6 +60,9 @@ class TiltGeometry:
         ``(tilt,)`` exposure of each tilt alone, in e/Å², if known.
     acquisition_order
         ``(tilt,)`` rank of each tilt in time, 0 for the first, if known.
+    left_out_exposure_e_per_A2
+        ``(tilt,)`` exposure that the specimen had received before each tilt in tilts that are not in the series, in
+        e/Å²; ``None`` where all are.
 
     Raises
     ------
@@ -75,6 +78,7 @@ class TiltGeometry:
     shift_A: NDArray[np.float64] | None = None
     exposure_e_per_A2: NDArray[np.float64] | None = None
     acquisition_order: NDArray[np.int64] | None = None
+    left_out_exposure_e_per_A2: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         angles = parse_angles(self.tilt_angles)
@@ -96,7 +100,8 @@ class TiltGeometry:
             exposure = _finite("exposures in e/Å²", self.exposure_e_per_A2, (tilts,))
             if (exposure < 0).any():
                 raise InputError(
-                    f"tilt {int(np.argmin(exposure))} has the negative exposure {exposure.min()} e/Å²"
+                    f"tilt {int(np.argmin(exposure)) + 1} (counted from 1) has the negative exposure "
+                    f"{exposure.min():g} e/Å²"
                 )
             _set(self, "exposure_e_per_A2", exposure)
         if self.acquisition_order is not None:
@@ -106,6 +111,9 @@ class TiltGeometry:
                     f"the acquisition order must give each of the {tilts} tilts its rank, 0 to {tilts - 1}"
                 )
             _set(self, "acquisition_order", order.astype(np.int64))
+        if self.left_out_exposure_e_per_A2 is not None:
+            left_out = _finite("exposures in e/Å²", self.left_out_exposure_e_per_A2, (tilts,))
+            _set(self, "left_out_exposure_e_per_A2", left_out)
 
     def __len__(self) -> int:
         return self.tilt_angles.size
@@ -119,6 +127,7 @@ class TiltGeometry:
         tilt_axis_angles: NDArray[np.float64],
         shift_A: NDArray[np.float64],
         exposure_before_e_per_A2: NDArray[np.float64] | None = None,
+        order: NDArray[np.intp] | None = None,
     ) -> tuple[TiltGeometry, NDArray[np.intp]]:
         """Sort the tilts of a table by increasing angle.
 
@@ -135,11 +144,13 @@ class TiltGeometry:
         exposure_before_e_per_A2
             ``(tilt,)`` exposure that the specimen had received before each tilt, in e/Å², if known. Each tilt's
             own exposure and rank in time follow from it; neither is known where two tilts share a value.
+        order
+            ``(selected,)`` positions in the table of the tilts to take, by increasing angle; all of them by default.
 
         Returns
         -------
         geometry, order
-            Geometry of the sorted tilts, and ``(tilt,)`` position of each of them in the table.
+            Geometry of the sorted tilts, and ``(selected,)`` position of each of them in the table.
 
         Raises
         ------
@@ -158,11 +169,13 @@ class TiltGeometry:
         >>> order, geometry.tilt_axis_angle_deg, geometry.acquisition_order
         (array([2, 0, 1]), 85.0, array([2, 0, 1]))
         """
-        order = np.argsort(tilt_angles, kind="stable")
+        if order is None:
+            order = np.argsort(tilt_angles, kind="stable")
         axis, shift = tilt_axis_angles[order], shift_A[order]
         exposure = rank = None
         if exposure_before_e_per_A2 is not None:
-            exposure, rank = _single_exposures(exposure_before_e_per_A2[order])
+            exposure, rank = _single_exposures(exposure_before_e_per_A2)
+        rank, exposure, left_out = select_exposures(rank, exposure, order)
         geometry = cls(
             tilt_angles[order],
             pixel_size_A,
@@ -170,13 +183,45 @@ class TiltGeometry:
             shift_A=shift if shift.any() else None,
             exposure_e_per_A2=exposure,
             acquisition_order=rank,
+            left_out_exposure_e_per_A2=left_out,
         )
         return geometry, order
+
+    def select(self, tilts: NDArray[np.intp], tilt_angles: NDArray[np.float64] | None = None) -> TiltGeometry:
+        """Return the geometry of some of the tilts, or of all of them with other angles.
+
+        Parameters
+        ----------
+        tilts
+            ``(selected,)`` indices, by increasing angle.
+        tilt_angles
+            ``(selected,)`` their angles in degrees, in place of the present ones.
+
+        Examples
+        --------
+        >>> geometry = TiltGeometry(np.array([-3.0, 0.0, 3.0]), 2.0)
+        >>> geometry.select(np.array([0, 2])).tilt_angles
+        array([-3.,  3.])
+        """
+        rank, exposure, left_out = select_exposures(self.acquisition_order, self.exposure_e_per_A2, tilts)
+        if self.left_out_exposure_e_per_A2 is not None:
+            before = self.left_out_exposure_e_per_A2[tilts]
+            left_out = before if left_out is None else before + left_out
+        axis = self.tilt_axis_angle_deg
+        return replace(
+            self,
+            tilt_angles=self.tilt_angles[tilts] if tilt_angles is None else tilt_angles,
+            tilt_axis_angle_deg=axis[tilts] if isinstance(axis, np.ndarray) else axis,
+            shift_A=None if self.shift_A is None else self.shift_A[tilts],
+            exposure_e_per_A2=exposure,
+            acquisition_order=rank,
+            left_out_exposure_e_per_A2=left_out,
+        )
 
     @property
     def stage_angles(self) -> NDArray[np.float64]:
         """Tilt angles ``(tilt,)`` in degrees with the sign of SerialEM, IMOD and RELION; decreasing."""
-        return -self.tilt_angles
+        return 0.0 - self.tilt_angles
 
     @property
     def tilt_axis_angles(self) -> NDArray[np.float64]:
@@ -193,7 +238,8 @@ class TiltGeometry:
         """Exposure ``(tilt,)`` before each tilt, in e/Å²; ``None`` if it is not known."""
         if self.exposure_e_per_A2 is None or self.acquisition_order is None:
             return None
-        return exposure_before(self.acquisition_order, self.exposure_e_per_A2)
+        before = exposure_before(self.acquisition_order, self.exposure_e_per_A2)
+        return before if self.left_out_exposure_e_per_A2 is None else before + self.left_out_exposure_e_per_A2
 
     def point_to_detector(self, points_A: ArrayLike) -> NDArray[np.float64]:
         """Compute the positions of points of the specimen on the detector.
@@ -261,5 +307,7 @@ def _finite(what: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.
         raise InputError(f"{what} must have the shape {shape} to go with the tilt angles, got {array.shape}")
     if not np.isfinite(array).all():
         tilt = int(np.nonzero(~np.isfinite(array))[0][0])
-        raise InputError(f"{what}: tilt {tilt} has none; every tilt needs a finite number")
+        raise InputError(
+            f"{what}: tilt {tilt + 1} (counted from 1) has none; every tilt needs a finite number"
+        )
     return array

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from faket_dask.dataset.dataset import Dataset
@@ -16,13 +17,20 @@ from faket_dask.interchange.exporters import load_exporter
 from faket_dask.interchange.exporters.base import Exporter
 from faket_dask.interchange.exporters.source import Source
 from faket_dask.modalities import MODALITIES
+from faket_dask.outputs.claim import claim_folder, make_folder
 from faket_dask.pipeline.build import BuildVolume, PlaceParticles
 from faket_dask.pipeline.plan import plan_spec
 from faket_dask.pipeline.reconstruct import ReconstructTomogram
 
 
 def export(
-    dataset: Dataset, formats: Sequence[str], target: Path, modalities: Sequence[str] = ("faket",)
+    dataset: Dataset,
+    formats: Sequence[str],
+    target: Path,
+    modalities: Sequence[str] = ("faket",),
+    root: str | None = None,
+    *,
+    overwrite: bool = False,
 ) -> Iterator[Path]:
     """Write a data set's tilt-series, tomograms, labels and particles in other programs' formats.
 
@@ -34,9 +42,13 @@ def export(
         Names of exporters (`faket_dask.interchange.exporters.exporter_names`), such as ``"mrc"`` or ``"relion5"``.
     target
         Folder to write to; made where it does not exist. Each format gets a folder of its name. Files of the same
-        names are replaced.
+        names are replaced if an earlier export wrote them and nobody changed them since; all others are kept.
     modalities
         Names of tilt-series: ``"noiseless"`` and those that the data set keeps.
+    root
+        Folder or URL as which copick will find its project, where that is to be moved from ``target/copick``.
+    overwrite
+        True to replace files of others, too, but no folders with files of others.
 
     Yields
     ------
@@ -46,8 +58,9 @@ def export(
     Raises
     ------
     InputError
-        Before anything is written: when a format or modality is unknown or was not kept. Later: when a format cannot
-        hold the data.
+        Before anything is written: when no format is named, a format or modality is unknown or was not kept, the
+        folder cannot be written to, or a file of an earlier export was changed since. Later: when a format cannot hold
+        the data, or a file of others has the name of one to be written.
     UnfinishedError
         Before anything is written: when units that make the requested results are not done.
 
@@ -59,8 +72,11 @@ def export(
     """
     requested = tuple(dict.fromkeys(modalities))
     exporters = [load_exporter(name) for name in dict.fromkeys(formats)]
+    if not exporters:
+        raise InputError("there is nothing to export to; name at least one format")
     _check_complete(dataset, requested)
-    return _write(Source(dataset, requested), exporters, target)
+    claim = claim_folder(target, [exporter.name for exporter in exporters], overwrite=overwrite)
+    return _write(Source(dataset, requested, root), exporters, target, claim)
 
 
 def _check_complete(dataset: Dataset, modalities: Sequence[str]) -> None:
@@ -93,8 +109,11 @@ def _check_complete(dataset: Dataset, modalities: Sequence[str]) -> None:
         )
 
 
-def _write(source: Source, exporters: Sequence[Exporter], target: Path) -> Iterator[Path]:
-    for exporter in exporters:
-        folder = target / exporter.name
-        folder.mkdir(parents=True, exist_ok=True)
-        yield from exporter.export(source, folder)
+def _write(
+    source: Source, exporters: Sequence[Exporter], target: Path, claim: AbstractContextManager[None]
+) -> Iterator[Path]:
+    with claim:
+        for exporter in exporters:
+            folder = target / exporter.name
+            make_folder(folder)
+            yield from exporter.export(source, folder)

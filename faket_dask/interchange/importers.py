@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
-from faket_dask.formats import copick, portal, relion5, shrec
+from faket_dask.formats import copick, portal, relion5, relion5_jobs, shrec
 from faket_dask.formats.imod import write_angles, write_transforms
 from faket_dask.formats.mdoc import write_mdoc
-from faket_dask.formats.mrc import MrcVolume, write_stack, write_volume
+from faket_dask.formats.mrc import STACK_SUFFIXES, MrcVolume, write_stack, write_volume
 from faket_dask.formats.particle_list import ParticleList
+from faket_dask.formats.side_files import list_misreadings, list_series_files
 from faket_dask.formats.tilt_series import TiltSeries
+from faket_dask.outputs.claim import claim_outputs
+from faket_dask.outputs.placing import remove_own_output
 from faket_dask.specimen.particles import ParticleTable
-
-T = TypeVar("T")
 
 BLOCK_ROWS = 64
 """Number of rows that are read at a time."""
 
 
-def import_specimen(folder: Path, target: Path, voxel_size_A: float | None = None) -> Iterator[Path]:
+def import_specimen(
+    folder: Path, target: Path, voxel_size_A: float | None = None, overwrite: bool = False
+) -> Iterator[Path]:
     """Convert a SHREC ``model_N`` to a specimen for a run file.
 
     Parameters
@@ -37,6 +41,8 @@ def import_specimen(folder: Path, target: Path, voxel_size_A: float | None = Non
         the model has them.
     voxel_size_A
         Edge of a voxel in Å, in place of the headers' value.
+    overwrite
+        True to replace files of others, too.
 
     Yields
     ------
@@ -46,7 +52,8 @@ def import_specimen(folder: Path, target: Path, voxel_size_A: float | None = Non
     Raises
     ------
     InputError
-        If the folder is no model, has no density, or the density is empty.
+        If the folder is no model, has no density, or the density is empty; before anything is written, if a target is
+        a file of the model or not this program's, or cannot be written.
 
     Notes
     -----
@@ -57,21 +64,23 @@ def import_specimen(folder: Path, target: Path, voxel_size_A: float | None = Non
         raise InputError(f"{folder} has no grandmodel.mrc, so there is no specimen in it")
     density = model.volumes["grandmodel"]
     layers = _filled_layers(density)
-    target.mkdir(parents=True, exist_ok=True)
     names = {"grandmodel": "density", "class_mask": "class_mask", "occupancy_mask": "instance_mask"}
-    for theirs, ours in names.items():
-        if theirs in model.volumes:
-            dtype = np.dtype(np.float32 if ours == "density" else np.uint16)
-            path = target / f"{ours}.mrc"
+    paths = {theirs: target / f"{ours}.mrc" for theirs, ours in names.items() if theirs in model.volumes}
+    particles = target / "particles.csv"
+    with claim_outputs([*paths.values(), particles], inputs=folder.iterdir(), overwrite=overwrite):
+        for theirs, path in paths.items():
+            dtype = np.dtype(np.float32 if theirs == "grandmodel" else np.uint16)
             write_volume(path, _Layers(model.volumes[theirs], layers, dtype), density.voxel_size_A)
             yield path
-    above = np.array([0.0, 0.0, layers.start * density.voxel_size_A])
-    table = to_particle_table(replace(model.particles, centre_A=model.particles.centre_A - above))
-    table.write_csv(target / "particles.csv")
-    yield target / "particles.csv"
+        above = np.array([0.0, 0.0, layers.start * density.voxel_size_A])
+        table = to_particle_table(replace(model.particles, centre_A=model.particles.centre_A - above))
+        table.write_csv(particles)
+        yield particles
 
 
-def import_series(series: TiltSeries, target: Path) -> Iterator[Path]:
+def import_series(
+    series: TiltSeries, target: Path, *, inputs: Iterable[Path] = (), overwrite: bool = False
+) -> Iterator[Path]:
     """Write a recorded series as one stack, sorted by angle, and aligned if it is read aligned.
 
     Parameters
@@ -80,69 +89,154 @@ def import_series(series: TiltSeries, target: Path) -> Iterator[Path]:
         Recorded tilt-series.
     target
         ``.mrc`` file to write; its angles with IMOD's sign (`.rawtlt`) and an `.mdoc` go beside it, and an `.xf` where
-        the series is read as recorded and its alignment is known.
+        the series is read as recorded and its alignment is known; else that of an earlier import is removed.
+    inputs
+        Files that the series was read from, beside its images.
+    overwrite
+        True to replace files of others, too; never those that the series is read from.
 
     Yields
     ------
     path
         Each written file, once it is written.
+
+    Raises
+    ------
+    InputError
+        Before anything is written, if the target has not the name of a stack, a target is a file of the series or not
+        this program's or cannot be written, or one of the stacks in the folder, new or old, would be read with the
+        angles or the alignment of another.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.suffix not in STACK_SUFFIXES:
+        raise InputError(
+            f"{target} ends with none of {', '.join(STACK_SUFFIXES)}, by which a stack is known; name it so"
+        )
     tilts, rows, columns = series.shape
-    write_stack(target, map(series.tilt, range(tilts)), series.shape, series.pixel_size_A)
-    yield target
-    angles = target.with_suffix(".rawtlt")
-    write_angles(angles, series.geometry.stage_angles)
-    yield angles
-    mdoc = target.with_name(target.name + ".mdoc")
-    write_mdoc(mdoc, series.geometry, target.name, (rows, columns))
-    yield mdoc
+    angles, mdoc = target.with_suffix(".rawtlt"), target.with_name(target.name + ".mdoc")
+    alignment = target.with_suffix(".xf")
     transforms = series.xf_transforms() if series.alignment is None else None
-    if transforms is not None:
-        path = target.with_suffix(".xf")
-        write_transforms(path, transforms)
-        yield path
+    side_files = [angles, mdoc] if transforms is None else [angles, mdoc, alignment]
+    obsolete = [alignment] if transforms is None else []
+    with claim_outputs(
+        [target, *side_files],
+        inputs=list_series_files(series, inputs),
+        overwrite=overwrite,
+        refusals=list_misreadings(target, side_files, obsolete),
+    ):
+        write_stack(target, map(series.tilt, range(tilts)), series.shape, series.pixel_size_A)
+        yield target
+        write_angles(angles, series.geometry.stage_angles)
+        yield angles
+        write_mdoc(mdoc, series.geometry, target.name, (rows, columns))
+        yield mdoc
+        if transforms is not None:
+            write_transforms(alignment, transforms)
+            yield alignment
+        for path in obsolete:
+            remove_own_output(path)
 
 
-def import_particles(
-    path: Path,
-    *,
-    name: str | None = None,
-    voxel_size_A: float | None = None,
-) -> ParticleTable:
+@dataclass(frozen=True)
+class ParticleOptions:
+    """Choice of particles, and what a list does not say itself; each option suits some formats only.
+
+    Parameters
+    ----------
+    name
+        Name of the tomogram or run, where there is more than one; the class of an ``.ndjson``.
+    voxel_size_A
+        Edge of a voxel in Å, for the lists of SHREC and the portal, which are in voxels.
+    user, session, object_name
+        Set of picks of a copick project, where a run has several of one object.
+    tomograms
+        Table of tomograms of RELION's particles, where `relion5_jobs.find_tomograms` does not find it.
+    """
+
+    name: str | None = None
+    voxel_size_A: float | None = None
+    user: str | None = None
+    session: str | None = None
+    object_name: str | None = None
+    tomograms: Path | None = None
+
+
+def import_particles(path: Path, options: ParticleOptions = ParticleOptions()) -> ParticleTable:
     """Read the particles of one tomogram from another program's list.
 
     Parameters
     ----------
     path
-        SHREC's ``particle_locations.txt``, a portal ``.ndjson``, RELION's ``particles.star`` (its ``tomograms.star``
-        beside it), or a project's ``copick.json``.
-    name
-        Name of the tomogram or run, where there is more than one; the class of an ``.ndjson``.
-    voxel_size_A
-        Edge of a voxel in Å, for the lists of SHREC and the portal, which are in voxels.
+        SHREC's ``particle_locations.txt``, a portal ``.ndjson``, RELION 5's ``particles.star`` or
+        ``optimisation_set.star``, or the ``.json`` configuration of a copick project.
+    options
+        Choice of particles.
 
     Raises
     ------
     InputError
-        If the file is damaged or of an unknown kind, or needs a name or voxel size that is missing.
+        If the file is damaged or of an unknown kind, needs an option that is missing, or has no use for one that is
+        given.
     """
-    if path.suffix in (".txt", ".ndjson") and voxel_size_A is None:
+    if path.suffix not in _PARTICLE_READERS:
+        raise InputError(
+            f"{path} is no known particle list: SHREC's .txt, the portal's .ndjson, RELION 5's .star or copick's .json"
+        )
+    read, used = _PARTICLE_READERS[path.suffix]
+    for field in fields(options):
+        if field.name not in used and getattr(options, field.name) is not None:
+            flag = _FLAGS.get(field.name, f"--{field.name}")
+            raise InputError(f"{flag} says nothing about {path}; leave it out")
+    return to_particle_table(read(path, options))
+
+
+def _read_shrec(path: Path, options: ParticleOptions) -> ParticleList:
+    return shrec.read_locations(path, _voxel_size(path, options))
+
+
+def _read_portal(path: Path, options: ParticleOptions) -> ParticleList:
+    return portal.read_points(path, options.name or path.stem, 1, _voxel_size(path, options))
+
+
+def _read_relion(path: Path, options: ParticleOptions) -> ParticleList:
+    table = relion5.read_particle_table(relion5_jobs.find_particles(path))
+    name = _choose(table.path, list(dict.fromkeys(table.text("rlnTomoName"))), options.name)
+    tomograms = options.tomograms or relion5_jobs.find_tomograms(path)
+    return relion5.select_particles(table, name, relion5.read_tomogram_sizes(tomograms))
+
+
+def _read_copick(path: Path, options: ParticleOptions) -> ParticleList:
+    project = copick.open_project(path)
+    run = _choose(path, project.runs(), options.name)
+    sets = copick.choose_picks(
+        project, run, user=options.user, session=options.session, object_name=options.object_name
+    )
+    return copick.read_picks(project, sets)
+
+
+_PARTICLE_READERS: dict[str, tuple[Callable[[Path, ParticleOptions], ParticleList], tuple[str, ...]]] = {
+    ".txt": (_read_shrec, ("voxel_size_A",)),
+    ".ndjson": (_read_portal, ("name", "voxel_size_A")),
+    ".star": (_read_relion, ("name", "tomograms")),
+    ".json": (_read_copick, ("name", "user", "session", "object_name")),
+}
+"""Reader of each kind of list by the suffix of its name, and the options that it takes."""
+
+_FLAGS = {"voxel_size_A": "--voxel-size-A", "object_name": "--object"}
+
+
+def _voxel_size(path: Path, options: ParticleOptions) -> float:
+    if options.voxel_size_A is None:
         raise InputError(f"{path} counts in voxels; give their size by --voxel-size-A")
-    match path.suffix:
-        case ".txt":
-            return to_particle_table(shrec.read_locations(path, voxel_size_A or 0.0))
-        case ".ndjson":
-            return to_particle_table(portal.read_points(path, name or path.stem, 1, voxel_size_A or 0.0))
-        case ".star":
-            tomograms = relion5.read_tomograms(path.with_name("tomograms.star"))
-            lists = relion5.read_particles(path, tomograms)
-            return to_particle_table(_choose(path, lists, name))
-        case ".json":
-            runs = sorted(p.name for p in (path.parent / "ExperimentRuns").glob("*") if p.is_dir())
-            run = _choose(path, {run: run for run in runs}, name)
-            return to_particle_table(copick.read_picks(path.parent, run, copick.read_objects(path)))
-    raise InputError(f"{path} is no known particle list: .txt, .ndjson, .star or copick's .json")
+    if not (math.isfinite(options.voxel_size_A) and options.voxel_size_A > 0):
+        raise InputError(f"a voxel of {options.voxel_size_A:g} Å is no size; give it in Å by --voxel-size-A")
+    return options.voxel_size_A
+
+
+def list_particle_files(path: Path, options: ParticleOptions) -> list[Path]:
+    """List the files that `import_particles` may read for a list."""
+    picks = path.parent.glob("ExperimentRuns/*/Picks/*") if path.suffix == ".json" else ()
+    tables = [] if options.tomograms is None else [options.tomograms]
+    return [path, path.parent / "tomograms.star", *tables, *picks]
 
 
 def to_particle_table(particles: ParticleList) -> ParticleTable:
@@ -159,15 +253,15 @@ def to_particle_table(particles: ParticleList) -> ParticleTable:
     )
 
 
-def _choose(path: Path, lists: Mapping[str, T], name: str | None) -> T:
-    if name is None and len(lists) == 1:
-        return next(iter(lists.values()))
-    if not lists:
+def _choose(path: Path, names: Sequence[str], name: str | None) -> str:
+    if not names:
         raise InputError(f"{path} lists no particles")
-    if name is None or name not in lists:
+    if name is None and len(names) == 1:
+        return names[0]
+    if name is None or name not in names:
         wrong = "name one by --name" if name is None else f"there is no {name!r}"
-        raise InputError(f"{path} lists particles of {', '.join(list(lists)[:6])}; {wrong}")
-    return lists[name]
+        raise InputError(f"{path} lists particles of {', '.join(names[:6])}; {wrong}")
+    return name
 
 
 def _filled_layers(volume: MrcVolume) -> slice:
@@ -198,6 +292,11 @@ class _Layers:
     def __getitem__(self, key: Sequence[slice]) -> NDArray[Any]:
         start, stop, _ = key[1].indices(self.volume.shape[1])
         block = self.volume.rows(start, stop)[self.layers]
+        if not np.isfinite(block).all():
+            raise InputError(
+                f"{self.volume.path} holds NaN or infinite values in the rows y = {start} … {stop - 1} (counted from "
+                "0); repair it"
+            )
         if self.dtype.kind == "u" and not (block >= 0).all():
             raise InputError(f"{self.volume.path} holds negative labels")
         return block.astype(self.dtype)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from faket_dask.atomic import replace_atomically
 from faket_dask.config import BuiltSpecimen
-from faket_dask.dataset.attributes import describe_group
+from faket_dask.dataset.attributes import describe_classes, describe_group
 from faket_dask.dataset.geometry import BLOCK_ROWS
 from faket_dask.dataset.label_checks import find_misplaced_labels
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.dataset.specimens import open_specimen_source
-from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array, write_vector
+from faket_dask.engine.arrays import ArraySpec, OwnedArray, create_array, open_array, write_vector
 from faket_dask.engine.marker import Findings
 from faket_dask.engine.stage import BatchKey, Stage, UnitCost
 from faket_dask.engine.unit import Item
@@ -27,6 +27,13 @@ from faket_dask.stages.seeds import Purpose, generator
 
 VOLUMES = {"density": "float32", "class_mask": "uint8", "instance_mask": "uint16"}
 """Arrays of a specimen's volume with their types."""
+
+ATTRIBUTES = {
+    "density": {"units": "V", "long_name": "potential over that of ice"},
+    "class_mask": {"long_name": "class"},
+    "instance_mask": {"long_name": "instance number in the particle table"},
+}
+"""Attributes of these arrays."""
 
 BUILD_BYTES_PER_VOXEL = 15
 """Density twice while the particles displace each other, the two masks, and the encoder's copy."""
@@ -52,8 +59,12 @@ class PlaceParticles(Stage[DatasetSpec]):
         """Return all specimens."""
         return list_specimens(spec)
 
+    def stores(self, spec: DatasetSpec, item: Item) -> set[Path]:
+        """Return the specimen's store."""
+        return {spec.folder.specimen(item.owner)}
+
     def prepare(self, spec: DatasetSpec, item: Item) -> None:
-        """Create the specimen's groups and the coordinates of its volume."""
+        """Create the specimen's store and the coordinates of its volume."""
         specimen = item.owner
         path = spec.folder.volume(specimen)
         pixel = spec.geometry.acquisition(specimen).pixel_size_A
@@ -76,8 +87,7 @@ class PlaceParticles(Stage[DatasetSpec]):
             table = place(source, generator(spec.config.dataset.seed, item.owner, Purpose.PLACEMENT))
         else:
             table = source.table or particle_table([])
-        with replace_atomically(spec.folder.particles(item.owner)) as temporary:
-            table.write_csv(temporary)
+        table.write_csv(spec.folder.particles(item.owner))
         return {"particles": table.labelled().counts()}
 
     def cost(self, spec: DatasetSpec) -> UnitCost:
@@ -117,7 +127,6 @@ class BuildVolume(Stage[DatasetSpec]):
     def arrays(self, spec: DatasetSpec, item: Item) -> list[OwnedArray]:
         """Return density, class mask and instance mask."""
         shape = spec.geometry.volume_shape(item.owner)
-        attributes = {"density": {"units": "V", "long_name": "potential over that of ice"}}
         return [
             OwnedArray(
                 spec.folder.volume(item.owner),
@@ -127,12 +136,20 @@ class BuildVolume(Stage[DatasetSpec]):
                     shape,
                     (shape[0], BLOCK_ROWS, shape[2]),
                     dtype,
-                    attributes=attributes.get(name),
+                    attributes=ATTRIBUTES[name],
                 ),
                 unit_axes=(1,),
             )
             for name, dtype in VOLUMES.items()
         ]
+
+    def prepare(self, spec: DatasetSpec, item: Item) -> None:
+        """Create the class mask with the names of its values, which only an opened source knows."""
+        classes = describe_classes(open_specimen_source(spec, item.owner).class_ids)
+        for owned in self.arrays(spec, item):
+            if owned.spec.name == "class_mask":
+                attributes = {**ATTRIBUTES["class_mask"], **classes}
+                create_array(owned.group, replace(owned.spec, attributes=attributes))
 
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
         """Render and write one block."""

@@ -21,6 +21,7 @@ from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.dataset.specimens import open_volume
 from faket_dask.dataset.splits import split_series
 from faket_dask.errors import InputError
+from faket_dask.formats.image_checks import check_finite
 from faket_dask.formats.mrc import open_stack
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.geometry import PIXEL_SIZE_TOLERANCE, TiltGeometry
@@ -219,25 +220,27 @@ def _check_clean_series(clean: TiltSeries, noisy: TiltSeries) -> None:
 
 def _check_tilts(series: TiltSeries) -> None:
     """Refuse tilts that cannot be used, named as their files count them."""
-    broken: dict[Path, list[int]] = {}
+    broken: dict[Path, tuple[str, list[int]]] = {}
     constant: dict[Path, list[int]] = {}
     for stack, section in sorted(series.images, key=lambda image: (image[0].path, image[1])):
         tilt = stack.tilt(section)
-        if not np.isfinite(tilt).all():
-            broken.setdefault(stack.path, []).append(section)
-        elif tilt.min() == tilt.max():
-            constant.setdefault(stack.path, []).append(section)
+        try:
+            check_finite(tilt, stack.path, section, stack.shape[0])
+        except InputError as error:
+            broken.setdefault(stack.path, (str(error), []))[1].append(section + 1)
+            continue
+        if tilt.min() == tilt.max():
+            constant.setdefault(stack.path, []).append(section + 1)
     problems = Problems()
-    for path, sections in broken.items():
-        problems.add(
-            f"{path}: NaN or infinite values in tilt {', '.join(map(str, sections))}; repair or leave out "
-            "(counted from 0)"
-        )
-    for path, sections in constant.items():
-        problems.add(
-            f"{path}: all pixels are equal in tilt {', '.join(map(str, sections))}; leave out (counted from 0)"
-        )
+    for message, views in broken.values():
+        problems.add(message + (f"; the same of {_list_views(views[1:])}" if views[1:] else ""))
+    for path, views in constant.items():
+        problems.add(f"{path}: all pixels are equal in {_list_views(views)}; leave out (`exclude`)")
     problems.report()
+
+
+def _list_views(views: list[int]) -> str:
+    return f"view{'s' if len(views) > 1 else ''} {', '.join(map(str, views))} (counted from 1)"
 
 
 def check_structures(specimen: BuiltSpecimen) -> list[str]:

@@ -46,19 +46,20 @@ class FitNoise(Stage[DatasetSpec]):
         return [BatchKey(ProjectVolume.name, Item(series.specimen)), *statistics]
 
     def prepare(self, spec: DatasetSpec, item: Item) -> None:
-        """Create the series' group and coordinates."""
+        """Create the series' groups and coordinates."""
         series = spec.series_by_name[item.owner]
-        path = spec.folder.series(item.owner)
-        describe_group(
-            path,
-            spec,
-            spec.geometry.acquisition(item.owner).pixel_size_A,
-            specimen=series.specimen,
-            reference=series.reference,
-            weights=spec.config.style.weights,
-            weights_sha256=spec.inputs.weights_checksum,
-        )
-        write_stack_coordinates(path, spec, series.specimen)
+        store, group = spec.folder.series(item.owner), spec.folder.series_tilts(item.owner)
+        for path in (store, group):
+            describe_group(
+                path,
+                spec,
+                spec.geometry.acquisition(item.owner).pixel_size_A,
+                specimen=series.specimen,
+                reference=series.reference,
+                weights=spec.config.style.weights,
+                weights_sha256=spec.inputs.weights_checksum,
+            )
+        write_stack_coordinates(group, spec, series.specimen)
 
     def arrays(self, spec: DatasetSpec, item: Item) -> list[OwnedArray]:
         """Return one vector per statistic, and the signal's spectra where they are needed."""
@@ -70,7 +71,7 @@ class FitNoise(Stage[DatasetSpec]):
         if spec.measures_spectra:
             arrays[SIGNAL_POWER] = (("tilt", "off_or_on_axes", "ring"), (2, count_rings(spec)))
             arrays[SIGNAL_VARIANCE] = (("tilt",), ())
-        path = spec.folder.series(item.owner)
+        path = spec.folder.series_tilts(item.owner)
         return [
             OwnedArray(
                 path,
@@ -85,7 +86,7 @@ class FitNoise(Stage[DatasetSpec]):
         from faket_dask.pipeline.noise_fit import fit_series_curves, measure_signal
         from faket_dask.pipeline.series_tilts import SeriesTilts
 
-        path = spec.folder.series(item.owner)
+        path = spec.folder.series_tilts(item.owner)
         signal = None
         if spec.measures_spectra:
             signal = measure_signal(spec, item.owner)

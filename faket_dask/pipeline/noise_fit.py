@@ -38,7 +38,7 @@ def measure_signal(spec: DatasetSpec, series: str) -> SignalSpectra:
     rings = count_rings(spec)
     power, variance = [], []
     for tilt, angle in enumerate(spec.geometry.acquisition(series).tilt_angles):
-        image = read_tilt(spec.folder.specimen(specimen), "noiseless", tilt)
+        image = read_tilt(spec.folder.specimen_tilts(specimen), "noiseless", tilt)
         beads = mask_beads(spec, specimen, table, float(angle))
         bare = fill(image, beads)
         variance.append(bare.var() / max(image.var(dtype=np.float64), 1e-30) if beads.any() else 1.0)

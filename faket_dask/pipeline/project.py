@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from faket_dask.dataset.attributes import STACK_ATTRIBUTES, write_stack_coordinates
+from faket_dask.dataset.attributes import STACK_ATTRIBUTES, describe_group, write_stack_coordinates
 from faket_dask.dataset.geometry import BLOCK_ROWS
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array
@@ -42,8 +42,13 @@ class ProjectVolume(Stage[DatasetSpec]):
         return spec.geometry.block_count
 
     def prepare(self, spec: DatasetSpec, item: Item) -> None:
-        """Write the coordinates of projections."""
-        write_stack_coordinates(spec.folder.specimen(item.owner), spec, item.owner)
+        """Create the group and the coordinates of projections."""
+        path, pixel = (
+            spec.folder.specimen_tilts(item.owner),
+            spec.geometry.acquisition(item.owner).pixel_size_A,
+        )
+        describe_group(path, spec, pixel, specimen=item.owner)
+        write_stack_coordinates(path, spec, item.owner)
 
     def arrays(self, spec: DatasetSpec, item: Item) -> list[OwnedArray]:
         """Return the noiseless stack, written in blocks of rows and read by tilt."""
@@ -60,7 +65,7 @@ class ProjectVolume(Stage[DatasetSpec]):
                 **STACK_ATTRIBUTES,
             },
         )
-        return [OwnedArray(spec.folder.specimen(item.owner), noiseless, unit_axes=(1,))]
+        return [OwnedArray(spec.folder.specimen_tilts(item.owner), noiseless, unit_axes=(1,))]
 
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
         """Project and write one block."""
@@ -69,7 +74,7 @@ class ProjectVolume(Stage[DatasetSpec]):
         geometry, rows = spec.geometry, spec.geometry.block_rows(index)
         density = np.asarray(open_array(spec.folder.volume(item.owner), "density", "r")[:, rows, :])
         stack = project(density, geometry.acquisition(item.owner).tilt_angles, width=geometry.tilt_shape[1])
-        open_array(spec.folder.specimen(item.owner), "noiseless")[:, rows, :] = stack
+        open_array(spec.folder.specimen_tilts(item.owner), "noiseless")[:, rows, :] = stack
         return {}
 
     def cost(self, spec: DatasetSpec) -> UnitCost:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from faket_dask.dataset.modality_stores import owning_item, stack_store
+from faket_dask.dataset.modality_stores import owning_item, stack_group
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_tilt
 from faket_dask.engine.marker import Findings
@@ -145,7 +145,7 @@ class MeasureRealism(Stage[DatasetSpec]):
         tilt = measured_tilts(spec, series.name)[index]
         angle = float(spec.geometry.acquisition(series.name).tilt_angles[tilt])
         image = _read_or_redraw(spec, series.name, item.part, tilt)
-        noiseless = read_tilt(spec.folder.specimen(series.specimen), "noiseless", tilt)
+        noiseless = read_tilt(spec.folder.specimen_tilts(series.specimen), "noiseless", tilt)
         ours = sample_halves(image, _load_network(spec), compared_layers(spec))
         against = []
         for name, weight in spec.blend_weights(series.reference).items():
@@ -252,7 +252,7 @@ def _read_or_redraw(spec: DatasetSpec, series: str, modality: str, tilt: int) ->
 
     if modality in MODALITIES.kept(spec.config.outputs.modalities):
         owner = owning_item(spec.series_by_name[series], modality)
-        return read_tilt(stack_store(spec.folder, owner, modality), modality, tilt)
+        return read_tilt(stack_group(spec.folder, owner, modality), modality, tilt)
     return SeriesTilts.open(spec, series).redraw(modality, tilt)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from faket_dask.dataset.attributes import describe_group
+from faket_dask.dataset.attributes import describe_group, write_tilt_angles
 from faket_dask.dataset.geometry import BLOCK_ROWS
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.dataset.tomogram_chunks import SLAB_LAYERS
@@ -55,16 +55,19 @@ class FilterTilts(FilterStack[DatasetSpec]):
         return [BatchKey(MODALITIES.get(item.part).stage, Item(item.owner))]
 
     def prepare(self, spec: DatasetSpec, item: Item) -> None:
-        """Create the tomogram's group and coordinates."""
+        """Create the groups and coordinates of the tomogram and its filtered tilts."""
         tomogram = self.open_source(spec, item)
         settings: dict[str, Any] = tomogram.section.model_dump(
             mode="json", exclude={"modalities", "thickness_A"}
         )
         pixel = tomogram.acquisition.pixel_size_A
-        describe_group(tomogram.group, spec, pixel, voxel_size_A=tomogram.voxel_size_A, **settings)
-        for axis, places in tomogram.coordinates().items():
+        for group in (tomogram.group, tomogram.filtered_group):
+            describe_group(group, spec, pixel, voxel_size_A=tomogram.voxel_size_A, **settings)
+        coordinates = tomogram.coordinates()
+        for axis, places in coordinates.items():
             write_vector(tomogram.group, axis, axis, places, {"units": "angstrom"})
-        write_vector(tomogram.group, "tilt_angle", "tilt", tomogram.tilt_angles, {"units": "degrees"})
+        write_vector(tomogram.filtered_group, "y", "y", coordinates["y"], {"units": "angstrom"})
+        write_tilt_angles(tomogram.filtered_group, tomogram.tilt_angles)
 
     def fingerprint(self, spec: DatasetSpec) -> str:
         """Return the digest with the settings of tomograms, on which no other stage depends."""

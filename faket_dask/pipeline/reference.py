@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from faket_dask.dataset.attributes import STACK_ATTRIBUTES, describe_group
+from faket_dask.dataset.attributes import STACK_ATTRIBUTES, describe_group, write_tilt_angles
 from faket_dask.dataset.spec import DatasetSpec
-from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array, write_vector
+from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array
 from faket_dask.engine.marker import Findings
 from faket_dask.engine.stage import BatchKey, Stage, UnitCost
 from faket_dask.engine.unit import Item
@@ -68,18 +68,19 @@ class MeasureStatistics(Stage[DatasetSpec]):
         return [] if specimen is None else [BatchKey(SimulateImages.name, Item(specimen))]
 
     def prepare(self, spec: DatasetSpec, item: Item) -> None:
-        """Create the reference's group and its tilt angles."""
+        """Create the reference's groups and its tilt angles."""
         reference = open_reference(spec, item.owner)
-        path = spec.folder.reference(item.owner)
-        describe_group(
-            path,
-            spec,
-            reference.pixel_size_A,
-            reference=item.owner,
-            weights=spec.config.style.weights,
-            weights_sha256=spec.inputs.weights_checksum,
-        )
-        write_vector(path, "tilt_angle", "tilt", reference.tilt_angles, {"units": "degrees"})
+        store, group = spec.folder.reference(item.owner), spec.folder.statistics(item.owner)
+        for path in (store, group):
+            describe_group(
+                path,
+                spec,
+                reference.pixel_size_A,
+                reference=item.owner,
+                weights=spec.config.style.weights,
+                weights_sha256=spec.inputs.weights_checksum,
+            )
+        write_tilt_angles(group, reference.tilt_angles)
 
     def arrays(self, spec: DatasetSpec, item: Item) -> list[OwnedArray]:
         """Return one vector per statistic, and the spectra where they are needed."""
@@ -91,7 +92,7 @@ class MeasureStatistics(Stage[DatasetSpec]):
         for model in spec.studied_noise_models:
             for layout in model.arrays(count_rings(spec)):
                 arrays[layout.name] = (("tilt", *layout.dims), layout.shape)
-        path = spec.folder.reference(item.owner)
+        path = spec.folder.statistics(item.owner)
         return [
             OwnedArray(
                 path,

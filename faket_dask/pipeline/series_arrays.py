@@ -20,5 +20,5 @@ def read_stack_range(spec: DatasetSpec, series: str, name: str) -> Scaling | Non
     """Return the range of a series' `SCALED` images that becomes 0 and 1; ``None`` if the transfer needs none."""
     if not spec.config.style.transfer.needs_stack_range:
         return None
-    path = spec.folder.series(series)
+    path = spec.folder.series_tilts(series)
     return stack_scaling(zip(*(read_vector(path, f"{name}_{end}") for end in ("low", "high")), strict=True))

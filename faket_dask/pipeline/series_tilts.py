@@ -33,7 +33,7 @@ class SeriesTilts:
     Parameters
     ----------
     noiseless_store, store
-        Zarr groups of its specimen and of itself.
+        Zarr groups of the stacks of its specimen and of its own.
     tilt_angles
         ``(tilt,)`` degrees.
     shape
@@ -72,8 +72,8 @@ class SeriesTilts:
         """Return the source of a data set's series."""
         series, config = spec.series_by_name[name], spec.config
         return cls(
-            noiseless_store=spec.folder.specimen(series.specimen),
-            store=spec.folder.series(name),
+            noiseless_store=spec.folder.specimen_tilts(series.specimen),
+            store=spec.folder.series_tilts(name),
             tilt_angles=spec.geometry.acquisition(name).tilt_angles,
             shape=spec.geometry.tilt_shape,
             seed=config.dataset.seed,

@@ -9,6 +9,7 @@ from faket_dask.engine.marker import Findings
 from faket_dask.engine.stage import BatchKey, Stage, UnitCost
 from faket_dask.engine.unit import Item
 from faket_dask.geometry import acquisition_order, exposure_before, format_tilt_angle
+from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline.build import list_specimens
 from faket_dask.pipeline.costs import INTERPRETER_BYTES, estimate_projection_reading, tilt_pixels
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
@@ -53,7 +54,7 @@ class SimulateImages(Stage[DatasetSpec]):
         order = acquisition_order(acquisition.tilt_angles, spec.config.microscope.tilt_order)
         before = exposure_before(order, acquisition.dose_e_per_A2)
         attributes = {"units": "e/angstrom^2", "long_name": "exposure before the tilt"}
-        write_vector(spec.folder.specimen(item.owner), "exposure", "tilt", before, attributes)
+        write_vector(spec.folder.specimen_tilts(item.owner), "exposure", "tilt", before, attributes)
 
     def arrays(self, spec: DatasetSpec, item: Item) -> list[OwnedArray]:
         """Return the benchmark stack."""
@@ -63,9 +64,13 @@ class SimulateImages(Stage[DatasetSpec]):
             ("tilt", "y", "x"),
             (tilts, rows, columns),
             (1, rows, columns),
-            attributes={"units": "e/pixel", "coordinates": f"{STACK_ATTRIBUTES['coordinates']} exposure"},
+            attributes={
+                "units": "e/pixel",
+                "long_name": MODALITIES.get("benchmark").description,
+                "coordinates": f"{STACK_ATTRIBUTES['coordinates']} exposure",
+            },
         )
-        return [OwnedArray(spec.folder.specimen(item.owner), benchmark, unit_axes=(0,))]
+        return [OwnedArray(spec.folder.specimen_tilts(item.owner), benchmark, unit_axes=(0,))]
 
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
         """Image and write one tilt."""
@@ -73,7 +78,7 @@ class SimulateImages(Stage[DatasetSpec]):
         from faket_dask.stages.imaging import simulate_counts
 
         microscope, acquisition = spec.config.microscope, spec.geometry.acquisition(item.owner)
-        path = spec.folder.specimen(item.owner)
+        path = spec.folder.specimen_tilts(item.owner)
         optics = Optics(
             voltage_kV=microscope.voltage_kV,
             spherical_aberration_mm=microscope.spherical_aberration_mm,

@@ -59,7 +59,7 @@ class StyleTargets:
         tilts = reference.tilt_angles.size
         return [
             OwnedArray(
-                self.folder.reference(reference.name),
+                self.folder.statistics(reference.name),
                 ArraySpec(
                     layout.name,
                     ("tilt", *layout.dims),
@@ -87,12 +87,12 @@ class StyleTargets:
             weights_checksum=self.weights_checksum,
         )
         for name, values in arrays.items():
-            open_array(self.folder.reference(reference.name), name)[tilt] = values
+            open_array(self.folder.statistics(reference.name), name)[tilt] = values
         return int(image.pixels.size)
 
     def read(self, part: WeightedTilt) -> TiltArrays:
         """Read the style of one tilt of a reference."""
-        path = self.folder.reference(part.reference)
+        path = self.folder.statistics(part.reference)
         return {
             layout.name: np.asarray(open_array(path, layout.name, "r")[part.tilt]) for layout in self.layouts
         }

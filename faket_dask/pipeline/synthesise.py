@@ -50,13 +50,17 @@ class SynthesiseTilts(Stage[DatasetSpec]):
         tilts, rows, columns = spec.geometry.stack_shape(item.owner)
         return [
             OwnedArray(
-                spec.folder.series(item.owner),
+                spec.folder.series_tilts(item.owner),
                 ArraySpec(
                     name,
                     ("tilt", "y", "x"),
                     (tilts, rows, columns),
                     (1, rows, columns),
-                    attributes=STACK_ATTRIBUTES,
+                    attributes={
+                        "units": "arbitrary",
+                        "long_name": MODALITIES.get(name).description,
+                        **STACK_ATTRIBUTES,
+                    },
                 ),
                 unit_axes=(0,),
             )
@@ -72,7 +76,7 @@ class SynthesiseTilts(Stage[DatasetSpec]):
         kept = kept_modalities(spec)
         if not kept:
             return None
-        tilt = read_tilt(spec.folder.series(item.owner), kept[-1], index)
+        tilt = read_tilt(spec.folder.series_tilts(item.owner), kept[-1], index)
         return Preview(tilt, f"{kept[-1]} of {item}, {self.unit_labels(spec, item)[index]}")
 
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:

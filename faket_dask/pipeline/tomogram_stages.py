@@ -23,16 +23,21 @@ from faket_dask.engine.unit import Item
 
 
 class TomogramSource(Protocol):
-    """Stack that a tomogram is made from, and the store that it goes to."""
+    """Stack that a tomogram is made from, and the groups that it and its filtered tilts go to."""
 
     @property
     def group(self) -> Path:
-        """Zarr group of the tomogram and its filtered tilts."""
+        """Zarr group of the tomogram."""
+        ...
+
+    @property
+    def filtered_group(self) -> Path:
+        """Zarr group of the filtered tilts."""
         ...
 
     @property
     def array_name(self) -> str:
-        """Name of the tomogram's array."""
+        """Name of the array in either group."""
         ...
 
     @property
@@ -71,8 +76,8 @@ class TomogramSource(Protocol):
 
 
 def _filtered_array(source: TomogramSource) -> OwnedArray:
-    array = describe_filtered_array(f"{source.array_name}_filtered", source.filtered_shape)
-    return OwnedArray(source.group, array, unit_axes=(0,))
+    array = describe_filtered_array(source.array_name, source.filtered_shape)
+    return OwnedArray(source.filtered_group, array, unit_axes=(0,))
 
 
 class FilterStack(Stage[S]):

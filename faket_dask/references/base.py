@@ -69,7 +69,7 @@ def _open_simulated(spec: DatasetSpec, section: SimulatedSection) -> SimulatedRe
     return SimulatedReference(
         section.name,
         specimen,
-        spec.folder.specimen(specimen),
+        spec.folder.specimen_tilts(specimen),
         spec.geometry.acquisition(specimen),
         spec.geometry.tilt_shape,
         mask_artefacts=spec.config.style.transfer.masks_artefacts,

@@ -121,6 +121,8 @@ def open_recording(section: TiltSeriesReference) -> TiltSeries:
         pixel_size_A=section.pixel_size_A,
         tomogram=section.tomogram,
         sign=section.angle_sign,
+        exclude=section.exclude,
+        exclude_angles=section.exclude_angles,
     )
     return series.aligned() if section.align else series
 
@@ -182,11 +184,11 @@ def find_valid_pixels(
             open_mask(section, series).nonzero_pixels(tilt),
             f"{section.mask} and edges cover",
         )
-        advice = "mark less of it"
+        advice = "mark less of it, or leave that tilt out (`exclude`)"
     else:
         excluded, covering = artefact_mask(image), f"{section.stack}: artefacts and edges cover"
-        advice = "leave that tilt out, or write `mask: none` for the reference"
+        advice = "leave that tilt out (`exclude`), or write `mask: none` for the reference"
     valid = ~(outside | excluded)
     if valid.mean() < LEAST_VALID_SHARE:
-        raise InputError(f"{covering} {1 - valid.mean():.0%} of tilt {tilt}; {advice}")
+        raise InputError(f"{covering} {1 - valid.mean():.0%} of {series.describe_tilt(tilt)}; {advice}")
     return valid

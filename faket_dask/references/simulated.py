@@ -24,7 +24,7 @@ class SimulatedReference:
     specimen
         Name of the specimen that it images.
     store
-        Zarr group of that specimen.
+        Zarr group of that specimen's stacks.
     acquisition
         Angles and pixel size.
     shape

@@ -31,7 +31,7 @@ class ReferenceStatistics:
 
     def read(self, reference: str, name: str) -> NDArray[np.float64]:
         """Read a value or spectrum of each tilt of a plain reference, ``(tilt, ...)`` float64."""
-        return read_vector(self.folder.reference(reference), name)
+        return read_vector(self.folder.statistics(reference), name)
 
     def blend(self, tilts: Sequence[WeightedTilt], name: str) -> float:
         """Return the weighted mean of a value, such as ``"mean"``, over the tilts that stand for an angle."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from skimage.measure import block_reduce
 
 from faket_dask.dataset.field_of_view import project_columns
-from faket_dask.dataset.modality_stores import owning_item, stack_store
+from faket_dask.dataset.modality_stores import owning_item, stack_group
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_tilt
@@ -138,7 +138,7 @@ def collect_panels(completed: CompletedUnits, series: Series, tilt: int) -> list
     def stored(modality: str, index: int | None = tilt) -> Panel:
         item = Item(owning_item(series, modality))
         missing = completed.why_missing(MODALITIES.get(modality).stage, item, index)
-        store = stack_store(spec.folder, owning_item(series, modality), modality)
+        store = stack_group(spec.folder, owning_item(series, modality), modality)
         return panel(modality, missing, lambda: read_tilt(store, modality, tilt))
 
     panels = [stored("noiseless", index=None)]

@@ -220,7 +220,7 @@ def _moments(completed: CompletedUnits, series: Series) -> list[ChartBox]:
                 dash = _DASHES[number % len(_DASHES)]
                 curves.append(Curve(f"reference {part}", angles[order], values, COLOURS[REFERENCE], dash))
         if completed.has(FitNoise.name, Item(series.name)):
-            fitted = read_vector(spec.folder.series(series.name), name)
+            fitted = read_vector(spec.folder.series_tilts(series.name), name)
             curves.append(Curve("noisy", tilt_angles, fitted, COLOURS["noisy"]))
         if measured is not None:
             tilts, values = measured[0], measured[1][name]
@@ -241,7 +241,7 @@ def _measured_moments(
         return None
     chosen = np.linspace(0, len(done) - 1, min(len(done), MEASURED_TILTS)).round().astype(int)
     tilts = np.asarray(done)[chosen]
-    path = spec.folder.series(series.name)
+    path = spec.folder.series_tilts(series.name)
     images = (read_tilt(path, "faket", int(tilt)) for tilt in tilts)
     moments = np.array([(i.mean(dtype=np.float64), i.std(dtype=np.float64)) for i in images])
     return tilts, {"mean": moments[:, 0], "std": moments[:, 1]}

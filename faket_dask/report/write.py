@@ -166,8 +166,20 @@ def _reference_line(completed: CompletedUnits, name: str) -> ReferenceLine:
         name,
         kind,
         f"{angles.size} tilts from {format_tilt_angle(angles.min())} to {format_tilt_angle(angles.max())}, "
-        f"{shape[1]} × {shape[0]} pixels of {pixel:g} Å{origin}{_describe_mask(completed, name)}",
+        f"{shape[1]} × {shape[0]} pixels of {pixel:g} Å{_describe_exclusion(spec, name)}{origin}"
+        f"{_describe_mask(completed, name)}",
     )
+
+
+def _describe_exclusion(spec: DatasetSpec, reference: str) -> str:
+    """Describe the tilts of a recorded reference that the run file leaves out."""
+    section = spec.references[reference]
+    if not isinstance(section, TiltSeriesReference):
+        return ""
+    views = ", ".join(map(str, section.exclude))
+    angles = ", ".join(format_tilt_angle(angle) for angle in section.exclude_angles)
+    parts = [*([f"views {views}"] if views else []), *([f"angles {angles}"] if angles else [])]
+    return f", without {' and '.join(parts)}" if parts else ""
 
 
 def _describe_mask(completed: CompletedUnits, reference: str) -> str:

@@ -70,7 +70,7 @@ def _read_map(path: Path) -> tuple[NDArray[np.float32], float]:
     """Read the density ``(z, y, x)`` and the edge of a voxel in Å."""
     with warnings.catch_warnings():
         # Maps in circulation break the standard in ways that do not touch the data; a warning helps nobody.
-        warnings.simplefilter("ignore")
+        warnings.filterwarnings("ignore", message=".*breaks the MRC standard")
         volume = open_samples(path)
     density = volume.rows(0, volume.shape[1])
     if not np.isfinite(density).all() or np.ptp(density) == 0:

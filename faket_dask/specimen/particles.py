@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from faket_dask.atomic import replace_atomically
 from faket_dask.errors import InputError
 
 _ROTATION = tuple(f"r_{row}{column}" for row in "xyz" for column in "xyz")
@@ -87,11 +88,14 @@ class ParticleTable:
         return int.from_bytes(digest.digest()[:8], "little")
 
     def write_csv(self, path: Path) -> None:
-        """Write the table as comma-separated text with a header line.
+        """Write the table as comma-separated text with a header line, whole or not at all.
 
         Floating-point numbers are written with the digits that give back the same number.
         """
-        with open(path, "w", newline="", encoding="utf-8") as file:
+        with (
+            replace_atomically(path) as temporary,
+            open(temporary, "w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)
             for row in range(len(self)):

@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from faket_dask.errors import InputError
+from faket_dask.formats.compression import kind_suffix
 from faket_dask.specimen.density_map import map_template
 from faket_dask.specimen.phantoms import PHANTOMS, phantom_template
 from faket_dask.specimen.recipe import Species
@@ -81,7 +82,7 @@ def _load(species: Species, conformation: int, voxel_size_A: float) -> tuple[Tem
         raise InputError(f"species '{species.name}': {error}") from error
     raise InputError(
         f"species '{species.name}': '{source}' is neither a structure ({', '.join(STRUCTURE_SUFFIXES)}, "
-        f"may be gzipped) nor a map ({', '.join(MAP_SUFFIXES)})"
+        f"may be gzipped) nor a map ({', '.join(MAP_SUFFIXES)}, may be compressed by gzip or bzip2)"
     )
 
 
@@ -91,7 +92,7 @@ def load_conformations(species: Species, voxel_size_A: float) -> list[Template]:
 
 
 def _kind(path: Path) -> str:
-    return Path(path.stem if path.suffix == ".gz" else path.name).suffix.lower()
+    return kind_suffix(path)
 
 
 def _time(load: Callable[[], Template]) -> tuple[Template, float]:

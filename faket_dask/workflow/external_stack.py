@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import os
 import shutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,8 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.atomic import write_text
+from faket_dask.cluster.requirements import GIB
 from faket_dask.config import ReconstructionSection
 from faket_dask.dataset.fingerprint import KERNEL_VERSION
+from faket_dask.dataset.layout import FILTERED_TILTS, TOMOGRAMS
 from faket_dask.dataset.tomogram_chunks import TomogramChunks
 from faket_dask.engine.arrays import create_group, open_array
 from faket_dask.engine.completed import CompletedUnits
@@ -33,11 +37,15 @@ from faket_dask.engine.plan import Plan
 from faket_dask.engine.serial import execute_serially
 from faket_dask.engine.stage import BatchKey, UnitCost
 from faket_dask.engine.unit import Item
-from faket_dask.errors import FaketDaskError, InputError
+from faket_dask.errors import DiskFullError, FaketDaskError, InputError
 from faket_dask.formats import ome_zarr
 from faket_dask.formats.mrc import write_volume
+from faket_dask.formats.side_files import list_misreadings, list_series_files
 from faket_dask.formats.tilt_series import TiltSeries
+from faket_dask.outputs.claim import claim_outputs
+from faket_dask.outputs.placing import put_file_in_place, put_folder_in_place
 from faket_dask.pipeline.tomogram_stages import BackProjectPieces, FilterStack
+from faket_dask.stages.device import check_device
 from faket_dask.stages.reconstruction import binned_shape, choose_tilts, filtered_shape
 
 FILTER_SHARE = 0.15
@@ -114,9 +122,19 @@ class StackSpec:
         write_text(self.folder.description, json.dumps(TOMOGRAM.describe(self)) + "\n")
 
     @property
-    def group(self) -> Path:
-        """Zarr group of the tomogram and its filtered tilts."""
+    def store(self) -> Path:
+        """Zarr store of the tomogram and its filtered tilts."""
         return self.root / "stores.zarr"
+
+    @property
+    def group(self) -> Path:
+        """Zarr group of the tomogram."""
+        return self.store / TOMOGRAMS
+
+    @property
+    def filtered_group(self) -> Path:
+        """Zarr group of the filtered tilts."""
+        return self.store / FILTERED_TILTS
 
     @cached_property
     def tilts(self) -> NDArray[np.intp]:
@@ -172,8 +190,9 @@ class FilterExternalStack(FilterStack[StackSpec]):
         return [ITEM]
 
     def prepare(self, spec: StackSpec, item: Item) -> None:
-        """Create the group of the stores."""
-        create_group(spec.group, {})
+        """Create the groups of the store."""
+        for path in (spec.store, spec.group, spec.filtered_group):
+            create_group(path, {})
 
     def compute(self, spec: StackSpec, item: Item, index: int) -> dict[str, Any]:
         """Filter and write one tilt."""
@@ -182,7 +201,8 @@ class FilterExternalStack(FilterStack[StackSpec]):
         except FaketDaskError:
             raise
         except ValueError as error:
-            raise InputError(f"{spec.series.images[0][0].path} cannot be filtered: {error}") from None
+            tilt = spec.series.describe_tilt(int(spec.tilts[index]))
+            raise InputError(f"{tilt}, cannot be filtered: {error}") from None
 
     def cost(self, spec: StackSpec) -> UnitCost:
         """Return nothing known: it runs in this process."""
@@ -233,6 +253,9 @@ def reconstruct_series(
     section: ReconstructionSection,
     threads: int = 1,
     advance: Callable[[float], None] = lambda share: None,
+    *,
+    inputs: Iterable[Path] = (),
+    overwrite: bool = False,
 ) -> None:
     """Reconstruct a recorded tilt-series, with few of its tilts and layers in memory at a time.
 
@@ -242,19 +265,26 @@ def reconstruct_series(
         Aligned tilt-series: its tilt axis lies along y. A warning is given if its files have an alignment that is not
         applied.
     target
-        ``.mrc`` file or ``.zarr`` folder (OME-Zarr) to write, whole or not at all; an existing one is replaced.
-        Unfinished work lies beside it, in ``.<name>.unfinished``.
+        ``.mrc`` file or ``.zarr`` folder (OME-Zarr) to write, whole or not at all; an existing one is replaced if this
+        program wrote it. Unfinished work lies beside it, in ``.<name>.unfinished``.
     section
         Settings; the thickness must be given.
     threads
         Number of threads; the result does not depend on it.
     advance
         Called with each share of the work that is done; they add up to 1.
+    inputs
+        Files that the series was read from, beside its images.
+    overwrite
+        True to replace a file of others, too; never one of the series, nor a folder with files of others.
 
     Raises
     ------
     InputError
-        If the thickness is missing, the target is of another kind, or the tilts are too small.
+        If the thickness is missing, the target is of another kind, a file of the series, or not this program's, or
+        cannot be written, the tilts are too small, or there is no such device.
+    DiskFullError
+        If the disk has no space for the tomogram.
     DatasetBusyError
         If another process makes the same tomogram.
 
@@ -267,31 +297,69 @@ def reconstruct_series(
         raise InputError("the thickness of the tomogram is not known; give it in Å (--thickness-A)")
     if target.suffix not in (".mrc", ".rec", ".zarr"):
         raise InputError(f"{target} is neither .mrc, .rec nor .zarr, which a tomogram can be written as")
+    if threads < 1:
+        raise InputError(f"{threads} threads cannot work; give at least one (--threads)")
+    check_device(section.device)
+    spec = StackSpec(target.with_name(f".{target.name}.unfinished"), series, section)
+    is_folder = target.suffix == ".zarr"
+    claim = claim_outputs(
+        [] if is_folder else [target],
+        [target] if is_folder else [],
+        inputs=list_series_files(series, inputs),
+        overwrite=overwrite,
+        refusals=[
+            *list_misreadings(target, is_series=False),
+            *(
+                []
+                if _is_unfinished(spec.root)
+                else [f"{spec.root} holds no unfinished tomogram; move it away"]
+            ),
+        ],
+    )
+    with claim:
+        _check_sizes(spec, target)
+        _reconstruct(spec, target, threads, advance)
+
+
+def _is_unfinished(root: Path) -> bool:
+    """Tell whether a folder for unfinished work is absent, empty or one that this program made."""
+    if not os.path.lexists(root):
+        return True
+    return root.is_dir() and (RunFolder(root).progress.is_dir() or next(root.iterdir(), None) is None)
+
+
+def _reconstruct(spec: StackSpec, target: Path, threads: int, advance: Callable[[float], None]) -> None:
+    series = spec.series
     if series.needs_alignment:
         warnings.warn(
             f"{series.images[0][0].path} is reconstructed as if it were aligned, and its files have an alignment "
             "that is not applied; unless the images are aligned already, align them (--align)",
-            stacklevel=2,
+            stacklevel=3,
         )
-    spec = StackSpec(target.with_name(f".{target.name}.unfinished"), series, section)
     with hold_lock(spec.folder.lock):
         try:
-            _check_sizes(spec)
             _discard_other_work(spec, target)
             spec.write()
             plan = Plan(spec, TOMOGRAM)
             _compute(plan, threads, advance)
-            _write_target(spec, target)
         except FaketDaskError:
             shutil.rmtree(spec.root)
             raise
+        _write_target(spec, target)
 
 
-def _check_sizes(spec: StackSpec) -> None:
+def _check_sizes(spec: StackSpec, target: Path) -> None:
     if min(*spec.filtered_shape, *spec.chunks.shape) < 1:
         raise InputError(
             f"{spec.series.images[0][0].path} cannot be filtered: {spec.section.pixels_per_voxel} pixels per voxel "
             f"are more than its tilts have ({spec.series.shape[1:]})"
+        )
+    needed, free = 4 * math.prod(spec.chunks.shape), shutil.disk_usage(target.parent).free
+    if needed > free:
+        raise DiskFullError(
+            f"{target}: a tomogram of {' x '.join(map(str, spec.chunks.shape))} voxels takes {needed / GIB:.1f} GiB, "
+            f"and {free / GIB:.1f} GiB are free there; choose another folder, a larger --binning or a smaller "
+            "--thickness-A"
         )
 
 
@@ -306,9 +374,9 @@ def _discard_other_work(spec: StackSpec, target: Path) -> None:
     if before == spec.fingerprint:
         return
     warnings.warn(
-        f"what had been done of {target} was of other images or settings; it is begun anew", stacklevel=3
+        f"what had been done of {target} was of other images or settings; it is begun anew", stacklevel=4
     )
-    shutil.rmtree(spec.group, ignore_errors=True)
+    shutil.rmtree(spec.store, ignore_errors=True)
 
 
 def _compute(plan: Plan[StackSpec], threads: int, advance: Callable[[float], None]) -> None:
@@ -337,9 +405,8 @@ def _write_target(spec: StackSpec, target: Path) -> None:
     complete.parent.mkdir()
     if target.suffix == ".zarr":
         ome_zarr.write_volume(complete, volume, voxel_size_A)
-        if target.exists():
-            target.replace(complete.parent / "before")
+        put_folder_in_place(complete, target)
     else:
         write_volume(complete, volume, voxel_size_A)
-    complete.replace(target)
+        put_file_in_place(complete, target)
     shutil.rmtree(spec.root)

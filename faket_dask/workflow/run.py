@@ -7,17 +7,21 @@ from pathlib import Path
 from distributed import Client
 
 from faket_dask.cluster.open import Cluster
-from faket_dask.config import RunConfig, load
+from faket_dask.config import RunConfig, dump, load
 from faket_dask.dataset.dataset import Dataset
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.events import UnitFailed, Watcher
 from faket_dask.engine.plan import Plan
-from faket_dask.engine.run import Execution, run_plan
+from faket_dask.engine.run import Execution, check_folder, run_plan
 from faket_dask.engine.task_size import TaskSize
+from faket_dask.errors import InputError
+from faket_dask.outputs.claim import claim_outputs
+from faket_dask.outputs.record import OutputRecord
 from faket_dask.pipeline.plan import plan
 from faket_dask.report.manifest import write_manifest
 from faket_dask.report.write import write_report
+from faket_dask.stages.device import check_device
 
 
 def run(
@@ -25,6 +29,7 @@ def run(
     client: Client | None = None,
     watch: Watcher | None = None,
     cluster: Cluster = "local",
+    overwrite: bool = False,
 ) -> Dataset:
     """Make a data set, or finish one that was begun.
 
@@ -40,6 +45,8 @@ def run(
     cluster
         Where workers are started: ``"local"`` for one process per core of this machine, the name of a batch system,
         or a cluster profile; see `faket_dask.cluster.open_cluster`.
+    overwrite
+        True to replace a configuration, report or table in the folder that somebody changed, too.
 
     Returns
     -------
@@ -49,7 +56,8 @@ def run(
     Raises
     ------
     InputError
-        Before anything is computed: if an input cannot be used, or the folder holds another run.
+        Before anything is computed: if an input cannot be used, the folder holds another run, a report or table in it
+        was changed, the run file lies there under the name of the resolved configuration, or there is no such device.
     DatasetBusyError
         If another driver works on the folder.
     DiskFullError
@@ -62,9 +70,9 @@ def run(
     Interrupted in any way, the same call resumes; the files on disk are valid at any time, and in the end they hold the
     same bytes as without the interruption.
     """
-    if not isinstance(config, RunConfig):
-        config = load(config)
-    return run_dataset_plan(plan(config), client, watch, cluster)
+    run_file = None if isinstance(config, RunConfig) else Path(config)
+    planned = plan(config if isinstance(config, RunConfig) else load(config))
+    return run_dataset_plan(planned, client, watch, cluster, run_file=run_file, overwrite=overwrite)
 
 
 def run_dataset_plan(
@@ -73,9 +81,19 @@ def run_dataset_plan(
     watch: Watcher | None = None,
     cluster: Cluster = "local",
     task_size: TaskSize | None = None,
+    *,
+    run_file: Path | None = None,
+    overwrite: bool = False,
 ) -> Dataset:
     """Make a data set that is planned already; parameters and errors are those of `run`."""
     spec = planned.spec
+    if cluster == "local" and client is None:
+        check_device(spec.device)
+    if run_file is not None:
+        check_run_file(spec, run_file)
+    check_folder(planned)
+    if not overwrite:
+        check_configuration(spec)
     settings = spec.config.cluster
     execution = Execution(
         client,
@@ -91,4 +109,54 @@ def run_dataset_plan(
             write_report(completed, planned, failures)
         write_manifest(completed)
 
-    return Dataset(spec, run_plan(planned, execution, watch, write_summaries))
+    layout = spec.folder
+    with claim_outputs(
+        [layout.report, layout.realism, layout.manifest],
+        inputs=[] if run_file is None else [run_file],
+        overwrite=overwrite,
+        record=OutputRecord(layout.root, layout.outputs, trusts_unrecorded=True),
+    ):
+        return Dataset(spec, run_plan(planned, execution, watch, write_summaries))
+
+
+def check_run_file(spec: DatasetSpec, run_file: Path) -> None:
+    """Refuse a run file that would be replaced by its resolved configuration, and lose something by that.
+
+    Raises
+    ------
+    InputError
+        If it lies in the data set's folder under the name of the resolved configuration, and either has comments or
+        comes from nobody's run.
+    """
+    path = spec.folder.config
+    if not path.is_file() or not path.samefile(run_file) or _read_text(path) == dump(spec.config):
+        return
+    if not spec.folder.description.exists() or _has_comments(path):
+        raise InputError(
+            f"{path} is the run file, and the data set's folder holds its resolved configuration under that name: move "
+            "the run file out of the folder, or give it another name"
+        )
+
+
+def check_configuration(spec: DatasetSpec) -> None:
+    """Refuse to replace a configuration that somebody has commented.
+
+    Raises
+    ------
+    InputError
+        If the data set's folder holds a configuration with comments, which this program does not write.
+    """
+    path = spec.folder.config
+    if path.is_file() and _has_comments(path):
+        raise InputError(
+            f"{path} has comments, which a run would lose when it writes its resolved configuration there: move the "
+            "file out of the folder, or replace it by --overwrite"
+        )
+
+
+def _read_text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _has_comments(path: Path) -> bool:
+    return any(line.lstrip().startswith("#") for line in _read_text(path).splitlines())

@@ -22,6 +22,7 @@ def binned_dataset(one_worker: DaskClient, tmp_path_factory: pytest.TempPathFact
         folder,
         specimen={"vesicles": {"count": 1, "radius_A": [120, 150]}},
         reconstruction={"modalities": ["faket"], "binning": 2},
+        outputs={"splits": {"train": 1, "valid": 1}},
     )
     return faket_dask.run(parse(document, folder), one_worker)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -71,31 +72,50 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
 
 
+def find_python(name: str) -> str:
+    """Return an interpreter by its path, by its name on the PATH, or among those that pyenv has installed.
+
+    Raises
+    ------
+    ClientMissingError
+        If there is none.
+    """
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    candidates = [shutil.which(name), *sorted(pyenv.glob(f"versions/*/bin/{name}"), reverse=True)]
+    for candidate in filter(None, candidates):
+        # pyenv's name on the PATH is a script, which fails where the version is not the chosen one.
+        if subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return str(candidate)
+    raise ClientMissingError(f"{name} is not installed")
+
+
 def install_client(name: str, python: str = sys.executable) -> Client:
     """Make the environment of a client, or take the one that is there for the same requirements.
 
     Parameters
     ----------
     name
-        Name of a file ``tests/clients/requirements/<name>.txt`` with pinned versions.
+        Name of a file ``tests/clients/requirements/<name>.txt`` with pinned versions. Packages in
+        ``<name>.alone.txt``, where there is one, are installed without what they require.
     python
-        Interpreter to make it with.
+        Interpreter to make it with: a path, or a name such as ``python3.9`` that `find_python` looks for.
 
     Raises
     ------
     ClientMissingError
         If the interpreter is not there, or the packages cannot be installed.
     """
-    requirements = REQUIREMENTS / f"{name}.txt"
-    wanted = hashlib.sha256(requirements.read_bytes() + python.encode()).hexdigest()
+    files = [path for ending in (".txt", ".alone.txt") if (path := REQUIREMENTS / f"{name}{ending}").exists()]
+    wanted = hashlib.sha256(b"".join(path.read_bytes() for path in files) + python.encode()).hexdigest()
     folder, stamp = FOLDER / name, FOLDER / name / "installed"
     client = Client(name, folder / "bin" / "python")
     if stamp.is_file() and stamp.read_text() == wanted:
         return client
-    commands = [
-        [python, "-m", "venv", "--clear", str(folder)],
-        [str(client.python), "-m", "pip", "install", "--quiet", "--requirement", str(requirements)],
-    ]
+    commands = [[find_python(python), "-m", "venv", "--clear", str(folder)]]
+    for path in files:
+        alone = ["--no-deps"] if path.suffixes == [".alone", ".txt"] else []
+        pip = [str(client.python), "-m", "pip", "install", "--quiet"]
+        commands.append([*pip, *alone, "--requirement", str(path)])
     for command in commands:
         try:
             done = subprocess.run(

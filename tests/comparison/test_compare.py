@@ -40,6 +40,28 @@ def test_distance_of_series_to_itself_is_zero_in_any_unit(tmp_path: Path) -> Non
     assert result.mean_log_spectrum == pytest.approx(0, abs=1e-5)
 
 
+def test_excluded_tilts_are_not_compared(tmp_path: Path) -> None:
+    stack = noise((4, 40, 50))
+    bad = stack.copy()
+    bad[2] = 0
+    first = write(tmp_path / "a.mrc", bad, angles=[-3, 0, 3, 6])
+    second = write(tmp_path / "b.mrc", stack[[0, 1, 3]], angles=[-3, 0, 6])
+    result = compare(open_for_comparison(first, exclude=[3]), open_for_comparison(second))
+    assert result.tilt_angles.tolist() == [-3, 0, 6]
+    np.testing.assert_allclose(result.per_tilt["mae"], 0, atol=1e-6)
+    command = [
+        "compare",
+        str(second),
+        str(first),
+        "--exclude-angles-second=-3",
+        "--csv",
+        str(tmp_path / "c.csv"),
+    ]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    rows = list(csv.DictReader((tmp_path / "c.csv").open()))
+    assert float(rows[2]["mae"]) < 1e-6
+
+
 def test_tilts_are_scaled_by_extrema_of_whole_series(tmp_path: Path) -> None:
     stack = noise((3, 40, 50))
     stack[0, 0, :2] = -10, 10
@@ -123,6 +145,18 @@ def test_compare_command_writes_table_and_figure(tiny_dataset: faket_dask.Datase
     assert float(rows[0]["intra_reference_gram_29"]) > 0
 
 
+def test_stack_is_named_by_its_store_or_its_group(tiny_dataset: faket_dask.Dataset) -> None:
+    series = tiny_dataset.spec.folder.series("specimen-000__b")
+    short, full = (open_for_comparison(series / name) for name in ("faket", "tilts/faket"))
+    assert short.name == full.name == "specimen-000__b faket"
+    np.testing.assert_array_equal(
+        short.tilts.tilt(2), tiny_dataset.open("specimen-000__b")["faket"].isel(tilt=2)
+    )
+    assert short.tilts.pixel_size_A == 10
+    assert short.tilt_angles is not None
+    assert short.tilt_angles.tolist() == [-40, -20, 0, 20, 40]
+
+
 def test_figure_is_drawn_in_known_formats_only(tmp_path: Path) -> None:
     a, b = write(tmp_path / "a.mrc", noise((3, 40, 50))), write(tmp_path / "b.mrc", noise((3, 40, 50), 1))
     comparison = compare(open_for_comparison(a), open_for_comparison(b))
@@ -143,5 +177,9 @@ def test_unusable_series_are_refused(tiny_dataset: faket_dask.Dataset, tmp_path:
     series = tiny_dataset.spec.folder.series("specimen-000__b")
     with pytest.raises(InputError, match="is no stack of tilts; name one, such as"):
         open_for_comparison(series)
+    with pytest.raises(InputError, match=r"mean is no stack of tilts; .*specimen-000__b\.zarr/faket$"):
+        open_for_comparison(series / "mean")
+    with pytest.raises(InputError, match=r"density is no stack of tilts; .*specimen-000\.zarr/benchmark$"):
+        open_for_comparison(tiny_dataset.spec.folder.volume("specimen-000") / "density")
     with pytest.raises(InputError, match=r"none\.mrc cannot be read"):
         open_for_comparison(tmp_path / "none.mrc")

@@ -22,7 +22,7 @@ from faket_dask.engine.driver import execute
 from faket_dask.engine.events import Event, RunEnded, UnitDone, UnitFailed
 from faket_dask.engine.follow import RunFollower
 from faket_dask.engine.marker import FileRecord, Marker
-from faket_dask.engine.pipeline import find_pipeline, register_pipeline
+from faket_dask.engine.pipeline import LAYOUT_VERSION, find_pipeline, register_pipeline
 from faket_dask.engine.plan import Plan, read_plan
 from faket_dask.engine.run import Execution, run_plan
 from faket_dask.engine.serial import execute_serially
@@ -230,7 +230,7 @@ def test_folder_of_other_layout_is_refused_in_one_sentence(tmp_path: Path) -> No
     path = plan.spec.folder.description
     document = json.loads(path.read_text())
     path.write_text(json.dumps(document | {"layout": 1}))
-    with pytest.raises(InputError, match=r"has folder layout 1, .* reads layout 2"):
+    with pytest.raises(InputError, match=rf"has folder layout 1, .* reads layout {LAYOUT_VERSION}"):
         read_plan(plan.spec.root)
 
 

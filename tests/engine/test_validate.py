@@ -21,6 +21,7 @@ from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.events import Event, UnitDone
 from faket_dask.engine.lock import hold_lock
 from faket_dask.engine.marker import FileRecord
+from faket_dask.engine.pipeline import LAYOUT_VERSION
 from faket_dask.engine.plan import read_plan
 from faket_dask.engine.validate import forget, validate
 from faket_dask.errors import DatasetBusyError, InputError
@@ -56,7 +57,7 @@ def remove(path: Path) -> None:
     path.unlink()
 
 
-FAKET = "series/specimen-000__b.zarr/faket/c/2/0/0"
+FAKET = "series/specimen-000__b.zarr/tilts/faket/c/2/0/0"
 
 
 @pytest.mark.parametrize(
@@ -65,12 +66,27 @@ FAKET = "series/specimen-000__b.zarr/faket/c/2/0/0"
         (flip_a_bit, FAKET, "synthesise specimen-000__b 2", "checksum differs"),
         (truncate, FAKET, "synthesise specimen-000__b 2", "bytes"),
         (remove, FAKET, "synthesise specimen-000__b 2", "is missing"),
-        (flip_a_bit, "specimens/specimen-001.zarr/noiseless/c/0/1/0", "project specimen-001 1", "checksum"),
+        (
+            flip_a_bit,
+            "specimens/specimen-001.zarr/tilts/noiseless/c/0/1/0",
+            "project specimen-001 1",
+            "checksum",
+        ),
         (truncate, "progress/reference_gram/a/3.json", "reference_gram a 3", "torn"),
         (flip_a_bit, "specimens/specimen-000.particles.csv", "place specimen-000 0", "checksum"),
-        (truncate, "series/specimen-000__b.zarr/faket/zarr.json", "synthesise specimen-000__b 0", "written"),
+        (
+            truncate,
+            "series/specimen-000__b.zarr/tilts/faket/zarr.json",
+            "synthesise specimen-000__b 0",
+            "written",
+        ),
         (remove, "series/specimen-000__b.zarr/zarr.json", "fit_noise specimen-000__b 0", "is missing"),
-        (flip_a_bit, "series/specimen-000__b.zarr/tilt_angle/c/0", "fit_noise specimen-000__b 0", "written"),
+        (
+            flip_a_bit,
+            "series/specimen-000__b.zarr/tilts/tilt_angle/c/0",
+            "fit_noise specimen-000__b 0",
+            "written",
+        ),
         (truncate, "specimens/specimen-000.zarr/zarr.json", "place specimen-000 0", "written"),
     ],
 )
@@ -98,16 +114,17 @@ def test_damage_is_named_and_repaired_by_the_next_run(
 
 
 def test_nan_is_found_despite_a_matching_checksum(copy: Path) -> None:
-    array = zarr.open_array(copy / "series/specimen-000__b.zarr/faket")
+    array = zarr.open_array(copy / "series/specimen-000__b.zarr/tilts/faket")
     array[1, 5, 5] = np.nan
     marker = copy / "progress/synthesise/specimen-000__b/1.json"
     record = json.loads(marker.read_text())
-    file = "series/specimen-000__b.zarr/faket/c/1/0/0"
+    file = "series/specimen-000__b.zarr/tilts/faket/c/1/0/0"
     record["files"][file] = asdict(FileRecord.measure(copy / file))
     marker.write_text(json.dumps(record))
     [damage] = validate(read_plan(copy))
     assert (
-        str(damage) == "synthesise specimen-000__b 1: series/specimen-000__b.zarr/faket holds NaN or infinity"
+        str(damage)
+        == "synthesise specimen-000__b 1: series/specimen-000__b.zarr/tilts/faket holds NaN or infinity"
     )
 
 
@@ -218,6 +235,7 @@ def test_folder_of_an_older_layout_is_refused(copy: Path) -> None:
     (copy / "plan.json").write_text(json.dumps(description))
     for open_folder in (faket_dask.open_dataset, read_plan):
         with pytest.raises(
-            InputError, match=r"has folder layout 1, .* reads layout 2; make the data set anew"
+            InputError,
+            match=rf"has folder layout 1, .* reads layout {LAYOUT_VERSION}; make the data set anew",
         ):
             open_folder(copy)

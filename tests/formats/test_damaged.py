@@ -1,4 +1,4 @@
-"""Readers of damaged files raise one error or return a result, and never crash."""
+"""Readers of damaged files raise one error or return a result, and never crash; where records disagree, they say so."""
 
 import json
 import re
@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import mrcfile
 import numpy as np
 import pytest
 import zarr
@@ -14,8 +15,14 @@ from hypothesis import strategies as st
 
 from faket_dask.comparison.compare import open_for_comparison
 from faket_dask.errors import InputError
-from faket_dask.formats import copick, ome_zarr, portal
-from faket_dask.formats.imod import read_angles, read_transforms, write_angles, write_transforms
+from faket_dask.formats import copick, copick_writing, ome_zarr, portal
+from faket_dask.formats.imod import (
+    read_angle_file,
+    read_angles,
+    read_transforms,
+    write_angles,
+    write_transforms,
+)
 from faket_dask.formats.mdoc import read_mdoc, write_mdoc
 from faket_dask.formats.mrc import write_stack, write_volume
 from faket_dask.formats.openers import open_tilt_series
@@ -25,10 +32,14 @@ from faket_dask.formats.shrec import read_alignment, read_locations, read_model
 from faket_dask.formats.shrec_writing import write_model
 from faket_dask.formats.star import read_star
 from faket_dask.formats.tilt_com import read_tilt_com, write_tilt_com
+from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.formats.tomostar import read_tomostar, write_tomostar
+from faket_dask.formats.warp_xml import read_import_folders
+from faket_dask.geometry import TiltGeometry
 from faket_dask.interchange.importers import to_particle_table
 from faket_dask.specimen.particles import read_particles as read_table
 from faket_dask.specimen.volume import open_specimen_volume
+from tests.formats import extended_headers
 from tests.formats.conftest import VOXEL_A, make_phantom
 
 Reader = Callable[[Path], object]
@@ -66,11 +77,12 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, tilt in enumerate(tilts):
         write_stack(recorded / f"t{number}.mrc", [tilt], (1, 8, 8), VOXEL_A)
     write_tomostar(recorded / "a.tomostar", geometry, [f"t{number}.mrc" for number in range(len(geometry))])
+    write_alignments(folder / "others", geometry, tilts)
     portal.write_points(folder / "a.ndjson", particles, "1BXN", VOXEL_A)
-    copick.write_config(
-        folder, "a", [copick.PickableObject(n, i, True, 50) for n, i in (("1BXN", 4), ("4V94", 1))]
-    )
-    copick.write_run(folder, "run", VOXEL_A, {"wbp": np.zeros((4, 8, 8), np.float32)}, None, particles)
+    objects = [copick.PickableObject(n, i, True, 50) for n, i in (("1BXN", 4), ("4V94", 1))]
+    copick_writing.write_config(folder, "a", objects)
+    wbp = np.zeros((4, 8, 8), np.float32)
+    copick_writing.write_run(folder, "run", VOXEL_A, {"wbp": wbp}, None, particles, objects)
     to_particle_table(particles).write_csv(folder / "particles.csv")
     write_volume(folder / "own.mrc", np.ones((4, 8, 8), dtype=np.float32), VOXEL_A)
     own = zarr.open_group(str(folder / "own.zarr"), mode="w")
@@ -78,6 +90,31 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     own.create_array("tilt_angle", data=geometry.tilt_angles)
     own.attrs["pixel_size_A"] = VOXEL_A
     return folder
+
+
+def write_alignments(folder: Path, geometry: TiltGeometry, stack: np.ndarray) -> None:
+    """Write files that Warp, AreTomo and etomo keep beside a stack or images."""
+    folder.mkdir()
+    write_stack(folder / "a.mrc", iter(stack), stack.shape, VOXEL_A)
+    for number, tilt in enumerate(stack):
+        write_stack(folder / f"t{number}.mrc", [tilt], (1, 8, 8), VOXEL_A)
+    rows = [f"{n + 1} 0.5 1 1.5 -2 1 1 1 0 {angle}\n" for n, angle in enumerate(geometry.stage_angles)]
+    (folder / "a.aln").write_text(
+        f"# AreTomo Alignment\n# RawSize = 8 8 {len(geometry)}\n# NumPatches = 0\n# SEC\n{''.join(rows)}"
+    )
+    (folder / "a_TLT.txt").write_text("".join(f"{a} {n} 3\n" for n, a in enumerate(geometry.stage_angles)))
+    movies = "\n".join(f"t{number}.mrc" for number in range(len(stack)))
+    angles = "\n".join(map(str, geometry.tilt_angles))
+    (folder / "a.xml").write_text(
+        f'<TiltSeries LevelAngleY="1"><Angles>{angles}</Angles><MoviePath>{movies}</MoviePath><GridMovementX Width="1">'
+        '<Node Z="0" Value="1"/></GridMovementX></TiltSeries>'
+    )
+    (folder / "tilt.com").write_text(
+        "$tilt -StandardInput\nInputProjections a.ali\nEXCLUDELIST 2,4-5\nOFFSET 1\n"
+    )
+    (folder / "x.settings").write_text(
+        '<Settings><Import><Param Name="DataFolder" Value="." /></Import></Settings>'
+    )
 
 
 def tomograms(path: Path) -> object:
@@ -90,7 +127,8 @@ def particles(path: Path) -> object:
 
 
 def picks(path: Path) -> object:
-    return copick.read_picks(path.parents[3], "run", copick.read_objects(path.parents[3] / "copick.json"))
+    project = copick.open_project(path.parents[3] / "copick.json")
+    return copick.read_picks(project, copick.choose_picks(project, "run"))
 
 
 def aligned_tilt(path: Path) -> object:
@@ -106,9 +144,14 @@ READERS: dict[str, Reader] = {
     "recorded/t3.mrc": lambda path: open_tilt_series(path.with_name("a.tomostar")).tilt(0),
     "a.tlt": read_angles,
     "a.xf": read_transforms,
+    "others/a.aln": lambda path: open_tilt_series(path).aligned().tilt(0),
+    "others/a_TLT.txt": read_angle_file,
+    "others/a.xml": lambda path: open_tilt_series(path).aligned().tilt(0),
+    "others/tilt.com": lambda path: open_tilt_series(path.with_name("a.mrc")).tilt(0),
+    "others/x.settings": read_import_folders,
     "tilt.com": read_tilt_com,
     "a.mdoc": read_mdoc,
-    "a.tomostar": lambda path: read_tomostar(path, 10),
+    "a.tomostar": read_tomostar,
     "tomograms.star": tomograms,
     "tilt_series/a.star": lambda path: tomograms(path.parent),
     "particles.star": particles,
@@ -116,7 +159,7 @@ READERS: dict[str, Reader] = {
     "model_0/alignment_simulated.txt": read_alignment,
     "model_0/grandmodel.mrc": lambda path: read_model(path.parent),
     "a.ndjson": lambda path: portal.read_points(path, "1BXN", 4, 10),
-    "copick.json": copick.read_objects,
+    "copick.json": copick.open_project,
     "ExperimentRuns/run/Picks/faketdask_0_1BXN.json": picks,
     "ExperimentRuns/run/VoxelSpacing10.000/wbp.zarr/.zattrs": lambda path: ome_zarr.open_volume(path.parent),
     "ExperimentRuns/run/VoxelSpacing10.000/wbp.zarr/0/.zarray": lambda path: ome_zarr.open_volume(
@@ -130,6 +173,7 @@ READERS: dict[str, Reader] = {
 }
 
 OPTIONAL = {
+    "others/tilt.com",
     "recorded/a.rawtlt",  # the .mdoc tells the angles, too
     "model_0/grandmodel.mrc",
     "ExperimentRuns/run/Picks/faketdask_0_1BXN.json",
@@ -219,6 +263,108 @@ def test_damaged_file_gives_one_error_or_a_result(
     assert len(message) < 1000
 
 
+STAGE = np.array([-40.0, -20.0, 0.0, 20.0, 40.0, 60.0])
+AXIS = 85.3
+
+
+@pytest.fixture(scope="module")
+def redundant(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a series each fact of which is recorded twice; the mean of an image is ten times its angle."""
+    folder = tmp_path_factory.mktemp("redundant")
+    noise = np.random.default_rng(0).integers(-200, 200, (6, 12, 12))
+    images = noise - noise.mean(axis=(1, 2), keepdims=True) + 10 * STAGE[:, None, None]
+    with mrcfile.new(folder / "a.mrc") as file:
+        file.set_data(images.round().astype(np.int16))
+        file.set_image_stack()
+        file.voxel_size = VOXEL_A
+    extended_headers.insert(folder / "a.mrc", extended_headers.serialem(STAGE))
+    write_angles(folder / "a.rawtlt", STAGE)
+    geometry = TiltGeometry(STAGE, VOXEL_A, AXIS, exposure_e_per_A2=np.full(6, 3.0))
+    write_mdoc(folder / "a.mrc.mdoc", geometry, "a.mrc", (12, 12))
+    text = (folder / "a.mrc.mdoc").read_text()
+    for number, angle in enumerate(STAGE):
+        text = text.replace(
+            f"[ZValue = {number}]\nTiltAngle = {-angle:.4f}", f"[ZValue = {number}]\nTiltAngle = {angle:.4f}"
+        )
+    (folder / "a.mrc.mdoc").write_text(text)
+    return folder
+
+
+def assert_true(series: TiltSeries) -> None:
+    """Assert that a series is the one that was written, as far as its records can contradict each other."""
+    assert series.shape == (6, 12, 12)
+    means = [float(series.tilt(tilt).mean()) / 10 for tilt in range(6)]
+    np.testing.assert_allclose(means, STAGE[::-1], atol=0.1)
+    np.testing.assert_allclose(series.geometry.stage_angles, means, atol=0.6)
+    assert series.geometry.tilt_axis_angle_deg == pytest.approx(AXIS, abs=1)
+    assert series.pixel_size_A == pytest.approx(VOXEL_A, rel=0.01)
+
+
+def read_right_or_said(path: Path) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            series = open_tilt_series(path)
+            tilts = [series.tilt(tilt) for tilt in range(series.shape[0])]
+        except InputError:
+            return
+    if not caught:
+        assert len(tilts) == 6
+        assert_true(series)
+
+
+def test_redundant_series_is_read_without_a_word(redundant: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_true(open_tilt_series(redundant / "a.mrc"))
+        assert_true(open_tilt_series(redundant / "a.mrc.mdoc"))
+
+
+@pytest.mark.parametrize(
+    ("name", "removed"), [("a.rawtlt", ()), ("a.mrc.mdoc", ()), ("a.mrc.mdoc", ("a.rawtlt",))]
+)
+@settings(
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(change=damage)
+def test_damaged_text_beside_a_stack_is_right_or_said(
+    redundant: Path, name: str, removed: tuple[str, ...], change: tuple[str, float, bytes]
+) -> None:
+    """The axis is recorded by two keys of the `.mdoc`, angles and pixel size in the stack, too."""
+    files = {file: (redundant / file).read_bytes() for file in (name, *removed)}
+    try:
+        (redundant / name).write_bytes(damaged(files[name], *change))
+        for file in removed:
+            (redundant / file).unlink()
+        read_right_or_said(redundant / "a.mrc")
+    finally:
+        for file, whole in files.items():
+            (redundant / file).write_bytes(whole)
+
+
+@settings(
+    max_examples=400,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    word=st.integers(0, 256 + 2),
+    value=st.one_of(
+        st.sampled_from([np.int32(word).tobytes() for word in WORDS]),
+        st.sampled_from([np.float32(number).tobytes() for number in (0, 1, -5, 60, 120, 1e30, np.nan)]),
+        st.binary(min_size=4, max_size=4),
+    ),
+)
+def test_damaged_header_of_a_stack_is_right_or_said(redundant: Path, word: int, value: bytes) -> None:
+    path = redundant / "a.mrc"
+    whole = path.read_bytes()
+    try:
+        path.write_bytes(whole[: 4 * word] + value + whole[4 * word + 4 :])
+        read_right_or_said(path)
+    finally:
+        path.write_bytes(whole)
+
+
 @pytest.mark.parametrize("name", sorted(READERS.keys() - OPTIONAL))
 def test_missing_file_is_named(exported: Path, name: str) -> None:
     path = exported / name
@@ -226,7 +372,8 @@ def test_missing_file_is_named(exported: Path, name: str) -> None:
     path.rename(hidden)
     try:
         with pytest.raises(
-            InputError, match=r"a\.|t3\.|\.star|\.txt|\.json|\.csv|own\.mrc|tilt\.com|zarr|\.xf"
+            InputError,
+            match=r"a\.|t3\.|\.star|\.txt|\.json|\.csv|own\.mrc|tilt\.com|zarr|\.xf|a_TLT|settings",
         ):
             READERS[name](path)
     finally:

@@ -8,7 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from faket_dask.errors import InputError
-from faket_dask.formats.imod import read_angles, read_transforms, write_angles, write_transforms
+from faket_dask.formats.imod import (
+    read_angle_file,
+    read_angles,
+    read_transforms,
+    write_angles,
+    write_transforms,
+)
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -37,7 +43,9 @@ def test_blank_lines_and_line_ends_are_ignored(tmp_path: Path) -> None:
         (b"1\n2 3\n", "line 2: expected one"),
         (b"1\nnan\n", "line 2"),
         (b"1\ninf\n", "line 2"),
-        (b"1\n2\xff\n", "line 2: not UTF-8 text"),
+        (b"1\n2\xff\n", "line 2: expected one tilt angle"),
+        (b"1 2\n3\n", "line 2: expected one tilt angle"),
+        (b"1 0 0 1 0 0\n", "line 1: expected one tilt angle"),
         (b"1\0\n", "binary"),
         (b"x" * 10000, "found 'x{60}'$"),
     ],
@@ -46,6 +54,32 @@ def test_damaged_angle_is_named_by_line(tmp_path: Path, content: bytes, message:
     (tmp_path / "a.tlt").write_bytes(content)
     with pytest.raises(InputError, match=message):
         read_angles(tmp_path / "a.tlt")
+
+
+@pytest.mark.parametrize(
+    ("order", "rank"),
+    [
+        ([3, 1, 2], [2, 0, 1]),  # AreTomo: number in time, from 1
+        ([2, 0, 1], [2, 0, 1]),
+        ([13, 11, 12], [2, 0, 1]),
+        ([6.2, 0.0, 3.1], [2, 0, 1]),  # exposure before each tilt
+    ],
+)
+def test_second_column_is_the_order_of_acquisition(tmp_path: Path, order: list, rank: list) -> None:
+    lines = [f"{angle} {number}\n" for angle, number in zip([-3, 0, 3], order, strict=True)]
+    (tmp_path / "a.rawtlt").write_text("# tilt order\n" + "".join(lines))
+    angles = read_angle_file(tmp_path / "a.rawtlt")
+    assert angles.tilt_angles.tolist() == [-3, 0, 3]
+    assert angles.acquisition_order.tolist() == rank
+    assert read_angles(tmp_path / "a.rawtlt").tolist() == [-3, 0, 3]
+
+
+def test_second_column_that_ranks_nothing_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.tlt").write_text("-3 2.5\n0 2.5\n3 2.5\n")
+    with pytest.warns(UserWarning, match="numbers repeat in its second column"):
+        angles = read_angle_file(tmp_path / "a.tlt")
+    assert angles.tilt_angles.tolist() == [-3, 0, 3]
+    assert angles.acquisition_order is None
 
 
 def test_missing_file_is_refused(tmp_path: Path) -> None:
@@ -71,7 +105,7 @@ def test_transforms_read_back(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("1 0 0 1 0\n", "line 1: expected six numbers"),
-        ("1 0 0 1 0 0\n1 2 2 4 0 0\n", "transform of tilt 1 cannot be inverted"),
+        ("1 0 0 1 0 0\n\n1 2 2 4 0 0\n", "line 3: this transform cannot be inverted"),
     ],
 )
 def test_unusable_transforms_are_refused(tmp_path: Path, content: str, message: str) -> None:
@@ -87,3 +121,12 @@ def test_real_files(real_series: Path) -> None:
     np.testing.assert_allclose(transforms[0, :, 2], [-27.094, -2.191])
     # Rotations: the tilt axis is 4.3 degrees off y.
     assert np.rad2deg(np.arctan2(transforms[:, 1, 0], transforms[:, 0, 0])) == pytest.approx(4.3, abs=1e-3)
+
+
+def test_no_zero_is_written_with_a_sign(tmp_path: Path) -> None:
+    write_angles(tmp_path / "a.tlt", [-0.0, -1.5])
+    assert (tmp_path / "a.tlt").read_text() == "0.0\n-1.5\n"
+    write_transforms(tmp_path / "a.xf", [[[1, -1e-9, -1e-4], [-0.0, 1, -0.5]]])
+    assert (tmp_path / "a.xf").read_text().split() == [
+        *("1.0000000", "0.0000000", "0.0000000", "1.0000000", "0.000", "-0.500")
+    ]

@@ -3,6 +3,7 @@
 import itertools
 import pickle
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import mrcfile
@@ -15,6 +16,7 @@ from mrcfile.dtypes import HEADER_DTYPE
 
 from faket_dask.errors import InputError
 from faket_dask.formats.mrc import open_samples, open_stack, open_volume, write_stack, write_volume
+from tests.formats.extended_headers import agard, insert, serialem, thermo
 
 
 def random_stack(shape: tuple[int, int, int] = (3, 5, 7)) -> np.ndarray:
@@ -119,9 +121,160 @@ def test_imod_bytes_are_unsigned_unless_marked(tmp_path: Path) -> None:
     path = with_header(tmp_path / "a.mrc", data)
     raw = bytearray(path.read_bytes())
     for flags, expected in ((0, data.view(np.uint8)), (1, data)):
+        raw[76:88] = np.array([expected.min(), expected.max(), expected.mean()], "<f4").tobytes()
         raw[152:160] = np.array([1146047817, flags], "<i4").tobytes()
         path.write_bytes(raw)
         np.testing.assert_array_equal(open_stack(path).tilt(0), expected[0].astype(np.float32))
+
+
+def with_extremes(
+    path: Path, data: np.ndarray, low: float, high: float, mean: float, flags: int | None
+) -> Path:
+    with_header(path, data, dmin=low, dmax=high, dmean=mean)
+    if flags is not None:
+        raw = bytearray(path.read_bytes())
+        raw[152:160] = np.array([1146047817, flags], "<i4").tobytes()
+        path.write_bytes(raw)
+    return path
+
+
+BYTES = np.arange(0, 240, 2, dtype=np.uint8).reshape(4, 5, 6)
+
+
+@pytest.mark.parametrize(
+    ("data", "flags", "read_as"),
+    [
+        (BYTES.view("i1"), None, "u1"),  # unsigned bytes of a program that knows no flag
+        (BYTES.view("i1"), 1, "u1"),
+        ((BYTES.astype("i2") - 120).astype("i1"), 0, "i1"),
+        ((BYTES.astype("u2") * 270).view("i2"), None, "u2"),
+        ((BYTES.astype("i2") * 100 - 12000).view("u2"), None, "i2"),
+        ((BYTES.astype("i2") * 100 - 12000), None, "i2"),
+        (BYTES.view("i1"), 0, "u1"),
+    ],
+)
+def test_extremes_decide_about_the_sign(
+    tmp_path: Path, data: np.ndarray, flags: int | None, read_as: str
+) -> None:
+    true = data.view(read_as).astype(np.float32)
+    path = with_extremes(tmp_path / "a.mrc", data, true.min(), true.max(), true.mean(), flags)
+    agrees = np.dtype(read_as) == (np.uint8 if flags == 0 and data.dtype.itemsize == 1 else data.dtype)
+    for opener in (open_stack, open_volume, open_samples):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            opened = opener(path)
+        np.testing.assert_array_equal(opened.rows(0, 5), true)
+        said = [str(warning.message) for warning in caught]
+        assert ["is read so" in text for text in said] == [True] * (not agrees)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "mean", "said"),
+    [
+        (-3.2, 40.5, 1.0, ""),  # of the floats that the integers were made from
+        (0, -1, -2, ""),  # not determined
+        (0, 0, 0, ""),
+        (np.nan, 1e9, 0, ""),
+        (-70000, 70000, 0, "its mode is believed"),
+        (0, 50000, 25000, "its mode is believed"),
+        (0, 65535, 3.0, "its mode is believed"),
+    ],
+)
+def test_extremes_of_other_data_do_not(
+    tmp_path: Path, low: float, high: float, mean: float, said: str
+) -> None:
+    data = (np.arange(120, dtype="i2") - 57).reshape(4, 5, 6)
+    path = with_extremes(tmp_path / "a.mrc", data, low, high, mean, None)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        stack = open_stack(path)
+    np.testing.assert_array_equal(stack.rows(0, 5), data)
+    assert [said in str(warning.message) for warning in caught] == [True] * bool(said)
+
+
+@pytest.mark.parametrize(("stored", "mode"), [("f2", 1), ("f2", 6), ("i2", 12), ("u2", 12)])
+def test_mode_of_another_kind_of_number_is_said(tmp_path: Path, stored: str, mode: int) -> None:
+    path = with_header(tmp_path / "a.mrc", (1000 * random_stack()).astype(stored), mode=mode)
+    with pytest.warns(UserWarning, match="its mode is believed: correct it if the images are noise"):
+        open_stack(path)
+
+
+ANGLES = np.array([-60.0, -12.34, 0.0, 61.5])
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        serialem,
+        lambda angles, order: serialem(angles, order, flags=1 | 4 | 8 | 16 | 32),
+        agard,
+        lambda angles, order: agard(angles, order, kind=b"\0\0\0\0"),
+        thermo,
+        lambda angles, order: thermo(angles, order, kind=b"FEI1"),
+    ],
+)
+def test_angles_of_extended_header_are_read(tmp_path: Path, make: Callable, order: str) -> None:
+    data = (1000 * random_stack((4, 5, 7))).astype(f"{order}i2")
+    with mrcfile.new(tmp_path / "a.mrc") as file:
+        file.set_data(data)
+        file.voxel_size = 3.7
+    insert(tmp_path / "a.mrc", make(ANGLES, order), order)
+    stack = open_stack(tmp_path / "a.mrc")
+    np.testing.assert_allclose(stack.header.extended.tilt_angles, ANGLES, atol=5e-3)
+    np.testing.assert_array_equal(stack.tilt(3), data[3].astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    "extended",
+    [
+        serialem(ANGLES, flags=4),  # of other kinds only
+        serialem(np.zeros(4)),
+        serialem(np.array([1, 2, 3, 4]) * 95.0),
+        agard(np.zeros(4)),
+        agard(np.full(4, np.nan)),
+        (b"symmetry operators".ljust(80), b"CCP4", 0, 0),
+        (bytes(4096), b"HDF5", 3, 7),
+        (bytes(3), b"SERI", 2, 1),
+        (thermo(ANGLES)[0][:1000], b"FEI1", 0, 0),
+        (np.random.default_rng(0).bytes(4000), b"FEI2", 0, 0),
+    ],
+)
+def test_extended_header_without_angles_says_nothing(
+    tmp_path: Path, extended: tuple[bytes, bytes, int, int]
+) -> None:
+    path = with_header(tmp_path / "a.mrc", random_stack((4, 5, 7)))
+    insert(path, extended)
+    stack = open_stack(path)
+    assert stack.header.extended.tilt_angles is None
+    np.testing.assert_array_equal(stack.tilt(1), random_stack((4, 5, 7))[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "message"),
+    [
+        ("a.mrc", b"II*\0", r"is a TIFF file, not an MRC file; .*tif2mrc"),
+        ("a.tif", b"MM\0*", "is a TIFF file"),
+        ("a.eer", b"II+\0", r"is an EER movie, not an MRC file; average its frames"),
+        ("a.hdf", b"\x89HDF\r\n\x1a\n", r"is an HDF5 file, .*newstack"),
+        ("a.png", b"\x89PNG\r\n\x1a\n", "is a PNG image"),
+        ("a.dm4", b"\0\0\0\4\0\0\0\0\1\2\3\4", r"DM4\) file, .*dm2mrc"),
+        ("a.zip", b"PK\3\4", "is a ZIP archive"),
+        ("a.mrc.xz", b"\xfd7zXZ\0", "is an xz-compressed file"),
+        ("a.mrc.zst", b"\x28\xb5\x2f\xfd", "is a zstd-compressed file"),
+        ("a.mrc", b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"),
+        ("a.tlt", b"-60.0\n-57.0\n", "is a text file, not an MRC file"),
+    ],
+)
+@pytest.mark.parametrize("size", [100, 5000])
+def test_files_of_other_kinds_are_named(
+    tmp_path: Path, name: str, start: bytes, message: str, size: int
+) -> None:
+    filling = b"0" if start[:1] in b"-v" else np.random.default_rng(1).bytes(1)
+    (tmp_path / name).write_bytes(start.ljust(size, filling))
+    for opener in (open_stack, open_volume, open_samples):
+        with pytest.raises(InputError, match=message):
+            opener(tmp_path / name)
 
 
 @pytest.mark.parametrize("axes", list(itertools.permutations((1, 2, 3))))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zarr
 
-from faket_dask.formats.ome_zarr import open_volume, write_volume
+from faket_dask.formats.ome_zarr import LabelClass, open_volume, write_volume
 
 
 @pytest.mark.parametrize("shape", [(8, 12, 16), (9, 13, 15), (70, 65, 130), (1, 1, 1)])
@@ -28,7 +28,7 @@ def test_levels_halve_and_stay_registered(tmp_path: Path, shape: tuple[int, int,
 
 def test_labels_are_never_averaged(tmp_path: Path) -> None:
     labels = np.random.default_rng(0).choice(np.array([0, 3, 9], dtype=np.uint8), (70, 9, 20))
-    write_volume(tmp_path / "a.zarr", labels, 10, labels=True)
+    write_volume(tmp_path / "a.zarr", labels, 10, labels=[])
     group = zarr.open_group(str(tmp_path / "a.zarr"), mode="r")
     np.testing.assert_array_equal(group["1"][...], labels[::2, ::2, ::2])
     np.testing.assert_array_equal(group["2"][...], labels[::4, ::4, ::4])
@@ -53,6 +53,24 @@ def test_metadata_are_of_version_0_4_on_zarr_v2(tmp_path: Path) -> None:
     ]
     assert transformations[1][1] == {"type": "translation", "translation": [5, 5, 5]}
     assert transformations[2][1] == {"type": "translation", "translation": [15, 15, 15]}
+
+
+def test_labels_say_that_they_are_labels(tmp_path: Path) -> None:
+    labels = np.zeros((4, 5, 6), dtype=np.uint8)
+    classes = [LabelClass(1, "boot", (230, 25, 75)), LabelClass(4, "vesicle", (0, 130, 200))]
+    for name, options in (("named", classes), ("unnamed", []), ("image", None)):
+        write_volume(tmp_path / name, labels, 10, labels=options)
+    metadata = {path.name: json.loads((path / ".zattrs").read_text()) for path in tmp_path.iterdir()}
+    assert metadata["named"]["image-label"] == {
+        "version": "0.4",
+        "colors": [
+            {"label-value": 1, "rgba": [230, 25, 75, 255]},
+            {"label-value": 4, "rgba": [0, 130, 200, 255]},
+        ],
+        "properties": [{"label-value": 1, "name": "boot"}, {"label-value": 4, "name": "vesicle"}],
+    }
+    assert metadata["unnamed"]["image-label"] == {"version": "0.4"}
+    assert "image-label" not in metadata["image"]
 
 
 def test_version_0_5_in_nanometers_is_read(tmp_path: Path) -> None:

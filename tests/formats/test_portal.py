@@ -40,6 +40,9 @@ def test_points_are_written_as_json_lines(tmp_path: Path) -> None:
     assert points[0]["location"] == {"x": 2.5, "y": 5, "z": 7.5}
     assert points[0]["xyz_rotation_matrix"] == TURN
     assert read_points(tmp_path / "a.ndjson", "a", 1, 4).instance.tolist() == [5, 7]
+    write_points(tmp_path / "b.ndjson", table, "b", 4, oriented=False)
+    point = json.loads((tmp_path / "b.ndjson").read_text())
+    assert point == {"type": "point", "location": {"x": 0, "y": 0, "z": 0}, "instance_id": 6}
     write_points(tmp_path / "none.ndjson", table, "c", 4)
     assert len(read_points(tmp_path / "none.ndjson", "c", 3, 4)) == 0
 
@@ -50,6 +53,7 @@ def test_points_are_written_as_json_lines(tmp_path: Path) -> None:
         "[1]",
         "7",
         '{"type": "orientedPoint"}',
+        '{"type": "orientedPoint", "location": {"x": 1, "y": 2, "z": 3}}',
         '{"type": "filament", "location": {"x": 1, "y": 2, "z": 3}}',
         '{"type": "point", "location": {"x": 1, "y": 2, "z": NaN}}',
         '{"type": "point", "location": {"x": 1, "y": 2, "z": 3}, "xyz_rotation_matrix": [1]}',
@@ -63,4 +67,11 @@ def test_damaged_line_is_named(tmp_path: Path, line: str) -> None:
     good = '{"type": "point", "location": {"x": 1, "y": 2, "z": 3}}'
     (tmp_path / "a.ndjson").write_text(f"{good}\n{line}\n")
     with pytest.raises(InputError, match=r"a\.ndjson, line 2: not an orientedPoint"):
+        read_points(tmp_path / "a.ndjson", "a", 1, 10)
+
+
+def test_points_along_an_object_are_no_particles(tmp_path: Path) -> None:
+    line = '{"type": "instancePoint", "location": {"x": 1, "y": 2, "z": 3}, "instance_id": 0}'
+    (tmp_path / "a.ndjson").write_text(f"{line}\n")
+    with pytest.raises(InputError, match=r"line 1: an instancePoint is one of many along a membrane"):
         read_points(tmp_path / "a.ndjson", "a", 1, 10)

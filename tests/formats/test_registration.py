@@ -15,7 +15,7 @@ import starfile
 import zarr
 from scipy.spatial.transform import Rotation
 
-from faket_dask.formats import copick, ome_zarr, portal
+from faket_dask.formats import copick, copick_writing, ome_zarr, portal
 from faket_dask.formats.imod import read_angles
 from faket_dask.formats.mdoc import read_mdoc, write_mdoc
 from faket_dask.formats.mrc import open_stack, open_volume, write_stack, write_volume
@@ -200,10 +200,12 @@ def assert_same_geometry(result: TiltGeometry, expected: TiltGeometry) -> None:
 def test_copick(phantom: Phantom, tmp_path: Path) -> None:
     objects = [copick.PickableObject("4V94", 1, True, 150), copick.PickableObject("1BXN", 4, True, 80)]
     volume = reconstruction(phantom.stack, phantom.geometry, phantom.volume.shape[0])
-    config = copick.write_config(tmp_path, "phantom", objects)
-    copick.write_run(tmp_path, "run_0", VOXEL_A, {"wbp": volume}, phantom.class_mask, phantom.particles)
-    assert copick.read_objects(config) == objects
-    picks = copick.read_picks(tmp_path, "run_0", objects)
+    config = copick_writing.write_config(tmp_path, "phantom", objects)
+    mask, table = phantom.class_mask, phantom.particles
+    copick_writing.write_run(tmp_path, "run_0", VOXEL_A, {"wbp": volume}, mask, table, objects)
+    project = copick.open_project(config)
+    assert list(project.objects) == objects
+    picks = copick.read_picks(project, copick.choose_picks(project, "run_0"))
     run = tmp_path / "ExperimentRuns/run_0"
     tomogram = ome_zarr.open_volume(run / "VoxelSpacing10.000/wbp.zarr")
     assert tomogram.voxel_size_A == VOXEL_A
@@ -238,9 +240,10 @@ def test_tomostar(tmp_path: Path) -> None:
     phantom = make_phantom((40, 100, 90), tilt_axis=-4.3)
     movies = [f"frames/{tilt:03d}.mrc" for tilt in range(len(phantom.geometry))]
     write_tomostar(tmp_path / "a.tomostar", phantom.geometry, movies)
-    result = read_tomostar(tmp_path / "a.tomostar", VOXEL_A)
-    assert_same_geometry(result.geometry, phantom.geometry)
-    assert list(result.movies) == movies
+    result = read_tomostar(tmp_path / "a.tomostar")
+    order = np.argsort(result.angles)
+    assert_same_geometry(result.geometry(VOXEL_A, order), phantom.geometry)
+    assert [result.movies[row] for row in order] == movies
     [table] = starfile.read(tmp_path / "a.tomostar", always_dict=True).values()
     assert table["wrpMovieName"][0] == movies[int(np.argmin(np.abs(phantom.geometry.tilt_angles)))]
     points = beads(phantom.particles)[0] - centre_A(phantom.volume.shape, VOXEL_A)

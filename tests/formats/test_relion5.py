@@ -84,6 +84,47 @@ def test_starfile_reads_every_table(tmp_path: Path) -> None:
     assert "particles.star" in str(files)
 
 
+def test_every_pixel_size_and_microscope_is_an_optics_group(tmp_path: Path) -> None:
+    def geometry(pixel_size_A: float) -> TiltGeometry:
+        return TiltGeometry(10.0 * np.arange(3), pixel_size_A)
+
+    defocus = np.full(3, 2.5)
+    tomograms = [
+        tomogram("a", geometry=geometry(9.95), defocus_um=defocus),
+        tomogram("b", geometry=geometry(10.05), defocus_um=defocus),
+        tomogram("c", geometry=geometry(9.95)),
+        tomogram("d", geometry=geometry(9.95), defocus_um=defocus, optics=RelionOptics(200, 2.7, 0.1)),
+        tomogram("e", geometry=geometry(9.95), defocus_um=2 * defocus),
+    ]
+    write_project(tmp_path, tomograms, {name: particles(["boot"]) for name in "abcde"})
+    both = starfile.read(tmp_path / "particles.star", always_dict=True)
+    optics, table = both["optics"].set_index("rlnOpticsGroup"), both["particles"]
+    assert table["rlnOpticsGroup"].tolist() == [1, 2, 3, 4, 1]
+    for label in ("rlnTomoTiltSeriesPixelSize", "rlnImagePixelSize"):
+        assert optics[label].tolist() == [9.95, 10.05, 9.95, 9.95]
+    assert optics["rlnVoltage"].tolist() == [300, 300, 300, 200]
+    assert optics["rlnSphericalAberration"].tolist() == [2.7, 2.7, 0, 2.7]
+    assert optics["rlnAmplitudeContrast"].tolist() == [0.1, 0.1, 1, 0.1]
+    assert (optics["rlnTomoSubtomogramBinning"] == 1).all()
+    named = starfile.read(tmp_path / "tomograms.star", always_dict=True)["global"]
+    groups = table["rlnOpticsGroup"].to_numpy()
+    assert named["rlnOpticsGroupName"].tolist() == optics["rlnOpticsGroupName"].loc[groups].tolist()
+
+
+def test_images_without_a_ctf_have_a_constant_one(tmp_path: Path) -> None:
+    defocus = np.array([2.0, 2.5, 3.0])
+    write_project(tmp_path, [tomogram("a"), tomogram("b", defocus_um=defocus)], {})
+    [table] = starfile.read(tmp_path / "tilt_series/a.star", always_dict=True).values()
+    for label in ("rlnDefocusU", "rlnDefocusV", "rlnDefocusAngle"):
+        assert (table[label] == 0).all()
+    assert (table["rlnCtfScalefactor"] == 1).all()
+    without, with_ctf = read_tomograms(tmp_path / "tomograms.star")
+    assert without.defocus_um is None
+    assert without.optics == RelionOptics(300, 0, 1)
+    np.testing.assert_allclose(with_ctf.defocus_um, defocus)
+    assert with_ctf.optics == OPTICS
+
+
 def test_starfile_rotations_agree(tmp_path: Path) -> None:
     """The field's tools take an orientation as the inverse of intrinsic turns about z, y and z."""
     expected = particles(["boot"] * 5)

@@ -105,3 +105,10 @@ def test_contradictory_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "alignment_simulated.txt").write_text("0 0 -60 0 1 a\n")
     with pytest.raises(InputError, match=r"lists 1 tilts, .*projections.mrc has 2"):
         read_model(tmp_path)
+
+
+@pytest.mark.parametrize("row", ["3.0 0.0 -60.0 0.0 1.0", "0.0 0.0 -60.0 1.5 1.0", "0.0 0.0 -60.0 0.0 1.02"])
+def test_alignment_that_is_not_applied_is_said(tmp_path: Path, row: str) -> None:
+    (tmp_path / "a.txt").write_text(f"{row} a.mrc\n0.0 0.0 -58.0 0.0 1.0 b.mrc\n")
+    with pytest.warns(UserWarning, match="which are not applied"):
+        assert read_alignment(tmp_path / "a.txt").tolist() == [-60, -58]

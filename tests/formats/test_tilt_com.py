@@ -21,20 +21,24 @@ def test_command_file_is_written(tmp_path: Path) -> None:
         "OutputFile a_full_rec.mrc",
         "IMAGEBINNED 1",
         "TILTFILE a.tlt",
+        "XTILTFILE a.xtilt",
         "THICKNESS 20",
         "RADIAL 0.35 0.035",
         "FalloffIsTrueSigma 1",
         "XAXISTILT 0.0",
+        "SCALE 0.0 250.0",
         "PERPENDICULAR",
         "MODE 2",
         "FULLIMAGE 48 64",
         "SUBSETSTART 0 0",
         "AdjustOrigin",
+        "ActionIfGPUFails 1,2",
         "OFFSET 0.0 0.5",
         "SHIFT 0.0 -0.5",
         "$if (-e ./savework) ./savework",
     ]
-    assert read_angles(tmp_path / "a.tlt").tolist() == [30, 0, -40]
+    assert (tmp_path / "a.tlt").read_text().split() == ["30.0", "0.0", "-40.0"]
+    assert read_angles(tmp_path / "a.xtilt").tolist() == [0, 0, 0]
     assert read_tilt_com(path)["FULLIMAGE"] == ("48", "64")
 
 

@@ -1,5 +1,6 @@
 """Tables of Warp (`.tomostar`): details, and agreement with starfile."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +30,21 @@ def geometry() -> TiltGeometry:
     return TiltGeometry(angles, 2.5, -4.0, np.array([[1.0, 2], [0, 0], [3, 4]]), np.full(3, 2.5), order)
 
 
+@dataclass(frozen=True)
+class Sorted:
+    geometry: TiltGeometry
+    movies: tuple[str, ...]
+
+
+def read_sorted(path: Path, pixel_size_A: float) -> Sorted:
+    table = read_tomostar(path)
+    order = np.argsort(table.angles)
+    return Sorted(table.geometry(pixel_size_A, order), tuple(table.movies[row] for row in order))
+
+
 def test_recorded_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.tomostar").write_text(RECORDED)
-    result = read_tomostar(tmp_path / "a.tomostar", 1.35)
+    result = read_sorted(tmp_path / "a.tomostar", 1.35)
     assert result.geometry.tilt_angles.tolist() == [-3, 0.01, 3]
     assert result.movies == ("../frames/b.tif", "../frames/c.tif", "../frames/a.tif")
     assert result.geometry.acquisition_order.tolist() == [1, 0, 2]
@@ -52,7 +65,7 @@ def test_starfile_reads_tilts_in_acquisition_order(tmp_path: Path) -> None:
 
 def test_geometry_reads_back(tmp_path: Path) -> None:
     write_tomostar(tmp_path / "a.tomostar", geometry(), ["a.mrc", "b.mrc", "c.mrc"])
-    result = read_tomostar(tmp_path / "a.tomostar", 2.5)
+    result = read_sorted(tmp_path / "a.tomostar", 2.5)
     assert result.movies == ("a.mrc", "b.mrc", "c.mrc")
     for name in ("tilt_angles", "shift_A", "exposure_e_per_A2", "acquisition_order"):
         np.testing.assert_allclose(getattr(result.geometry, name), getattr(geometry(), name))
@@ -60,7 +73,7 @@ def test_geometry_reads_back(tmp_path: Path) -> None:
 
 def test_series_without_acquisition_order(tmp_path: Path) -> None:
     write_tomostar(tmp_path / "a.tomostar", TiltGeometry(np.array([-1.0, 1]), 2.5), ["a", "b"])
-    result = read_tomostar(tmp_path / "a.tomostar", 2.5)
+    result = read_sorted(tmp_path / "a.tomostar", 2.5)
     assert result.movies == ("a", "b")
     assert result.geometry.acquisition_order is None
 
@@ -70,15 +83,13 @@ def test_series_without_acquisition_order(tmp_path: Path) -> None:
     [
         ("_wrpAngleTilt #2", "_wrpAngle #2", "no column _wrpAngleTilt"),
         ("3.00  -95.6", "x  -95.6", "row 3: _wrpAngleTilt is 'x'"),
-        ("-3.00", "3.00", "have the same angle"),
-        ("../frames", "", "have the same angle"),
+        ("../frames", "", "lists no tilts"),
     ],
 )
 def test_unusable_tables_are_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
     text = RECORDED.replace(old, new)
     if not new:
         text = RECORDED.split("../")[0]
-        message = "lists no tilts"
     (tmp_path / "a.tomostar").write_text(text)
     with pytest.raises(InputError, match=message):
-        read_tomostar(tmp_path / "a.tomostar", 1.35)
+        read_sorted(tmp_path / "a.tomostar", 1.35)

@@ -37,7 +37,7 @@ def reference_stack(dataset: faket_dask.Dataset) -> xr.DataArray:
     """The run's reference, lazily: simulated and in a store, or recorded and in an MRC file."""
     spec = dataset.spec
     if not spec.inputs.recordings:
-        store = spec.folder.specimen("reference-ref")
+        store = spec.folder.specimen_tilts("reference-ref")
         return xr.open_zarr(store, consolidated=False)["benchmark"]
     stack = open_stack(spec.references["ref"].stack)
     tilts = np.stack([stack.tilt(index) for index in range(stack.shape[0])])

@@ -34,7 +34,7 @@ def test_lazy_and_batch_noise_are_the_same_bytes(tmp_path: Path) -> None:
     name = "specimen-000__b"
     series = finished.open(name)
     measured = NoiseCurves(*(series[key].values for key in ("signal_scale", "noise_scale", "mean", "std")))
-    reference = faket_dask.open_series(finished.spec.folder.specimen("reference-b"))["benchmark"]
+    reference = faket_dask.open_series(finished.spec.folder.specimen("reference-b"))["tilts/benchmark"]
     noise = reference_noise(reference, count_rings(finished.spec))
     seed = finished.spec.config.dataset.seed
     for modality, shape_to in (("noisy", None), ("spectral", noise)):

@@ -141,7 +141,7 @@ def test_incomplete_modality_is_refused_and_complete_ones_are_exported(
     tiny_dataset: faket_dask.Dataset, tmp_path: Path
 ) -> None:
     copy = shutil.copytree(tiny_dataset.folder, tmp_path / "data")
-    (copy / "series/specimen-001__a.zarr/faket/c/3/0/0").unlink()
+    (copy / "series/specimen-001__a.zarr/tilts/faket/c/3/0/0").unlink()
     dataset = open_dataset(copy)
     with pytest.raises(
         UnfinishedError, match=r"1 of 5 units of synthesise specimen-001__a are not done; finish it"

@@ -107,15 +107,16 @@ def test_tilts_with_nan_and_constant_tilts(tmp_path: Path, stack: np.ndarray) ->
     with np.errstate(invalid="ignore"):
         path = record(tmp_path, stack)
     broken, constant = read_problems(tmp_path, **recorded_sections(path))
-    assert "NaN or infinite values in tilt 1, 4;" in broken
-    assert "all pixels are equal in tilt 2;" in constant
+    assert "view 2 of 5 (counted from 1; ZValue 1): the pixel x = 4, y = 3 is nan;" in broken
+    assert broken.endswith("; the same of view 5 (counted from 1)")
+    assert "all pixels are equal in view 3 (counted from 1);" in constant
 
 
 @pytest.mark.parametrize(
     ("angles", "expected"),
     [
         ([-40, -20, 0, 20], "has 4 angles, .* has 5 tilts"),
-        ([-40, -20, 0, 0, 40], "tilts [12] and [23] have the same angle"),
+        ([-40, -20, 0, 0, 40], "(number|line) 3 and (number|line) 4 have the same angle"),
         ([-40, -20, 0, 20, 400], "from -90 to 90"),
     ],
 )
@@ -191,7 +192,7 @@ def test_unusable_noiseless_counterpart(tmp_path: Path, stack: np.ndarray) -> No
     for clean, pixel_size_A, expected in (
         (stack[:4], 10.0, r"has the shape \(4, 40, 48\), its noisy counterpart"),
         (stack, 20.0, "has 20 Å pixels, its noisy counterpart"),
-        (np.zeros_like(stack), 10.0, "all pixels are equal in tilt 0, 1, 2, 3, 4"),
+        (np.zeros_like(stack), 10.0, r"all pixels are equal in views 1, 2, 3, 4, 5 \(counted"),
     ):
         counterpart = record(tmp_path, clean, pixel_size_A, "clean")
         with pytest.raises(InputError, match=expected):

@@ -101,7 +101,7 @@ def test_lost_piece_is_computed_again(
     copy = shutil.copytree(dataset.folder, tmp_path / "data")
     before = checksum_results(copy)
     [name] = dataset.series
-    lost = copy / f"series/{name}.zarr/reconstruction/noisy/c/0/1/0"
+    lost = copy / f"series/{name}.zarr/tomograms/noisy/c/0/1/0"
     lost.unlink()
     _, done = run(one_worker, bead_document(copy, modalities=["noisy", "noiseless"], filter="ramp"))
     assert done == ["reconstruct 1"]

@@ -23,7 +23,7 @@ from faket_dask.formats.relion5 import RelionOptics, RelionTomogram
 from faket_dask.formats.relion5_writing import write_project
 from faket_dask.formats.shrec_writing import write_model
 from faket_dask.formats.tomostar import write_tomostar
-from faket_dask.geometry import TiltGeometry, acquisition_order
+from faket_dask.geometry import TiltGeometry, acquisition_order, format_tilt_angle
 from faket_dask.references import recorded
 from faket_dask.report.gallery import collect_panels
 from tests.runs import small_document
@@ -59,7 +59,7 @@ def check_recording(folder: Path, stack: Path, **reference: Any) -> Any:
 def measure(client: Client, folder: Path, stack: Path, **reference: Any) -> dict[str, np.ndarray]:
     dataset = faket_dask.run(parse(document(folder, stack, **reference), folder), client)
     assert not dataset.failures, dataset.failures
-    group = zarr.open_group(dataset.spec.folder.reference("real"), mode="r")
+    group = zarr.open_group(dataset.spec.folder.statistics("real"), mode="r")
     return {name: np.asarray(group[name][...]) for name in ("mean", "std", "low", "high", "excluded")}
 
 
@@ -187,7 +187,7 @@ def test_excluded_pixels_change_no_statistic(
         made["outputs"] = {"modalities": ["faket"], "report": False}
         dataset = faket_dask.run(parse(made, tmp_path), one_worker)
         assert not dataset.failures, dataset.failures
-        group = zarr.open_group(dataset.spec.folder.reference("real"), mode="r")
+        group = zarr.open_group(dataset.spec.folder.statistics("real"), mode="r")
         stores.append({key: np.asarray(values[...]) for key, values in group.arrays()})
     assert {"power", "directions", "gram_1", "low"} <= stores[0].keys()
     for key, values in stores[0].items():
@@ -247,7 +247,11 @@ def test_mask_file_is_aligned_with_its_tilts(one_worker: Client, tmp_path: Path)
             r"mask: .*mask\.mrc has the shape \(5, 120, 90\), the tilts that it masks \(5, 120, 100\)",
         ),
         ((4, 120, 100), 0, r"the tilts that it masks \(5, 120, 100\); they must agree"),
-        (SHAPE, 1, r"mask\.mrc and edges cover 100% of tilt 0; mark less of it"),
+        (
+            SHAPE,
+            1,
+            r"edges cover 100% of view 1 of .*a\.st \(counted from 1\), tilt angle -41°; mark less of it",
+        ),
         (None, 0, r"mask\.mrc cannot be read"),
     ],
 )
@@ -303,7 +307,7 @@ def test_noiseless_counterparts_follow_the_order_of_the_angles(one_worker: Clien
     made["noise"] = {"statistics": "paired"}
     dataset = faket_dask.run(parse(made, tmp_path), one_worker)
     assert not dataset.failures
-    group = zarr.open_group(dataset.spec.folder.reference("real"), mode="r")
+    group = zarr.open_group(dataset.spec.folder.statistics("real"), mode="r")
     assert np.asarray(group["tilt_angle"][...]).tolist() == ANGLES.tolist()
     np.testing.assert_allclose(group["signal_scale"][...], 1 / np.sqrt(1.25), atol=0.02)
 
@@ -332,6 +336,51 @@ def test_measuring_aligns_and_masks_each_tilt_once(
     measure(one_worker, tmp_path, tmp_path / "a.st", align=True, resample=True, pixel_size_A=9.0)
     image, edge = 5, 1  # orders of the splines
     assert Counter(calls) == {image: 5, edge: 5, "mask": 5}
+
+
+def test_excluded_tilts_are_of_no_reference(one_worker: Client, tmp_path: Path) -> None:
+    """Stack, mask and noiseless counterpart have all tilts, in the order of acquisition."""
+    clean = np.random.default_rng(1).standard_normal(SHAPE).astype(np.float32)
+    noisy = clean + 0.5 * np.random.default_rng(2).standard_normal(SHAPE).astype(np.float32)
+    noisy[1] = clean[1] = 0  # view 2, of 20°
+    marked = np.zeros(SHAPE, np.int8)
+    for section in range(5):
+        marked[section, : 10 * section] = 1
+    for name, stack in (("noisy.st", noisy), ("clean.st", clean), ("mask.st", marked)):
+        write_stack(tmp_path / name, iter(stack), SHAPE, 10)
+    files = {
+        "tilt_angles": [1.0, 20.0, -20.0, -41.0, 40.0],
+        "clean": str(tmp_path / "clean.st"),
+        "mask": str(tmp_path / "mask.st"),
+    }
+    with pytest.raises(InputError, match=r"all pixels are equal in view 2 \(counted from 1\); leave out"):
+        check_recording(tmp_path, tmp_path / "noisy.st", **files)
+    made = document(tmp_path, tmp_path / "noisy.st", exclude=[2], exclude_angles=[-41], **files)
+    made["noise"] = {"statistics": "paired"}
+    made["outputs"]["report"] = True
+    dataset = faket_dask.run(parse(made, tmp_path), one_worker)
+    assert not dataset.failures, dataset.failures
+    group = zarr.open_group(dataset.spec.folder.statistics("real"), mode="r")
+    assert np.asarray(group["tilt_angle"][...]).tolist() == [-20, 1, 40]
+    np.testing.assert_allclose(group["signal_scale"][...], 1 / np.sqrt(1.25), atol=0.02)
+    np.testing.assert_allclose(group["excluded"][...], [20 / 120, 0, 40 / 120])
+    text = dataset.spec.folder.report.read_text()
+    assert f"3 tilts from {format_tilt_angle(-20)} to {format_tilt_angle(40)}" in text
+    assert f"without views 2 and angles {format_tilt_angle(-41)}" in text
+
+
+def test_fingerprint_depends_on_the_tilts_that_are_left(tmp_path: Path) -> None:
+    write_stack(tmp_path / "a.st", iter(tilts()), SHAPE, 10)
+
+    def fingerprint(**reference: Any) -> str:
+        made = document(tmp_path, tmp_path / "a.st", **reference)
+        return faket_dask.plan(parse(made, tmp_path)).spec.fingerprint
+
+    twice = [-41.0, -20, 1, 1, 40]
+    kept = fingerprint(tilt_angles=twice, exclude=[3])
+    assert kept == fingerprint(tilt_angles=twice, exclude=["3-3"])
+    assert kept != fingerprint(tilt_angles=twice, exclude=[4])
+    assert kept != fingerprint(tilt_angles=twice, exclude=[3, 5])
 
 
 def test_tilt_without_valid_pixels_is_refused(one_worker: Client, tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def test_charts_hold_spectra_and_moments_of_series_and_reference(
     series_section.report_series(completed, tiny_dataset.spec.series_by_name["specimen-000__b"])
     flat, steep, mean, std = drawn.values()
     series = tiny_dataset.open("specimen-000__b")
-    recorded = zarr.open_array(tiny_dataset.spec.folder.specimen("reference-b") / "benchmark", mode="r")
+    recorded = zarr.open_array(tiny_dataset.spec.folder.specimen_tilts("reference-b") / "benchmark", mode="r")
     for curves, tilt in ((flat, 2), (steep, 4)):
         assert curves["faket"].x[-1] == pytest.approx(0.5 / 10)
         for name, image in (("noisy", series["noisy"][tilt].values), ("reference b", recorded[tilt])):

@@ -86,7 +86,8 @@ def test_killed_process_keeps_its_finished_units(
     large_stack: Path, undisturbed: bytes, tmp_path: Path, kill: signal.Signals, stage: str
 ) -> None:
     target = tmp_path / "rec.mrc"
-    target.write_text("earlier result")
+    write_stack(target, np.zeros((1, 2, 2), np.float32), (1, 2, 2), 10.0)
+    earlier = target.read_bytes()
     command = [sys.executable, "-m", "faket_dask.cli", "reconstruct", str(large_stack)]
     command += ["--thickness-A", "1300", "--to", str(target)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -100,7 +101,7 @@ def test_killed_process_keeps_its_finished_units(
     if kill == signal.SIGTERM:
         assert process.returncode == 130
         assert "continues where it stopped" in output
-    assert target.read_text() == "earlier result"
+    assert target.read_bytes() == earlier
     kept = list_markers(tmp_path)
     assert len(list_markers(tmp_path, stage)) >= 3
     at_end: list[dict[Path, int]] = []

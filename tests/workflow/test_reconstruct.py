@@ -20,6 +20,7 @@ from faket_dask.formats.openers import open_tilt_series
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.kernels.backprojection_binned import back_project_binned
+from faket_dask.outputs.record import RECORD
 from faket_dask.stages.reconstruction import prepare_tilt
 from faket_dask.workflow.external_stack import reconstruct_series
 from faket_dask.workflow.reconstruct import reconstruct_dataset
@@ -195,4 +196,4 @@ def test_imod_gets_its_files_and_commands(
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     assert target.read_text() == "turned\n"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "rec.mrc"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [RECORD, "bin", "rec.mrc"]

@@ -71,7 +71,7 @@ def test_all_tilts_of_all_modalities_are_complete(finished: faket_dask.Dataset) 
 
 def test_modalities_have_the_moments_of_their_reference(finished: faket_dask.Dataset) -> None:
     series = finished.open("specimen-000__b")
-    reference = zarr.open_group(finished.spec.folder.reference("b"), mode="r")
+    reference = zarr.open_group(finished.spec.folder.statistics("b"), mode="r")
     np.testing.assert_allclose(series["faket"].mean(("y", "x")), reference["mean"][:], rtol=1e-5)
     np.testing.assert_allclose(series["faket"].std(("y", "x")), reference["std"][:], rtol=1e-5)
     np.testing.assert_allclose(series["noisy"].mean(("y", "x")), series["mean"], rtol=1e-5)
@@ -128,8 +128,8 @@ def test_lost_units_alone_are_computed_again(
     finished: faket_dask.Dataset, client: Client, tmp_path: Path
 ) -> None:
     copy = copy_without(finished.folder, tmp_path)
-    (copy / "series/specimen-000__b.zarr/faket/c/2/0/0").unlink()
-    (copy / "specimens/specimen-001.zarr/noiseless/c/0/1/0").write_bytes(b"torn")
+    (copy / "series/specimen-000__b.zarr/tilts/faket/c/2/0/0").unlink()
+    (copy / "specimens/specimen-001.zarr/tilts/noiseless/c/0/1/0").write_bytes(b"torn")
     (copy / "progress/reference_gram/a/3.json").write_text('{"inputs": "')
     _, events = run_watched(parse_document(small_document(copy)), client)
     assert {event.unit for event in events if isinstance(event, UnitDone)} == {

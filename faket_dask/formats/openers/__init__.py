@@ -11,24 +11,27 @@ Each format is one module with a `SeriesFormat`; a new one is such a module and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast, get_args
 
 from numpy.typing import ArrayLike
 
 from faket_dask.errors import InputError
+from faket_dask.formats.compression import kind_suffix
+from faket_dask.formats.exclusion import Exclusion
 from faket_dask.formats.openers.images import SINGLE_IMAGES
 from faket_dask.formats.openers.mdoc import MDOC
 from faket_dask.formats.openers.relion5 import RELION5
 from faket_dask.formats.openers.series_format import SeriesFormat, SeriesOptions, Sign
 from faket_dask.formats.openers.shrec import SHREC
-from faket_dask.formats.openers.stack import STACK, MissingAnglesError
-from faket_dask.formats.openers.tomostar import TOMOSTAR
+from faket_dask.formats.openers.stack import ARETOMO, STACK, MissingAnglesError
+from faket_dask.formats.openers.warp import TOMOSTAR, WARP_XML
 from faket_dask.formats.tilt_series import TiltSeries
 
 __all__ = ["FORMATS", "MissingAnglesError", "SeriesFormat", "SeriesOptions", "open_tilt_series"]
 
-FORMATS: list[SeriesFormat] = [SHREC, SINGLE_IMAGES, TOMOSTAR, RELION5, MDOC, STACK]
+FORMATS: list[SeriesFormat] = [SHREC, SINGLE_IMAGES, TOMOSTAR, WARP_XML, RELION5, MDOC, ARETOMO, STACK]
 """Formats in the order in which a folder is searched for them. A file of no format's ending is opened as the last."""
 
 
@@ -40,6 +43,8 @@ def open_tilt_series(
     pixel_size_A: float | None = None,
     tomogram: str | None = None,
     sign: str = "imod",
+    exclude: Sequence[int | str] | str = (),
+    exclude_angles: Sequence[float] | str = (),
 ) -> TiltSeries:
     """Open a tilt-series; headers and metadata are read, images are not.
 
@@ -61,31 +66,44 @@ def open_tilt_series(
     sign
         Sign of the angles in angle files: ``"imod"``, as IMOD and SerialEM have them, or ``"warp"``, the opposite,
         which is this project's too.
+    exclude
+        Tilts to leave out, by their numbers from 1: sections of the stack as IMOD counts views (one more than
+        SerialEM's ``ZValue``), or, for single images, places in the file that lists them or in the order of their
+        names. ``[3, "7-9"]`` and ``"3,7-9"`` are the same.
+    exclude_angles
+        Tilts to leave out, by angles in degrees with the sign of the series' own files: for each the nearest tilt,
+        which must be within half a degree.
 
     Raises
     ------
     MissingAnglesError
         If nothing says the angles of a stack.
     InputError
-        If a file is absent or damaged, more than one series could be meant, or angles, images and transforms
-        do not fit together.
+        If a file is absent or damaged, more than one series could be meant, angles, images and transforms do not fit
+        together, or a tilt to leave out is not there.
     """
     if sign not in get_args(Sign):
         raise InputError(f"the sign of angle files is 'imod' or 'warp', not {sign!r}")
-    options = SeriesOptions(tilt_angles, transforms, pixel_size_A, tomogram, cast(Sign, sign))
+    exclusion = Exclusion.parse(exclude, exclude_angles)
+    options = SeriesOptions(tilt_angles, transforms, pixel_size_A, tomogram, cast(Sign, sign), exclusion)
     path = Path(path)
-    if path.is_dir():
-        return _open_folder(path, options)
-    fitting = (candidate for candidate in FORMATS if path.suffix in candidate.suffixes)
-    return next(fitting, FORMATS[-1]).open(path, options)
+    series_format, path = _find_in_folder(path) if path.is_dir() else (_find_format(path), path)
+    series = series_format.open(path, options)
+    # a format that is registered from outside may not know of exclusions
+    return series.without(exclusion.find(series.list_tilts())) if series.recorded is None else series
 
 
-def _open_folder(folder: Path, options: SeriesOptions) -> TiltSeries:
+def _find_format(path: Path) -> SeriesFormat:
+    fitting = (candidate for candidate in FORMATS if kind_suffix(path) in candidate.suffixes)
+    return next(fitting, FORMATS[-1])
+
+
+def _find_in_folder(folder: Path) -> tuple[SeriesFormat, Path]:
     files = sorted(entry for entry in folder.iterdir() if entry.is_file())
     for candidate in FORMATS:
         matches = candidate.find(folder, files)
         if len(matches) == 1:
-            return candidate.open(matches[0], options)
+            return candidate, matches[0]
         if matches:
             names = ", ".join(match.name for match in matches[:4])
             raise InputError(f"{folder} holds several tilt-series ({names}, …); name one of the files")

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faket_dask.errors import InputError
+from faket_dask.formats.compression import kind_suffix
 from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
 from faket_dask.formats.mrc_header import read_header
-from faket_dask.formats.openers.series_format import SeriesFormat, SeriesOptions, sort_images
+from faket_dask.formats.openers.listed_tilts import check_count, list_stated, make_series
+from faket_dask.formats.openers.series_format import SeriesFormat, SeriesOptions
 from faket_dask.formats.shrec import ALIGNMENT_FILE
 from faket_dask.formats.tilt_series import TiltSeries, check_images
 
@@ -18,7 +20,7 @@ def _find(folder: Path, files: Sequence[Path]) -> list[Path]:
     """Return the folder if it holds images of one section each, and nothing about them but their angles."""
     images = _list_images(files)
     others = (".tomostar", ".star", ".mdoc")
-    if len(images) < 2 or any(file.suffix in others or file.name == ALIGNMENT_FILE for file in files):
+    if len(images) < 2 or any(kind_suffix(file) in others or file.name == ALIGNMENT_FILE for file in files):
         return []
     return [] if any(read_header(image).shape[0] > 1 for image in images) else [folder]
 
@@ -28,7 +30,7 @@ def _open(folder: Path, options: SeriesOptions) -> TiltSeries:
     images = sorted(_list_images(files), key=_natural_key)
     angles = options.tilt_angles
     if angles is None:
-        matches = [file for file in files if file.suffix in (".tlt", ".rawtlt")]
+        matches = [file for file in files if kind_suffix(file) in (".tlt", ".rawtlt")]
         if len(matches) != 1:
             names = ", ".join(file.name for file in matches) or "none"
             raise InputError(
@@ -37,11 +39,13 @@ def _open(folder: Path, options: SeriesOptions) -> TiltSeries:
             )
         [angles] = matches
     tilts = [(open_stack(image, pixel_size_A=options.pixel_size_A), 0) for image in images]
-    return check_images(folder, sort_images(folder, tilts, angles, options.sign))
+    listed = list_stated(angles, options.sign, None)
+    check_count(listed, len(tilts), folder)
+    return check_images(folder, make_series(listed, tilts.__getitem__, options.exclusion.find))
 
 
 def _list_images(files: Sequence[Path]) -> list[Path]:
-    return [file for file in files if file.suffix in STACK_SUFFIXES]
+    return [file for file in files if kind_suffix(file) in STACK_SUFFIXES]
 
 
 def _natural_key(path: Path) -> list[int | str]:

@@ -10,7 +10,7 @@ from faket_dask.errors import InputError
 from faket_dask.formats.files import find_upwards
 from faket_dask.formats.mrc import MrcStack, open_stack
 from faket_dask.formats.openers.series_format import SeriesFormat, SeriesOptions
-from faket_dask.formats.relion5 import RelionTomogram, read_tomograms
+from faket_dask.formats.relion5 import RelionTomogram, read_tomogram_names, read_tomograms
 from faket_dask.formats.tilt_series import TiltSeries, check_images
 
 
@@ -21,7 +21,7 @@ def _find(folder: Path, files: Sequence[Path]) -> list[Path]:
 
 
 def _open(path: Path, options: SeriesOptions) -> TiltSeries:
-    tomogram = _choose_tomogram(path, options.tomogram)
+    tomogram = _choose_tomogram(path, options)
     geometry = tomogram.geometry
     if options.pixel_size_A is not None:
         geometry = replace(geometry, pixel_size_A=options.pixel_size_A)
@@ -32,19 +32,27 @@ def _open(path: Path, options: SeriesOptions) -> TiltSeries:
     images = tuple(
         (stacks[file], section) for file, section in zip(tomogram.stacks, tomogram.sections, strict=True)
     )
-    return check_images(path, TiltSeries(geometry, images))
+    unapplied = (f"{path} has deformations of the images (rlnTomoDeformation…), which are not applied",)
+    series = TiltSeries(
+        geometry,
+        images,
+        recorded=tomogram.recorded,
+        rows=tomogram.rows,
+        unapplied=unapplied if tomogram.has_deformations else (),
+    )
+    return check_images(path, series)
 
 
-def _choose_tomogram(path: Path, name: str | None) -> RelionTomogram:
-    tomograms = {tomogram.name: tomogram for tomogram in read_tomograms(path)}
-    if name is None and len(tomograms) != 1:
+def _choose_tomogram(path: Path, options: SeriesOptions) -> RelionTomogram:
+    names, name = read_tomogram_names(path), options.tomogram
+    if name is None and len(names) != 1:
         raise InputError(
-            f"{path} has {len(tomograms)} tomograms; name one by --tomogram, or by the key tomogram of a run file, "
-            f"such as {next(iter(tomograms), '')!r}"
+            f"{path} has {len(names)} tomograms; name one by --tomogram, or by the key tomogram of a run file, "
+            f"such as {next(iter(names), '')!r}"
         )
-    if name is not None and name not in tomograms:
-        raise InputError(f"{path} has no tomogram {name!r}; it has {', '.join(list(tomograms)[:6])}")
-    return tomograms[name if name is not None else next(iter(tomograms))]
+    if name is not None and name not in names:
+        raise InputError(f"{path} has no tomogram {name!r}; it has {', '.join(names[:6])}")
+    return read_tomograms(path, name or names[0], options.exclusion.find)[-1]
 
 
 RELION5 = SeriesFormat((".star",), _find, _open)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from faket_dask.errors import InputError
-from faket_dask.formats.imod import read_angles, read_transforms
+from faket_dask.formats.compression import COMPRESSED_SUFFIXES, kind_suffix, strip_compression
+from faket_dask.formats.exclusion import Exclusion
+from faket_dask.formats.imod import read_transforms
 from faket_dask.formats.mrc import STACK_SUFFIXES, MrcStack, open_stack
-from faket_dask.formats.shrec import ALIGNMENT_FILE, read_alignment
 from faket_dask.formats.tilt_series import TiltSeries
-from faket_dask.geometry import TiltGeometry
 
 Sign = Literal["imod", "warp"]
 
@@ -29,6 +28,7 @@ class SeriesOptions:
     pixel_size_A: float | None
     tomogram: str | None
     sign: Sign
+    exclusion: Exclusion = field(default_factory=Exclusion)
 
 
 @dataclass(frozen=True)
@@ -55,43 +55,9 @@ def find_by_suffix(*suffixes: str) -> Callable[[Path, Sequence[Path]], list[Path
     """Return a function for `SeriesFormat.find` that chooses files by their ending."""
 
     def find(folder: Path, files: Sequence[Path]) -> list[Path]:
-        return [file for file in files if file.suffix in suffixes]
+        return [file for file in files if kind_suffix(file) in suffixes]
 
     return find
-
-
-def sort_images(
-    path: Path, images: list[tuple[MrcStack, int]], tilt_angles: Path | ArrayLike, sign: Sign
-) -> TiltSeries:
-    """Make a series of images whose angles come in the same order.
-
-    Parameters
-    ----------
-    path
-        Stack or folder of the images, for messages.
-    images
-        ``(tilt,)`` file and section of each tilt.
-    tilt_angles
-        Angle file, SHREC's alignment file, or ``(tilt,)`` degrees with this project's sign.
-    sign
-        Sign of the angles in an angle file.
-
-    Raises
-    ------
-    InputError
-        If the file is absent or damaged, or the number of angles is not that of the images.
-    """
-    if not isinstance(tilt_angles, Path):
-        angles, source = np.asarray(tilt_angles, dtype=np.float64), "tilt_angles"
-    elif tilt_angles.name == ALIGNMENT_FILE:
-        angles, source = read_alignment(tilt_angles), str(tilt_angles)
-    else:
-        angles, source = read_angles(tilt_angles) * (-1 if sign == "imod" else 1), str(tilt_angles)
-    if angles.shape != (len(images),):
-        raise InputError(f"{source} has {angles.size} angles, {path} has {len(images)} tilts")
-    order = np.argsort(angles, kind="stable")
-    geometry = TiltGeometry(angles[order], images[0][0].pixel_size_A)
-    return TiltSeries(geometry, tuple(images[tilt] for tilt in order))
 
 
 def add_transforms(series: TiltSeries, path: Path, transforms: Path | None) -> TiltSeries:
@@ -115,25 +81,43 @@ def add_transforms(series: TiltSeries, path: Path, transforms: Path | None) -> T
     if file is None:
         return series
     matrices = read_transforms(file)
-    if len(matrices) != len(series.images):
-        raise InputError(f"{file} has {len(matrices)} transforms, {path} has {len(series.images)} tilts")
+    tilts = len(series.images) + series.left_out
+    if len(matrices) != tilts:
+        raise InputError(f"{file} has {len(matrices)} transforms, {path} has {tilts} tilts")
     sections = [section for _, section in series.images]
     if len(set(sections)) < len(sections):
         raise InputError(f"{file} aligns a stack; {path} names single images")
     return replace(series, transforms=matrices[sections])
 
 
-def find_beside(path: Path, suffixes: Sequence[str]) -> Path | None:
-    """Find a file of a stack's name, or of its part before the first dot, with one of the endings."""
-    stems = dict.fromkeys((path.name, path.stem, path.name.split(".")[0]))
+def find_beside(
+    path: Path, suffixes: Sequence[str], *, present: Container[Path] = (), absent: Container[Path] = ()
+) -> Path | None:
+    """Find a file of a stack's name, or of its part before the first dot, with one of the endings.
+
+    Parameters
+    ----------
+    path
+        Stack.
+    suffixes
+        Endings; files of the first go before those of the next.
+    present, absent
+        Files to take as being there, and as not.
+    """
+    plain = strip_compression(path)
+    stems = dict.fromkeys((plain.name, plain.stem, plain.name.split(".")[0]))
     for suffix in suffixes:
         for stem in stems:
-            if (candidate := path.with_name(stem + suffix)).is_file():
-                return candidate
+            for ending in (suffix, suffix.upper(), *(suffix + packed for packed in COMPRESSED_SUFFIXES)):
+                candidate = path.with_name(stem + ending)
+                if candidate not in absent and (candidate in present or candidate.is_file()):
+                    return candidate
     return None
 
 
-def open_movie_average(path: Path, movie: str, pixel_size_A: float | None) -> MrcStack:
+def open_movie_average(
+    path: Path, movie: str, pixel_size_A: float | None, stated: tuple[object, float] | None = None
+) -> MrcStack:
     """Open the averaged image of a tilt's movie: of the movie's name, beside the file that names it or in `average`.
 
     Parameters
@@ -144,6 +128,8 @@ def open_movie_average(path: Path, movie: str, pixel_size_A: float | None) -> Mr
         Path of the movie as the file has it.
     pixel_size_A
         Edge of a pixel in Å, if the header's is not to be taken.
+    stated
+        File that states the edge of a pixel, and what it states, as for `open_stack`.
 
     Raises
     ------
@@ -157,11 +143,13 @@ def open_movie_average(path: Path, movie: str, pixel_size_A: float | None) -> Mr
     folder = path.parent
     candidates = [folder / movie.replace("\\", "/"), folder / name]
     candidates += [
-        parent / f"{stem}.mrc" for parent in (folder, folder / "average", (folder / movie).parent / "average")
+        parent / f"{stem}.mrc{packed}"
+        for parent in (folder, folder / "average", (folder / movie).parent / "average")
+        for packed in ("", *COMPRESSED_SUFFIXES)
     ]
     for candidate in candidates:
-        if candidate.suffix in STACK_SUFFIXES and candidate.is_file():
-            return open_stack(candidate, pixel_size_A=pixel_size_A)
+        if kind_suffix(candidate) in STACK_SUFFIXES and candidate.is_file():
+            return open_stack(candidate, pixel_size_A=pixel_size_A, stated=stated)
     raise InputError(
         f"{path} names {movie}, of which there is no averaged image {stem}.mrc beside it or in average/"
     )

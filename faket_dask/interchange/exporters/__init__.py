@@ -30,6 +30,7 @@ _BUILT_IN = {
     "copick": "CopickExporter",
     "warp": "WarpExporter",
     "portal": "PortalExporter",
+    "deepfinder": "DeepFinderExporter",
 }
 
 

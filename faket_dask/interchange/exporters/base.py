@@ -29,7 +29,7 @@ class Exporter(Protocol):
         source
             Series, labels and tomograms to write; all of them are complete.
         folder
-            Existing folder to write to.
+            Existing folder to write to, by `faket_dask.atomic`, which replaces no files of others there.
 
         Yields
         ------

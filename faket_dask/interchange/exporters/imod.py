@@ -14,7 +14,7 @@ from faket_dask.interchange.exporters.source import Source
 
 
 class ImodExporter:
-    """Writer of ``<series>_<modality>/``: the stack, `.rawtlt`, `.tlt`, an identity `.xf`, and ``tilt.com``."""
+    """Writer of ``<series>_<modality>/``: the stack, `.rawtlt`, `.tlt`, `.xtilt`, an identity `.xf`, ``tilt.com``."""
 
     name = "imod"
     help = "a folder per series with stack, angles, identity transforms and tilt.com"
@@ -35,6 +35,7 @@ class ImodExporter:
                 depth = source.view(series.specimen).shape[0]
                 yield write_tilt_com(directory, name, geometry, source.stack_shape(series)[1:], depth)
                 yield directory / f"{name}.tlt"
+                yield directory / f"{name}.xtilt"
                 raw = directory / f"{name}.rawtlt"
                 write_angles(raw, geometry.stage_angles)
                 yield raw

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from faket_dask.dataset.grids import Grid
 from faket_dask.dataset.pairing import Series
 from faket_dask.formats.imod import write_angles
 from faket_dask.formats.mdoc import write_mdoc
 from faket_dask.formats.mrc import write_stack, write_volume
 from faket_dask.interchange.exporters.source import Source
 
-VOLUMES = ("density", "class_mask", "instance_mask")
+MASKS = ("class_mask", "instance_mask")
 
 
 class MrcExporter:
@@ -19,7 +20,9 @@ class MrcExporter:
 
     Every series gives, for each modality, the stack ``<series>_<modality>.mrc``, its tilt angles with IMOD's sign
     (`.rawtlt`), SerialEM's ``.mrc.mdoc``, and ``<series>_<modality>_rec.mrc`` where it has a tomogram. Every specimen
-    gives its volumes, cut to the field of view, and a table of the particles centred there.
+    gives its volumes, cut to the field of view, and a table of the particles centred there. A series with tomograms
+    has masks and a table of its own, ``<series>_class_mask.mrc``, ``<series>_instance_mask.mrc`` and
+    ``<series>_particles.csv``, on the voxels of its tomograms, which may be larger or more.
     """
 
     name = "mrc"
@@ -30,15 +33,25 @@ class MrcExporter:
         for series in source.series:
             for modality in source.modalities:
                 yield from _write_stack(source, series, modality, folder)
+            if any(source.tomogram(series, modality) is not None for modality in source.modalities):
+                grid = source.grid(series)
+                yield from _write_labels(source, series.specimen, grid, MASKS, folder / series.name)
         for specimen in source.specimens:
-            view = source.view(specimen)
-            for name in VOLUMES:
-                path = folder / f"{specimen}_{name}.mrc"
-                write_volume(path, source.volume(specimen, name, view), view.voxel_size_A)
-                yield path
-            table = folder / f"{specimen}_particles.csv"
-            source.particles(specimen, view).write_csv(table)
-            yield table
+            names = ("density", *MASKS)
+            yield from _write_labels(source, specimen, source.view(specimen), names, folder / specimen)
+
+
+def _write_labels(
+    source: Source, specimen: str, grid: Grid, names: Sequence[str], prefix: Path
+) -> Iterator[Path]:
+    """Write volumes of a specimen and its particles on the voxels of a grid."""
+    for name in names:
+        path = prefix.with_name(f"{prefix.name}_{name}.mrc")
+        write_volume(path, source.volume(specimen, name, grid), grid.voxel_size_A)
+        yield path
+    table = prefix.with_name(f"{prefix.name}_particles.csv")
+    source.particles(specimen, grid).write_csv(table)
+    yield table
 
 
 def _write_stack(source: Source, series: Series, modality: str, folder: Path) -> Iterator[Path]:

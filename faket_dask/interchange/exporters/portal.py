@@ -7,11 +7,11 @@ from pathlib import Path
 
 from faket_dask.formats.copick import safe_name
 from faket_dask.formats.portal import write_points
-from faket_dask.interchange.exporters.source import Source
+from faket_dask.interchange.exporters.source import MEMBRANES, Source
 
 
 class PortalExporter:
-    """Writer of ``<series>-<class>.ndjson`` for every class, in voxels of the series' tomograms."""
+    """Writer of ``<series>-<class>.ndjson`` in voxels of the series' tomograms; membranes have no orientation."""
 
     name = "portal"
     help = "point lists of the CZ cryoET Data Portal, one .ndjson per series and class"
@@ -23,5 +23,5 @@ class PortalExporter:
             table = source.particles(series.specimen, grid)
             for name in dict.fromkeys(str(name) for name in table.class_name):
                 path = folder / f"{series.name}-{safe_name(name)}.ndjson"
-                write_points(path, table, name, grid.voxel_size_A)
+                write_points(path, table, name, grid.voxel_size_A, oriented=name not in MEMBRANES)
                 yield path

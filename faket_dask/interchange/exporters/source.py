@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,21 @@ from numpy.typing import NDArray
 from faket_dask.dataset.acquisition import Acquisition
 from faket_dask.dataset.dataset import Dataset
 from faket_dask.dataset.grids import Grid, tomogram_grid, view_grid
-from faket_dask.dataset.modality_stores import owning_item, stack_store
+from faket_dask.dataset.modality_stores import owning_item, stack_group
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.dataset.tomograms import Tomogram
 from faket_dask.engine.arrays import open_array, read_tilt
+from faket_dask.errors import InputError
 from faket_dask.formats.mrc_writing import ArrayLike3D
 from faket_dask.geometry import TiltGeometry, acquisition_order
+from faket_dask.modalities import MODALITIES
 from faket_dask.references import open_reference
 from faket_dask.specimen.particles import ParticleTable, read_particles
+from faket_dask.specimen.recipe import SHEET, VESICLE
+
+MEMBRANES = (VESICLE, SHEET)
+"""Classes of surfaces, which are segmented and not picked, and have no orientation."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +40,13 @@ class Source:
         The data set.
     modalities
         Names of the modalities to write of each series.
+    root
+        Folder or URL as which other programs will find the project, where it is not to stay where it is written.
     """
 
     dataset: Dataset
     modalities: tuple[str, ...]
+    root: str | None = None
 
     @property
     def spec(self) -> DatasetSpec:
@@ -60,30 +69,30 @@ class Source:
 
     def tilts(self, series: Series, modality: str) -> Iterator[NDArray[np.float32]]:
         """Return the tilts of a series one by one, ``(y, x)`` float32."""
-        store = stack_store(self.spec.folder, owning_item(series, modality), modality)
+        store = stack_group(self.spec.folder, owning_item(series, modality), modality)
         return (read_tilt(store, modality, tilt) for tilt in range(self.stack_shape(series)[0]))
 
     def geometry(self, series: Series, modality: str) -> TiltGeometry:
         """Return the tilt geometry of a series, with exposures where its images have any."""
         spec = self.spec
-        own, optics = spec.geometry.acquisition(series.specimen), self._optics(series, modality)
-        if optics is None:
+        own, exposed = spec.geometry.acquisition(series.specimen), self._exposed(series, modality)
+        if exposed is None:
             return TiltGeometry(own.tilt_angles, own.pixel_size_A)
         return TiltGeometry(
             own.tilt_angles,
             own.pixel_size_A,
-            exposure_e_per_A2=np.full(own.tilt_angles.size, optics.dose_e_per_A2),
+            exposure_e_per_A2=np.full(own.tilt_angles.size, exposed.dose_e_per_A2),
             acquisition_order=acquisition_order(own.tilt_angles, spec.config.microscope.tilt_order),
         )
 
-    def _optics(self, series: Series, modality: str) -> Acquisition | None:
-        """Return the acquisition whose optics the images of a modality show, ``None`` where it is not known.
+    def _exposed(self, series: Series, modality: str) -> Acquisition | None:
+        """Return the acquisition whose exposures the images of a modality show, ``None`` where it is not known.
 
         It is the series' own for images by the microscope model, otherwise that of the simulated reference with the
-        largest weight; the optics of recorded references are not known.
+        largest weight; the exposures of recorded references are not known.
         """
         spec = self.spec
-        if modality == "benchmark":
+        if MODALITIES.get(modality).has_ctf:
             return spec.geometry.acquisition(series.specimen)
         weights = spec.blend_weights(series.reference)
         specimens = {name: open_reference(spec, name).simulated_specimen for name in weights}
@@ -94,9 +103,14 @@ class Source:
         return spec.geometry.acquisition(specimen)
 
     def defocus_um(self, series: Series, modality: str) -> NDArray[np.float64] | None:
-        """Return the underfocus of the images in µm, ``(tilt,)``, or ``None`` where it is not known."""
-        optics = self._optics(series, modality)
-        return None if optics is None else np.full(self.stack_shape(series)[0], optics.defocus_um)
+        """Return the underfocus of the images in µm, ``(tilt,)``, or ``None`` where they carry no CTF.
+
+        A transfer takes the texture of its reference, and leaves the specimen's signal without a CTF.
+        """
+        if not MODALITIES.get(modality).has_ctf:
+            return None
+        acquisition = self.spec.geometry.acquisition(series.specimen)
+        return np.full(self.stack_shape(series)[0], acquisition.defocus_um)
 
     def tomogram(self, series: Series, modality: str) -> zarr.Array | None:
         """Return a tomogram ``(z, y, x)`` in its store, or ``None`` if the data set makes none."""
@@ -106,6 +120,47 @@ class Source:
 
     def _tomogram(self, series: Series, modality: str) -> Tomogram:
         return Tomogram(self.spec, owning_item(series, modality), modality)
+
+    def check_reconstructed(self, modality: str, reason: str) -> None:
+        """Raise an error if the data set makes no tomograms of a modality.
+
+        Parameters
+        ----------
+        modality
+            Name of the modality.
+        reason
+            Use of the tomograms, for the message.
+
+        Raises
+        ------
+        InputError
+            If there are none.
+        """
+        if modality not in self.spec.config.reconstruction.modalities:
+            raise InputError(
+                f"{reason}, and there are none of {modality}; make them first: "
+                f"`faket-dask reconstruct {self.dataset.folder} --modality {modality}`"
+            )
+
+    def class_labels(self) -> dict[str, int]:
+        """Return the label of each class in the masks of all specimens, in increasing order.
+
+        Raises
+        ------
+        InputError
+            If two specimens give one class different labels, or one label to two classes.
+        """
+        labels: dict[str, int] = {}
+        owners: dict[int, str] = {}
+        for specimen in self.specimens:
+            for name, label in self.class_ids(specimen).items():
+                owner = owners.setdefault(label, name)
+                if labels.setdefault(name, label) != label or owner != name:
+                    raise InputError(
+                        f"an export has one label for each class, and {name} is {label} in specimen {specimen}, "
+                        f"where {owner} is {labels[owner]} in another; give the specimens the same labels"
+                    )
+        return dict(sorted(labels.items(), key=lambda item: item[1]))
 
     def view(self, specimen: str) -> Grid:
         """Return the grid of a specimen's voxels in the field of view."""
@@ -121,12 +176,18 @@ class Source:
         return self.view(series.specimen)
 
     def volume(self, specimen: str, name: str, grid: Grid) -> ArrayLike3D:
-        """Return ``density``, ``class_mask`` or ``instance_mask`` of a specimen on a grid."""
+        """Return ``density``, ``class_mask`` or ``instance_mask`` of a specimen on a grid, nearest voxels."""
         return grid.sample(open_array(self.spec.folder.volume(specimen), name, "r"))
+
+    def density(self, specimen: str, grid: Grid) -> ArrayLike3D:
+        """Return the density of a specimen on a grid, without aliasing."""
+        return grid.resample(open_array(self.spec.folder.volume(specimen), "density", "r"))
 
     def particles(self, specimen: str, grid: Grid) -> ParticleTable:
         """Return the labelled particles of a specimen that are centred on a grid, in Å from its first voxel."""
-        return grid.particles(read_particles(self.spec.folder.particles(specimen)))
+        table = grid.particles(read_particles(self.spec.folder.particles(specimen)))
+        # Negative zeros would become "-0.0" in text.
+        return replace(table, centre_A=table.centre_A + 0.0, rotation=table.rotation + 0.0)
 
     def class_ids(self, specimen: str) -> dict[str, int]:
         """Return the label of each class in the masks of a specimen."""

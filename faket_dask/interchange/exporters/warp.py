@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from faket_dask.formats.mdoc import write_mdoc
 from faket_dask.formats.mrc import write_stack
 from faket_dask.formats.tomostar import write_tomostar
 from faket_dask.interchange.exporters.source import Source
 
 
 class WarpExporter:
-    """Writer of ``tomostar/<series>_<modality>.tomostar`` and of the images that it names, in ``frames``."""
+    """Writer of ``tomostar/<series>_<modality>.tomostar`` and of the images that it names, in ``frames``.
+
+    ``mdoc/<series>_<modality>.mdoc`` describes the same images for importers that begin with SerialEM's files, such as
+    WarpTools' ``ts_import``.
+    """
 
     name = "warp"
-    help = "single-tilt images and a .tomostar per series, for Warp and M"
+    help = "single-tilt images with a .tomostar and an .mdoc per series, for Warp and M"
 
     def export(self, source: Source, folder: Path) -> Iterator[Path]:
-        """Write a data set; yield each `.tomostar`."""
-        (folder / "tomostar").mkdir(exist_ok=True)
-        (folder / "frames").mkdir(exist_ok=True)
+        """Write a data set; yield each `.tomostar` and `.mdoc`."""
+        for name in ("tomostar", "frames", "mdoc"):
+            (folder / name).mkdir(exist_ok=True)
         for series in source.series:
             for modality in source.modalities:
                 name = f"{series.name}_{modality}"
@@ -33,3 +38,14 @@ class WarpExporter:
                 path = folder / "tomostar" / f"{name}.tomostar"
                 write_tomostar(path, geometry, [f"../frames/{image}" for image in images])
                 yield path
+                mdoc = folder / "mdoc" / f"{name}.mdoc"
+                write_mdoc(
+                    mdoc,
+                    geometry,
+                    f"{name}.mrc",
+                    source.stack_shape(series)[1:],
+                    source.spec.config.microscope.voltage_kV,
+                    source.defocus_um(series, modality),
+                    images,
+                )
+                yield mdoc
