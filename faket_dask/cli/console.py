@@ -19,6 +19,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from faket_dask.errors import FaketDaskError, InputError
+from faket_dask.input_warnings import forget_known, is_known
 
 RunFile = Annotated[Path, typer.Argument(help="Run file (YAML).", show_default=False)]
 Folder = Annotated[Path, typer.Argument(help="Folder of a data set.", show_default=False)]
@@ -113,6 +114,7 @@ class ReportingGroup(TyperGroup):
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = _print_warning
+                forget_known()
                 status = super().main(*args, **{**extra, "standalone_mode": False})
                 sys.stdout.flush()
         except BrokenPipeError:  # the reader, such as `head`, has seen enough
@@ -182,6 +184,8 @@ def _print_error(line: str) -> None:
 
 
 def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    if is_known(str(message)):
+        return
     say(f"{typer.style('warning:', fg='yellow', bold=True)} {message}", err=True)
 
 
@@ -198,9 +202,11 @@ def resumable(command: str) -> Iterator[None]:
     def stop(signum: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
+    before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
     except KeyboardInterrupt:
         say(f"interrupted; finished units are kept: `{command}` continues where it stopped", err=True)
         raise typer.Exit(INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)

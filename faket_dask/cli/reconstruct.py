@@ -64,6 +64,12 @@ def reconstruct(
             show_default="specimen",
         ),
     ] = None,
+    erase_beads: Annotated[
+        bool,
+        typer.Option(
+            "--erase-beads", help="Replace gold beads by their surroundings first: no streaks of them."
+        ),
+    ] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     align: Annotated[
         bool,
@@ -101,6 +107,7 @@ def reconstruct(
         post_binning=post_binning,
         tilt_stride=tilt_stride,
         thickness_A=thickness_a,
+        erase_beads=erase_beads,
         device=device,
         modalities=modality or ["faket"],
     )
@@ -146,6 +153,7 @@ def reconstruct(
             "--filter": filter_ != "hann",
             "--binning": binning > 1,
             "--post-binning": post_binning > 1,
+            "--erase-beads": erase_beads,
         }
         _refuse(
             options | {"--tilt-stride": tilt_stride > 1, "--device": device != "cpu"}, "not for IMOD's tilt"

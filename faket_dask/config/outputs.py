@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -76,7 +76,15 @@ class ReconstructionSection(Section):
         le=LARGEST_THICKNESS_A,
         description="thickness of the tomogram; default: the specimen's",
     )
+    erase_beads: bool = Field(
+        default=False, description="replace gold beads and hot pixels by their surroundings before filtering"
+    )
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="device of the back-projection")
+
+    def list_settings(self) -> dict[str, Any]:
+        """Return what a tomogram depends on; a key that changes nothing is left out."""
+        unused = {"modalities"} if self.erase_beads else {"modalities", "erase_beads"}
+        return self.model_dump(mode="json", exclude=unused)
 
     @property
     def pixels_per_voxel(self) -> int:

@@ -173,7 +173,7 @@ def check_recording(reference: TiltSeriesReference, config: RunConfig) -> Record
         with problems.collect("mask"):
             mask = open_mask(reference, series)
             for tilt in range(mask.shape[0]):
-                find_valid_pixels(reference, series, tilt)
+                find_valid_pixels(reference, series, tilt, *series.read_tilt_and_outside(tilt))
             mask_checksum = mask.checksum()
     problems.report()
     angles = tuple(float(angle) for angle in series.geometry.tilt_angles)
