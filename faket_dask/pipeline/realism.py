@@ -110,8 +110,8 @@ class MeasureRealism(Stage[DatasetSpec]):
     label = "realism"
 
     def items(self, spec: DatasetSpec) -> list[Item]:
-        """Return series and modality of everything that is measured, if there is a report."""
-        if not spec.config.outputs.report:
+        """Return series and modality of everything that is measured, if there are a report and references."""
+        if not (spec.config.outputs.report and spec.references):
             return []
         return [Item(series.name, name) for series in spec.series for name in measured_modalities(spec)]
 

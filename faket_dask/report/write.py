@@ -135,7 +135,9 @@ def _facts(spec: DatasetSpec) -> dict[str, str]:
     tilts = f"{angles.size} from {format_tilt_angle(angles[0])} to {format_tilt_angle(angles[-1])}"
     facts = {
         "Series": f"{len(spec.series)}: {len(spec.specimens)} specimens × "
-        f"{len(spec.paired_references)} references, pairing {config.pairing}",
+        f"{len(spec.paired_references)} references, pairing {config.pairing}"
+        if spec.paired_references
+        else f"{len(spec.series)} specimens without references",
         "Tilts": f"{tilts}, first of several that differ" if varies else tilts,
         "Detector": f"{columns} × {rows} pixels of {pixel:.4g} Å",
         "Specimen": voxels if isinstance(config.specimen, BuiltSpecimen) else f"{voxels}, from files",
