@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+SIMULATED = "benchmark"
+"""Modality of images by the microscope model."""
+
 
 class Owner(StrEnum):
     """Item whose store holds a modality."""
@@ -175,7 +178,7 @@ MODALITIES = ModalityRegistry(
             "projections in the reference's style",
         ),
         Modality(
-            "benchmark",
+            SIMULATED,
             Owner.SPECIMEN,
             "simulate",
             "#009e73",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from distributed import Client
+from distributed import Client, LocalCluster
 from hypothesis import settings
 
 import faket_dask
@@ -22,6 +22,17 @@ settings.load_profile("untimed")
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so all the drivers that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Have a parallel test process that has run all its tests ignore SIGINT.
+
+    Its parent, execnet, sends it one when it is not gone after five seconds, as on a busy machine, and the interrupt
+    would strike whatever runs then, such as the callback of a weak reference.
+    """
+    if hasattr(session.config, "workerinput"):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -64,7 +75,12 @@ def structures() -> Path:
 @pytest.fixture(scope="session")
 def one_worker() -> Iterator[Client]:
     """Client of one worker in this process."""
-    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0") as connected:
+    # The client closes before the cluster, whose event loop it uses: a message that it still waits to send when that
+    # loop stops would end as an exception that nobody retrieves.
+    with (
+        LocalCluster(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster,
+        Client(cluster) as connected,
+    ):
         yield connected
 
 

@@ -1,5 +1,6 @@
 """Run files: accepted contents, and messages about mistakes."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -78,15 +79,19 @@ def test_broken_package_of_a_method_disturbs_only_files_that_name_it(monkeypatch
 
 
 ACQUISITION = document()["acquisition"]
+HUGE = ACQUISITION | {"detector_px": [32768, 32768], "pixel_size_A": 1}
+SPECIMEN = document()["specimen"]
+DENSE = {"thickness_A": 9000, "species": [{"name": "boot", "density_per_um3": 1e9, "labelled": False}]}
+TWO = [{"kind": "simulated", "name": "a"}, {"kind": "simulated", "name": "b"}]
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
         ({"acquisition": ACQUISITION | {"tilt_angles": [0, 2, 1]}}, "must increase"),
-        ({"acquisition": ACQUISITION | {"tilt_angles": [0, 1, 1]}}, "duplicates"),
+        ({"acquisition": ACQUISITION | {"tilt_angles": [0, 1, 1]}}, "have the same angle"),
         ({"acquisition": ACQUISITION | {"tilt_angles": []}}, "empty"),
-        ({"acquisition": ACQUISITION | {"tilt_angles": [-95, 0]}}, "between -90 and 90"),
+        ({"acquisition": ACQUISITION | {"tilt_angles": [-95, 0]}}, "lie between -90° and 90°, not at either"),
         (
             {"acquisition": ACQUISITION | {"tilt_angles": {"start_deg": 0, "stop_deg": 10, "step_deg": 3}}},
             "divide",
@@ -259,3 +264,130 @@ def test_keys_of_another_method_are_refused() -> None:
     [line] = mistakes(style={"evaluations": 5})
     assert "evaluations" in line
     assert "matched" in line
+
+
+@pytest.mark.parametrize("name", ["TS_01", "a_", "tomo-1.2", "7", "x" * 100])
+def test_names_of_references_may_hold_single_underscores(name: str) -> None:
+    config = parse(document(references=[{"kind": "simulated", "name": name}]), Path("/nowhere"))
+    assert config.references[0].name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("TS__01", "two underscores in a row"),
+        ("_a", "must begin with a letter or a digit"),
+        ("", "must begin with a letter or a digit"),
+        ("a b", "holds ' '"),
+        ("a/b", "holds '/'"),
+        ("ä", "holds 'ä'"),
+        ("x" * 101, "has 101 characters"),
+    ],
+)
+def test_impossible_name_is_one_mistake_in_plain_words(name: str, reason: str) -> None:
+    [line] = mistakes(references=[{"kind": "simulated", "name": name}])
+    assert line.startswith("references.0.name: ")
+    assert reason in line
+
+
+def test_number_in_place_of_a_name_is_quoted_as_written(tmp_path: Path) -> None:
+    sections = yaml.safe_dump(document(references="REFERENCES"))
+    file = tmp_path / "run.yaml"
+    file.write_text(sections.replace("REFERENCES", "[{kind: simulated, name: 0x54}]"))
+    with pytest.raises(
+        InputError, match=r"references.0.name: without quotes, YAML reads 0x54 as the number 84; write"
+    ):
+        load(file)
+    file.write_text(sections.replace("REFERENCES", "[{kind: simulated, name: 00254}]"))
+    assert load(file).references[0].name == "00254"
+
+
+def test_numbers_are_read_as_they_look(tmp_path: Path) -> None:
+    sections = yaml.safe_dump(document(style="STYLE", dataset="DATASET", references="REFERENCES"))
+    file = tmp_path / "run.yaml"
+    file.write_text(
+        sections.replace("STYLE", "{content_weight: 1e-3}")
+        .replace("DATASET", "{folder: out, seed: 010}")
+        .replace(
+            "REFERENCES", "[{name: no, stack: a.mrc, align: yes}, {name: 1e79, stack: b.mrc, align: off}]"
+        )
+    )
+    config = load(file)
+    assert (config.style.settings.content_weight, config.dataset.seed) == (1e-3, 10)
+    assert [(reference.name, reference.align) for reference in config.references] == [
+        ("no", True),
+        ("1e79", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"acquisition": ACQUISITION | {"detector_px": [40920, 57600]}}, "more than any detector has"),
+        ({"acquisition": ACQUISITION | {"pixel_size_A": 0.001}}, "pixel_size_A: must be at least 0.1"),
+        (
+            {
+                "acquisition": ACQUISITION
+                | {"tilt_angles": {"start_deg": -60, "stop_deg": 60, "step_deg": 1e-7}}
+            },
+            "1.2e+09 tilts; a series has at most 2000",
+        ),
+        ({"acquisition": ACQUISITION | {"tilt_angles": [0.01 * n for n in range(2001)]}}, "too many entries"),
+        ({"acquisition": ACQUISITION | {"tilt_angles": [0, 1e-5]}}, "have the same angle"),
+        ({"acquisition": ACQUISITION | {"tilt_angles": [-90, 0]}}, "not at either"),
+        ({"specimen": SPECIMEN | {"count": 100_000_000}}, "specimen.count: must be at most 10000"),
+        ({"specimen": SPECIMEN | {"thickness_A": 1e9}}, "specimen.thickness_A: must be at most 1e+06"),
+        (
+            {"specimen": SPECIMEN | {"thickness_A": 1e6, "width_factor": 100}, "acquisition": HUGE},
+            "voxels (x y z)",
+        ),
+        ({"specimen": SPECIMEN | {"width_factor": 1e6}}, "specimen.width_factor: must be at most 100"),
+        ({"specimen": SPECIMEN | {"spacing_A": 1e300}}, "specimen.spacing_A: must be at most"),
+        (
+            {"specimen": SPECIMEN | {"species": [{"name": "boot", "count": 10**12}]}},
+            "must be at most 1000000",
+        ),
+        (
+            {"specimen": DENSE},
+            "objects are requested, and at most 1000000",
+        ),
+        (
+            {"specimen": SPECIMEN | {"count": 6000}, "pairing": "all", "references": TWO},
+            "12000 series; a data set has at most 10000",
+        ),
+        (
+            {
+                "reconstruction": {"modalities": ["faket"], "thickness_A": 1e6},
+                "acquisition": HUGE,
+                "specimen": SPECIMEN | {"thickness_A": 100, "width_factor": 1},
+            },
+            "a tomogram has at most",
+        ),
+        (
+            {
+                "acquisition": ACQUISITION | {"tilt_angles": [-89.9, 0]},
+                "specimen": SPECIMEN | {"thickness_A": 3000},
+            },
+            "at 89.9° no electrons pass",
+        ),
+        ({"dataset": {"folder": "out", "seed": True}}, "dataset.seed: true and false are no numbers"),
+    ],
+)
+def test_sizes_are_bounded_before_anything_is_allocated(changes: dict[str, Any], expected: str) -> None:
+    tracemalloc.start()
+    [line] = mistakes(**changes)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert expected in line
+    assert peak < 5 * 2**20
+
+
+@pytest.mark.parametrize("modalities", [["benchmark"], []])
+def test_references_are_needed_by_modalities_with_style_alone(modalities: list[str]) -> None:
+    outputs = {"modalities": modalities}
+    assert parse(document(references=[], outputs=outputs), Path("/nowhere")).references == ()
+    [line] = mistakes(references=[], outputs={"modalities": [*modalities, "noisy"]})
+    assert line == (
+        "references: the list is empty, and 'noisy' of outputs.modalities needs one; give a reference, or keep only "
+        "benchmark"
+    )

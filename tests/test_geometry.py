@@ -167,6 +167,13 @@ def test_exposure_before_needs_exposure_and_order() -> None:
     assert geometry.exposure_before_e_per_A2.tolist() == [6, 0, 2]
 
 
+@pytest.mark.parametrize("angle", [90.0, -90.0, 180.0, float("nan")])
+def test_angles_of_90_degrees_are_refused_everywhere(angle: float) -> None:
+    with pytest.raises(InputError, match="lie between -90° and 90°, not at either"):
+        TiltGeometry(np.array([angle]), 1.0)
+    assert TiltGeometry(np.array([-89.9, 89.9]), 1.0)
+
+
 def test_exposure_before_the_series_is_kept() -> None:
     before = np.array([15.4, 18.2, 21.0, 23.8])
     geometry, _ = TiltGeometry.from_unsorted(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from dask.utils import format_bytes, format_time
+from dask.utils import format_bytes
 from pydantic import ValidationError
 from rich.table import Table
 
@@ -19,6 +19,7 @@ from faket_dask.atomic import write_text
 from faket_dask.benchmark.measure import COLUMNS, Measurement, format_row, measure
 from faket_dask.benchmark.scenarios import PUBLISHED, Scenario
 from faket_dask.config import StyleSection
+from faket_dask.durations import format_duration
 from faket_dask.errors import InputError
 from faket_dask.pipeline.kernel_rates import store_transfer_rates
 from faket_dask.stages.device import check_device
@@ -75,7 +76,7 @@ def run_benchmark(
         show(f"{number} of {len(chosen)}: {scenario.name} …")
         measurement = measure(scenario, style, count, sample)
         measurements.append(measurement)
-        show(f"{format_time(measurement.seconds)}, {format_bytes(measurement.ram_bytes)}")
+        show(f"{format_duration(measurement.seconds)}, {format_bytes(measurement.ram_bytes)}")
         if json_file is not None:  # after each: a long series of them may be interrupted
             document = {"machine": _machine(), "measurements": [asdict(m) for m in measurements]}
             write_text(json_file, json.dumps(document, indent=1) + "\n")

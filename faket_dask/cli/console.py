@@ -19,6 +19,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from faket_dask.errors import FaketDaskError, InputError
+from faket_dask.input_warnings import forget_known, is_known
 
 RunFile = Annotated[Path, typer.Argument(help="Run file (YAML).", show_default=False)]
 Folder = Annotated[Path, typer.Argument(help="Folder of a data set.", show_default=False)]
@@ -57,14 +58,47 @@ def check_length(value: float | None) -> float | None:
     return value
 
 
-# Options of every command that reads a recorded tilt-series
-Sign = Annotated[str, typer.Option(help="Sign of angle files: imod, or warp for the opposite.")]
+# Options of the commands that read a recorded tilt-series
+Series = Annotated[
+    Path,
+    typer.Argument(
+        help="Stack, .mdoc, .star, .tomostar, .xml, .aln, or a folder with one.", show_default=False
+    ),
+]
+Angles = Annotated[
+    Path | None,
+    typer.Option(
+        "--angles",
+        help="Angle file (.tlt, .rawtlt) or .mdoc, where none beside the stack has its name.",
+        show_default=False,
+    ),
+]
+Transforms = Annotated[
+    Path | None,
+    typer.Option(
+        "--transforms",
+        help="Alignment (.xf or .aln), where none beside the stack has its name.",
+        show_default=False,
+    ),
+]
+Align = Annotated[
+    bool,
+    typer.Option(
+        "--align/--no-align",
+        help="Align the tilts first, by the .xf or .aln of the stack or the alignment of the project.",
+    ),
+]
+Sign = Annotated[
+    str, typer.Option(help="Sign of the angle files: imod (also SerialEM, RELION), or warp for the opposite.")
+]
 PixelSize = Annotated[
     float | None,
     typer.Option("--pixel-size-A", callback=check_length, help="Pixel size in Å, in place of the header's."),
 ]
 Threads = Annotated[int, typer.Option(min=1, help="Threads for a stack; a data set uses its workers.")]
-TomogramName = Annotated[str | None, typer.Option("--tomogram", help="Tomogram of a RELION table to read.")]
+TomogramName = Annotated[
+    str | None, typer.Option("--tomogram", help="Tomogram to take, where a RELION project has several.")
+]
 
 Exclude = Annotated[
     str,
@@ -113,6 +147,7 @@ class ReportingGroup(TyperGroup):
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = _print_warning
+                forget_known()
                 status = super().main(*args, **{**extra, "standalone_mode": False})
                 sys.stdout.flush()
         except BrokenPipeError:  # the reader, such as `head`, has seen enough
@@ -182,6 +217,8 @@ def _print_error(line: str) -> None:
 
 
 def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    if is_known(str(message)):
+        return
     say(f"{typer.style('warning:', fg='yellow', bold=True)} {message}", err=True)
 
 
@@ -198,9 +235,11 @@ def resumable(command: str) -> Iterator[None]:
     def stop(signum: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
+    before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
     except KeyboardInterrupt:
         say(f"interrupted; finished units are kept: `{command}` continues where it stopped", err=True)
         raise typer.Exit(INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -7,6 +7,7 @@ import math
 from rich.table import Column, Table
 
 from faket_dask.cli.console import RunFile, Where, out, say
+from faket_dask.durations import format_duration
 
 
 def show_plan(config: RunFile, cluster: Where = "local") -> None:
@@ -16,7 +17,7 @@ def show_plan(config: RunFile, cluster: Where = "local") -> None:
 
     For a cluster, submitting nothing: `faket-dask plan my.yaml --cluster configs/cluster/slurm-cpu.yaml`
     """
-    from dask.utils import format_bytes, format_time
+    from dask.utils import format_bytes
 
     from faket_dask.cluster.local import size_workers
     from faket_dask.cluster.open import resolve_profile
@@ -37,17 +38,18 @@ def show_plan(config: RunFile, cluster: Where = "local") -> None:
             stage.stage,
             str(stage.units),
             format_bytes(stage.bytes_per_task),
-            format_time(stage.seconds_per_task),
+            format_duration(stage.seconds_per_task),
             format_bytes(stage.bytes_written),
         )
     out.print(table)
     settings = spec.config.cluster
     finished = sum(done.values())
+    unknown = f" and the unknown time of {', '.join(requirements.unknown)}" if requirements.unknown else ""
 
     def say_remaining(seconds: float, where: str) -> None:
         say(
-            f"{finished} units are done, {requirements.units} left: about {format_time(seconds)} on {where}, "
-            f"at most {format_bytes(requirements.bytes_written)} of disk"
+            f"{finished} units are done, {requirements.units} left: about {format_duration(seconds)} on {where}"
+            f"{unknown}, at most {format_bytes(requirements.bytes_written)} of disk"
         )
 
     if profile is None:
@@ -70,7 +72,7 @@ def show_plan(config: RunFile, cluster: Where = "local") -> None:
     table = Table("workers", "jobs", "time", "node-hours")
     for count in sizing.list_worker_counts(requirements.widest):
         seconds, jobs = requirements.seconds(count), math.ceil(count / sizing.processes_per_job)
-        table.add_row(str(count), str(jobs), format_time(seconds), f"{jobs * seconds / 3600:.3g}")
+        table.add_row(str(count), str(jobs), format_duration(seconds), f"{jobs * seconds / 3600:.3g}")
     out.print(table)
     say("times are those of this machine's cores, without waiting in the queue; a job counts as a node")
     say("each job is submitted as:\n")

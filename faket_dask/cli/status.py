@@ -9,6 +9,7 @@ import typer
 from rich.table import Column, Table
 
 from faket_dask.cli.console import FAILED, INTERRUPTED, Folder, out, say
+from faket_dask.durations import format_duration
 
 
 def status(
@@ -22,8 +23,6 @@ def status(
 
     Example: `faket-dask status demo-dataset --watch`
     """
-    from dask.utils import format_time
-
     from faket_dask.engine.plan import read_plan
     from faket_dask.engine.status import read_status
 
@@ -33,7 +32,7 @@ def status(
     state = read_status(plan)
     table = Table(Column("stage", no_wrap=True), "done", "total", "mean time")
     for stage in state.stages:
-        mean = "" if stage.mean_seconds is None else format_time(stage.mean_seconds)
+        mean = "" if stage.mean_seconds is None else format_duration(stage.mean_seconds)
         table.add_row(stage.stage, str(stage.done), str(stage.total), mean)
     out.print(table)
     for failure in state.failures:

@@ -13,6 +13,7 @@ from faket_dask.cluster.allocation import allocated_bytes, allocated_cores
 from faket_dask.cluster.requirements import GIB, Requirements
 from faket_dask.cluster.workers.never_pause import NeverPause
 from faket_dask.cluster.workers.one_gpu import OneGPUEach, list_visible_gpus
+from faket_dask.cluster.workers.quiet_warnings import QuietWarnings
 from faket_dask.errors import InputError
 
 DRIVER_BYTES = GIB // 2
@@ -96,6 +97,7 @@ def local_client(
         cluster.adapt(minimum=count, maximum=count, interval=REPLACE_S)
         with Client(cluster) as client:
             client.register_plugin(NeverPause())
+            client.register_plugin(QuietWarnings())
             if requirements.gpu_bytes_per_task:
                 client.register_plugin(OneGPUEach())
             yield client

@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from faket_dask.cluster.jobs import BATCH_SYSTEMS, BatchSystem, JobSettings
 from faket_dask.documents.explain import explain
-from faket_dask.documents.section import Section, resolve_path
+from faket_dask.documents.section import TRUTH_VALUES, Section, resolve_path
 from faket_dask.documents.yaml_file import read_document
 from faket_dask.errors import InputError
 
@@ -90,6 +90,13 @@ class Profile(Section):
     _resolve_logs = field_validator("log_directory")(
         lambda path, info: path if path is None else resolve_path(path, info)
     )
+
+    @field_validator("scheduler_options")
+    @classmethod
+    def _read_truth_values(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        if value is None:
+            return None
+        return {key: TRUTH_VALUES.get(str(option).lower(), option) for key, option in value.items()}
 
     @field_validator("system")
     @classmethod
@@ -198,12 +205,12 @@ def load_profile(name: str | Path) -> Profile:
     path = Path(name)
     advice = f"give local, {', '.join(known)} or a file such as configs/cluster/slurm-cpu.yaml"
     document = read_document(path, "cluster profile", advice)
-    if not isinstance(document, dict):
+    if not isinstance(document.content, dict):
         raise InputError(f"{path}: a cluster profile is a mapping of keys (system, cores, memory, …)")
     try:
-        return Profile.model_validate(document, context={"base": path.resolve().parent})
+        return Profile.model_validate(document.content, context={"base": path.resolve().parent})
     except ValidationError as error:
-        lines = explain(error, Profile).splitlines()
+        lines = explain(error, Profile, document=document).splitlines()
         raise InputError("\n".join(f"{path}: {line}" for line in lines)) from None
 
 

@@ -32,19 +32,40 @@ class StageRequirement:
     bytes_per_task
         Peak memory of a worker process that computes a unit, interpreter included.
     seconds_per_task
-        Estimated time of a unit on one core.
+        Estimated mean time of a unit on one core; ``None`` where it is not known.
     bytes_written
         Bytes written by all of them together, uncompressed.
     gpu_bytes_per_task
         Peak memory of the GPU that a unit is computed on; 0 for units that use none.
+    longest_task_s
+        Estimated time of the largest unit; by default the mean.
+    start_s
+        Estimated time that every worker takes once before its first unit, such as to load a network.
     """
 
     stage: str
     units: int
     bytes_per_task: int
-    seconds_per_task: float
+    seconds_per_task: float | None
     bytes_written: int
     gpu_bytes_per_task: int = 0
+    longest_task_s: float | None = None
+    start_s: float = 0.0
+
+    @property
+    def longest_s(self) -> float:
+        """Estimated time of the largest unit; 0 where it is not known."""
+        return max(self.longest_task_s or 0.0, self.seconds_per_task or 0.0)
+
+    @property
+    def work_s(self) -> float:
+        """Estimated time of all units on one core, without the start; 0 where it is not known."""
+        return self.units * (self.seconds_per_task or 0.0)
+
+    @property
+    def seconds(self) -> float | None:
+        """Estimated time of all units on one worker, with its start; ``None`` where it is not known."""
+        return None if self.seconds_per_task is None else self.work_s + self.start_s
 
 
 @dataclass(frozen=True)
@@ -93,14 +114,19 @@ class Requirements:
 
     @property
     def longest(self) -> StageRequirement | None:
-        """Stage whose units take longest; GPU stages are left out, as only processors are calibrated."""
+        """Stage whose units take longest; those of unknown time and GPU stages, which are not calibrated, left out."""
         timed = [stage for stage in self.stages if stage.units and not stage.gpu_bytes_per_task]
-        return max(timed, key=lambda stage: stage.seconds_per_task, default=None)
+        return max(timed, key=lambda stage: stage.longest_s, default=None)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Names of the stages that have units left and whose time is not known."""
+        return tuple(stage.stage for stage in self.stages if stage.units and stage.seconds_per_task is None)
 
     @property
     def core_seconds(self) -> float:
-        """Estimated time of all units on one core."""
-        return sum(stage.units * stage.seconds_per_task for stage in self.stages)
+        """Estimated time of all units on one core, those of unknown time left out."""
+        return sum(stage.work_s + stage.start_s for stage in self.stages)
 
     @property
     def bytes_written(self) -> int:
@@ -108,9 +134,14 @@ class Requirements:
         return sum(stage.bytes_written for stage in self.stages)
 
     def seconds(self, workers: int) -> float:
-        """Return the estimated time on a number of workers, which is at least that of one unit of each stage."""
-        chain = sum(stage.seconds_per_task for stage in self.stages if stage.units)
-        return max(chain, self.core_seconds / max(1, min(workers, self.widest)))
+        """Return the estimated time on a number of workers, which is at least that of one unit of each stage.
+
+        Stages of unknown time are left out (`unknown`).
+        """
+        chain = sum(stage.seconds_per_task or 0.0 for stage in self.stages if stage.units)
+        start = sum(stage.start_s for stage in self.stages)
+        work = sum(stage.work_s for stage in self.stages)
+        return start + max(chain, work / max(1, min(workers, self.widest)))
 
     def check_worker_memory(self, memory_per_worker_GiB: float | None) -> int | None:
         """Return the bytes that the run file gives to a worker; None where it leaves them open.

@@ -113,7 +113,7 @@ def _plan_lifetime(requirements: Requirements, walltime_s: float) -> tuple[float
     A unit that starts just before the drain time still ends before its job does.
     """
     longest = requirements.longest
-    unit = longest.seconds_per_task if longest else 0.0
+    unit = longest.longest_s + longest.start_s if longest else 0.0
     useful = walltime_s - unit - CLOSE_S
     if useful <= 0 or useful < unit:
         stage = f" (stage {longest.stage})" if longest else ""

@@ -5,7 +5,6 @@ Ranges are sampled for each specimen from the seed; all series of a specimen sha
 
 from __future__ import annotations
 
-import itertools
 from typing import Annotated, Literal
 
 import numpy as np
@@ -16,8 +15,11 @@ from pydantic import (
     model_validator,
 )
 
+from faket_dask.config.limits import LARGEST_SIDE_PX, MOST_TILTS, PIXEL_SIZES_A
 from faket_dask.documents.section import Section
+from faket_dask.geometry.angles import check_increasing, parse_angles
 from faket_dask.kernels.microscope import Optics
+from faket_dask.kernels.tilt_angles import LARGEST_TILT_DEG
 
 WIDEST_PIXEL_RANGE = 1.02
 """Largest ratio of pixel sizes in a data set: references are resampled to the middle, and may be 1 % off."""
@@ -29,11 +31,15 @@ def _ordered(value: float | tuple[float, float]) -> float | tuple[float, float]:
     return value
 
 
-Angle = Annotated[float, Field(ge=-90, le=90)]
-Positive = Annotated[float, Field(gt=0)]
+Angle = Annotated[float, Field(gt=-LARGEST_TILT_DEG, lt=LARGEST_TILT_DEG)]
+Step = Annotated[float, Field(gt=0, lt=2 * LARGEST_TILT_DEG)]
+PixelSize = Annotated[float, Field(ge=PIXEL_SIZES_A[0], le=PIXEL_SIZES_A[1])]
+Dose = Annotated[float, Field(gt=0, le=10_000)]
+Defocus = Annotated[float, Field(ge=-100, le=100)]
 DrawnAngle = Annotated[Angle | tuple[Angle, Angle], AfterValidator(_ordered)]
-DrawnPositive = Annotated[Positive | tuple[Positive, Positive], AfterValidator(_ordered)]
-Drawn = Annotated[float | tuple[float, float], AfterValidator(_ordered)]
+DrawnPixelSize = Annotated[PixelSize | tuple[PixelSize, PixelSize], AfterValidator(_ordered)]
+DrawnDose = Annotated[Dose | tuple[Dose, Dose], AfterValidator(_ordered)]
+DrawnDefocus = Annotated[Defocus | tuple[Defocus, Defocus], AfterValidator(_ordered)]
 
 
 def ends(value: float | tuple[float, float]) -> tuple[float, float]:
@@ -52,7 +58,7 @@ class AngleRange(Section):
 
     start_deg: DrawnAngle = Field(description="smallest tilt angle, or a range to draw it from")
     stop_deg: DrawnAngle = Field(description="largest tilt angle, or a range to draw it from")
-    step_deg: Positive | tuple[Positive, ...] = Field(description="one, or several to choose from")
+    step_deg: Step | tuple[Step, ...] = Field(description="one, or several to choose from")
 
     @model_validator(mode="after")
     def _has_steps(self) -> AngleRange:
@@ -61,6 +67,12 @@ class AngleRange(Section):
         shortest = ends(self.stop_deg)[0] - ends(self.start_deg)[1]
         if shortest <= 0:
             raise ValueError("stop_deg must be greater than start_deg")
+        longest = ends(self.stop_deg)[1] - ends(self.start_deg)[0]
+        if longest / min(self.steps_deg) >= MOST_TILTS:
+            raise ValueError(
+                f"{longest:g}° in steps of {min(self.steps_deg):g}° are {longest / min(self.steps_deg) + 1:.3g} tilts; "
+                f"a series has at most {MOST_TILTS}: give a larger step_deg"
+            )
         if self.varies:
             if shortest < 2 * max(self.steps_deg):
                 raise ValueError(
@@ -92,8 +104,8 @@ class AngleRange(Section):
 class AcquisitionSection(Section):
     """Tilt angles, pixel size and detector of the synthetic microscope."""
 
-    tilt_angles: AngleRange | tuple[float, ...]
-    pixel_size_A: DrawnPositive = Field(description="pixel size, or a range to draw it from")
+    tilt_angles: AngleRange | Annotated[tuple[float, ...], Field(max_length=MOST_TILTS)]
+    pixel_size_A: DrawnPixelSize = Field(description="pixel size, or a range to draw it from")
     detector_px: tuple[int, int] = Field(description="rows (along the tilt axis) and columns")
 
     @field_validator("detector_px")
@@ -101,6 +113,11 @@ class AcquisitionSection(Section):
     def _large_enough(cls, value: tuple[int, int]) -> tuple[int, int]:
         if min(value) < 32:
             raise ValueError("must be at least 32 x 32, two pixels of the network's deepest layer")
+        if max(value) > LARGEST_SIDE_PX:
+            raise ValueError(
+                f"{value[0]} x {value[1]} pixels are more than any detector has, at most {LARGEST_SIDE_PX} along a "
+                "side; is there a digit too many?"
+            )
         return value
 
     @field_validator("pixel_size_A")
@@ -120,10 +137,7 @@ class AcquisitionSection(Section):
         if isinstance(value, tuple):
             if not value:
                 raise ValueError("the list of tilt angles is empty")
-            if any(not -90 <= angle <= 90 for angle in value):
-                raise ValueError("tilt angles lie between -90 and 90 degrees")
-            if any(b <= a for a, b in itertools.pairwise(value)):
-                raise ValueError("tilt angles must increase, each given once: sort them and drop duplicates")
+            check_increasing(parse_angles(value))
         return value
 
     @property
@@ -131,6 +145,15 @@ class AcquisitionSection(Section):
         """True if series differ in anything."""
         angles = self.tilt_angles
         return isinstance(self.pixel_size_A, tuple) or (isinstance(angles, AngleRange) and angles.varies)
+
+    @property
+    def steepest_angle_deg(self) -> float:
+        """Largest distance of a tilt angle from 0°."""
+        angles = self.tilt_angles
+        values = (
+            (*ends(angles.start_deg), *ends(angles.stop_deg)) if isinstance(angles, AngleRange) else angles
+        )
+        return max(map(abs, values))
 
     @property
     def pixel_sizes_A(self) -> tuple[float, float]:
@@ -147,23 +170,30 @@ class AcquisitionSection(Section):
 class MicroscopeSection(Section):
     """Physics of simulated references and of the modality `benchmark`."""
 
-    voltage_kV: float = Field(default=Optics.voltage_kV, gt=0, description="acceleration voltage")
+    voltage_kV: float = Field(default=Optics.voltage_kV, ge=1, le=10_000, description="acceleration voltage")
     spherical_aberration_mm: float = Field(
-        default=Optics.spherical_aberration_mm, ge=0, description="coefficient of spherical aberration"
+        default=Optics.spherical_aberration_mm,
+        ge=0,
+        le=1000,
+        description="coefficient of spherical aberration",
     )
     amplitude_contrast: float = Field(
         default=Optics.amplitude_contrast, ge=0, le=1, description="fraction of amplitude contrast"
     )
-    defocus_um: Drawn = Field(default=3.0, description="positive is underfocus")
+    defocus_um: DrawnDefocus = Field(default=3.0, description="positive is underfocus")
     astigmatism_um: float = Field(
         default=Optics.astigmatism_um,
+        ge=-100,
+        le=100,
         description="defocus along the direction of astigmatism minus defocus across it",
     )
     astigmatism_angle_deg: float = Field(
         default=Optics.astigmatism_angle,
+        ge=-360,
+        le=360,
         description="angle of the larger defocus, from the x axis to the y axis",
     )
-    dose_e_per_A2: DrawnPositive = Field(default=2.0, description="per tilt")
+    dose_e_per_A2: DrawnDose = Field(default=2.0, description="per tilt")
     tilt_order: Literal["dose_symmetric", "increasing", "decreasing"] = Field(
         default="dose_symmetric", description="order of exposure, which sets the accumulated dose"
     )

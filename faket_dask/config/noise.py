@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -10,19 +9,21 @@ from pydantic import (
     model_validator,
 )
 
+from faket_dask.config.limits import MOST_TILTS
 from faket_dask.documents.section import Section
+from faket_dask.geometry.angles import check_increasing, parse_angles
 
 
 class GivenCurves(Section):
     """Known noise statistics, at some tilt angles, or one value each for all."""
 
     tilt_angles_deg: tuple[float, ...] = Field(
-        default=(0.0,), description="tilt angles of the values, increasing"
+        default=(0.0,), max_length=MOST_TILTS, description="tilt angles of the values, increasing"
     )
     signal_scale: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
         description="weight of the standardised noiseless tilt, at each angle"
     )
-    noise_scale: tuple[Annotated[float, Field(ge=0)], ...] = Field(
+    noise_scale: tuple[Annotated[float, Field(ge=0, le=1000)], ...] = Field(
         description="weight of the standard noise field, at each angle"
     )
 
@@ -30,8 +31,7 @@ class GivenCurves(Section):
     def _same_length(self) -> GivenCurves:
         if not len(self.tilt_angles_deg) == len(self.signal_scale) == len(self.noise_scale):
             raise ValueError("tilt_angles_deg, signal_scale and noise_scale must have the same length")
-        if any(b <= a for a, b in itertools.pairwise(self.tilt_angles_deg)):
-            raise ValueError("tilt_angles_deg must increase: sort them together with their values")
+        check_increasing(parse_angles(self.tilt_angles_deg))
         return self
 
 
@@ -53,7 +53,7 @@ class NoiseSection(Section):
         default="all_references", description="references whose tilts the statistics are fitted over"
     )
     content_level: float = Field(
-        default=0.25, ge=0, description="noise in `content`, relative to that in the start image"
+        default=0.25, ge=0, le=1000, description="noise in `content`, relative to that in the start image"
     )
 
     @model_validator(mode="after")

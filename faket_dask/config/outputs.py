@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -11,6 +11,7 @@ from pydantic import (
     field_validator,
 )
 
+from faket_dask.config.limits import LARGEST_THICKNESS_A, MOST_TILTS
 from faket_dask.documents.section import Section, resolve_path
 from faket_dask.modalities import MODALITIES
 
@@ -60,15 +61,30 @@ class ReconstructionSection(Section):
         description="ramp, crowther (ramp up to the Crowther frequency), hann (ramp and Hann window), "
         "exact (exact weighting), shrec",
     )
-    binning: int = Field(default=1, ge=1, description="binning of the tilts, before they are filtered")
-    post_binning: int = Field(
-        default=1, ge=1, description="further binning of the tomogram, after back-projection"
+    binning: int = Field(
+        default=1, ge=1, le=1024, description="binning of the tilts, before they are filtered"
     )
-    tilt_stride: int = Field(default=1, ge=1, description="use every n-th tilt, counted from 0°")
+    post_binning: int = Field(
+        default=1, ge=1, le=1024, description="further binning of the tomogram, after back-projection"
+    )
+    tilt_stride: int = Field(
+        default=1, ge=1, le=MOST_TILTS, description="use every n-th tilt, counted from 0°"
+    )
     thickness_A: float | None = Field(
-        default=None, gt=0, description="thickness of the tomogram; default: the specimen's"
+        default=None,
+        gt=0,
+        le=LARGEST_THICKNESS_A,
+        description="thickness of the tomogram; default: the specimen's",
+    )
+    erase_beads: bool = Field(
+        default=False, description="replace gold beads and hot pixels by their surroundings before filtering"
     )
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="device of the back-projection")
+
+    def list_settings(self) -> dict[str, Any]:
+        """Return what a tomogram depends on; a key that changes nothing is left out."""
+        unused = {"modalities"} if self.erase_beads else {"modalities", "erase_beads"}
+        return self.model_dump(mode="json", exclude=unused)
 
     @property
     def pixels_per_voxel(self) -> int:
@@ -81,7 +97,7 @@ class OutputsSection(Section):
 
     modalities: tuple[OptionalModality, ...] = Field(default=("faket",), description="modalities to keep")
     report: bool = Field(default=True, description="write report.html")
-    splits: dict[str, Annotated[float, Field(gt=0)]] = Field(
+    splits: dict[str, Annotated[float, Field(ge=1e-6, le=1e6)]] = Field(
         default={},
         description="relative sizes of splits by name, such as {train: 8, test: 2}, which share neither specimens "
         "nor references; written to manifest.csv",
@@ -94,11 +110,13 @@ class ClusterSection(Section):
     workers: int | None = Field(
         default=None,
         ge=1,
+        le=100_000,
         description="largest number; default: one per core, or that of the cluster profile",
     )
     memory_per_worker_GiB: float | None = Field(
         default=None,
         gt=0,
+        le=100_000,
         description="default: an equal share of the machine, or the need of a task and a quarter more",
     )
-    retries: int = Field(default=2, ge=0, description="number of further attempts at a failed unit")
+    retries: int = Field(default=2, ge=0, le=1000, description="number of further attempts at a failed unit")

@@ -6,15 +6,42 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     Field,
     Tag,
     ValidationInfo,
     field_validator,
 )
 
-from faket_dask.documents.section import Section, kind_or, resolve_path
+from faket_dask.config.acquisition import PixelSize
+from faket_dask.config.limits import MOST_TILTS
+from faket_dask.documents.section import TRUTH_VALUES, Section, kind_or, resolve_path
 from faket_dask.errors import InputError
 from faket_dask.formats.exclusion import Exclusion
+
+LONGEST_NAME = 100
+"""Most characters of a reference's name, which file names contain."""
+
+
+def _check_name(name: str) -> str:
+    if len(name) > LONGEST_NAME:
+        raise ValueError(f"has {len(name)} characters; at most {LONGEST_NAME} are possible")
+    wrong = next((sign for sign in name if not (sign.isascii() and (sign.isalnum() or sign in "_.-"))), None)
+    if wrong is not None:
+        raise ValueError(f"holds {wrong!r}; a name consists of letters, digits, '_', '.' and '-'")
+    if not name or not name[0].isalnum():
+        raise ValueError("must begin with a letter or a digit")
+    if "__" in name:
+        raise ValueError(
+            "holds two underscores in a row, which separate specimen and reference in the names of series; "
+            "write one"
+        )
+    return name
+
+
+ReferenceName = Annotated[
+    str, AfterValidator(_check_name), Field(description="name of the reference, also in file names")
+]
 
 
 class TiltSeriesReference(Section):
@@ -25,14 +52,12 @@ class TiltSeriesReference(Section):
     """
 
     kind: Literal["tilt_series"] = "tilt_series"
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$", description="name of the reference, also in file names"
-    )
+    name: ReferenceName
     stack: Path = Field(
         description="stack, .mdoc, RELION-5 .star, Warp .tomostar or .xml, AreTomo .aln, or a folder with one "
         "tilt-series: one of these, single images with an angle file, or a SHREC model"
     )
-    tilt_angles: Path | tuple[float, ...] | None = Field(
+    tilt_angles: Path | Annotated[tuple[float, ...], Field(max_length=MOST_TILTS)] | None = Field(
         default=None,
         description="a .tlt, .rawtlt or .mdoc file, SHREC's alignment_simulated.txt, or a list with this project's "
         "sign; default: the file beside the stack",
@@ -54,17 +79,19 @@ class TiltSeriesReference(Section):
     )
     exclude: tuple[int | str, ...] = Field(
         default=(),
+        max_length=MOST_TILTS,
         description="tilts to leave out, by their numbers from 1 (sections of a stack as IMOD counts views; places in "
         'the file that lists single images), or ranges of them: `[3, "7-9"]`',
     )
     exclude_angles: tuple[Annotated[float, Field(ge=-90, le=90)], ...] = Field(
         default=(),
+        max_length=MOST_TILTS,
         description="tilts to leave out, by their angles with the sign of the reference's own files: `[-60, 58.5]`",
     )
     clean: Path | None = Field(
         default=None, description="noiseless stack of the same content, with the same sections"
     )
-    pixel_size_A: float | None = Field(default=None, gt=0, description="overrides the header")
+    pixel_size_A: PixelSize | None = Field(default=None, description="overrides the header")
     resample: bool = Field(
         default=False, description="bring the reference to the acquisition's pixel size when they differ"
     )
@@ -89,6 +116,11 @@ class TiltSeriesReference(Section):
         """Weights of the plain references that it consists of: itself alone."""
         return {self.name: 1.0}
 
+    @field_validator("align", mode="before")
+    @classmethod
+    def _read_truth_value(cls, value: Any) -> Any:
+        return TRUTH_VALUES.get(value.lower(), value) if isinstance(value, str) else value
+
     @field_validator("tilt_angles", "align", "mask")
     @classmethod
     def _resolve_files(cls, value: Any, info: ValidationInfo) -> Any:
@@ -99,9 +131,7 @@ class SimulatedReference(Section):
     """Reference made by the microscope model from a specimen of its own, which is no specimen of the data set."""
 
     kind: Literal["simulated"]
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$", description="name of the reference, also in file names"
-    )
+    name: ReferenceName
 
     @property
     def blend_weights(self) -> dict[str, float]:
@@ -113,10 +143,8 @@ class BlendedReference(Section):
     """Weighted blend of the styles of other references."""
 
     kind: Literal["blend"]
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$", description="name of the reference, also in file names"
-    )
-    weights: dict[str, Annotated[float, Field(gt=0)]] = Field(
+    name: ReferenceName
+    weights: dict[str, Annotated[float, Field(ge=1e-6, le=1e6)]] = Field(
         min_length=1, description="weight of each reference in the blend, by name"
     )
 

@@ -8,6 +8,8 @@ mistakes at once, one line each. The contents of the files that it names are che
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +20,8 @@ from pydantic import (
     model_validator,
 )
 
-from faket_dask.config.acquisition import AcquisitionSection, MicroscopeSection
+from faket_dask.config.acquisition import AcquisitionSection, MicroscopeSection, ends
+from faket_dask.config.limits import MOST_FILES, MOST_SERIES, MOST_VOXELS
 from faket_dask.config.noise import NoiseSection
 from faket_dask.config.outputs import (
     SMALLEST_FILTERED,
@@ -33,9 +36,13 @@ from faket_dask.config.specimen import BuiltSpecimen, SpecimenSection
 from faket_dask.config.style import StyleSection
 from faket_dask.documents.explain import explain
 from faket_dask.documents.section import Section
-from faket_dask.documents.yaml_file import read_document
+from faket_dask.documents.yaml_file import Document, read_document
 from faket_dask.errors import InputError
-from faket_dask.modalities import MODALITIES
+from faket_dask.kernels.microscope import transmission
+from faket_dask.modalities import MODALITIES, SIMULATED, Owner
+
+FEWEST_ELECTRONS = 100.0
+"""Electrons of a simulated image below which it shows nothing, or is zero everywhere."""
 
 RUN_FILE_VERSION = 2
 """Raised when keys of the run file change their names or their meaning."""
@@ -50,7 +57,8 @@ class RunConfig(Section):
     acquisition: AcquisitionSection
     microscope: MicroscopeSection = MicroscopeSection()
     references: tuple[Reference, ...] = Field(
-        min_length=1, description="tilt-series whose style is transferred"
+        max_length=MOST_FILES,
+        description="tilt-series whose style is transferred; [] where no modality is kept that has a style",
     )
     pairing: Literal["cyclic", "random", "all"] = Field(
         default="cyclic",
@@ -65,7 +73,7 @@ class RunConfig(Section):
     def built_shape(self, specimen: BuiltSpecimen, voxel_size_A: float) -> tuple[int, int, int]:
         """Return the shape in voxels, (z, y, x), of specimens that are built for this acquisition."""
         rows, columns = self.acquisition.detector_px
-        depth = max(1, round(specimen.thickness_A / voxel_size_A))
+        depth = max(1, round(specimen.thickness_A / voxel_size_A))  # at most 10⁷, by the limits of both
         return depth, rows, round(columns * specimen.width_factor)
 
     @model_validator(mode="before")
@@ -88,10 +96,49 @@ class RunConfig(Section):
         return document
 
     @model_validator(mode="after")
+    def _number_of_series_is_possible(self) -> RunConfig:
+        blends = [reference for reference in self.references if isinstance(reference, BlendedReference)]
+        paired = len(blends or self.references) if self.pairing == "all" else 1
+        series = self.specimen.count * max(1, paired)
+        if series > MOST_SERIES:
+            raise ValueError(
+                f"pairing: {self.specimen.count} specimens with {paired} references each are {series} series; a data "
+                f"set has at most {MOST_SERIES}: make several data sets"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _specimen_is_possible(self) -> RunConfig:
         if isinstance(self.specimen, BuiltSpecimen):
             for voxel_size_A in self.acquisition.pixel_sizes_A:
-                self.specimen.recipe(self.built_shape(self.specimen, voxel_size_A), voxel_size_A)
+                shape = self.built_shape(self.specimen, voxel_size_A)
+                if math.prod(shape) > MOST_VOXELS:
+                    raise ValueError(
+                        f"specimen: {shape[2]} x {shape[1]} x {shape[0]} voxels (x y z) of {voxel_size_A:g} Å are "
+                        f"{math.prod(shape):.3g}, more than the {MOST_VOXELS:.3g} that are possible; lower "
+                        "thickness_A, width_factor or acquisition.detector_px"
+                    )
+                self.specimen.recipe(shape, voxel_size_A)
+        return self
+
+    @model_validator(mode="after")
+    def _electrons_pass_the_ice(self) -> RunConfig:
+        made = self.specimen
+        simulates = SIMULATED in self.outputs.modalities or any(
+            reference.kind == "simulated" for reference in self.references
+        )
+        if simulates and isinstance(made, BuiltSpecimen):
+            steepest = self.acquisition.steepest_angle_deg
+            optics = self.microscope.to_optics(made.thickness_A)
+            pixels = math.prod(self.acquisition.detector_px)
+            incident = (
+                ends(self.microscope.dose_e_per_A2)[0] * self.acquisition.pixel_sizes_A[0] ** 2 * pixels
+            )
+            if incident * transmission(optics, steepest) < FEWEST_ELECTRONS:
+                raise ValueError(
+                    f"acquisition.tilt_angles: at {steepest:g}° no electrons pass ice that is {made.thickness_A:g} Å "
+                    "thick at 0°, so no image can be simulated; give smaller tilt angles or thinner ice"
+                )
         return self
 
     @model_validator(mode="after")
@@ -102,7 +149,15 @@ class RunConfig(Section):
                 raise ValueError(
                     f"reconstruction.modalities: {name!r} is not kept; add it to outputs.modalities"
                 )
-        smallest = min(self.acquisition.detector_px) // section.pixels_per_voxel
+        rows, columns = self.acquisition.detector_px
+        smallest = min(rows, columns) // section.pixels_per_voxel
+        thickness_A = section.thickness_A or 0.0
+        depth = thickness_A / (self.acquisition.pixel_sizes_A[0] * section.pixels_per_voxel)
+        if depth * (rows // section.pixels_per_voxel) * (columns // section.pixels_per_voxel) > MOST_VOXELS:
+            raise ValueError(
+                f"reconstruction.thickness_A: {thickness_A:g} Å are {depth:.3g} layers of voxels, and a tomogram has "
+                f"at most {MOST_VOXELS:.3g} voxels; lower it, or raise binning"
+            )
         if section.modalities and smallest < SMALLEST_FILTERED:
             raise ValueError(
                 f"reconstruction.binning: {section.pixels_per_voxel} pixels per voxel leave {smallest} voxels "
@@ -127,10 +182,20 @@ class RunConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _references_are_given(self) -> RunConfig:
+        styled = [name for name in self.outputs.modalities if MODALITIES.get(name).owner is Owner.SERIES]
+        if styled and not self.references:
+            raise ValueError(
+                f"references: the list is empty, and {styled[0]!r} of outputs.modalities needs one; give a reference, "
+                f"or keep only {', '.join(MODALITIES.select(Owner.SPECIMEN)[1:])}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _names_agree(self) -> RunConfig:
-        names = [reference.name for reference in self.references]
-        for name in names:
-            if names.count(name) > 1:
+        names = Counter(reference.name for reference in self.references)
+        for name, count in names.items():
+            if count > 1:
                 raise ValueError(f"references: the name {name!r} is used more than once")
         plain = {reference.name for reference in self.references if reference.kind != "blend"}
         for reference in self.references:
@@ -159,7 +224,7 @@ class RunConfig(Section):
         return self
 
 
-def parse(document: Any, base: Path) -> RunConfig:
+def parse(document: Any, base: Path, source: Document | None = None) -> RunConfig:
     """Check a parsed YAML document.
 
     Parameters
@@ -168,6 +233,8 @@ def parse(document: Any, base: Path) -> RunConfig:
         Contents of the YAML file: a mapping of sections.
     base
         Folder that relative paths start from.
+    source
+        File that the document comes from, for messages.
 
     Raises
     ------
@@ -185,7 +252,7 @@ def parse(document: Any, base: Path) -> RunConfig:
     try:
         return RunConfig.model_validate(document, context={"base": base})
     except ValidationError as error:
-        raise InputError(explain(error, RunConfig, RENAMES)) from None
+        raise InputError(explain(error, RunConfig, RENAMES, source)) from None
 
 
 def parse_reconstruction(**values: Any) -> ReconstructionSection:
@@ -217,7 +284,7 @@ def load(path: str | Path) -> RunConfig:
     """
     path = Path(path)
     document = read_document(path, "run file")
-    return parse(document, path.resolve().parent)
+    return parse(document.content, path.resolve().parent, document)
 
 
 def dump(config: RunConfig) -> str:

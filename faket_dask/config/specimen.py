@@ -13,6 +13,8 @@ from pydantic import (
     field_validator,
 )
 
+from faket_dask.config.acquisition import PixelSize
+from faket_dask.config.limits import LARGEST_THICKNESS_A, MOST_FILES, MOST_SERIES
 from faket_dask.documents.section import Section, kind_or, resolve_path
 from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.recipe import Fiducials, Recipe, Sheets, Species, Vesicles
@@ -36,21 +38,24 @@ class BuiltSpecimen(Section):
     """Specimens packed at random from particle classes, membranes and gold beads."""
 
     kind: Literal["built"] = "built"
-    count: int = Field(default=1, ge=1, description="number of specimens")
-    thickness_A: float = Field(gt=0, description="thickness of the ice")
+    count: int = Field(default=1, ge=1, le=MOST_SERIES, description="number of specimens")
+    thickness_A: float = Field(gt=0, le=LARGEST_THICKNESS_A, description="thickness of the ice")
     width_factor: float = Field(
         default=2.0,
         ge=1.0,
+        le=100.0,
         description="specimen width over field of view, across the tilt axis: 2 keeps tilts of ±60° filled",
     )
-    species: tuple[SpeciesSection, ...] = ()
+    species: tuple[SpeciesSection, ...] = Field(default=(), max_length=MOST_FILES)
     vesicles: Vesicles | None = None
     sheets: Sheets | None = None
     fiducials: Fiducials | None = None
     ice_texture: float = Field(
-        default=Recipe.ice_texture, ge=0, description="density fluctuations of the ice; 1 is physical"
+        default=Recipe.ice_texture, ge=0, le=100, description="density fluctuations of the ice; 1 is physical"
     )
-    spacing_A: float = Field(default=Recipe.spacing_A, ge=0, description="smallest gap between two objects")
+    spacing_A: float = Field(
+        default=Recipe.spacing_A, ge=0, le=LARGEST_THICKNESS_A, description="smallest gap between two objects"
+    )
     balanced: bool = Field(
         default=Recipe.balanced,
         description="the same number of particles of every labelled class in each specimen",
@@ -95,7 +100,7 @@ class ExistingVolume(Section):
         default=None, description="volume of instance labels, of the density's shape"
     )
     particles: Path | None = Field(default=None, description="particle table (CSV)")
-    voxel_size_A: float | None = Field(default=None, gt=0, description="overrides the header")
+    voxel_size_A: PixelSize | None = Field(default=None, description="overrides the header")
 
     _resolve_paths = field_validator("density", "class_mask", "instance_mask", "particles")(
         lambda path, info: None if path is None else resolve_path(path, info)
@@ -106,7 +111,7 @@ class VolumeSpecimens(Section):
     """Specimens from files ("grandmodels"), one per entry."""
 
     kind: Literal["volume"]
-    volumes: tuple[ExistingVolume, ...] = Field(min_length=1)
+    volumes: tuple[ExistingVolume, ...] = Field(min_length=1, max_length=MOST_FILES)
 
     @property
     def count(self) -> int:

@@ -58,7 +58,7 @@ class StyleSection(Section):
         default="vgg19-imagenet1k-v1",
         description="vgg19-imagenet1k-v1, vgg19-normalised, random, or the path of a state dict",
     )
-    random_seed: int = Field(default=0, ge=0, description="of `weights: random`")
+    random_seed: int = Field(default=0, ge=0, lt=2**63, description="of `weights: random`")
     method: str = Field(
         default="published",
         description="published: FakET's steps of Adam; matched: L-BFGS until a tilt differs from the reference as its "
@@ -87,13 +87,15 @@ class StyleSection(Section):
     device: Literal["cpu", "cuda"] = Field(
         default="cpu", description="device of the transfer; part of the result's rounding"
     )
-    threads: int = Field(default=1, ge=1, description="per task; part of the result's rounding")
+    threads: int = Field(default=1, ge=1, le=1024, description="per task; part of the result's rounding")
     tile: Literal["auto", "whole"] | Annotated[int, Field(ge=16, multiple_of=16)] = Field(
         default="auto",
         description="pixels; side of the tiles that gradients are computed in, or the whole image at once. "
         "auto: the largest that memory_per_task_GiB allows, resolved once, when the run is planned",
     )
-    memory_per_task_GiB: float = Field(default=4.0, gt=0, description="of a worker process, for tile: auto")
+    memory_per_task_GiB: float = Field(
+        default=4.0, gt=0, le=100_000, description="of a worker process, for tile: auto"
+    )
 
     @property
     def tile_px(self) -> int | None:
@@ -190,7 +192,7 @@ def _apply_preset(document: dict[str, Any]) -> dict[str, Any]:
     if "preset" not in document:
         return dict(document)
     name = document["preset"]
-    if name not in STYLE_PRESETS:
+    if not isinstance(name, str) or name not in STYLE_PRESETS:
         raise ValueError(f"preset must be one of {', '.join(STYLE_PRESETS)}, not {name!r}")
     return STYLE_PRESETS[name] | {key: value for key, value in document.items() if key != "preset"}
 

@@ -55,7 +55,8 @@ class DatasetGeometry:
     @cached_property
     def tilt_counts(self) -> tuple[int, int]:
         """Smallest and largest number of tilts of a series."""
-        counts = [self.acquisition(specimen).tilt_angles.size for specimen in self.specimens]
+        drawn = self.specimens if self.config.acquisition.varies else self.specimens[:1]
+        counts = [self.acquisition(specimen).tilt_angles.size for specimen in drawn]
         return min(counts), max(counts)
 
     @property

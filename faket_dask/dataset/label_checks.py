@@ -11,23 +11,32 @@ from scipy import ndimage
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.dataset.specimens import open_specimen_source
 from faket_dask.engine.arrays import open_array
+from faket_dask.specimen.label_evidence import (
+    MARGIN_VOXELS,
+    MaskBlock,
+    find_contradictions,
+    gather_evidence,
+)
 from faket_dask.specimen.membrane import bounding_radius
 from faket_dask.specimen.particles import ParticleTable, read_particles
 from faket_dask.specimen.placement import membrane_surface
 from faket_dask.specimen.recipe import SHEET, VESICLE, Recipe
 
-MARGIN_VOXELS = 2.0
-"""Tolerance by which labels may reach beyond their particle: half a voxel each way, and the blur of its edge."""
-
 
 def find_misplaced_labels(spec: DatasetSpec, specimen: str) -> Iterator[str]:
     """Yield contradictions between masks and table.
 
-    Every labelled particle must have voxels of its instance, no further from its centre than it reaches, and its
-    centre in the volume; every labelled voxel must be of an instance in the table, and of its class. Specimens that
-    came without an instance mask have nothing to compare.
+    Specimens that others made are compared as `faket_dask.specimen.label_evidence` describes. In built ones, every
+    labelled particle must have voxels of its instance, no further from its centre than it reaches, and its centre in
+    the volume; every labelled voxel must be of an instance in the table, and of its class.
     """
     table = read_particles(spec.folder.particles(specimen)).labelled()
+    pixel_size_A = spec.geometry.acquisition(specimen).pixel_size_A
+    source = open_specimen_source(spec, specimen)
+    if not isinstance(source, Recipe):
+        evidence = gather_evidence(table, _read_masks(spec, specimen), source.shape, pixel_size_A)
+        yield from find_contradictions(evidence)
+        return
     ids = np.zeros(max(65536, int(table.instance.max(initial=0)) + 1), np.int64)
     ids[table.instance] = table.class_id
     boxes, foreign, wrong = _find_boxes(spec, specimen, ids)
@@ -38,8 +47,7 @@ def find_misplaced_labels(spec: DatasetSpec, specimen: str) -> Iterator[str]:
     if wrong:
         yield f"class_mask and instance_mask disagree in {wrong} voxels"
     shape = np.array(spec.geometry.volume_shape(specimen)[::-1])
-    pixel_size_A = spec.geometry.acquisition(specimen).pixel_size_A
-    for row, reach in enumerate(_measure_reach(spec, specimen, table)):
+    for row, reach in enumerate(_measure_reach(source, table)):
         instance, name = int(table.instance[row]), table.class_name[row]
         centre = table.centre_A[row] / pixel_size_A
         margin = reach / pixel_size_A + MARGIN_VOXELS
@@ -54,6 +62,16 @@ def find_misplaced_labels(spec: DatasetSpec, specimen: str) -> Iterator[str]:
                 yield f"{particle} does not lie on its label"
 
 
+def _read_masks(spec: DatasetSpec, specimen: str) -> Iterator[MaskBlock]:
+    path = spec.folder.volume(specimen)
+    for block in range(spec.geometry.block_count):
+        rows = spec.geometry.block_rows(block)
+        instances, classes = (
+            np.asarray(open_array(path, name, "r")[:, rows, :]) for name in ("instance_mask", "class_mask")
+        )
+        yield MaskBlock(rows.start, classes, instances)
+
+
 Box = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
@@ -61,15 +79,10 @@ def _find_boxes(
     spec: DatasetSpec, specimen: str, class_ids: NDArray[np.int64]
 ) -> tuple[dict[int, Box], set[int], int]:
     """Return bounding boxes ``(x, y, z)`` by instance, instances without a class, and the misclassified voxels."""
-    path = spec.folder.volume(specimen)
     boxes: dict[int, Box] = {}
     foreign: set[int] = set()
     wrong = 0
-    for block in range(spec.geometry.block_count):
-        rows = spec.geometry.block_rows(block)
-        instances, classes = (
-            np.asarray(open_array(path, name, "r")[:, rows, :]) for name in ("instance_mask", "class_mask")
-        )
+    for y_start, classes, instances in _read_masks(spec, specimen):
         expected = class_ids[instances]
         foreign |= set(np.unique(instances[(expected == 0) & (instances > 0)]).tolist())
         wrong += int(((expected != classes) & (instances > 0)).sum())
@@ -77,8 +90,8 @@ def _find_boxes(
             if slices is None:
                 continue
             z, y, x = slices
-            low = np.array([x.start, y.start + rows.start, z.start], np.float64)
-            high = np.array([x.stop, y.stop + rows.start, z.stop], np.float64) - 1
+            low = np.array([x.start, y.start + y_start, z.start], np.float64)
+            high = np.array([x.stop, y.stop + y_start, z.stop], np.float64) - 1
             if number in boxes:
                 low = np.minimum(low, boxes[number][0])
                 high = np.maximum(high, boxes[number][1])
@@ -86,14 +99,11 @@ def _find_boxes(
     return boxes, foreign, wrong
 
 
-def _measure_reach(spec: DatasetSpec, specimen: str, table: ParticleTable) -> Iterator[float]:
+def _measure_reach(recipe: Recipe, table: ParticleTable) -> Iterator[float]:
     """Yield how far each row reaches from its centre, in Å: membranes further than the radius of their middle."""
-    source = open_specimen_source(spec, specimen)
     for row in range(len(table)):
         name, radius = str(table.class_name[row]), float(table.radius_A[row])
-        if isinstance(source, Recipe) and name in (VESICLE, SHEET):
+        if name in (VESICLE, SHEET):
             centre, rotation, variant = table.centre_A[row], table.rotation[row], int(table.variant[row])
-            radius = bounding_radius(membrane_surface(source, name, centre, rotation, radius, variant))
-        elif not isinstance(source, Recipe) and radius == 0:
-            radius = float("inf")  # a list of centres alone does not say how large they are
+            radius = bounding_radius(membrane_surface(recipe, name, centre, rotation, radius, variant))
         yield radius

@@ -10,7 +10,7 @@ from faket_dask.stages.seeds import Purpose, generator
 
 @dataclass(frozen=True)
 class Series:
-    """One synthetic tilt-series: a specimen in the style of a reference."""
+    """One synthetic tilt-series: a specimen in the style of a reference, or alone where that is empty."""
 
     specimen: str
     reference: str
@@ -23,7 +23,7 @@ class Series:
     @property
     def name(self) -> str:
         """Name in the data set."""
-        return f"{self.specimen}__{self.reference}"
+        return f"{self.specimen}__{self.reference}" if self.reference else self.specimen
 
 
 def pair_references(
@@ -36,7 +36,10 @@ def pair_references(
 
     ``cyclic`` (published) gives specimen i the reference i + 1 modulo M, ``random`` draws one from the seed
     for each specimen, both N series; ``all`` makes N x M. More specimens leave the earlier pairs as they are.
+    Without references, each specimen is a series by itself.
     """
+    if not references:
+        return [Series(specimen, "") for specimen in specimens]
     if pairing == "all":
         return [Series(s, r) for s in specimens for r in references]
     if pairing == "cyclic":

@@ -25,6 +25,7 @@ from faket_dask.dataset.streams import simulated_reference_stream, specimen_stre
 from faket_dask.engine.pipeline import LAYOUT_VERSION, REMEDY, check_layout
 from faket_dask.errors import InputError
 from faket_dask.methods.noise import NOISE_MODELS, NoiseModel
+from faket_dask.modalities import MODALITIES, Owner
 
 PIPELINE = "tilt-series"
 """Name of the pipeline that computes data sets."""
@@ -176,9 +177,18 @@ class DatasetSpec:
         """All series by name."""
         return {series.name: series for series in self.series}
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Place of each series, and of the first series of each specimen, from 1."""
+        places: dict[str, int] = {}
+        for place, series in enumerate(self.series, start=1):
+            places.setdefault(series.name, place)
+            places.setdefault(series.specimen, place)
+        return places
+
     def blend_weights(self, reference: str) -> dict[str, float]:
-        """Return the plain references of one with weights that add up to 1: itself, unless it is a blend."""
-        return self.references[reference].blend_weights
+        """Return the plain references of one with weights that add up to 1: itself, unless it is a blend or none."""
+        return {} if not reference else self.references[reference].blend_weights
 
     @cached_property
     def used_references(self) -> list[str]:
@@ -206,7 +216,8 @@ class DatasetSpec:
     @property
     def makes_series(self) -> bool:
         """True if any kept modality depends on a reference."""
-        return bool(set(self.config.outputs.modalities) - {"benchmark"})
+        owners = (MODALITIES.get(name).owner for name in self.config.outputs.modalities)
+        return any(owner is Owner.SERIES for owner in owners)
 
     @property
     def uses_network(self) -> bool:

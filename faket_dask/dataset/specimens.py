@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from faket_dask.config import BuiltSpecimen, ExistingVolume
 from faket_dask.dataset.spec import DatasetSpec
+from faket_dask.input_warnings import hold_warnings
 from faket_dask.specimen.particles import read_particles
 from faket_dask.specimen.recipe import Recipe
 from faket_dask.specimen.volume import SpecimenVolume, open_specimen_volume
@@ -27,10 +28,11 @@ def open_volume(section: ExistingVolume) -> SpecimenVolume:
 
 
 def open_specimen_source(spec: DatasetSpec, specimen: str) -> Recipe | SpecimenVolume:
-    """Return the recipe of a built specimen, or an existing one, opened."""
+    """Return the recipe of a built specimen, or an existing one, opened; it was warned of when it was checked."""
     section = spec.config.specimen
     if isinstance(section, BuiltSpecimen):
         return section.recipe(
             spec.geometry.volume_shape(specimen), spec.geometry.acquisition(specimen).pixel_size_A
         )
-    return open_volume(section.volumes[spec.specimens.index(specimen)])
+    with hold_warnings():
+        return open_volume(section.volumes[spec.specimens.index(specimen)])

@@ -18,7 +18,9 @@ import yaml
 
 from faket_dask._version import __version__
 from faket_dask.atomic import write_text
+from faket_dask.documents.yaml_file import read_document
 from faket_dask.engine.folder import RunFolder
+from faket_dask.errors import InputError
 
 LIBRARIES = ("numpy", "scipy", "scikit-image", "numba", "torch", "zarr", "numcodecs")
 """Libraries that compute or encode results."""
@@ -60,10 +62,13 @@ def record_environment(folder: RunFolder, device: str) -> str:
 def compare_environments(folder: RunFolder, before: str, now: str) -> str:
     """List the differences between two recorded environments."""
     try:
-        old, new = (yaml.safe_load(folder.environment(name).read_text()) for name in (before, now))
+        old, new = (
+            read_document(folder.environment(name), "record of an environment").content
+            for name in (before, now)
+        )
         changes = [
             f"{key} {old.get(key)} → {new.get(key)}" for key in {**old, **new} if old.get(key) != new.get(key)
         ]
-    except (OSError, yaml.YAMLError, AttributeError):
+    except (InputError, AttributeError):
         return "one of them was not recorded"
     return ", ".join(changes)

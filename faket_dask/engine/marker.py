@@ -55,6 +55,9 @@ class Marker:
         Name of the recorded environment.
     ended
         UTC time, ISO 8601.
+    processor_s
+        Processor time of the process meanwhile, which other load of the machine leaves alone; ``None`` in markers of
+        earlier versions.
     """
 
     inputs: str
@@ -65,6 +68,7 @@ class Marker:
     process: int
     environment: str
     ended: str
+    processor_s: float | None = None
 
     def write(self, path: Path) -> None:
         """Write the marker atomically."""

@@ -11,6 +11,7 @@ from typing import Any, Generic
 from dask.utils import format_bytes
 
 from faket_dask.cluster.requirements import GIB, Requirements, StageRequirement
+from faket_dask.durations import format_duration
 from faket_dask.engine.pipeline import Pipeline, read_pipeline
 from faket_dask.engine.stage import BatchKey, S, Stage
 from faket_dask.engine.unit import Item, Unit
@@ -106,18 +107,33 @@ class Plan(Generic[S]):
             Number of units of each batch that are done already.
         """
         done = done or {}
-        left = {stage.name: 0 for stage in self.stages}
+        left: dict[str, dict[Item, int]] = {stage.name: {} for stage in self.stages}
         for batch in self.batches:
-            left[batch.stage] += batch.count - done.get(batch.key, 0)
-        stages = []
+            left[batch.stage][batch.item] = batch.count - done.get(batch.key, 0)
+        stages, started = [], set[str]()
         for stage in self.stages:
-            cost, units = stage.cost(self.spec), left[stage.name]
-            memory = cost.memory_bytes + (CUDA_HOST_BYTES if cost.gpu_bytes else 0)
-            written = cost.written_bytes * units
-            stages.append(StageRequirement(stage.name, units, memory, cost.seconds, written, cost.gpu_bytes))
+            units = sum(left[stage.name].values())
+            if not units:
+                stages.append(StageRequirement(stage.name, 0, 0, 0.0, 0))
+                continue
+            cost = stage.cost(self.spec)
+            stages.append(
+                StageRequirement(
+                    stage.name,
+                    units,
+                    cost.memory_bytes + (CUDA_HOST_BYTES if cost.gpu_bytes else 0),
+                    stage.mean_seconds(self.spec, left[stage.name]),
+                    cost.written_bytes * units,
+                    cost.gpu_bytes,
+                    longest_task_s=cost.seconds,
+                    start_s=sum(seconds for name, seconds in cost.start.items() if name not in started),
+                )
+            )
+            started.update(cost.start)
+        left_units = {stage.stage: stage.units for stage in stages}
         return Requirements(
             tuple(stages),
-            widest=max(1, *left.values()) if left else 1,
+            widest=max(1, *left_units.values()) if left_units else 1,
             threads_per_task=self.spec.threads_per_task,
         )
 
@@ -132,7 +148,7 @@ class Plan(Generic[S]):
                 stage.stage,
                 stage.units,
                 format_bytes(stage.bytes_per_task),
-                f"{stage.seconds_per_task:.2g} s",
+                format_duration(stage.seconds_per_task),
                 format_bytes(stage.bytes_written),
             )
             for stage in requirements.stages
@@ -141,7 +157,7 @@ class Plan(Generic[S]):
             "all",
             requirements.units,
             format_bytes(requirements.bytes_per_task),
-            f"{requirements.core_seconds:.0f} s on one core",
+            f"{format_duration(requirements.core_seconds)} on one core",
             format_bytes(requirements.bytes_written),
         )
         head = ("stage", "units", "memory per task", "time per task", "written")

@@ -59,17 +59,20 @@ def run_unit(stage: Stage[S], spec: S, unit: Unit) -> Marker:
     for file in (path, *files):
         for stale in (file, *list_leftovers(file)):
             stale.unlink(missing_ok=True)
-    begin = time.perf_counter()
+    begin, begin_processor = time.perf_counter(), time.process_time()
     findings = stage.compute(spec, unit.item, unit.index)
+    records = {relative_name(file, spec.folder.root): FileRecord.measure(file) for file in files}
+    seconds, processor_s = time.perf_counter() - begin, time.process_time() - begin_processor
     marker = Marker(
         inputs=fingerprint_unit(stage, spec, unit),
-        files={relative_name(file, spec.folder.root): FileRecord.measure(file) for file in files},
+        files=records,
         findings=findings,
-        seconds=round(time.perf_counter() - begin, 3),
+        seconds=round(seconds, 3),
         host=socket.gethostname(),
         process=os.getpid(),
         environment=record_environment(spec.folder, spec.device),
         ended=utc_now(),
+        processor_s=round(processor_s, 3),
     )
     marker.write(path)
     return marker

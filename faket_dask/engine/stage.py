@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -33,19 +33,23 @@ class UnitCost:
     Parameters
     ----------
     seconds
-        Time on one core.
+        Time on one core of this machine, of the processor where other load slows it down; ``None`` where it is not
+        known.
     memory_bytes
         Peak memory of the worker process, interpreter included.
     written_bytes
         Size of what it writes, uncompressed.
     gpu_bytes
         Peak memory of the GPU that it runs on; 0 for units that use none.
+    start
+        Seconds of what a process does once, before the first unit that needs it, by a name that stages share.
     """
 
-    seconds: float
+    seconds: float | None
     memory_bytes: int
     written_bytes: int
     gpu_bytes: int = 0
+    start: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +144,10 @@ class Stage(ABC, Generic[S]):
     @abstractmethod
     def cost(self, spec: S) -> UnitCost:
         """Estimate the cost of the largest unit."""
+
+    def mean_seconds(self, spec: S, units: Mapping[Item, int]) -> float | None:
+        """Estimate the mean time of a number of units of each item; that of the largest unless a stage knows better."""
+        return self.cost(spec).seconds
 
     def fingerprint(self, spec: S) -> str:
         """Return the digest of everything that the stage's results depend on."""

@@ -220,11 +220,12 @@ def write_mdoc(
     voltage_kV: float | None = None,
     defocus_um: NDArray[np.float64] | None = None,
     frames: Sequence[str] = (),
+    recorded: bool = False,
 ) -> None:
     """Write the `.mdoc` of a stack whose tilts are in the order of the geometry.
 
-    Every section has a ``DateTime``, by which Warp, RELION 5 and AreTomo3 order the tilts: a minute apart in the order
-    of acquisition, or in that of the stack where it is not known.
+    Sections have a ``DateTime``, by which Warp, RELION 5 and AreTomo3 order the tilts: a minute apart in the order of
+    acquisition. Where it is not known, synthetic tilts have that of the stack, and recorded ones no time.
 
     Parameters
     ----------
@@ -242,6 +243,8 @@ def write_mdoc(
         ``(tilt,)`` defocus in µm, underfocus positive, if known.
     frames
         ``(tilt,)`` file name of each tilt's movie or image, if there are any.
+    recorded
+        True for a recorded series, False for a synthetic one.
     """
     rows, columns = tilt_shape
     axis = float(np.median(geometry.tilt_axis_angles))
@@ -252,13 +255,15 @@ def write_mdoc(
         f"ImageSize = {columns} {rows}",
         "DataMode = 2",
         "",
-        "[T = faket_dask: synthetic tilt-series]",
+        f"[T = faket_dask: {'recorded' if recorded else 'synthetic'} tilt-series]",
         "",
         f"[T =     Tilt axis angle = {axis:zg}, binning = 1  spot = 1  camera = 0]",
         "",
     ]
     before = geometry.exposure_before_e_per_A2
-    order = np.arange(len(geometry)) if geometry.acquisition_order is None else geometry.acquisition_order
+    order = geometry.acquisition_order
+    if order is None and not recorded:
+        order = np.arange(len(geometry))
     for tilt, angle in enumerate(geometry.stage_angles):
         lines += [
             f"[ZValue = {tilt}]",
@@ -274,8 +279,9 @@ def write_mdoc(
             lines.append(f"TargetDefocus = {-defocus_um[tilt]:z.6g}")
         if frames:
             lines.append(f"SubFramePath = {frames[tilt]}")
-        when = _EPOCH + datetime.timedelta(seconds=_SECONDS_PER_TILT * int(order[tilt]))
-        lines.append(f"DateTime = {when.day:02d}-{_MONTHS[when.month - 1]}-{when:%y  %H:%M:%S}")
+        if order is not None:
+            when = _EPOCH + datetime.timedelta(seconds=_SECONDS_PER_TILT * int(order[tilt]))
+            lines.append(f"DateTime = {when.day:02d}-{_MONTHS[when.month - 1]}-{when:%y  %H:%M:%S}")
         lines.append("")
     write_text(path, "\n".join(lines))
 

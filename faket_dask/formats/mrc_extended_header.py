@@ -21,6 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from faket_dask.kernels.tilt_angles import find_impossible_angles
+
 SERI_BYTES = (2, 6, 4, 2, 2, 4, 2, 4, 2, 4, 2)
 """Bytes of each kind of number that SerialEM stores, by bit."""
 
@@ -154,6 +156,6 @@ def _fei_scale(raw: bytes) -> float:
 
 def _usable(angles: NDArray[np.float64]) -> tuple[float, ...] | None:
     """Return angles, or ``None`` where they cannot be those of tilts: unknown, out of range, or twice the same."""
-    if not (np.abs(angles) <= 90).all() or np.unique(angles.round(2)).size < angles.size:
+    if find_impossible_angles(angles).any() or np.unique(angles.round(2)).size < angles.size:
         return None
     return tuple(float(angle) for angle in angles)

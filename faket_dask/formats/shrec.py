@@ -207,14 +207,20 @@ def read_alignment(path: Path) -> NDArray[np.float64]:
 
 
 def class_ids(names: Iterable[str]) -> dict[str, int]:
-    """Number class names as SHREC does; names that SHREC does not have get the following ids in alphabetical order.
+    """Number class names as SHREC does, in whatever case they are written (SHREC 2020 has them in lower case).
+
+    Names that SHREC does not have get the following ids in alphabetical order.
 
     Examples
     --------
+    >>> class_ids(["1bxn"])
+    {'1bxn': 4}
     >>> class_ids(["comma", "4V94", "fiducial"])
     {'4V94': 1, 'fiducial': 15, 'comma': 16}
     """
     present = set(names)
-    ids = {name: number for number, name in enumerate(CLASSES) if name in present and number}
+    numbers = {name.casefold(): number for number, name in enumerate(CLASSES) if number}
+    known = sorted((numbers[name.casefold()], name) for name in present if name.casefold() in numbers)
+    ids = {name: number for number, name in known}
     others = sorted(present - ids.keys())
     return ids | {name: len(CLASSES) + number for number, name in enumerate(others)}

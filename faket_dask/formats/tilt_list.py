@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
 from faket_dask.geometry.angles import SMALLEST_STEP_DEG
+from faket_dask.kernels.tilt_angles import RANGE_TEXT, find_impossible_angles
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,10 +114,10 @@ class TiltList:
         if not used.size:
             raise InputError(f"all {len(self)} tilts of {self.stack or self.source} are left out; keep some")
         for tilt in used:
-            if not abs(self.angles[tilt]) <= 90:  # NaN too
+            if find_impossible_angles(self.angles[tilt]):
                 raise InputError(
-                    f"{self.source}, {self.places[tilt]}: {self.angles[tilt]:g} is no tilt angle; tilt angles are "
-                    "degrees from -90 to 90"
+                    f"{self.source}, {self.places[tilt]}: {self.angles[tilt]:g} is no tilt angle; {RANGE_TEXT}: "
+                    "correct it, or leave the tilt out"
                 )
         angles = self.tilt_angles
         order = used[np.argsort(angles[used], kind="stable")]

@@ -147,14 +147,25 @@ class TiltSeries:
         InputError
             If the file has gone or has become shorter, or a pixel is NaN or infinite.
         """
+        return self.read_tilt_and_outside(index)[0]
+
+    def read_tilt_and_outside(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Read one tilt as `tilt` does, with `outside_detector` of it.
+
+        Raises
+        ------
+        InputError
+            If the file has gone or has become shorter.
+        """
         stack, section = self.images[index]
         image = stack.tilt(section)
         check_finite(image, stack.path, section, stack.shape[0], self.number(index))
+        outside = self.outside_detector(index)
         if self.alignment is None:
-            return image
+            return image, outside
         aligned = self.alignment.resample(image, index, _RESAMPLING_ORDER)
-        aligned[self.outside_detector(index)] = np.median(image)
-        return aligned
+        aligned[outside] = np.median(image)
+        return aligned, outside
 
     def outside_detector(self, index: int) -> NDArray[np.bool_]:
         """Find the pixels ``(y, x)`` of an aligned tilt that lie outside the recorded one."""

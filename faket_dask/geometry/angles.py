@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faket_dask.errors import InputError
+from faket_dask.kernels.tilt_angles import RANGE_TEXT, find_impossible_angles
 
 SMALLEST_STEP_DEG = 1e-3
 """Tilt angles closer than this are the same angle."""
@@ -17,16 +18,17 @@ def parse_angles(tilt_angles: ArrayLike) -> NDArray[np.float64]:
     Raises
     ------
     InputError
-        If they are no list of degrees from -90 to 90.
+        If they are no list of degrees between -90 and 90, which are not included.
     """
     angles = np.array(tilt_angles, dtype=np.float64)
     if angles.ndim != 1 or angles.size == 0:
         raise InputError(f"tilt angles must be a list of degrees, got shape {angles.shape}")
-    wrong = ~(np.abs(angles) <= 90)  # NaN too
-    if wrong.any():
-        tilt = int(np.argmax(wrong))
+    impossible = find_impossible_angles(angles)
+    if impossible.any():
+        tilt = int(np.argmax(impossible))
         raise InputError(
-            f"tilt {tilt + 1} (counted from 1) has the angle {angles[tilt]:g}; tilt angles are degrees from -90 to 90"
+            f"tilt {tilt + 1} (counted from 1) has the angle {angles[tilt]:g}°; {RANGE_TEXT}: correct it, or leave the "
+            "tilt out"
         )
     return angles
 

@@ -48,7 +48,7 @@ class TiltGeometry:
     Parameters
     ----------
     tilt_angles
-        ``(tilt,)`` degrees, strictly increasing, within ±90.
+        ``(tilt,)`` degrees, strictly increasing, within ±90 (not included).
     pixel_size_A
         Edge of a pixel in Å.
     tilt_axis_angle_deg

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -21,7 +22,14 @@ from faket_dask.formats.side_files import list_misreadings, list_series_files
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.outputs.claim import claim_outputs
 from faket_dask.outputs.placing import remove_own_output
+from faket_dask.specimen.label_evidence import (
+    MaskBlock,
+    adopt_labels,
+    find_contradictions,
+    gather_evidence,
+)
 from faket_dask.specimen.particles import ParticleTable
+from faket_dask.specimen.volume import check_finite, to_labels
 
 BLOCK_ROWS = 64
 """Number of rows that are read at a time."""
@@ -74,8 +82,43 @@ def import_specimen(
             yield path
         above = np.array([0.0, 0.0, layers.start * density.voxel_size_A])
         table = to_particle_table(replace(model.particles, centre_A=model.particles.centre_A - above))
-        table.write_csv(particles)
+        _match_masks(table, model, layers).write_csv(particles)
         yield particles
+
+
+def _match_masks(table: ParticleTable, model: shrec.ShrecModel, layers: slice) -> ParticleTable:
+    """Return the table with the labels of the class mask, and without particles outside the volume; warn of both."""
+    density = model.volumes["grandmodel"]
+    depth, height, width = layers.stop - layers.start, *density.shape[1:]
+
+    def read_masks() -> Iterator[MaskBlock]:
+        for start in range(0, height, BLOCK_ROWS):
+            rows = slice(start, min(start + BLOCK_ROWS, height))
+            masks = [
+                np.asarray(_Layers(model.volumes[name], layers, np.dtype(np.uint16))[:, rows, :])
+                if name in model.volumes
+                else np.zeros((depth, rows.stop - rows.start, width), np.uint16)
+                for name in ("class_mask", "occupancy_mask")
+            ]
+            yield MaskBlock(start, *masks)
+
+    evidence = gather_evidence(table, read_masks(), (depth, height, width), density.voxel_size_A)
+    table, changes = adopt_labels(table, evidence)
+    where = f"{model.folder}: class mask and particle table disagree"
+    if changes:
+        warnings.warn(f"{where}, and the mask is believed: {'; '.join(changes)}", stacklevel=3)
+    evidence = replace(evidence, table=table)
+    outside = evidence.is_outside
+    if outside.any():
+        first = int(np.argmax(outside))
+        warnings.warn(
+            f"{model.folder}: {np.count_nonzero(outside)} of {len(table)} particles are centred outside the volume "
+            f"and left out, number {table.instance[first]} ({table.class_name[first]}) first",
+            stacklevel=3,
+        )
+    for fault in find_contradictions(replace(evidence, is_outside=np.zeros_like(outside))):
+        warnings.warn(f"{model.folder}: {fault}", stacklevel=3)
+    return table.select(~outside)
 
 
 def import_series(
@@ -127,7 +170,7 @@ def import_series(
         yield target
         write_angles(angles, series.geometry.stage_angles)
         yield angles
-        write_mdoc(mdoc, series.geometry, target.name, (rows, columns))
+        write_mdoc(mdoc, series.geometry, target.name, (rows, columns), recorded=True)
         yield mdoc
         if transforms is not None:
             write_transforms(alignment, transforms)
@@ -292,11 +335,7 @@ class _Layers:
     def __getitem__(self, key: Sequence[slice]) -> NDArray[Any]:
         start, stop, _ = key[1].indices(self.volume.shape[1])
         block = self.volume.rows(start, stop)[self.layers]
-        if not np.isfinite(block).all():
-            raise InputError(
-                f"{self.volume.path} holds NaN or infinite values in the rows y = {start} … {stop - 1} (counted from "
-                "0); repair it"
-            )
-        if self.dtype.kind == "u" and not (block >= 0).all():
-            raise InputError(f"{self.volume.path} holds negative labels")
+        if self.dtype.kind == "u":
+            return to_labels(block, self.volume.path, np.uint16, start)
+        check_finite(block, self.volume.path, start)
         return block.astype(self.dtype)

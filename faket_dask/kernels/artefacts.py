@@ -62,7 +62,7 @@ def artefact_mask(image: NDArray[np.generic]) -> NDArray[np.bool_]:
     if level.ndim != 2 or not np.isfinite(level).all():
         raise ValueError(f"a (y, x) image of finite values is needed, got shape {level.shape}")
     height, width = level.shape
-    mask = _flat(level)
+    mask = find_flat_regions(level)
     level, valid = fill(level, mask), ~mask
     step = 1
     while True:
@@ -84,8 +84,8 @@ def artefact_mask(image: NDArray[np.generic]) -> NDArray[np.bool_]:
         step *= 2
 
 
-def _flat(image: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Find regions without any contrast, with a margin for their interpolated rims."""
+def find_flat_regions(image: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Find regions of an image, ``(y, x)``, without any contrast, with a margin for their interpolated rims."""
     greatest, least = (
         extremum(image, _FLAT_SIDE)
         for extremum in (scipy.ndimage.maximum_filter, scipy.ndimage.minimum_filter)
@@ -93,7 +93,11 @@ def _flat(image: NDArray[np.float64]) -> NDArray[np.bool_]:
     centres = greatest == least
     if not 0 < centres.mean() < _MOSTLY:
         return np.zeros(image.shape, dtype=bool)
-    return np.asarray(scipy.ndimage.binary_dilation(centres, np.ones((2 * _FLAT_SIDE - 1,) * 2)))
+    # A running maximum dilates by a square much faster than `binary_dilation` does.
+    dilated = scipy.ndimage.maximum_filter(
+        centres.view(np.uint8), 2 * _FLAT_SIDE - 1, mode="constant", cval=0
+    )
+    return np.asarray(dilated, dtype=np.bool_)
 
 
 def _outliers(departure: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:

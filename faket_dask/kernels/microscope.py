@@ -19,6 +19,8 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from faket_dask.kernels.tilt_angles import RANGE_TEXT, find_impossible_angles
+
 _PLANCK = 6.62607015e-34
 _ELECTRON_MASS = 9.1093837015e-31
 _ELEMENTARY_CHARGE = 1.602176634e-19
@@ -322,8 +324,8 @@ def simulate_tilt(
             f"pixel size ({pixel_size_A} Å) and dose ({dose_e_per_A2} e/Å²) must be positive, "
             f"and earlier exposure ({exposure_before_e_per_A2} e/Å²) not negative"
         )
-    if not abs(tilt_angle) < 90:
-        raise ValueError(f"tilt angle is {tilt_angle}°; it lies within ±90°")
+    if find_impossible_angles(tilt_angle):
+        raise ValueError(f"tilt angle is {tilt_angle}°; {RANGE_TEXT}")
     margin = _delocalisation(potential.shape, pixel_size_A, optics, defocus_um)
     padded = np.pad(potential.astype(np.float64), margin, mode="symmetric")
     if optics.damage:

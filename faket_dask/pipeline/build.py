@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from faket_dask.config import BuiltSpecimen
 from faket_dask.dataset.attributes import describe_classes, describe_group
 from faket_dask.dataset.geometry import BLOCK_ROWS
 from faket_dask.dataset.label_checks import find_misplaced_labels
@@ -19,6 +20,7 @@ from faket_dask.engine.stage import BatchKey, Stage, UnitCost
 from faket_dask.engine.unit import Item
 from faket_dask.pipeline.costs import INTERPRETER_BYTES, block_voxels
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
+from faket_dask.pipeline.specimen_costs import estimate_specimen
 from faket_dask.specimen.particles import particle_table, read_particles
 from faket_dask.specimen.recipe import Recipe
 from faket_dask.stages.seeds import Purpose, generator
@@ -89,8 +91,17 @@ class PlaceParticles(Stage[DatasetSpec]):
         return {"particles": table.labelled().counts()}
 
     def cost(self, spec: DatasetSpec) -> UnitCost:
-        """Estimate a second: there is no rate for packing yet."""
-        return UnitCost(1.0, INTERPRETER_BYTES, 0)
+        """Estimate one specimen; how often a crowded one is tried is not known."""
+        rates = load_kernel_rates(spec.threads_per_task)
+        specimen = estimate_specimen(spec, rates)
+        start = {"specimens": rates.specimen_start_s}
+        seconds = None if specimen.place_s is None else rates.unit_s + specimen.place_s
+        smallest, greatest = spec.config.acquisition.pixel_sizes_A
+        if smallest == greatest:
+            start["templates"] = specimen.templates_s
+        elif seconds is not None:  # every specimen has templates of its own
+            seconds += specimen.templates_s
+        return UnitCost(seconds, INTERPRETER_BYTES, 0, start=start)
 
 
 class BuildVolume(Stage[DatasetSpec]):
@@ -164,4 +175,10 @@ class BuildVolume(Stage[DatasetSpec]):
         rates, voxels = load_kernel_rates(spec.threads_per_task), block_voxels(spec)
         memory = INTERPRETER_BYTES + BUILD_BYTES_PER_VOXEL * voxels
         written = sum(np.dtype(dtype).itemsize for dtype in VOLUMES.values()) * voxels
-        return UnitCost(rates.build_s_per_voxel * voxels, memory, written)
+        seconds = rates.unit_s + rates.store_s_per_byte * written
+        if isinstance(spec.config.specimen, BuiltSpecimen):
+            seconds += rates.draw_s_per_voxel * voxels
+            seconds += estimate_specimen(spec, rates).render_s / spec.geometry.block_count
+        else:
+            seconds += rates.load_s_per_byte * written
+        return UnitCost(seconds, memory, written)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +26,20 @@ from faket_dask.formats.mrc import open_stack
 from faket_dask.formats.tilt_list import suggest_exclusion
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.geometry import PIXEL_SIZE_TOLERANCE, TiltGeometry
+from faket_dask.modalities import MODALITIES, Owner
 from faket_dask.references.recorded import (
     find_valid_pixels,
     open_clean_series,
     open_mask,
     open_recording,
 )
+from faket_dask.specimen.label_evidence import (
+    MaskBlock,
+    check_table,
+    find_contradictions,
+    gather_evidence,
+)
+from faket_dask.specimen.particles import particle_table
 from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.placement import check_fits
 from faket_dask.specimen.volume import SpecimenVolume
@@ -102,7 +110,8 @@ def resolve(config: RunConfig) -> DatasetSpec:
             with problems.collect(f"specimen.volumes.{number}"):
                 volumes.append(check_volume(volume, config))
     checksum = ""
-    with problems.collect("style"):
+    styled = any(MODALITIES.get(name).owner is Owner.SERIES for name in config.outputs.modalities)
+    with problems.collect("style") if styled else suppress(InputError):
         shapes = [(recording.shape[1], recording.shape[2]) for recording in recordings.values()]
         style = resolve_tile(config.style, config.acquisition.detector_px, shapes)
         config = config.model_copy(update={"style": style})
@@ -165,7 +174,7 @@ def check_recording(reference: TiltSeriesReference, config: RunConfig) -> Record
         with problems.collect("mask"):
             mask = open_mask(reference, series)
             for tilt in range(mask.shape[0]):
-                find_valid_pixels(reference, series, tilt)
+                find_valid_pixels(reference, series, tilt, *series.read_tilt_and_outside(tilt))
             mask_checksum = mask.checksum()
     problems.report()
     angles = tuple(float(angle) for angle in series.geometry.tilt_angles)
@@ -181,7 +190,7 @@ def _open_images(reference: TiltSeriesReference) -> TiltSeries | None:
     except InputError:
         return None
     tilts = stack.shape[0]
-    geometry = TiltGeometry(np.linspace(-90, 90, tilts), stack.pixel_size_A)
+    geometry = TiltGeometry(np.linspace(-60, 60, tilts), stack.pixel_size_A)
     return TiltSeries(geometry, tuple((stack, section) for section in range(tilts)))
 
 
@@ -297,21 +306,31 @@ def check_volume(volume: ExistingVolume, config: RunConfig) -> VolumeInput:
         )
     with problems.collect():
         _check_voxels(volume.density, opened)
+    if opened.table is not None:
+        for fault in check_table(opened.table):
+            problems.add(f"{volume.particles}: {fault}")
     problems.report()
     files = (volume.density, volume.class_mask, volume.instance_mask, volume.particles)
     return VolumeInput(opened.shape, tuple(hash_path(path) for path in files if path is not None))
 
 
 def _check_voxels(path: Path, opened: SpecimenVolume) -> None:
-    """Read every block, which refuses invalid densities and labels."""
-    rows = opened.shape[1]
+    """Read every block, which refuses invalid densities and labels, and compare labels and particle table."""
     lows, highs = [], []
-    for start in range(0, rows, BLOCK_ROWS):
-        density = opened.read_block(start, min(start + BLOCK_ROWS, rows)).density
-        lows.append(density.min())
-        highs.append(density.max())
+
+    def read_masks() -> Iterator[MaskBlock]:
+        for start, block in opened.read_blocks(BLOCK_ROWS):
+            lows.append(block.density.min())
+            highs.append(block.density.max())
+            yield MaskBlock(start, block.class_mask, block.instance_mask)
+
+    table = particle_table([]) if opened.table is None else opened.table
+    evidence = gather_evidence(table, read_masks(), opened.shape, opened.voxel_size_A)
     if min(lows) == max(highs):
         raise InputError(f"{path}: all voxels are equal; there is nothing to image")
+    contradictions = list(find_contradictions(evidence))
+    if contradictions:
+        raise InputError("\n".join(f"{path} and its particle table: {fault}" for fault in contradictions))
 
 
 def hash_path(path: Path) -> str:

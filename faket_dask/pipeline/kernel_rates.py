@@ -1,43 +1,108 @@
-"""Measured run time of the kernels on this machine.
+"""Run time of the kernels on this machine, from the user's cache or measured now.
 
 A plan's times are these rates times the sizes of the data set. The first plan on a machine measures them on small
-images (about ten seconds); they are kept in the user's cache for the combination of host, threads and software
-version. Times are estimates.
+images (`faket_dask.pipeline.calibration`, about fifteen seconds); they are kept in the user's cache for the combination
+of host, threads and software version.
 """
 
 from __future__ import annotations
 
 import json
 import socket
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-
-import numpy as np
 
 from faket_dask._version import __version__
 from faket_dask.atomic import write_text
 from faket_dask.user_cache import cache_folder
 
-EXTREMA_PASSES = 2.5
-"""Time of a tilt's noise with its moments and extrema over that of adding noise alone."""
+CALIBRATED_SIDE = 512
+"""Side of the images that the rates are measured on."""
 
-BUILD_PASSES = 4
-"""Time of rendering a block over that of a noise draw: it is dominated by passes over the block."""
+UNIT_ARRAYS = 4
+"""Arrays that a unit opens beside those of its tilts."""
 
 
 @dataclass(frozen=True)
 class KernelRates:
-    """Seconds of one worker of this machine per voxel or pixel."""
+    """Seconds of one worker of this machine per voxel, pixel, byte or unit.
 
-    build_s_per_voxel: float
-    project_s_per_voxel: float
+    Parameters
+    ----------
+    array_s
+        An array opened, and a value of it written and hashed.
+    store_s_per_byte, load_s_per_byte
+        Noise of an array written, compressed and hashed, and read.
+    place_s_per_object
+        A particle packed among few others.
+    draw_s_per_voxel
+        Texture of the ice.
+    render_s_per_voxel, membrane_s_per_voxel
+        Voxels about a particle, and in the cube about a membrane.
+    project_s_per_sample
+        Samples along the rays of all tilts.
+    back_project_s_per_voxel
+        Voxels times tilts.
+    image_s_per_pixel
+        Microscope model.
+    noise_s_per_pixel, shape_s_per_pixel, extrema_s_per_pixel
+        An image with noise, noise shaped to a spectrum, and the range of an image.
+    filter_s_per_pixel
+        Binned pixels filtered for back-projection.
+    fill_s_per_pixel
+        Artefacts replaced by their surroundings, whose reach grows with the image.
+    mask_s_per_pixel, align_s_per_pixel, resample_s_per_pixel
+        Search for artefacts, alignment, and resampled pixels, of a reference tilt and its mask.
+    spectrum_s_per_pixel
+        Moments and spectra of a reference tilt.
+    texture_s_per_pixel, blobs_s_per_pixel
+        Texture of a tilt prepared for the network, and search for compact objects.
+    gram_s, evaluation_s
+        Gram matrices of an image, and one evaluation of the loss with its gradient, of next to no pixels.
+    gram_s_per_pixel, transfer_s_per_pixel
+        What either takes in addition for each pixel.
+    specimen_start_s, network_start_s
+        Libraries for specimens, and libraries and network, loaded once per process.
+    """
+
+    array_s: float
+    store_s_per_byte: float
+    load_s_per_byte: float
+    place_s_per_object: float
+    draw_s_per_voxel: float
+    render_s_per_voxel: float
+    membrane_s_per_voxel: float
+    project_s_per_sample: float
     back_project_s_per_voxel: float
     image_s_per_pixel: float
     noise_s_per_pixel: float
+    shape_s_per_pixel: float
+    extrema_s_per_pixel: float
+    filter_s_per_pixel: float
+    fill_s_per_pixel: float
+    mask_s_per_pixel: float
+    align_s_per_pixel: float
+    resample_s_per_pixel: float
+    spectrum_s_per_pixel: float
+    texture_s_per_pixel: float
+    blobs_s_per_pixel: float
     gram_s_per_pixel: float
     transfer_s_per_pixel: float
+    gram_s: float
+    evaluation_s: float
+    specimen_start_s: float
+    network_start_s: float
+
+    def grow(self, seconds_per_pixel: float, side: int) -> float:
+        """Return a rate that was measured with one filling of artefacts for images of another shorter side."""
+        further = self.fill_s_per_pixel * (side / CALIBRATED_SIDE - 1)
+        return max(seconds_per_pixel + further, 0.3 * seconds_per_pixel)
+
+    @property
+    def unit_s(self) -> float:
+        """Seconds of a unit without any work: its stores opened, its results and marker written."""
+        return UNIT_ARRAYS * self.array_s
 
 
 def load_kernel_rates(threads: int) -> KernelRates:
@@ -48,11 +113,19 @@ def load_kernel_rates(threads: int) -> KernelRates:
     threads
         Number of threads per task.
     """
+    return _load(_rates_path(threads), threads)
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path, threads: int) -> KernelRates:
     try:
-        return KernelRates(**json.loads(_rates_path(threads).read_text()))
+        return KernelRates(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):
-        rates = measure_kernel_rates(threads)
-    _store(rates, threads)
+        pass
+    from faket_dask.pipeline.calibration import measure_kernel_rates
+
+    rates = measure_kernel_rates(threads)
+    _store(rates, path)
     return rates
 
 
@@ -60,83 +133,17 @@ def store_transfer_rates(threads: int, gram_s_per_pixel: float, transfer_s_per_p
     """Replace the style transfer's rates by ones measured at full size, which small images only approximate."""
     known = load_kernel_rates(threads)
     rates = replace(known, gram_s_per_pixel=gram_s_per_pixel, transfer_s_per_pixel=transfer_s_per_pixel)
-    _store(rates, threads)
+    _store(rates, _rates_path(threads))
+    _load.cache_clear()
 
 
-def _store(rates: KernelRates, threads: int) -> None:
-    path = _rates_path(threads)
+def _store(rates: KernelRates, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(asdict(rates)) + "\n")
     except OSError:
-        pass  # a read-only home costs ten seconds a plan, nothing else
+        pass  # a read-only home costs fifteen seconds a plan, nothing else
 
 
 def _rates_path(threads: int) -> Path:
-    return cache_folder() / "calibration" / f"{socket.gethostname()}-{threads}-{__version__}-2.json"
-
-
-def measure_kernel_rates(threads: int) -> KernelRates:
-    """Measure the kernels on small images.
-
-    Parameters
-    ----------
-    threads
-        Number of threads per task.
-    """
-    from faket_dask.kernels.backprojection import back_project
-    from faket_dask.kernels.microscope import Optics
-    from faket_dask.kernels.noise import add_noise
-    from faket_dask.kernels.projection import project
-    from faket_dask.kernels.style import StyleSettings, gram_targets, transfer
-    from faket_dask.kernels.vgg import VGG19
-    from faket_dask.stages.imaging import simulate_counts
-    from faket_dask.stages.process import prepare_process
-
-    rng = np.random.default_rng(0)
-    size = 256
-    image = rng.random((size, size), dtype=np.float32)
-    block = rng.random((64, 32, size), dtype=np.float32)
-    angles = np.linspace(-60, 60, 7)
-    rows = rng.random((7, 64, size), dtype=np.float32)
-    optics = Optics()
-    prepare_process(threads)
-    network = VGG19(seed=0)
-    settings = StyleSettings()
-    targets = gram_targets(network, image, settings.style_layers)
-    field = rng.standard_normal(image.shape, np.float32)
-    project_s = _time(lambda: project(block, angles))
-    back_project_s = _time(lambda: back_project(rows, angles, 64))
-    image_s = _time(
-        lambda: simulate_counts(
-            noiseless=image,
-            pixel_size_A=10.0,
-            optics=optics,
-            tilt_angle=0.0,
-            defocus_um=3.0,
-            dose_e_per_A2=2.0,
-            exposure_before_e_per_A2=0.0,
-            rng=np.random.default_rng(0),
-        )
-    )
-    noise_s = _time(lambda: add_noise(image, 0.5, 0.5, field))
-    gram_s = _time(lambda: gram_targets(network, image, settings.style_layers))
-    transfer_s = _time(lambda: transfer(network, image, image, targets, settings))
-    draw_s = _time(lambda: rng.standard_normal(block.shape, np.float32))
-    return KernelRates(
-        build_s_per_voxel=BUILD_PASSES * draw_s / block.size,
-        project_s_per_voxel=project_s / (block.size * angles.size),
-        back_project_s_per_voxel=back_project_s / (64 * rows.size),
-        image_s_per_pixel=image_s / image.size,
-        noise_s_per_pixel=EXTREMA_PASSES * noise_s / image.size,
-        gram_s_per_pixel=gram_s / image.size,
-        transfer_s_per_pixel=transfer_s / image.size,
-    )
-
-
-def _time(work: Callable[[], object]) -> float:
-    """Return the seconds of the second call: the first compiles and warms up."""
-    work()
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
+    return cache_folder() / "calibration" / f"{socket.gethostname()}-{threads}-{__version__}-3.json"

@@ -13,7 +13,7 @@ from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array
 from faket_dask.engine.marker import Findings
 from faket_dask.engine.stage import BatchKey, Stage, UnitCost
 from faket_dask.engine.unit import Item
-from faket_dask.pipeline.costs import INTERPRETER_BYTES, tilt_pixels
+from faket_dask.pipeline.costs import INTERPRETER_BYTES, estimate_projection_reading, tilt_pixels
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
 from faket_dask.pipeline.project import ProjectVolume
 from faket_dask.pipeline.reference import MeasureStatistics
@@ -21,6 +21,9 @@ from faket_dask.pipeline.series_arrays import CURVES, SCALED, SIGNAL_POWER, SIGN
 
 NOISE_BYTES_PER_PIXEL = 64
 """Projection, noise, its transform in double precision, and the tilt."""
+
+TILT_ARRAYS = 3
+"""Arrays that are opened for each tilt."""
 
 
 class FitNoise(Stage[DatasetSpec]):
@@ -110,4 +113,13 @@ class FitNoise(Stage[DatasetSpec]):
         rates, pixels = load_kernel_rates(spec.threads_per_task), tilt_pixels(spec)
         tilts = spec.geometry.tilt_counts[1]
         memory = INTERPRETER_BYTES + NOISE_BYTES_PER_PIXEL * pixels
-        return UnitCost(rates.noise_s_per_pixel * pixels * tilts, memory, 64 * tilts)
+        seconds = (1 + len(SCALED)) * rates.noise_s_per_pixel
+        seconds += len(SCALED) * rates.extrema_s_per_pixel
+        if spec.measures_spectra:
+            seconds += rates.grow(rates.spectrum_s_per_pixel, min(spec.geometry.tilt_shape))
+        if spec.config.style.noise != "white":
+            seconds += rates.shape_s_per_pixel
+        passes = 2 if spec.measures_spectra else 1
+        per_tilt = TILT_ARRAYS * rates.array_s + passes * estimate_projection_reading(spec, rates)
+        per_tilt += seconds * pixels
+        return UnitCost(rates.unit_s + per_tilt * tilts, memory, 64 * tilts)

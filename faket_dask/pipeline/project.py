@@ -86,4 +86,15 @@ class ProjectVolume(Stage[DatasetSpec]):
         )
         stack_bytes = 4 * tilts * block_rows(spec) * spec.geometry.tilt_shape[1]
         memory = INTERPRETER_BYTES + PROJECT_BYTES_PER_VOXEL * voxels + PROJECT_STACKS * stack_bytes
-        return UnitCost(rates.project_s_per_voxel * voxels * tilts, memory, stack_bytes)
+        seconds = rates.unit_s + rates.load_s_per_byte * 4 * voxels + rates.store_s_per_byte * stack_bytes
+        seconds += rates.project_s_per_sample * _count_samples(spec)
+        return UnitCost(seconds, memory, stack_bytes)
+
+
+def _count_samples(spec: DatasetSpec) -> float:
+    """Return the number of steps of all rays of the largest block."""
+    depth, _, width = spec.geometry.volume_shape(spec.specimens[0])
+    angles = np.deg2rad(spec.geometry.acquisition(spec.specimens[0]).tilt_angles)
+    with np.errstate(divide="ignore"):
+        lengths = np.minimum(depth / np.abs(np.cos(angles)), width / np.abs(np.sin(angles)))
+    return float(block_rows(spec) * spec.geometry.tilt_shape[1] * lengths.sum())

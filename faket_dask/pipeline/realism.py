@@ -22,9 +22,16 @@ from faket_dask.engine.marker import Findings
 from faket_dask.engine.stage import BatchKey, Stage, UnitCost
 from faket_dask.engine.unit import Item
 from faket_dask.modalities import MODALITIES
-from faket_dask.pipeline.costs import INTERPRETER_BYTES, cuda_bytes, reference_pixels, tilt_pixels
+from faket_dask.pipeline.costs import (
+    INTERPRETER_BYTES,
+    cuda_bytes,
+    estimate_projection_reading,
+    reference_pixels,
+    tilt_pixels,
+)
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
 from faket_dask.pipeline.reference import MeasureStatistics
+from faket_dask.pipeline.reference_costs import count_pixels, estimate_reading
 from faket_dask.pipeline.synthesise import SynthesiseTilts
 from faket_dask.references import open_reference
 
@@ -34,6 +41,10 @@ if TYPE_CHECKING:
 
 REALISM_BYTES_PER_PIXEL = 64
 """Tilt and noiseless tilt with their masks and background, in double precision."""
+
+
+SPECTRUM_PASSES = 3
+"""Time of the distances of two tilts' spectra, of all pairs of their halves, over that of measuring a spectrum."""
 
 
 class Distances(TypedDict):
@@ -99,8 +110,8 @@ class MeasureRealism(Stage[DatasetSpec]):
     label = "realism"
 
     def items(self, spec: DatasetSpec) -> list[Item]:
-        """Return series and modality of everything that is measured, if there is a report."""
-        if not spec.config.outputs.report:
+        """Return series and modality of everything that is measured, if there are a report and references."""
+        if not (spec.config.outputs.report and spec.references):
             return []
         return [Item(series.name, name) for series in spec.series for name in measured_modalities(spec)]
 
@@ -170,8 +181,29 @@ class MeasureRealism(Stage[DatasetSpec]):
         layers = compared_layers(spec)
         grams = targets_bytes((rows, columns // 2), None, architecture, layers) if layers else 0
         memory = INTERPRETER_BYTES + grams + images
-        gpu = cuda_bytes(memory) if spec.uses_network and spec.config.style.device == "cuda" else 0
-        return UnitCost(2 * rates.gram_s_per_pixel * rows * columns, memory, 0, gpu)
+        uses_network = bool(spec.inputs.weights_checksum and layers)
+        start = {"network": rates.network_start_s}
+        if uses_network and spec.config.style.device == "cuda":
+            return UnitCost(None, memory, 0, cuda_bytes(memory), start)
+        per_pixel = rates.grow(rates.texture_s_per_pixel, min(rows, columns) // 2) + (
+            rates.gram_s_per_pixel if uses_network else 0.0
+        )
+        halves_s = 2 * rates.gram_s if uses_network else 0.0
+        # One of all modalities of a series reads and samples the reference; the others find it in the cache.
+        parts = [
+            estimate_reading(spec, name, rates)
+            + halves_s
+            + (per_pixel + rates.mask_s_per_pixel) * min(CROP_PX**2, count_pixels(open_reference(spec, name)))
+            for name in spec.used_references
+        ]
+        reference_s = float(np.mean(parts)) if parts else 0.0
+        seconds = rates.unit_s + reference_s / max(1, len(measured_modalities(spec)))
+        seconds += (
+            halves_s + (per_pixel + rates.grow(rates.mask_s_per_pixel, min(rows, columns))) * rows * columns
+        )
+        seconds += SPECTRUM_PASSES * rates.spectrum_s_per_pixel * rows * columns
+        seconds += 2 * estimate_projection_reading(spec, rates) + rates.blobs_s_per_pixel * tilt_pixels(spec)
+        return UnitCost(seconds, memory, 0, start=start)
 
 
 class _Cached:
@@ -195,11 +227,12 @@ def _sample_reference(cached: _Cached, name: str, angle: float) -> list[TextureS
 
     reference = open_reference(cached.spec, name)
     tilt = int(np.argmin(np.abs(reference.tilt_angles - angle)))
+    image = reference.read_tilt(tilt)
     return sample_halves(
-        reference.read_tilt(tilt),
+        image.pixels,
         _load_network(cached.spec),
         compared_layers(cached.spec),
-        valid_mask=reference.recorded_mask(tilt),
+        valid_mask=image.recorded_mask,
     )
 
 

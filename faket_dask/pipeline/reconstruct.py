@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from faket_dask.dataset.attributes import describe_group, write_tilt_angles
@@ -31,7 +32,7 @@ def _list_items(spec: DatasetSpec) -> list[Item]:
 
 def fingerprint_tomograms(spec: DatasetSpec) -> str:
     """Return the digest of what tomograms depend on: the data set's fingerprint, and their own settings."""
-    settings = spec.config.reconstruction.model_dump_json(exclude={"modalities"})
+    settings = json.dumps(spec.config.reconstruction.list_settings(), separators=(",", ":"))
     return f"{spec.fingerprint}/{settings}"
 
 
@@ -77,7 +78,16 @@ class FilterTilts(FilterStack[DatasetSpec]):
         rates, pixels = load_kernel_rates(spec.threads_per_task), tilt_pixels(spec)
         _, rows, columns = list_tomograms(spec, spec.series[0])[0].filtered_shape
         memory = INTERPRETER_BYTES + FILTER_BYTES_PER_PIXEL * pixels
-        return UnitCost(rates.noise_s_per_pixel * pixels, memory, 4 * rows * columns)
+        section = spec.config.reconstruction
+        seconds = (
+            rates.unit_s + rates.load_s_per_byte * 4 * pixels + rates.store_s_per_byte * 4 * rows * columns
+        )
+        seconds += rates.filter_s_per_pixel * pixels / section.binning**2
+        if section.binning > 1:
+            seconds += rates.shape_s_per_pixel * pixels
+        if section.erase_beads:
+            seconds += 2 * rates.grow(rates.mask_s_per_pixel, min(spec.geometry.tilt_shape)) * pixels
+        return UnitCost(seconds, memory, 4 * rows * columns)
 
 
 class ReconstructTomogram(BackProjectPieces[DatasetSpec]):
@@ -115,5 +125,9 @@ class ReconstructTomogram(BackProjectPieces[DatasetSpec]):
         # the rows twice, the piece, and the encoder's copy; layers of full resolution, and low-passed
         memory = INTERPRETER_BYTES + 8 * tilts * BLOCK_ROWS * columns + 8 * voxels
         memory += 8 * FINE_LAYERS * block if section.post_binning > 1 else 0
-        gpu = cuda_bytes(memory) + BACK_PROJECTION_BYTES if section.device == "cuda" else 0
-        return UnitCost(seconds, memory, 4 * voxels, gpu)
+        if section.device == "cuda":
+            return UnitCost(None, memory, 4 * voxels, cuda_bytes(memory) + BACK_PROJECTION_BYTES)
+        seconds += (
+            rates.unit_s + rates.load_s_per_byte * 4 * tilts * block + rates.store_s_per_byte * 4 * voxels
+        )
+        return UnitCost(seconds, memory, 4 * voxels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,19 @@ from faket_dask.engine.stage import BatchKey, Stage, UnitCost
 from faket_dask.engine.unit import Item
 from faket_dask.pipeline.costs import (
     INTERPRETER_BYTES,
+    average_units,
     cuda_bytes,
+    estimate_projection_reading,
     reference_pixels,
     transfer_task_bytes,
 )
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
+from faket_dask.pipeline.reference_costs import (
+    count_pixels,
+    count_style_pixels,
+    estimate_reading,
+    estimate_search,
+)
 from faket_dask.pipeline.simulate import SimulateImages
 from faket_dask.references import Reference, open_reference
 
@@ -31,8 +40,8 @@ PAIRED = ("signal_scale", "noise_scale")
 STATISTICS_BYTES_PER_PIXEL = 96
 """The tilt, its mask, its artefacts filled, and its transform in double precision."""
 
-SPECTRUM_PASSES = 8
-"""Time of a tilt's statistics with its spectra over that without."""
+MOMENT_PASSES = 2
+"""Time of the moments and extrema of a tilt's valid pixels over that of adding noise."""
 
 GRAM_VALUES = 610_000
 """Values of the Gram matrices of the published layers of a VGG-19."""
@@ -106,11 +115,32 @@ class MeasureStatistics(Stage[DatasetSpec]):
 
     def cost(self, spec: DatasetSpec) -> UnitCost:
         """Estimate one reference."""
-        rates, pixels = load_kernel_rates(spec.threads_per_task), reference_pixels(spec)
-        tilts = spec.geometry.tilt_counts[1]
-        passes = SPECTRUM_PASSES if spec.measures_spectra else 1
-        memory = INTERPRETER_BYTES + STATISTICS_BYTES_PER_PIXEL * pixels
-        return UnitCost(passes * rates.noise_s_per_pixel * pixels * tilts, memory, 32 * tilts)
+        tilts = max(int(open_reference(spec, item.owner).tilt_angles.size) for item in self.items(spec))
+        memory = INTERPRETER_BYTES + STATISTICS_BYTES_PER_PIXEL * reference_pixels(spec)
+        seconds = max(_estimate_statistics(spec, item.owner) for item in self.items(spec))
+        return UnitCost(seconds, memory, 32 * tilts)
+
+    def mean_seconds(self, spec: DatasetSpec, units: Mapping[Item, int]) -> float:
+        """Estimate the mean over the references."""
+        return average_units(units, lambda item: _estimate_statistics(spec, item.owner))
+
+
+def _estimate_statistics(spec: DatasetSpec, name: str) -> float:
+    """Estimate the seconds of one reference."""
+    rates, reference = load_kernel_rates(spec.threads_per_task), open_reference(spec, name)
+    pixels = count_pixels(reference)
+    seconds = (
+        rates.array_s + estimate_reading(spec, name, rates) + MOMENT_PASSES * rates.noise_s_per_pixel * pixels
+    )
+    if spec.measures_spectra:
+        seconds += rates.grow(rates.spectrum_s_per_pixel, min(reference.shape)) * pixels
+    if spec.measures_spectra or spec.config.style.transfer.masks_artefacts:
+        seconds += estimate_search(spec, name, rates)
+    if spec.config.noise.statistics == "paired":
+        simulated = reference.simulated_specimen is not None
+        seconds += MOMENT_PASSES * rates.noise_s_per_pixel * pixels
+        seconds += estimate_projection_reading(spec, rates) if simulated else rates.align_s_per_pixel * pixels
+    return rates.unit_s + seconds * reference.tilt_angles.size
 
 
 def _measure_tilt(spec: DatasetSpec, reference: Reference, tilt: int) -> dict[str, Any]:
@@ -120,13 +150,13 @@ def _measure_tilt(spec: DatasetSpec, reference: Reference, tilt: int) -> dict[st
     from faket_dask.methods.noise import ReferenceTilt
     from faket_dask.references.statistics import count_rings
 
-    image, mask = reference.read_tilt(tilt), reference.valid_mask(tilt)
+    masked = reference.read_tilt(tilt)
+    image, mask = masked.pixels, masked.valid_mask
     low, high = tilt_extrema(image[mask], spec.config.style.transfer.clip_percent)
     mean, std = (float(moment(image[mask], dtype=np.float64)) for moment in (np.mean, np.std))
     values: dict[str, Any] = {"low": low, "high": high, "excluded": 1 - float(mask.mean())}
     if spec.measures_spectra:
-        recorded_mask = None if reference.simulated_specimen else mask
-        filled = ReferenceTilt.from_image(image, count_rings(spec), recorded_mask)
+        filled = ReferenceTilt.from_image(image, count_rings(spec), masked.artefact_free)
         for model in spec.studied_noise_models:
             values |= model.estimate(filled)
         if spec.config.noise.statistics == "unpaired":
@@ -177,5 +207,27 @@ class MeasureGram(Stage[DatasetSpec]):
     def cost(self, spec: DatasetSpec) -> UnitCost:
         """Estimate one tilt."""
         rates, memory = load_kernel_rates(spec.threads_per_task), transfer_task_bytes(spec)
-        gpu = cuda_bytes(memory) if spec.config.style.device == "cuda" else 0
-        return UnitCost(rates.gram_s_per_pixel * reference_pixels(spec), memory, 4 * GRAM_VALUES, gpu)
+        start = {"network": rates.network_start_s}
+        if spec.config.style.device == "cuda":
+            return UnitCost(None, memory, 4 * GRAM_VALUES, cuda_bytes(memory), start)
+        seconds = max(_estimate_grams(spec, item.owner) for item in self.items(spec))
+        return UnitCost(seconds, memory, 4 * GRAM_VALUES, start=start)
+
+    def mean_seconds(self, spec: DatasetSpec, units: Mapping[Item, int]) -> float | None:
+        """Estimate the mean over the references; GPUs are not calibrated."""
+        if spec.config.style.device == "cuda":
+            return None
+        return average_units(units, lambda item: _estimate_grams(spec, item.owner))
+
+
+def _estimate_grams(spec: DatasetSpec, name: str) -> float:
+    """Estimate the seconds of one tilt of a reference."""
+    rates, pixels = load_kernel_rates(spec.threads_per_task), count_style_pixels(spec, name)
+    seconds = rates.unit_s + estimate_reading(spec, name, rates) + rates.store_s_per_byte * 4 * GRAM_VALUES
+    seconds += rates.gram_s + rates.gram_s_per_pixel * pixels
+    if spec.config.style.transfer.masks_artefacts:
+        # Of either half alone.
+        half = min(open_reference(spec, name).shape) // 2
+        texture_s = rates.grow(rates.texture_s_per_pixel, half) * pixels
+        seconds += rates.gram_s + estimate_search(spec, name, rates) + texture_s
+    return seconds

@@ -11,7 +11,7 @@ from faket_dask.engine.unit import Item
 from faket_dask.geometry import acquisition_order, exposure_before, format_tilt_angle
 from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline.build import list_specimens
-from faket_dask.pipeline.costs import INTERPRETER_BYTES, tilt_pixels
+from faket_dask.pipeline.costs import INTERPRETER_BYTES, estimate_projection_reading, tilt_pixels
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
 from faket_dask.pipeline.project import ProjectVolume
 from faket_dask.stages.seeds import Purpose, generator
@@ -103,4 +103,6 @@ class SimulateImages(Stage[DatasetSpec]):
         """Estimate one tilt."""
         rates, pixels = load_kernel_rates(spec.threads_per_task), tilt_pixels(spec)
         memory = INTERPRETER_BYTES + IMAGE_BYTES_PER_PIXEL * pixels
-        return UnitCost(rates.image_s_per_pixel * pixels, memory, 4 * pixels)
+        seconds = rates.unit_s + rates.image_s_per_pixel * pixels
+        seconds += estimate_projection_reading(spec, rates) + rates.store_s_per_byte * 4 * pixels
+        return UnitCost(seconds, memory, 4 * pixels)

@@ -19,7 +19,7 @@ from faket_dask.methods.transfer import TiltImage
 from faket_dask.references import Reference
 from faket_dask.references.blend import WeightedTilt
 from faket_dask.references.statistics import ReferenceStatistics
-from faket_dask.references.style_size import read_style_tilt, style_valid_mask
+from faket_dask.references.style_size import read_style_tilt
 from faket_dask.stages.transfer import measure_style, transfer_tilt
 
 
@@ -80,16 +80,15 @@ class StyleTargets:
         stack_range = None
         if self.style.transfer.needs_stack_range:
             stack_range = ReferenceStatistics(self.folder).read_stack_range(reference.name)
-        recorded = reference.simulated_specimen is None
         arrays = measure_style(
-            reference=TiltImage(image, stack_range),
-            valid_mask=style_valid_mask(reference, tilt, fit_to) if recorded else None,
+            reference=TiltImage(image.pixels, stack_range),
+            valid_mask=image.recorded_mask,
             style=self.style,
             weights_checksum=self.weights_checksum,
         )
         for name, values in arrays.items():
             open_array(self.folder.statistics(reference.name), name)[tilt] = values
-        return int(image.size)
+        return int(image.pixels.size)
 
     def read(self, part: WeightedTilt) -> TiltArrays:
         """Read the style of one tilt of a reference."""

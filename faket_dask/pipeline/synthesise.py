@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from faket_dask.dataset.attributes import STACK_ATTRIBUTES
+from faket_dask.dataset.modality_noise import find_noise_model
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array, read_tilt, read_vector
 from faket_dask.engine.marker import Findings
@@ -10,7 +11,13 @@ from faket_dask.engine.stage import BatchKey, Preview, Stage, UnitCost
 from faket_dask.engine.unit import Item
 from faket_dask.geometry import format_tilt_angle
 from faket_dask.modalities import MODALITIES, Owner
-from faket_dask.pipeline.costs import INTERPRETER_BYTES, cuda_bytes, tilt_pixels, transfer_task_bytes
+from faket_dask.pipeline.costs import (
+    INTERPRETER_BYTES,
+    cuda_bytes,
+    estimate_projection_reading,
+    tilt_pixels,
+    transfer_task_bytes,
+)
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
 from faket_dask.pipeline.noise import NOISE_BYTES_PER_PIXEL, FitNoise
 from faket_dask.pipeline.reference import MeasureGram
@@ -105,14 +112,27 @@ class SynthesiseTilts(Stage[DatasetSpec]):
     def cost(self, spec: DatasetSpec) -> UnitCost:
         """Estimate one tilt: the transfer where there is one, otherwise the noise."""
         rates, pixels = load_kernel_rates(spec.threads_per_task), tilt_pixels(spec)
-        written = 4 * len(kept_modalities(spec)) * pixels
+        kept, style = kept_modalities(spec), spec.config.style
+        written = 4 * len(kept) * pixels
+        seconds = rates.unit_s + estimate_projection_reading(spec, rates) + rates.store_s_per_byte * written
+        seconds += (1 + len(kept)) * rates.noise_s_per_pixel * pixels
+        shaped = {find_noise_model(name) for name in kept} | ({style.noise} if spec.uses_network else set())
+        seconds += len(shaped - {None, "white"}) * rates.shape_s_per_pixel * pixels
         if not spec.uses_network:
-            memory = INTERPRETER_BYTES + NOISE_BYTES_PER_PIXEL * pixels
-            return UnitCost(rates.noise_s_per_pixel * pixels, memory, written)
-        work = transfer_work(spec.config.style, spec.geometry.tilt_shape)
-        memory = transfer_task_bytes(spec)
-        gpu = cuda_bytes(memory) if spec.config.style.device == "cuda" else 0
-        return UnitCost(rates.transfer_s_per_pixel * pixels * work, memory, written, gpu)
+            return UnitCost(seconds, INTERPRETER_BYTES + NOISE_BYTES_PER_PIXEL * pixels, written)
+        memory, start = transfer_task_bytes(spec), {"network": rates.network_start_s}
+        if style.device == "cuda":
+            return UnitCost(None, memory, written, cuda_bytes(memory), start)
+        if style.transfer.masks_artefacts:
+            side = min(spec.geometry.tilt_shape)
+            grown = sum(
+                rates.grow(rate, side) for rate in (rates.mask_s_per_pixel, rates.texture_s_per_pixel)
+            )
+            seconds += grown * pixels
+        seconds += len(style.transfer.arrays(style.style_network.architecture)) * rates.array_s
+        seconds += style.transfer.evaluations * rates.evaluation_s
+        seconds += rates.transfer_s_per_pixel * pixels * transfer_work(style, spec.geometry.tilt_shape)
+        return UnitCost(seconds, memory, written, start=start)
 
 
 def kept_modalities(spec: DatasetSpec) -> list[str]:

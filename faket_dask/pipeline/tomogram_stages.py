@@ -109,6 +109,7 @@ class FilterStack(Stage[S]):
             thickness_px=source.thickness_px,
             binning=section.binning,
             post_binning=section.post_binning,
+            without_beads=section.erase_beads,
         )
         return {}
 

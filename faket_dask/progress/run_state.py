@@ -6,8 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from dask.utils import format_time
-
+from faket_dask.durations import format_duration
 from faket_dask.engine.events import Event, RunEnded, RunStarted, RunStopped, UnitDone, UnitFailed
 from faket_dask.engine.marker import Marker
 from faket_dask.engine.timestamps import parse_utc
@@ -18,7 +17,10 @@ PRIOR_UNITS = 1.0
 """Weight of a plan's estimate, in measured units, in the mean time of a stage."""
 
 PRIOR_S = 10.0
-"""Seconds of work after which the pace depends more on finished units than on the number of workers."""
+"""Seconds of work after which pace and slowness depend more on finished units than on the plan."""
+
+LEAST_OWN_SHARE = 0.2
+"""Smallest share of a stage's measured time that is its units' own, however long the plan expected the start to be."""
 
 
 @dataclass
@@ -30,7 +32,9 @@ class StageState:
     total
         Number of units.
     expected_s
-        Seconds per unit by the plan.
+        Seconds per unit by the plan; ``None`` where it is not known.
+    start_s
+        Seconds by the plan that each worker takes once before its first unit.
     done
         Number of finished units, those of earlier runs included.
     timed
@@ -40,15 +44,29 @@ class StageState:
     """
 
     total: int
-    expected_s: float = 0.0
+    expected_s: float | None = 0.0
+    start_s: float = 0.0
     done: int = 0
     timed: int = 0
     seconds: float = 0.0
 
+    def mean_seconds(self, slowness: float = 1.0) -> float | None:
+        """Return the seconds per unit: at first the plan's estimate, later the measured mean; ``None`` if unknown.
+
+        Parameters
+        ----------
+        slowness
+            Ratio of measured to estimated times in this run so far.
+        """
+        own = max(self.seconds - self.start_s * slowness, LEAST_OWN_SHARE * self.seconds)
+        if self.expected_s is None:
+            return own / self.timed if self.timed else None
+        return (PRIOR_UNITS * self.expected_s * slowness + own) / (PRIOR_UNITS + self.timed)
+
     @property
-    def mean_seconds(self) -> float:
-        """Seconds per unit: at first the plan's estimate, later the measured mean."""
-        return (PRIOR_UNITS * self.expected_s + self.seconds) / (PRIOR_UNITS + self.timed)
+    def left(self) -> int:
+        """Number of units that are not finished."""
+        return self.total - self.done
 
 
 @dataclass
@@ -93,6 +111,7 @@ class _Progress:
         for requirement in event.requirements.stages:
             if requirement.stage in stages:  # the latest run may have been that of tomograms made later
                 stages[requirement.stage].expected_s = requirement.seconds_per_task
+                stages[requirement.stage].start_s = requirement.start_s
         grid = ProgressGrid(event.plan)
         for (stage, item), indices in event.before.items():
             stages[stage].done += len(indices)
@@ -197,9 +216,27 @@ class RunState:
         return max(0.0, now - self._progress.started.began)
 
     def remaining_seconds(self) -> float:
-        """Estimate the time until the end, at the present pace of the workers."""
-        work = sum((stage.total - stage.done) * stage.mean_seconds for stage in self.stages.values())
-        return work / self._pace()
+        """Estimate the time until the end, at the present pace of the workers; stages of unknown time are left out."""
+        slowness = self._slowness()
+        work = sum(stage.left * (stage.mean_seconds(slowness) or 0.0) for stage in self.stages.values())
+        starts = sum(stage.start_s for stage in self.stages.values() if stage.left and not stage.timed)
+        return work / self._pace() + slowness * starts
+
+    @property
+    def is_lower_bound(self) -> bool:
+        """True while units are left of a stage whose time is not known."""
+        return any(stage.left and stage.mean_seconds() is None for stage in self.stages.values())
+
+    def describe_remaining(self) -> str:
+        """Return the time until the end for people."""
+        bound = "more than" if self.is_lower_bound else "about"
+        return f"{bound} {format_duration(self.remaining_seconds())}"
+
+    def _slowness(self) -> float:
+        """Estimate how much longer units take than the plan expects, as on a busy machine."""
+        timed = [stage for stage in self.stages.values() if stage.timed and stage.expected_s is not None]
+        expected = sum(stage.timed * (stage.expected_s or 0.0) + stage.start_s for stage in timed)
+        return (PRIOR_S + sum(stage.seconds for stage in timed)) / (PRIOR_S + expected)
 
     def _pace(self) -> float:
         """Estimate the seconds of work done per second, which is the number of workers in effect."""
@@ -229,12 +266,12 @@ class RunState:
         if rate is not None:
             parts.append(f"{rate:.0f} units/min")
         if self.ended is None:
-            parts.append(f"{format_time(self.elapsed_seconds())} elapsed")
-            parts.append(f"about {format_time(self.remaining_seconds())} remaining")
+            parts.append(f"{format_duration(self.elapsed_seconds())} elapsed")
+            parts.append(f"{self.describe_remaining()} remaining")
         elif isinstance(self.ended, RunStopped):
             parts.append(f"stopped: {self.ended.cause}")
         elif rate is not None:
-            parts.append(f"done in {format_time(self.elapsed_seconds())}")
+            parts.append(f"done in {format_duration(self.elapsed_seconds())}")
         if self.failures:
             parts.append(f"{len(self.failures)} failed")
         if self.retries:

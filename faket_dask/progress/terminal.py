@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
-from dask.utils import format_time
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from faket_dask.durations import format_duration
 from faket_dask.engine.events import Event, RunEnded, RunStarted, RunStopped, UnitFailed
 from faket_dask.progress.run_state import RunState
 
@@ -60,7 +60,7 @@ class ProgressDisplay:
         before = f", {event.done} of them done already" if event.done else ""
         self._console.print(
             f"{event.plan.spec.title}: {self._state.total} units{before}{workers}"
-            f"; about {format_time(self._state.remaining_seconds())}",
+            f"; {self._state.describe_remaining()}",
             highlight=False,
             soft_wrap=True,
         )
@@ -94,7 +94,7 @@ class ProgressDisplay:
                 name,
                 ProgressBar(total=stage.total, completed=stage.done),
                 f"{stage.done}/{stage.total}",
-                f"{stage.mean_seconds:.2g} s each" if stage.timed else "",
+                f"{format_duration(stage.mean_seconds())} each" if stage.timed else "",
             )
         layout = Table.grid(expand=True)
         layout.add_row(Text(self._state.summary()))

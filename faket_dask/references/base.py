@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from faket_dask.config.references import SimulatedReference as SimulatedSection
 from faket_dask.config.references import TiltSeriesReference
 from faket_dask.dataset.spec import DatasetSpec
+from faket_dask.references.masked_tilt import MaskedTilt
 from faket_dask.references.recorded import RecordedReference
 from faket_dask.references.simulated import SimulatedReference
 
@@ -48,20 +49,12 @@ class Reference(Protocol):
         """Name of the specimen whose images it consists of; ``None`` for a recording."""
         ...
 
-    def read_tilt(self, tilt: int) -> NDArray[np.float32]:
-        """Read one tilt, ``(y, x)``."""
+    def read_tilt(self, tilt: int) -> MaskedTilt:
+        """Read one tilt with its masks."""
         ...
 
     def read_clean_tilt(self, tilt: int) -> NDArray[np.float32] | None:
         """Read the noiseless counterpart of a tilt, where there is one."""
-        ...
-
-    def valid_mask(self, tilt: int) -> NDArray[np.bool_]:
-        """Return the pixels, ``(y, x)``, that statistics may use."""
-        ...
-
-    def recorded_mask(self, tilt: int) -> NDArray[np.bool_] | None:
-        """Return `valid_mask` of a recording; ``None`` where artefacts are to be looked for in the tilt itself."""
         ...
 
 

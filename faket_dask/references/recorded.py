@@ -16,12 +16,8 @@ from faket_dask.formats.mrc import open_stack
 from faket_dask.formats.openers import open_tilt_series
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.kernels.artefacts import artefact_mask
-from faket_dask.references.resampling import (
-    resample_image,
-    resample_mask,
-    resample_valid,
-    resampled_shape,
-)
+from faket_dask.references.masked_tilt import MaskedTilt
+from faket_dask.references.resampling import resample_image, resampled_shape
 
 LEAST_VALID_SHARE = 0.1
 """Smallest share of valid pixels in a tilt with which its statistics mean anything."""
@@ -85,14 +81,17 @@ class RecordedReference:
         """Opened tilt-series; opened once per process."""
         return _open_cached(self.section)
 
-    def read_tilt(self, tilt: int) -> NDArray[np.float32]:
-        """Read one tilt, ``(y, x)``, at the data set's pixel size."""
-        image = self.series.tilt(tilt)
-        if self.resampling_factor == 1:
-            return image
-        return resample_valid(
-            image, find_valid_pixels(self.section, self.series, tilt), self.resampling_factor
-        )
+    def read_tilt(self, tilt: int) -> MaskedTilt:
+        """Read one tilt, ``(y, x)``, at the data set's pixel size; its mask leaves out artefacts and the outside.
+
+        Raises
+        ------
+        InputError
+            If the file has gone or has become shorter, or less than a tenth of the tilt is left.
+        """
+        image, outside = self.series.read_tilt_and_outside(tilt)
+        valid = find_valid_pixels(self.section, self.series, tilt, image, outside)
+        return MaskedTilt(image, valid).resample(self.resampling_factor)
 
     def read_clean_tilt(self, tilt: int) -> NDArray[np.float32] | None:
         """Read the noiseless counterpart of a tilt, where the run file names one."""
@@ -100,14 +99,6 @@ class RecordedReference:
             return None
         image = open_clean_series(self.section, self.series).tilt(tilt)
         return resample_image(image, self.resampling_factor)
-
-    def valid_mask(self, tilt: int) -> NDArray[np.bool_]:
-        """Return the pixels that are neither artefacts nor outside the detector."""
-        return resample_mask(find_valid_pixels(self.section, self.series, tilt), self.resampling_factor)
-
-    def recorded_mask(self, tilt: int) -> NDArray[np.bool_]:
-        """Return `valid_mask`."""
-        return self.valid_mask(tilt)
 
 
 @lru_cache(maxsize=8)
@@ -161,8 +152,25 @@ def open_mask(section: TiltSeriesReference, series: TiltSeries) -> TiltSeries:
     return series.mask(open_stack(section.mask, pixel_size_A=series.pixel_size_A))
 
 
-def find_valid_pixels(section: TiltSeriesReference, series: TiltSeries, tilt: int) -> NDArray[np.bool_]:
+def find_valid_pixels(
+    section: TiltSeriesReference,
+    series: TiltSeries,
+    tilt: int,
+    image: NDArray[np.float32],
+    outside: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
     """Find the pixels, ``(y, x)`` as recorded, that statistics may use.
+
+    Parameters
+    ----------
+    section
+        Section of the run file.
+    series
+        Tilt-series that it names.
+    tilt
+        Index of a tilt.
+    image, outside
+        ``(y, x)`` of that tilt, and its pixels outside the detector.
 
     Raises
     ------
@@ -178,9 +186,9 @@ def find_valid_pixels(section: TiltSeriesReference, series: TiltSeries, tilt: in
         )
         advice = f"mark less of it, or leave that tilt out (`exclude: [{series.number(tilt)}]`)"
     else:
-        excluded, covering = artefact_mask(series.tilt(tilt)), f"{section.stack}: artefacts and edges cover"
+        excluded, covering = artefact_mask(image), f"{section.stack}: artefacts and edges cover"
         advice = f"leave that tilt out (`exclude: [{series.number(tilt)}]`), or write `mask: none` for the reference"
-    valid = ~(series.outside_detector(tilt) | excluded)
+    valid = ~(outside | excluded)
     if valid.mean() < LEAST_VALID_SHARE:
         raise InputError(f"{covering} {1 - valid.mean():.0%} of {series.describe_tilt(tilt)}; {advice}")
     return valid

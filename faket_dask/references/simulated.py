@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from faket_dask.dataset.acquisition import Acquisition
 from faket_dask.engine.arrays import read_tilt
-from faket_dask.kernels.artefacts import artefact_mask
+from faket_dask.references.masked_tilt import MaskedTilt
 
 
 @dataclass(frozen=True)
@@ -60,20 +60,10 @@ class SimulatedReference:
         """Name of the specimen that it images."""
         return self.specimen
 
-    def read_tilt(self, tilt: int) -> NDArray[np.float32]:
-        """Read one tilt, ``(y, x)``."""
-        return read_tilt(self.store, "benchmark", tilt)
+    def read_tilt(self, tilt: int) -> MaskedTilt:
+        """Read one tilt; its masks are found when they are asked for."""
+        return MaskedTilt(read_tilt(self.store, "benchmark", tilt), masks_artefacts=self.mask_artefacts)
 
     def read_clean_tilt(self, tilt: int) -> NDArray[np.float32]:
         """Read the projection that a tilt is the image of."""
         return read_tilt(self.store, "noiseless", tilt)
-
-    def valid_mask(self, tilt: int) -> NDArray[np.bool_]:
-        """Return the pixels that statistics may use: all, or all but those of beads."""
-        if self.mask_artefacts:
-            return ~artefact_mask(self.read_tilt(tilt))
-        return np.ones(self.shape, dtype=np.bool_)
-
-    def recorded_mask(self, tilt: int) -> None:
-        """Return nothing: artefacts are to be looked for in the tilt itself."""
-        return None

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from faket_dask.references.base import Reference
-from faket_dask.references.resampling import resample_mask, resample_valid
+from faket_dask.references.masked_tilt import MaskedTilt
 
 
 def style_factor(reference: Reference, fit_to: tuple[int, int] | None) -> float:
@@ -22,12 +19,6 @@ def style_factor(reference: Reference, fit_to: tuple[int, int] | None) -> float:
     return 1.0 if fit_to is None else min(1.0, max(fit_to) / max(reference.shape))
 
 
-def read_style_tilt(reference: Reference, tilt: int, fit_to: tuple[int, int] | None) -> NDArray[np.float32]:
-    """Read a tilt, ``(y, x)``, in the size that its style is taken at."""
-    image, factor = reference.read_tilt(tilt), style_factor(reference, fit_to)
-    return image if factor == 1 else resample_valid(image, reference.valid_mask(tilt), factor)
-
-
-def style_valid_mask(reference: Reference, tilt: int, fit_to: tuple[int, int] | None) -> NDArray[np.bool_]:
-    """Return `Reference.valid_mask` in the size of `read_style_tilt`."""
-    return resample_mask(reference.valid_mask(tilt), style_factor(reference, fit_to))
+def read_style_tilt(reference: Reference, tilt: int, fit_to: tuple[int, int] | None) -> MaskedTilt:
+    """Read a tilt with its masks, ``(y, x)``, in the size that its style is taken at."""
+    return reference.read_tilt(tilt).resample(style_factor(reference, fit_to))

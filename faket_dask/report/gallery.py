@@ -166,8 +166,8 @@ def _reference_panel(completed: CompletedUnits, reference: str, angle: float) ->
         missing = completed.why_missing(SimulateImages.name, Item(opened.simulated_specimen), nearest)
     if missing is None:
         try:
-            image = opened.read_tilt(nearest)
-            valid_mask = opened.valid_mask(nearest)
+            tilt = opened.read_tilt(nearest)
+            image, valid_mask = tilt.pixels, tilt.valid_mask
         except (OSError, ValueError) as error:  # its file may have been moved since
             missing = f"cannot be read: {error}"
     return Panel(REFERENCE, reference, float(opened.tilt_angles[nearest]), image, missing, valid_mask)

@@ -168,6 +168,8 @@ def sum_timings(completed: CompletedUnits, keys: Iterable[BatchKey]) -> list[Tim
 
 def _pairing(completed: CompletedUnits, series: Series) -> str:
     weights = completed.plan.spec.blend_weights(series.reference)
+    if not weights:
+        return f"{series.specimen} without a reference"
     if len(weights) == 1:
         return f"{series.specimen} in the style of {next(iter(weights))}"
     blend = ", ".join(f"{weight:.0%} {name}" for name, weight in weights.items())

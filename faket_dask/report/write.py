@@ -13,12 +13,12 @@ from importlib.resources import files
 from pathlib import Path
 
 import jinja2
-from dask.utils import format_time
 
 from faket_dask._version import __version__
 from faket_dask.atomic import write_text
 from faket_dask.config import BuiltSpecimen, TiltSeriesReference, dump
 from faket_dask.dataset.spec import DatasetSpec
+from faket_dask.durations import format_duration
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.events import UnitFailed
 from faket_dask.engine.plan import Plan
@@ -109,7 +109,7 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(angle=format_tilt_angle, duration=format_time)
+    environment.filters.update(angle=format_tilt_angle, duration=format_duration)
     text = files("faket_dask.report").joinpath("report.html").read_text(encoding="utf-8")
     return environment.from_string(text)
 
@@ -135,7 +135,9 @@ def _facts(spec: DatasetSpec) -> dict[str, str]:
     tilts = f"{angles.size} from {format_tilt_angle(angles[0])} to {format_tilt_angle(angles[-1])}"
     facts = {
         "Series": f"{len(spec.series)}: {len(spec.specimens)} specimens × "
-        f"{len(spec.paired_references)} references, pairing {config.pairing}",
+        f"{len(spec.paired_references)} references, pairing {config.pairing}"
+        if spec.paired_references
+        else f"{len(spec.series)} specimens without references",
         "Tilts": f"{tilts}, first of several that differ" if varies else tilts,
         "Detector": f"{columns} × {rows} pixels of {pixel:.4g} Å",
         "Specimen": voxels if isinstance(config.specimen, BuiltSpecimen) else f"{voxels}, from files",

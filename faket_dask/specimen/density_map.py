@@ -4,6 +4,7 @@ Maps come in arbitrary units, on an arbitrary origin (which is ignored: the part
 with noise around the particle. The sign is checked, the surroundings are set to zero.
 """
 
+import math
 import warnings
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,17 @@ from scipy import ndimage
 from faket_dask.errors import InputError
 from faket_dask.formats.mrc import open_samples
 from faket_dask.geometry import UNKNOWN_PIXEL_SIZE_A, edges_agree
-from faket_dask.specimen.template import BLUR, OVERSAMPLING, Template, centred_template, surface_level
+from faket_dask.specimen.template import (
+    BLUR,
+    OVERSAMPLING,
+    Template,
+    centred_template,
+    check_edge,
+    surface_level,
+)
+
+MOST_MAP_VOXELS = 2**29
+"""Most voxels of a map: 2 GiB."""
 
 
 def map_template(path: Path, voxel_size_A: float, mean_potential_V: float) -> Template:
@@ -40,13 +51,16 @@ def map_template(path: Path, voxel_size_A: float, mean_potential_V: float) -> Te
     InputError
         If the file cannot be read, has no voxel size, or its particle is not denser than its surroundings.
     """
-    density, map_voxel_A = _read_map(path)
+    density, map_voxel_A, is_signed_bytes = _read_map(path)
+    if max(density.shape) * map_voxel_A < voxel_size_A:
+        raise InputError(
+            f"map {path} is {max(density.shape) * map_voxel_A:g} Å across by its header, less than one voxel of the "
+            f"specimen ({voxel_size_A:g} Å); correct the voxel size in its header"
+        )
     surroundings = float(np.median(np.concatenate([face.ravel() for face in _faces(density)])))
     density = density - surroundings
     if density.max() <= -density.min():
-        raise InputError(
-            f"map {path}: its strongest contrast is negative; multiply it by −1 if dense is dark"
-        )
+        raise InputError(f"map {path}: its strongest contrast is negative; {_advise(is_signed_bytes, path)}")
     density = _isolate(density)
     # Frequencies beyond the specimen's sampling are removed; the map's own sampling has removed some already.
     blur = np.sqrt(max(0.0, voxel_size_A**2 - map_voxel_A**2)) * BLUR / map_voxel_A
@@ -58,6 +72,7 @@ def map_template(path: Path, voxel_size_A: float, mean_potential_V: float) -> Te
     middle = dense.mean(axis=0)
     reach = 1.1 * np.linalg.norm(dense - middle, axis=1).max() * map_voxel_A + 2 * map_voxel_A
     size = 2 * (int(np.ceil(reach / fine)) + 2)
+    check_edge(f"map {path}", size, fine)
     sample = partial(
         _resample, coefficients=coefficients, middle=middle, size=size, ratio=fine / map_voxel_A, voxel_A=fine
     )
@@ -66,12 +81,31 @@ def map_template(path: Path, voxel_size_A: float, mean_potential_V: float) -> Te
     return centred_template(str(path), lambda offset: np.float32(scale) * sample(offset), fine)
 
 
-def _read_map(path: Path) -> tuple[NDArray[np.float32], float]:
-    """Read the density ``(z, y, x)`` and the edge of a voxel in Å."""
+def _advise(is_signed_bytes: bool, path: Path) -> str:
+    """Return what to do about a map whose particle is darker than its surroundings."""
+    invert = (
+        f"if its density is dark, invert it: newstack -multadd -1,0 {path.name} inverted.mrc (IMOD), or "
+        f"relion_image_handler --i {path.name} --o inverted.mrc --multiply_constant -1"
+    )
+    if not is_signed_bytes:
+        return invert
+    return (
+        "its bytes are read as -128 … 127, as the MRC standard says: if they are 0 … 255, write it as floating point "
+        f"with the program that made it; {invert}"
+    )
+
+
+def _read_map(path: Path) -> tuple[NDArray[np.float32], float, bool]:
+    """Read the density ``(z, y, x)`` and the edge of a voxel in Å, and tell whether the samples are signed bytes."""
     with warnings.catch_warnings():
         # Maps in circulation break the standard in ways that do not touch the data; a warning helps nobody.
         warnings.filterwarnings("ignore", message=".*breaks the MRC standard")
         volume = open_samples(path)
+    if math.prod(volume.shape) > MOST_MAP_VOXELS:
+        raise InputError(
+            f"map {path} has {volume.shape[2]} x {volume.shape[1]} x {volume.shape[0]} voxels, more than the "
+            f"{MOST_MAP_VOXELS:.3g} that are read; cut the particle out, or bin the map"
+        )
     density = volume.rows(0, volume.shape[1])
     if not np.isfinite(density).all() or np.ptp(density) == 0:
         raise InputError(f"map {path} holds NaN, infinity, or the same value everywhere")
@@ -90,7 +124,7 @@ def _read_map(path: Path) -> tuple[NDArray[np.float32], float]:
             "write the true one into the file's header",
             stacklevel=2,
         )
-    return density, voxel_size_A
+    return density, voxel_size_A, volume.dtype == np.int8
 
 
 def _faces(density: NDArray[np.float32]) -> list[NDArray[np.float32]]:

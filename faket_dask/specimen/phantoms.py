@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from faket_dask.specimen.template import OVERSAMPLING, Template, centred_template
+from faket_dask.specimen.template import OVERSAMPLING, Template, centred_template, check_edge
 
 _Blob = tuple[float, float, float, float, float]
 
@@ -152,5 +152,6 @@ def phantom_template(name: str, voxel_size_A: float) -> Template:
     edge = max(1.5 * voxel_size_A, 6.0)
     reach = 0.5 * PHANTOMS[name][0] * 1.15 + edge
     size = 2 * (int(np.ceil(reach / fine)) + 2)
+    check_edge(f"phantom '{name}'", size, fine)
     sample = partial(_sample, spheres=spheres, size=size, voxel_size_A=fine, edge_A=edge)
     return centred_template(name, sample, fine)

@@ -8,14 +8,15 @@ their defaults and checks are the only ones.
 """
 
 import math
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
+from faket_dask.documents.section import refuse_bool
 from faket_dask.errors import InputError
 from faket_dask.specimen.phantoms import PHANTOMS
 
@@ -27,10 +28,18 @@ RESERVED_NAMES = (VESICLE, FIDUCIAL, SHEET)
 LARGEST_INSTANCE = 65535
 """Most objects that a 16-bit instance mask can distinguish."""
 
-Count = Annotated[int, Field(ge=0)] | tuple[int, int]
+MOST_OBJECTS = 1_000_000
+"""Most objects in a specimen, unlabelled ones included."""
+
+LARGEST_AMOUNT = 1e9
+"""Largest length in Å, and largest number of particles per µm³."""
+
+_Number = Annotated[int, Field(ge=0, le=MOST_OBJECTS)]
+Count = Annotated[_Number | tuple[_Number, _Number], BeforeValidator(refuse_bool)]
 """Number of objects, or (smallest, largest), both included."""
 
-Amount = float | tuple[float, float]
+_Real = Annotated[float, Field(ge=0, le=LARGEST_AMOUNT)]
+Amount = Annotated[_Real | tuple[_Real, _Real], BeforeValidator(refuse_bool)]
 """Length, or (smallest, largest)."""
 
 _SECTION = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -109,7 +118,7 @@ class Species:
         if not self.sources:
             raise InputError(f"{where} has no source; give a built-in phantom or a file")
         for source in self.sources:
-            if source not in PHANTOMS and not Path(source).is_file():
+            if source not in PHANTOMS and not os.path.isfile(source):
                 raise InputError(
                     f"{where}: '{source}' is neither a file nor a built-in phantom ({', '.join(PHANTOMS)})"
                 )
@@ -119,8 +128,14 @@ class Species:
             _whole(self.count, f"{where}: count")
         if self.density_per_um3 is not None:
             _interval(self.density_per_um3, f"{where}: density_per_um3")
-        if not self.map_potential_V > 0:
-            raise InputError(f"{where}: map_potential_V is {self.map_potential_V}; it must be positive")
+        if not 0 < self.map_potential_V <= 1000:
+            raise InputError(
+                f"{where}: map_potential_V is {self.map_potential_V:g}; it must be positive, and at most 1000"
+            )
+        if not abs(self.membrane_offset_A) <= 10_000:
+            raise InputError(
+                f"{where}: membrane_offset_A is {self.membrane_offset_A:g}; it lies between -10000 and 10000"
+            )
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -279,6 +294,11 @@ class Recipe:
             raise InputError(f"specimen: {len(self.class_ids)} classes do not fit an 8-bit class mask")
         if not any(self.largest_counts()):
             raise InputError("specimen: zero particles are requested; give at least one class a count")
+        objects = sum(self.largest_counts())
+        if objects > MOST_OBJECTS:
+            raise InputError(
+                f"specimen: {objects} objects are requested, and at most {MOST_OBJECTS} are possible; ask for fewer"
+            )
         labelled = sum(self.largest_counts()) - sum(
             self.count_range(species)[1] for species in self.species if not species.labelled
         )

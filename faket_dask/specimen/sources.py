@@ -1,5 +1,7 @@
 """Templates of particles by the name of their source: phantom, structure or density map."""
 
+import time
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -37,6 +39,29 @@ def load_template(species: Species, conformation: int, voxel_size_A: float) -> T
     >>> load_template(Species("boot", count=1), 0, 10.0).name
     'boot'
     """
+    return _load(species, conformation, voxel_size_A)[0]
+
+
+def measure_loading(species: Species, voxel_size_A: float) -> float:
+    """Return the processor time in seconds that all templates of a class took to load, or load them now.
+
+    Parameters
+    ----------
+    species
+        Class of particles.
+    voxel_size_A
+        Edge of the specimen's voxels in Å.
+
+    Raises
+    ------
+    InputError
+        As for `load_template`.
+    """
+    return sum(_load(species, index, voxel_size_A)[1] for index in range(len(species.sources)))
+
+
+def _load(species: Species, conformation: int, voxel_size_A: float) -> tuple[Template, float]:
+    """Return a template, and the seconds that it took to load."""
     if not 0 <= conformation < len(species.sources):
         raise InputError(
             f"species '{species.name}' has {len(species.sources)} conformations, and number {conformation} "
@@ -70,17 +95,23 @@ def _kind(path: Path) -> str:
     return kind_suffix(path)
 
 
+def _time(load: Callable[[], Template]) -> tuple[Template, float]:
+    begin = time.process_time()
+    template = load()
+    return template, time.process_time() - begin
+
+
 # The time of the last change is part of the key, so a file that changes is read again.
 @lru_cache(maxsize=256)
-def _phantom(name: str, voxel_size_A: float) -> Template:
-    return phantom_template(name, voxel_size_A)
+def _phantom(name: str, voxel_size_A: float) -> tuple[Template, float]:
+    return _time(lambda: phantom_template(name, voxel_size_A))
 
 
 @lru_cache(maxsize=256)
-def _structure(path: Path, stamp: int, voxel_size_A: float, assembly: str | None) -> Template:
-    return structure_template(path, voxel_size_A, assembly)
+def _structure(path: Path, stamp: int, voxel_size_A: float, assembly: str | None) -> tuple[Template, float]:
+    return _time(lambda: structure_template(path, voxel_size_A, assembly))
 
 
 @lru_cache(maxsize=256)
-def _map(path: Path, stamp: int, voxel_size_A: float, mean_potential_V: float) -> Template:
-    return map_template(path, voxel_size_A, mean_potential_V)
+def _map(path: Path, stamp: int, voxel_size_A: float, mean_potential_V: float) -> tuple[Template, float]:
+    return _time(lambda: map_template(path, voxel_size_A, mean_potential_V))

@@ -6,6 +6,7 @@ small-angle scattering (Fraser, MacRae & Suzuki, J. Appl. Cryst. 11, 693, 1978).
 space, where form factors are exact and the low-pass filter of the specimen's sampling is a product.
 """
 
+import warnings
 from collections import defaultdict
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
 from faket_dask.specimen.ice import ICE_V
-from faket_dask.specimen.template import BLUR, OVERSAMPLING, Template, centred_template
+from faket_dask.specimen.template import BLUR, OVERSAMPLING, Template, centred_template, check_edge
 
 ASYMMETRIC_UNIT = "asymmetric unit"
 
@@ -34,6 +35,12 @@ _OTHER_DISPLACED_A3 = 9.0
 
 _ATOM_GRID_A = 2.5
 """Largest spacing in Å of the grid that atoms are first put on, shared out linearly between its points."""
+
+UNKNOWN_PLACE_A = 9998.9
+"""Least absolute value of all coordinates of an atom whose place is not known; CNS writes 9999."""
+
+LARGEST_GAP_A = 200.0
+"""Largest distance in Å along an axis between neighbouring atoms of a particle."""
 
 Atoms = dict[str, NDArray[np.float64]]
 
@@ -60,7 +67,8 @@ def read_atoms(path: Path, assembly: str | None = None) -> Atoms:
     Raises
     ------
     InputError
-        If the file cannot be read, has no atoms, or has no such assembly.
+        If the file cannot be read, has no atoms or no such assembly, or an atom's place is not known or far from
+        all others.
     """
     try:
         structure = gemmi.read_structure(str(path))
@@ -68,11 +76,15 @@ def read_atoms(path: Path, assembly: str | None = None) -> Atoms:
         raise InputError(f"structure {path} cannot be read: {error}") from error
     if len(structure) == 0 or structure[0].count_atom_sites() == 0:
         raise InputError(f"structure {path} holds no atoms")
+    _remove_unknown_atoms(structure[0], path)
     structure.setup_entities()
     # Assemblies may name chains that are nothing but water, so it leaves only after they are made.
     model = _assemble(structure, assembly, path)
     model.remove_alternative_conformations()
     model.remove_waters()
+    if model.count_atom_sites() == 0:
+        raise InputError(f"structure {path} holds no atoms but water")
+    _check_gaps(model, path)
     has_hydrogens = model.has_hydrogen()
     atoms: dict[str, list[tuple[float, float, float, float]]] = defaultdict(list)
     for chain in model:
@@ -85,6 +97,62 @@ def read_atoms(path: Path, assembly: str | None = None) -> Atoms:
                 share = _count_hydrogens(residue) / len(carriers)
                 atoms["H"].extend((atom.pos.x, atom.pos.y, atom.pos.z, share) for atom in carriers)
     return {element: np.array(rows) for element, rows in atoms.items()}
+
+
+def _remove_unknown_atoms(model: gemmi.Model, path: Path) -> None:
+    """Leave out, with a warning, atoms without occupancy at the place that stands for "not known"; refuse others."""
+    unknown = []
+    for chain in model:
+        for residue in chain:
+            for index in reversed(range(len(residue))):
+                atom = residue[index]
+                place = atom.pos.tolist()
+                if not np.isfinite(place).all():
+                    raise InputError(
+                        f"structure {path}: {_name_atom(chain, residue, atom)} lies at {_show_place(atom)}; remove it"
+                    )
+                if min(map(abs, place)) >= UNKNOWN_PLACE_A:
+                    if atom.occ > 0:
+                        raise InputError(
+                            f"structure {path}: {_name_atom(chain, residue, atom)} lies at {_show_place(atom)}, which "
+                            "stands for a place that is not known; remove it, or set its occupancy to 0, and it is "
+                            "left out"
+                        )
+                    unknown.append(_name_atom(chain, residue, atom))
+                    del residue[index]
+    if unknown:
+        warnings.warn(
+            f"structure {path}: {len(unknown)} atoms without occupancy at 9999 Å, whose place is not known, are left "
+            f"out, such as {unknown[0]}",
+            stacklevel=4,
+        )
+
+
+def _check_gaps(model: gemmi.Model, path: Path) -> None:
+    """Refuse atoms that are far from all others along any axis."""
+    atoms = [(chain, residue, atom) for chain in model for residue in chain for atom in residue]
+    places = np.array([atom.pos.tolist() for _, _, atom in atoms])
+    for axis in range(3):
+        order = np.argsort(places[:, axis], kind="stable")
+        gaps = np.diff(places[order, axis])
+        if gaps.size and gaps.max() > LARGEST_GAP_A:
+            cut = int(np.argmax(gaps)) + 1
+            few = min(order[:cut], order[cut:], key=len)
+            chain, residue, atom = atoms[min(few)]
+            among = "" if len(few) == 1 else f" with {len(few) - 1} more"
+            raise InputError(
+                f"structure {path}: {_name_atom(chain, residue, atom)} at {_show_place(atom)}{among} lies "
+                f"{gaps.max():.0f} Å from all other atoms along {'xyz'[axis]}; correct or remove it, or make a "
+                "particle of each part"
+            )
+
+
+def _name_atom(chain: gemmi.Chain, residue: gemmi.Residue, atom: gemmi.Atom) -> str:
+    return f"atom {atom.serial} ({atom.name} of {residue.name} {residue.seqid}, chain {chain.name})"
+
+
+def _show_place(atom: gemmi.Atom) -> str:
+    return f"({', '.join(f'{coordinate:.3f}' for coordinate in atom.pos.tolist())})"
 
 
 def _assemble(structure: gemmi.Structure, assembly: str | None, path: Path) -> gemmi.Model:
@@ -140,6 +208,7 @@ def structure_template(path: Path, voxel_size_A: float, assembly: str | None = N
     reach = 1.1 * np.linalg.norm(positions[:, :3] - middle, axis=1).max() + 4 * BLUR * voxel_size_A + 10.0
     size = scipy.fft.next_fast_len(2 * int(np.ceil(reach / fine)) + 2, real=True)
     size += size % 2
+    check_edge(f"structure {path}", size * _refine_grid(fine), fine / _refine_grid(fine))
     spectrum = potential_spectrum(atoms, size, fine, BLUR * voxel_size_A)
     return centred_template(str(path), partial(shifted_density, spectrum=spectrum, voxel_size_A=fine), fine)
 
@@ -163,7 +232,7 @@ def potential_spectrum(atoms: Atoms, size: int, voxel_size_A: float, blur_A: flo
     spectrum
         ``(size, size, size // 2 + 1)``, axes ``(z, y, x)``: ``rfftn`` of volts.
     """
-    refinement = max(1, int(np.ceil(voxel_size_A / _ATOM_GRID_A)))
+    refinement = _refine_grid(voxel_size_A)
     grid = size * refinement
     spacing = voxel_size_A / refinement
     kz, ky, kx = _frequencies(size, voxel_size_A)
@@ -178,6 +247,11 @@ def potential_spectrum(atoms: Atoms, size: int, voxel_size_A: float, blur_A: flo
         spectrum /= np.sinc(k * spacing) ** 2
     spectrum *= np.exp(-2 * np.pi**2 * blur_A**2 * k2) / voxel_size_A**3
     return spectrum
+
+
+def _refine_grid(voxel_size_A: float) -> int:
+    """Return the points per voxel of the grid that atoms are first put on."""
+    return max(1, int(np.ceil(voxel_size_A / _ATOM_GRID_A)))
 
 
 def shifted_density(

@@ -23,6 +23,32 @@ A template holds little beyond the specimen's Nyquist frequency, so trilinear in
 """
 
 
+LARGEST_EDGE = 800
+"""Most points along an edge of the grids that a template is made on: 4 GiB in double precision."""
+
+
+def check_edge(name: str, edge: int, spacing_A: float) -> None:
+    """Refuse a grid that is too large, before it is allocated.
+
+    Raises
+    ------
+    InputError
+        Naming the particle and the extent of the grid.
+
+    Examples
+    --------
+    >>> check_edge("a.pdb", 7680, 5.0)
+    Traceback (most recent call last):
+    faket_dask.errors.InputError: a.pdb: in a cube of 38400 Å its density takes 7680 points of 5 Å along each edge, and
+    at most 800 are possible; check its size and acquisition.pixel_size_A
+    """
+    if edge > LARGEST_EDGE:
+        raise InputError(
+            f"{name}: in a cube of {edge * spacing_A:g} Å its density takes {edge} points of {spacing_A:g} Å along "
+            f"each edge, and at most {LARGEST_EDGE} are possible; check its size and acquisition.pixel_size_A"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Template:
     """Density of one particle about its centre.

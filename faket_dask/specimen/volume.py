@@ -3,6 +3,7 @@
 Volumes may be larger than memory: they stay on disk, and blocks of y are read from them.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -62,6 +63,12 @@ class SpecimenVolume:
         depth, height, width = self.density.shape
         return int(depth), int(height), int(width)
 
+    def read_blocks(self, rows: int) -> Iterator[tuple[int, Block]]:
+        """Read all blocks of so many y slices in turn, each with its first slice."""
+        height = self.shape[1]
+        for start in range(0, height, rows):
+            yield start, self.read_block(start, min(start + rows, height))
+
     def read_block(self, y_start: int, y_stop: int) -> Block:
         """Read density and labels of the slices ``y_start <= y < y_stop``.
 
@@ -78,14 +85,46 @@ class SpecimenVolume:
             f"slices {y_start} to {y_stop} of the volume cannot be read; copy or make it again"
         ):
             density = np.array(self.density.rows(y_start, y_stop), dtype=np.float32)
-        if not np.isfinite(density).all():
-            slices = y_start + np.unique(np.nonzero(~np.isfinite(density))[1])
-            raise InputError(f"the specimen's volume holds NaN or infinity, first in slice y = {slices[0]}")
+        check_finite(density, "the specimen's volume", y_start)
         return Block(
             density,
             _read_labels(self.class_mask, "class mask", np.uint8, y_start, density),
             _read_labels(self.instance_mask, "instance mask", np.uint16, y_start, density),
         )
+
+
+def check_finite(density: NDArray[np.floating], source: object, y_start: int) -> None:
+    """Refuse slices, axes ``(z, y, x)``, that hold NaN or infinity.
+
+    Raises
+    ------
+    InputError
+        Naming the source and the first slice of y.
+    """
+    if not np.isfinite(density).all():
+        slices = y_start + np.unique(np.nonzero(~np.isfinite(density))[1])
+        raise InputError(f"{source} holds NaN or infinity, first in slice y = {slices[0]}; repair it")
+
+
+def to_labels(
+    values: NDArray[Any], source: object, dtype: type[np.unsignedinteger], y_start: int
+) -> NDArray[Any]:
+    """Return slices ``(z, y, x)`` of a mask as labels.
+
+    Raises
+    ------
+    InputError
+        If they are not all whole numbers that the type holds.
+    """
+    labels = np.zeros(values.shape, dtype)
+    if np.isfinite(values).all():
+        labels = np.clip(values, 0, np.iinfo(dtype).max).astype(dtype)
+    if not np.array_equal(labels, values):
+        raise InputError(
+            f"{source} holds something other than whole numbers from 0 to {np.iinfo(dtype).max}, "
+            f"in the slices y = {y_start} … {y_start + values.shape[1] - 1}"
+        )
+    return labels
 
 
 def open_specimen_volume(
@@ -192,12 +231,4 @@ def _read_labels(
         f"slices {y_start} to {y_stop} of the {what} cannot be read; copy or make it again"
     ):
         values = np.asarray(mask.rows(y_start, y_stop))
-    labels = np.zeros(density.shape, dtype)
-    if np.isfinite(values).all():
-        labels = np.clip(values, 0, np.iinfo(dtype).max).astype(dtype)
-    if not np.array_equal(labels, values):
-        raise InputError(
-            f"the specimen's {what} holds something other than whole numbers from 0 to {np.iinfo(dtype).max}, "
-            f"in the slices y = {y_start} … {y_stop - 1}"
-        )
-    return labels
+    return to_labels(values, f"the specimen's {what}", dtype, y_start)

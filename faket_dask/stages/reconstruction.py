@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.config import FilterKind
+from faket_dask.kernels.bead_erasing import erase_beads
 from faket_dask.kernels.binning import bin_axes
 from faket_dask.kernels.filters import (
     continued_columns,
@@ -94,6 +95,7 @@ def prepare_tilt(
     thickness_px: float,
     binning: int = 1,
     post_binning: int = 1,
+    without_beads: bool = False,
 ) -> NDArray[np.float32]:
     """Prepare a tilt for back-projection: bin it, without aliasing and about its centre, and filter it.
 
@@ -115,6 +117,8 @@ def prepare_tilt(
         Pixels per binned pixel along either axis.
     post_binning
         Binned pixels per voxel of the tomogram; filtered tilts are binned by it along the tilt axis.
+    without_beads
+        True to replace gold beads by their surroundings first.
 
     Returns
     -------
@@ -126,7 +130,7 @@ def prepare_tilt(
     ValueError
         If the tilt is too small to be binned and filtered, or the weighting needs more than one angle.
     """
-    binned = bin_axes(tilt, binning, (0, 1))
+    binned = bin_axes(erase_beads(tilt) if without_beads else tilt, binning, (0, 1))
     if kind == "shrec":  # as published: without continuation
         filtered = filter_tilt(binned, _published_weights(*binned.shape))
     else:

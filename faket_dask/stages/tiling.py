@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from faket_dask.config import StyleSection
@@ -43,15 +44,17 @@ def resolve_tile(
     if style.tile != "auto":
         return style
     available = style.memory_per_task_GiB * GIB
-    least = 0
+    least = float("inf")
     alignment = style.style_network.architecture.alignment
     for tile in tiles_from_largest([tilt_shape, *reference_shapes], alignment):
-        least = task_bytes(style, tilt_shape, reference_shapes, tile)
-        if least <= available:
+        needed = task_bytes(style, tilt_shape, reference_shapes, tile)
+        if needed <= available:
             return style.model_copy(update={"tile": tile or "whole"})
+        least = min(least, needed)
     raise InputError(
         f"style.memory_per_task_GiB is {style.memory_per_task_GiB:g}, but a tilt of "
-        f"{tilt_shape[0]} x {tilt_shape[1]} pixels takes {least / GIB:.2f} GiB even in the smallest tiles"
+        f"{tilt_shape[0]} x {tilt_shape[1]} pixels takes {least / GIB:.2f} GiB even in the smallest tiles; "
+        f"raise it to {math.ceil(10 * least / GIB) / 10:g} or more"
     )
 
 

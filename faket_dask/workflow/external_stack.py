@@ -98,7 +98,7 @@ class StackSpec:
             "images": self.series.checksum(),
             "tilt_angles": self.series.geometry.tilt_angles.tolist(),
             "pixel_size_A": self.series.pixel_size_A,
-            "settings": self.section.model_dump(mode="json", exclude={"modalities"}),
+            "settings": self.section.list_settings(),
             "kernel_version": KERNEL_VERSION,
         }
 
@@ -206,7 +206,7 @@ class FilterExternalStack(FilterStack[StackSpec]):
 
     def cost(self, spec: StackSpec) -> UnitCost:
         """Return nothing known: it runs in this process."""
-        return UnitCost(1.0, 0, 0)
+        return UnitCost(None, 0, 0)
 
 
 class ReconstructExternalStack(BackProjectPieces[StackSpec]):
@@ -229,7 +229,7 @@ class ReconstructExternalStack(BackProjectPieces[StackSpec]):
 
     def cost(self, spec: StackSpec) -> UnitCost:
         """Return nothing known: it runs in this process."""
-        return UnitCost(1.0, 0, 0)
+        return UnitCost(None, 0, 0)
 
 
 def _refuse_to_read(root: Path) -> StackSpec:

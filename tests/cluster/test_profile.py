@@ -1,5 +1,6 @@
 """Cluster profiles: their keys, the messages about mistakes, and the job scripts made from them."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,8 @@ def write(folder: Path, text: str) -> Path:
 def refusal(file: Path) -> list[str]:
     with pytest.raises(InputError) as error:
         load_profile(file)
-    return [line.removeprefix(f"{file}: ") for line in str(error.value).splitlines()]
+    lines = [line.removeprefix(f"{file}: ") for line in str(error.value).splitlines()]
+    return [re.sub(r" \(line \d+\)$", "", line) for line in lines]
 
 
 @pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.stem)
@@ -65,15 +67,15 @@ def test_commented_keys_of_shipped_profiles_exist(tmp_path: Path) -> None:
             "system: moab\nwalltime: soon",
             ["system: there is no batch system 'moab'; known are slurm, pbs, sge, lsf (got 'moab')"],
         ),
-        ("system: slurm\ncores: 0", ["cores: input should be greater than or equal to 1 (got 0)"]),
+        ("system: slurm\ncores: 0", ["cores: must be at least 1 (got 0)"]),
         (
             "system: slurm\nmemory: 60 gallons",
             ["memory: write a number and a unit, such as 64GiB (got '60 gallons')"],
         ),
         ("system: slurm\nmemory: '60'", ["memory: the unit is missing; write for example 64GiB (got '60')"]),
         (
-            "system: slurm\nwalltime: 24:00:00",
-            ["walltime: without quotes it is a number in YAML; write '24:00:00' with them (got 86400)"],
+            "system: slurm\nwalltime: 24",
+            ["walltime: without quotes it is a number in YAML; write '24:00:00' with them (got 24)"],
         ),
         ("system: slurm\nwalltime: soon", ["walltime: 'soon' is no time; write 'HH:MM:SS' (got 'soon')"]),
         (
@@ -97,6 +99,20 @@ def test_commented_keys_of_shipped_profiles_exist(tmp_path: Path) -> None:
 )
 def test_each_mistake_is_reported_on_one_line(tmp_path: Path, text: str, lines: list[str]) -> None:
     assert refusal(write(tmp_path, text)) == lines
+
+
+def test_time_needs_no_quotes(tmp_path: Path) -> None:
+    assert load_profile(write(tmp_path, "system: slurm\nwalltime: 24:00:00")).walltime == "24:00:00"
+
+
+def test_truth_values_of_yaml_1_1_reach_the_scheduler(tmp_path: Path) -> None:
+    profile = load_profile(write(tmp_path, "system: slurm\nscheduler_options: {dashboard: no, host: a}"))
+    assert profile.scheduler_options == {"dashboard": False, "host": "a"}
+
+
+def test_key_given_twice_is_refused(tmp_path: Path) -> None:
+    [line] = refusal(write(tmp_path, "system: slurm\ncores: 4\ncores: 8"))
+    assert line == "the key 'cores' is given twice, in lines 2 and 3; keep one of them"
 
 
 def test_missing_profile_is_refused() -> None:

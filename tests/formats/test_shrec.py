@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from faket_dask.errors import InputError
 from faket_dask.formats.mrc import open_volume, write_stack, write_volume
 from faket_dask.formats.particle_list import ParticleList
-from faket_dask.formats.shrec import read_alignment, read_locations, read_model, valid_layers
+from faket_dask.formats.shrec import class_ids, read_alignment, read_locations, read_model, valid_layers
 from faket_dask.formats.shrec_writing import write_model
 from faket_dask.geometry import TiltGeometry
 
@@ -105,6 +105,15 @@ def test_contradictory_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "alignment_simulated.txt").write_text("0 0 -60 0 1 a\n")
     with pytest.raises(InputError, match=r"lists 1 tilts, .*projections.mrc has 2"):
         read_model(tmp_path)
+
+
+def test_names_are_recognised_in_any_case() -> None:
+    assert class_ids(["1bxn", "4v94", "Vesicle", "comma"]) == {
+        "4v94": 1,
+        "1bxn": 4,
+        "Vesicle": 14,
+        "comma": 16,
+    }
 
 
 @pytest.mark.parametrize("row", ["3.0 0.0 -60.0 0.0 1.0", "0.0 0.0 -60.0 1.5 1.0", "0.0 0.0 -60.0 0.0 1.02"])

@@ -15,14 +15,14 @@ from faket_dask.errors import InputError
 from faket_dask.formats import copick_writing, portal
 from faket_dask.formats.copick import PickableObject
 from faket_dask.formats.imod import write_transforms
-from faket_dask.formats.mrc import open_stack, open_volume, write_stack
+from faket_dask.formats.mrc import open_stack, open_volume, write_stack, write_volume
 from faket_dask.formats.openers import open_tilt_series
 from faket_dask.formats.relion5 import RelionOptics, RelionTomogram
 from faket_dask.formats.relion5_writing import write_project
 from faket_dask.formats.shrec_writing import write_model
 from faket_dask.formats.star import read_star, write_star
 from faket_dask.formats.tomostar import write_tomostar
-from faket_dask.interchange.importers import ParticleOptions, import_particles
+from faket_dask.interchange.importers import ParticleOptions, import_particles, import_specimen
 from faket_dask.kernels.projection import project
 from faket_dask.specimen.particles import read_particles
 from tests.formats.conftest import VOXEL_A, Phantom, make_phantom
@@ -297,6 +297,73 @@ def test_unusable_imports_are_refused(phantom: Phantom, tmp_path: Path) -> None:
     assert "has no grandmodel.mrc" in result.output
 
 
+def write_shrec_model(folder: Path, names: tuple[str, str], labels: tuple[int, int]) -> None:
+    """Write a model of two balls, and a third particle that lies outside."""
+    folder.mkdir()
+    z, y, x = np.ogrid[:24, :24, :24]
+    classes, instances = np.zeros((2, 24, 24, 24), np.float32)
+    centres = ((6, 8, 12), (16, 16, 11))
+    for number, ((cx, cy, cz), label) in enumerate(zip(centres, labels, strict=True), start=1):
+        inside = (x - cx) ** 2 + (y - cy) ** 2 + (z - cz) ** 2 < 9
+        classes[inside], instances[inside] = label, number
+    write_volume(folder / "grandmodel.mrc", (classes > 0).astype(np.float32), 10.0)
+    write_volume(folder / "class_mask.mrc", classes, 10.0)
+    write_volume(folder / "occupancy_mask.mrc", instances, 10.0)
+    rows = [f"{name} {x} {y} {z} 0 0 0" for name, (x, y, z) in zip(names, centres, strict=True)]
+    (folder / "particle_locations.txt").write_text("\n".join([*rows, "1bxn 700 5 5 0 0 0"]))
+
+
+def test_shrec_names_in_lower_case_get_the_labels_of_the_mask(tmp_path: Path) -> None:
+    write_shrec_model(tmp_path / "m", ("4v94", "1qvr"), (1, 3))
+    with pytest.warns(
+        UserWarning, match=r"1 of 3 particles are centred outside the volume and left out"
+    ) as said:
+        list(import_specimen(tmp_path / "m", tmp_path / "own"))
+    assert len(said) == 1
+    table = read_particles(tmp_path / "own" / "particles.csv")
+    assert dict(zip(table.class_name.tolist(), table.class_id.tolist(), strict=True)) == {
+        "4v94": 1,
+        "1qvr": 3,
+    }
+
+
+def test_class_mask_is_believed_where_it_has_other_numbers(tmp_path: Path) -> None:
+    write_shrec_model(tmp_path / "m", ("4d8q", "1bxn"), (12, 9))  # as SHREC 2020 numbers them
+    with pytest.warns(UserWarning, match="'1bxn' has the label 9 in the class mask, not 4"):
+        list(import_specimen(tmp_path / "m", tmp_path / "own"))
+    table = read_particles(tmp_path / "own" / "particles.csv")
+    assert table.class_id.tolist() == [12, 9]
+    classes = open_volume(tmp_path / "own" / "class_mask.mrc").rows(0, 24)
+    x, y, z = (table.centre_A / 10).astype(int).T
+    assert classes[z, y, x].tolist() == table.class_id.tolist()
+
+
+@pytest.mark.parametrize(
+    ("file", "value", "expected"),
+    [
+        ("grandmodel", np.nan, "grandmodel.mrc holds NaN or infinity, first in slice y = 3"),
+        ("class_mask", np.nan, "class_mask.mrc holds something other than whole numbers"),
+        ("class_mask", 1.5, "class_mask.mrc holds something other than whole numbers"),
+        (
+            "occupancy_mask",
+            70000,
+            "occupancy_mask.mrc holds something other than whole numbers from 0 to 65535",
+        ),
+        ("occupancy_mask", -1, "occupancy_mask.mrc holds something other than whole numbers"),
+    ],
+)
+def test_unusable_voxels_of_a_shrec_model_are_refused(
+    tmp_path: Path, file: str, value: float, expected: str
+) -> None:
+    write_shrec_model(tmp_path / "m", ("4v94", "1qvr"), (1, 3))
+    volume = open_volume(tmp_path / "m" / f"{file}.mrc").rows(0, 24)
+    volume[12, 3, 2] = value
+    with np.errstate(invalid="ignore"):
+        write_volume(tmp_path / "m" / f"{file}.mrc", volume, 10.0)
+    with pytest.raises(InputError, match=expected):
+        list(import_specimen(tmp_path / "m", tmp_path / "own"))
+
+
 def write_user_series(folder: Path) -> Path:
     """Write a stack with the side files of IMOD, in IMOD's order of angles."""
     folder.mkdir(exist_ok=True)
@@ -339,8 +406,33 @@ def test_imported_series_is_read_like_its_source(tmp_path: Path) -> None:
     own, theirs = open_tilt_series(tmp_path / "own/TS_01.mrc"), open_tilt_series(stack)
     np.testing.assert_array_equal(own.geometry.tilt_angles, theirs.geometry.tilt_angles)
     np.testing.assert_array_equal(own.transforms, theirs.transforms)
+    assert own.geometry.acquisition_order is theirs.geometry.acquisition_order is None
     for tilt in range(3):
         np.testing.assert_array_equal(own.tilt(tilt), theirs.tilt(tilt))
+    titles = (tmp_path / "own/TS_01.mrc.mdoc").read_text()
+    assert "recorded tilt-series" in titles
+    assert "synthetic" not in titles
+    assert "DateTime" not in titles
+
+
+def test_imported_series_takes_angles_and_transforms_from_elsewhere(tmp_path: Path) -> None:
+    stack = write_user_series(tmp_path / "in")
+    beside = open_tilt_series(stack)
+    (tmp_path / "elsewhere").mkdir()
+    stack.with_suffix(".rawtlt").unlink()
+    moved = [
+        stack.with_suffix(suffix).rename(tmp_path / f"elsewhere/TS_01{suffix}") for suffix in (".tlt", ".xf")
+    ]
+    options = ("--angles", moved[0], "--transforms", moved[1])
+    invoke("import", "series", stack, *options, "--to", tmp_path / "own/TS_01.mrc")
+    own = open_tilt_series(tmp_path / "own/TS_01.mrc")
+    np.testing.assert_array_equal(own.geometry.tilt_angles, beside.geometry.tilt_angles)
+    np.testing.assert_array_equal(own.transforms, beside.transforms)
+    before = [path.read_bytes() for path in moved]
+    command = ("import", "series", stack, *options, "--overwrite", "--to", moved[0].with_suffix(".mrc"))
+    result = CliRunner().invoke(app, [str(word) for word in command])
+    assert result.exit_code == 2
+    assert [path.read_bytes() for path in moved] == before
 
 
 def test_aligned_import_removes_the_alignment_of_an_earlier_one_but_not_that_of_others(

@@ -280,7 +280,7 @@ def test_borders_do_not_reach_round_to_the_other_side():
         ({"dose": float("nan")}, "must be positive"),
         ({"pixel_size_A": -1.0}, "must be positive"),
         ({"before": -1.0}, "not negative"),
-        ({"tilt_angle": 90.0}, "within ±90°"),
+        ({"tilt_angle": 90.0}, "lie between -90° and 90°"),
     ],
 )
 def test_impossible_imaging_is_refused(arguments, message):

@@ -15,6 +15,8 @@ from faket_dask.formats.imod import write_angles
 from faket_dask.formats.mrc import write_stack, write_volume
 from faket_dask.kernels.vgg import random_state_dict
 from faket_dask.pipeline.input_checks import resolve
+from faket_dask.pipeline.plan import plan_spec
+from faket_dask.specimen.particles import particle_table
 from faket_dask.weights.cache import store
 from tests.runs import small_document
 
@@ -117,7 +119,7 @@ def test_tilts_with_nan_and_constant_tilts(tmp_path: Path, stack: np.ndarray) ->
     [
         ([-40, -20, 0, 20], "has 4 angles, .* has 5 tilts"),
         ([-40, -20, 0, 0, 40], "(number|line) 3 and (number|line) 4 have the same angle"),
-        ([-40, -20, 0, 20, 400], "from -90 to 90"),
+        ([-40, -20, 0, 20, 400], "between -90° and 90°|from -90 to 90"),
     ],
 )
 @pytest.mark.parametrize("listed", [True, False], ids=["listed", "in a file"])
@@ -393,3 +395,54 @@ def test_all_problems_are_reported_together(tmp_path: Path, stack: np.ndarray) -
     assert len(lines) == len(beginnings)
     for line, beginning in zip(lines, beginnings, strict=True):
         assert line.startswith(beginning)
+
+
+# Labels and particle table
+
+
+def write_labels(folder: Path, label: int, class_id: int, x_A: float = 300.0) -> dict[str, str]:
+    """Write masks of one particle, and a table that may say something else."""
+    classes, instances = np.zeros((6, 96, 100), np.uint8), np.zeros((6, 96, 100), np.uint16)
+    classes[2:5, 40:45, 28:33], instances[2:5, 40:45, 28:33] = label, 1
+    write_volume(folder / "classes.mrc", classes.astype(np.int16), 10.0)
+    write_volume(folder / "instances.mrc", instances.astype(np.int16), 10.0)
+    row = ("boot", class_id, np.array([x_A, 420.0, 30.0]), np.eye(3), 0.0, 0)
+    particle_table([row]).write_csv(folder / "table.csv")
+    return {"class_mask": "classes.mrc", "instance_mask": "instances.mrc", "particles": "table.csv"}
+
+
+def test_table_that_agrees_with_the_masks(tmp_path: Path, volume: np.ndarray) -> None:
+    assert check_volume(tmp_path, volume, **write_labels(tmp_path, 1, 1))
+
+
+def test_table_with_other_labels_than_the_class_mask(tmp_path: Path, volume: np.ndarray) -> None:
+    line = volume_problem(tmp_path, volume, **write_labels(tmp_path, 1, 18))
+    assert "another label at 1 of 1 particles 'boot', mostly 1, while the table says class_id 18" in line
+
+
+def test_table_with_particles_outside_the_volume(tmp_path: Path, volume: np.ndarray) -> None:
+    line = volume_problem(tmp_path, volume, **write_labels(tmp_path, 1, 1, x_A=7000.0))
+    assert "1 of 1 particles are centred outside the volume, number 1 (boot) first" in line
+
+
+def test_table_with_a_label_that_masks_cannot_hold(tmp_path: Path, volume: np.ndarray) -> None:
+    write_labels(tmp_path, 1, 300)
+    line = volume_problem(tmp_path, volume, particles="table.csv")
+    assert "the table has the class_id 300; masks hold 1 to 255" in line
+
+
+# Without references
+
+
+def test_specimens_alone_are_series_without_a_style(tmp_path: Path) -> None:
+    outputs = {"modalities": ["benchmark"], "report": True}
+    spec = check(
+        tmp_path,
+        references=[],
+        outputs=outputs,
+        acquisition={"detector_px": [8184, 11520]},
+        specimen={"width_factor": 1},
+    )
+    assert [series.name for series in spec.series] == ["specimen-000", "specimen-001"]
+    stages = {batch.stage for batch in plan_spec(spec).batches}
+    assert stages == {"place", "build", "project", "simulate"}

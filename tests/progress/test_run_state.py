@@ -122,6 +122,10 @@ def test_remaining_time_follows_the_pace_of_the_workers(events: list[Event]) -> 
     """Ten workers that were promised and never came do not make a run ten times as fast."""
     [started, *rest] = [event for event in events if not isinstance(event, UnitFailed)]
     assert isinstance(started, RunStarted)
+    stages = tuple(dataclasses.replace(stage, start_s=0.0) for stage in started.requirements.stages)
+    started = dataclasses.replace(
+        started, requirements=dataclasses.replace(started.requirements, stages=stages)
+    )
     units = [event for event in rest if isinstance(event, UnitDone)]
     slow = [
         UnitDone(
@@ -138,6 +142,40 @@ def test_remaining_time_follows_the_pace_of_the_workers(events: list[Event]) -> 
     assert many < 0.5 * one
     many, one = (replay([start, *slow[:20]]).remaining_seconds() for start in promised)
     assert many == pytest.approx(one, rel=0.2)
+
+
+def test_time_of_later_stages_follows_the_slowness_of_earlier_ones(events: list[Event]) -> None:
+    """A machine that is busy with something else takes several times as long as the plan expects, for all stages."""
+    [started] = [event for event in events if isinstance(event, RunStarted)]
+    requirement = StageRequirement("project", 8, 2**30, 10.0, 0)
+    later = dataclasses.replace(requirement, stage="simulate")
+    started = dataclasses.replace(
+        started, workers=1, requirements=Requirements((requirement, later), widest=1), before={}
+    )
+    markers = [event.marker for event in events if isinstance(event, UnitDone)]
+    ended = "2026-01-01T00:00:00Z"
+    done = [
+        UnitDone(
+            Unit("project", Item("specimen-000"), index),
+            dataclasses.replace(marker, seconds=30.0, ended=ended),
+        )
+        for index, marker in enumerate(markers[:2])
+    ]
+    expected, slower = (replay([started, *units]).stages for units in ([], done))
+    assert expected["simulate"].mean_seconds() == 10.0
+    state = replay([started, *done])
+    left = sum(stage.left for stage in slower.values())
+    assert left > 0
+    later_s = state.remaining_seconds() - replay([started]).remaining_seconds()
+    assert later_s > 0, "two units that took three times as long leave more to do than was promised for all"
+
+
+def test_unknown_time_is_told_as_a_lower_bound(events: list[Event]) -> None:
+    [started] = [event for event in events if isinstance(event, RunStarted)]
+    unknown = Requirements((StageRequirement("place", 2, 2**30, None, 0),), widest=1)
+    state = replay([dataclasses.replace(started, requirements=unknown, before={})])
+    assert state.is_lower_bound
+    assert "more than" in state.summary()
 
 
 def test_summary_of_stopped_run_names_the_cause(events: list[Event]) -> None:

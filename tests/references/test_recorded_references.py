@@ -1,5 +1,6 @@
 """Recorded references in any format: unaligned, with beads and dead pixels, and with mask files."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from faket_dask.config import parse
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.plan import read_plan
 from faket_dask.errors import InputError
+from faket_dask.formats.alignment import Alignment
 from faket_dask.formats.imod import write_angles, write_transforms
 from faket_dask.formats.mdoc import write_mdoc
 from faket_dask.formats.mrc import write_stack
@@ -22,6 +24,7 @@ from faket_dask.formats.relion5_writing import write_project
 from faket_dask.formats.shrec_writing import write_model
 from faket_dask.formats.tomostar import write_tomostar
 from faket_dask.geometry import TiltGeometry, acquisition_order, format_tilt_angle
+from faket_dask.references import recorded
 from faket_dask.report.gallery import collect_panels
 from tests.runs import small_document
 
@@ -307,6 +310,32 @@ def test_noiseless_counterparts_follow_the_order_of_the_angles(one_worker: Clien
     group = zarr.open_group(dataset.spec.folder.statistics("real"), mode="r")
     assert np.asarray(group["tilt_angle"][...]).tolist() == ANGLES.tolist()
     np.testing.assert_allclose(group["signal_scale"][...], 1 / np.sqrt(1.25), atol=0.02)
+
+
+def test_measuring_aligns_and_masks_each_tilt_once(
+    one_worker: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[object] = []
+    resample, find = Alignment.resample, recorded.artefact_mask
+
+    def count_resampling(self: Alignment, image: np.ndarray, tilt: int, order: int) -> np.ndarray:
+        calls.append(order)
+        return resample(self, image, tilt, order)
+
+    def count_masks(image: np.ndarray) -> np.ndarray:
+        calls.append("mask")
+        return find(image)
+
+    monkeypatch.setattr(Alignment, "resample", count_resampling)
+    monkeypatch.setattr(recorded, "artefact_mask", count_masks)
+    write_stack(tmp_path / "a.st", iter(tilts()), SHAPE, 10)
+    write_angles(tmp_path / "a.tlt", -ANGLES)
+    transforms = np.zeros((5, 2, 3)) + np.eye(2, 3)
+    transforms[:, 0, 2] = [-10, -5, 0, 5, 10]
+    write_transforms(tmp_path / "a.xf", transforms)
+    measure(one_worker, tmp_path, tmp_path / "a.st", align=True, resample=True, pixel_size_A=9.0)
+    image, edge = 5, 1  # orders of the splines
+    assert Counter(calls) == {image: 5, edge: 5, "mask": 5}
 
 
 def test_excluded_tilts_are_of_no_reference(one_worker: Client, tmp_path: Path) -> None:

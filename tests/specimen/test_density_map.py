@@ -74,7 +74,9 @@ def test_map_of_a_phantom_gives_its_template(tmp_path):
 
 
 def test_map_with_inverted_contrast_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"strongest contrast is negative; multiply it by −1"):
+    with pytest.raises(
+        InputError, match=r"strongest contrast is negative; if its density is dark, invert it: newstack"
+    ):
         map_template(write_map(tmp_path / "dark.mrc", 5 - ball()), 10.0, 2.1)
 
 
@@ -92,3 +94,29 @@ def test_map_without_voxel_size_is_refused(tmp_path):
         map_template(write_map(tmp_path / "bare.mrc", ball(), 0.0), 10.0, 2.1)
     with pytest.warns(UserWarning, match="says 1 Å per voxel"):
         map_template(write_map(tmp_path / "one.mrc", ball(), 1.0), 2.0, 2.1)
+
+
+def test_advice_for_dark_bytes_names_their_range(tmp_path):
+    with mrcfile.new(tmp_path / "bytes.mrc") as file:
+        file.set_data((100 - 200 * ball()).astype(np.int8))
+        file.voxel_size = 10.0
+    with pytest.raises(
+        InputError, match=r"read as -128 … 127.*newstack -multadd -1,0 bytes.mrc inverted.mrc"
+    ):
+        map_template(tmp_path / "bytes.mrc", 10.0, 2.1)
+
+
+def test_map_is_bounded_before_it_is_read(tmp_path):
+    path = write_map(tmp_path / "huge.mrc", ball())
+    with open(path, "r+b") as file:
+        file.write(np.array([2000, 2000, 2000], dtype="<i4").tobytes())
+        file.truncate(1024 + 4 * 2000**3)  # a hole on disk
+    with pytest.raises(InputError, match="2000 x 2000 x 2000 voxels, more than"):
+        map_template(path, 10.0, 2.1)
+
+
+def test_map_smaller_than_a_voxel_or_larger_than_a_cell_is_refused(tmp_path):
+    with pytest.raises(InputError, match="less than one voxel of the specimen"):
+        map_template(write_map(tmp_path / "small.mrc", ball(), 1e-4), 10.0, 2.1)
+    with pytest.raises(InputError, match="at most 800 are possible"):
+        map_template(write_map(tmp_path / "large.mrc", ball(), 1000.0), 10.0, 2.1)

@@ -1,5 +1,6 @@
 import gzip
 import os
+import tracemalloc
 
 import gemmi
 import numpy as np
@@ -10,6 +11,7 @@ from faket_dask.errors import InputError
 from faket_dask.specimen import Recipe, Species, place, render_block
 from faket_dask.specimen.density_map import map_template
 from faket_dask.specimen.ice import ICE_V
+from faket_dask.specimen.phantoms import phantom_template
 from faket_dask.specimen.sources import load_template
 from faket_dask.specimen.structure import (
     ASYMMETRIC_UNIT,
@@ -229,3 +231,66 @@ def test_changed_file_is_read_again(tmp_path):
     write_pdb(path, [("C", 4.0 * step, 0, 0) for step in range(30)])
     os.utime(path, ns=(1, 1))
     assert load_template(species, 0, 5.0).radius_A > short.radius_A + 30
+
+
+def write_chain(path, *more):
+    """Write a chain of 20 carbon atoms along x, and more lines."""
+    write_pdb(path, [("C", 4.0 * step, 0, 0) for step in range(20)])
+    lines = path.read_text().removesuffix("END\n")
+    path.write_text(lines + "".join(more) + "END\n")
+    return path
+
+
+FAR = "ATOM    500  CA  ALA A 500    {0:>8}{1:>8}{2:>8}{3:6.2f} 20.00           C\n"
+
+
+def refusal(path, voxel_A=10.0):
+    tracemalloc.start()
+    with pytest.raises(InputError) as error:
+        structure_template(path, voxel_A)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**22  # nothing of the template's size was allocated
+    return str(error.value)
+
+
+def test_atom_whose_place_is_not_known_is_refused(tmp_path):
+    path = write_chain(tmp_path / "dummy.pdb", FAR.format("9999.999", "9999.999", "9999.999", 1))
+    message = refusal(path)
+    assert "atom 500 (CA of ALA 500, chain A) lies at (9999.999, 9999.999, 9999.999)" in message
+    assert "remove it, or set its occupancy to 0" in message
+
+
+def test_atom_of_unknown_place_without_occupancy_is_left_out(tmp_path):
+    plain = write_chain(tmp_path / "plain.pdb")
+    path = write_chain(tmp_path / "dummy.pdb", FAR.format("9999.000", "9999.000", "9999.000", 0))
+    with pytest.warns(UserWarning, match=r"1 atoms without occupancy at 9999 Å.* atom 500 \(CA of ALA 500"):
+        atoms = read_atoms(path)
+    assert {name: rows.tolist() for name, rows in atoms.items()} == {
+        name: rows.tolist() for name, rows in read_atoms(plain).items()
+    }
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_atom_without_a_number_is_refused(tmp_path, number):
+    message = refusal(write_chain(tmp_path / "nan.pdb", FAR.format("1.000", number, "2.000", 1)))
+    assert f"atom 500 (CA of ALA 500, chain A) lies at (1.000, {number}, 2.000); remove it" in message
+
+
+@pytest.mark.parametrize("place", [("1000.000", "0.000", "0.000"), ("3.000", "-900.00", "4.000")])
+def test_atom_far_from_all_others_is_refused(tmp_path, place):
+    message = refusal(write_chain(tmp_path / "far.pdb", FAR.format(*place, 1)))
+    assert "atom 500 (CA of ALA 500, chain A)" in message
+    assert "Å from all other atoms along" in message
+
+
+def test_size_of_a_template_is_bounded(tmp_path):
+    path = write_pdb(tmp_path / "long.pdb", [("C", 150.0 * step, 0, 0) for step in range(40)])
+    assert "at most 800 are possible" in refusal(path)
+    assert "at most 800 are possible" in refusal(write_chain(tmp_path / "chain.pdb"), 0.1)
+    with pytest.raises(InputError, match=r"phantom 'coil': .* at most 800 are possible"):
+        phantom_template("coil", 0.5)
+
+
+def test_structure_of_water_alone_is_refused(tmp_path):
+    assert "holds no atoms but water" in refusal(write_pdb(tmp_path / "w.pdb", [("O", 0, 0, 0, "HOH")]))

@@ -39,3 +39,23 @@ def test_resolved_tile_stays() -> None:
 def test_too_little_memory_is_refused() -> None:
     with pytest.raises(InputError, match=r"memory_per_task_GiB is 1, but a tilt of 3500 x 3500 .* takes"):
         resolve_tile(StyleSection(memory_per_task_GiB=1), (3500, 3500), [])
+
+
+@pytest.mark.parametrize("preset", ["published", "matched"])
+def test_tile_of_a_huge_tilt_is_searched_without_making_tiles(
+    preset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("tiles are made")
+
+    monkeypatch.setattr("faket_dask.kernels.style.tiles.Tile", refuse)
+    style = StyleSection.model_validate({"preset": preset})
+    with pytest.raises(InputError, match=r"32768 x 32768 pixels takes .* raise it to \d+\.?\d* or more"):
+        resolve_tile(style, (32768, 32768), [])
+
+
+def test_memory_that_the_message_names_is_enough() -> None:
+    with pytest.raises(InputError, match="raise it to") as error:
+        resolve_tile(StyleSection(), (8184, 11520), [])
+    named = float(str(error.value).split("raise it to ")[1].split()[0])
+    assert resolve_tile(StyleSection(memory_per_task_GiB=named), (8184, 11520), []).tile_px is not None

@@ -14,7 +14,7 @@ import pytest
 from faket_dask.config import ReconstructionSection
 from faket_dask.errors import DatasetBusyError
 from faket_dask.formats.imod import write_angles
-from faket_dask.formats.mrc import write_stack
+from faket_dask.formats.mrc import open_samples, write_stack
 from faket_dask.formats.ome_zarr import open_volume
 from faket_dask.formats.openers import open_tilt_series
 from faket_dask.formats.tilt_series import TiltSeries
@@ -171,3 +171,32 @@ def test_second_process_is_refused(stack: Path, tmp_path: Path) -> None:
 
     reconstruct_series(series, target, SMALL, advance=second)
     assert target.exists()
+
+
+def test_erasing_beads_changes_nothing_where_there_are_none(stack: Path) -> None:
+    series = open_tilt_series(stack)
+    plain, erased = stack.with_name("plain.mrc"), stack.with_name("erased.mrc")
+    reconstruct_series(series, plain, SMALL)
+    reconstruct_series(series, erased, SMALL.model_copy(update={"erase_beads": True}))
+    assert read_samples(erased).tobytes() == read_samples(plain).tobytes()
+
+
+def test_erased_beads_leave_no_streaks_in_a_tomogram(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    tilts = rng.standard_normal((ANGLES.size, 96, 80), dtype=np.float32)
+    tilts[:, 40:46, 37:43] -= 40
+    write_stack(tmp_path / "a.mrc", iter(tilts), tilts.shape, 10.0)
+    write_angles(tmp_path / "a.tlt", -ANGLES)
+    series = open_tilt_series(tmp_path / "a.mrc")
+    spread = []
+    for erase in (False, True):
+        target = tmp_path / f"{erase}.mrc"
+        reconstruct_series(series, target, SMALL.model_copy(update={"erase_beads": erase}))
+        spread.append(read_samples(target)[:, 36:50].std() / read_samples(target)[:, 70:].std())
+    assert spread[0] > 2
+    assert spread[1] < 1.2
+
+
+def read_samples(path: Path) -> np.ndarray:
+    volume = open_samples(path)
+    return volume.rows(0, volume.shape[1])

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from faket_dask.kernels.style.lbfgs import HISTORY
 from faket_dask.kernels.style.network import Architecture, Precision
 from faket_dask.kernels.style.settings import GramMatchingSettings, StyleSettings
-from faket_dask.kernels.style.tiles import Tile, cut
+from faket_dask.kernels.style.tiles import measure_regions
 
 OVERHEAD = 1.05
 """Largest measured peak over counted bytes, over the per-tilt scenarios of `faket-dask benchmark`."""
@@ -116,7 +116,7 @@ def backward_bytes(
         if layer in layers or architecture.is_stored(layer)
     )
     content = sum(_values_per_pixel(architecture, layer) for layer in content_layers)
-    region = max(_pixels(part) for part in cut(shape, tile, architecture, layers))
+    region, _ = measure_regions(shape, tile, architecture, layers)
     return round(ACTIVATION_BYTES[precision] * (stored + content) * region)
 
 
@@ -129,7 +129,7 @@ def forward_bytes(
 ) -> int:
     """Return the bytes that a forward pass of the largest tile takes: input and output of the widest convolution."""
     widest = max(_values_per_pixel(architecture, layer) for layer in range(max(layers) + 1))
-    region = max(_pixels(part) for part in cut(shape, tile, architecture, set(layers)))
+    region, _ = measure_regions(shape, tile, architecture, layers)
     return round(ACTIVATION_BYTES[precision] * 2 * widest * region)
 
 
@@ -161,15 +161,10 @@ def tiled_work(
     With a frozen network a backward pass costs as much as a forward pass. Tiles take two forward passes instead of
     one, the content's features twice, and the halos.
     """
-    parts = cut(shape, tile, architecture, layers)
-    if len(parts) == 1:
+    if tile is None or tile >= max(shape):
         return 1.0
-    return _TWO_PASSES * sum(_pixels(part) for part in parts) / (shape[0] * shape[1])
-
-
-def _pixels(part: Tile) -> int:
-    rows, columns = part.region
-    return (rows.stop - rows.start) * (columns.stop - columns.start)
+    _, pixels = measure_regions(shape, tile, architecture, layers)
+    return _TWO_PASSES * pixels / (shape[0] * shape[1])
 
 
 def _values_per_pixel(architecture: Architecture, layer: int) -> float:

@@ -99,6 +99,29 @@ def cut(
     return [Tile((y, x), (wide_y, wide_x)) for y, wide_y in rows for x, wide_x in columns]
 
 
+def measure_regions(
+    shape: tuple[int, int], tile: int | None, architecture: Architecture, layers: Iterable[int]
+) -> tuple[int, int]:
+    """Return the pixels of the largest region of the tiles that `cut` makes, and of all regions together.
+
+    Regions are rows times columns, so that no tile need be made: the work grows with the sides of the image, not with
+    its area.
+    """
+    if tile is None:
+        return shape[0] * shape[1], shape[0] * shape[1]
+    margin = halo(architecture, layers)
+    lengths = [
+        [_length(_widen(core, margin, size)) for core in _divide(size, tile, architecture.alignment)]
+        for size in shape
+    ]
+    rows, columns = lengths
+    return max(rows) * max(columns), sum(rows) * sum(columns)
+
+
+def _length(part: slice) -> int:
+    return int(part.stop - part.start)
+
+
 def _divide(size: int, largest: int, alignment: int) -> list[slice]:
     """Divide a side into pieces of nearly equal size that start at multiples of the alignment."""
     units = -(-size // alignment)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faket_dask.kernels.style.tiles import cut, halo
+from faket_dask.kernels.style.tiles import cut, halo, measure_regions
 from faket_dask.kernels.vgg_architecture import VGG19_ARCHITECTURE as VGG
 
 LAYERS = (1, 8, 29)
@@ -63,3 +63,12 @@ def test_no_tile_is_the_whole_image() -> None:
 def test_tile_that_does_not_fall_on_the_poolings_is_refused(side: int) -> None:
     with pytest.raises(ValueError, match="multiple of 16"):
         cut((64, 64), side, VGG, LAYERS)
+
+
+@given(shapes, st.one_of(st.none(), sides))
+def test_measured_regions_are_those_of_the_tiles(shape: tuple[int, int], side: int | None) -> None:
+    pixels = [
+        (rows.stop - rows.start) * (columns.stop - columns.start)
+        for rows, columns in (tile.region for tile in cut(shape, side, VGG, LAYERS))
+    ]
+    assert measure_regions(shape, side, VGG, LAYERS) == (max(pixels), sum(pixels))
