@@ -49,18 +49,19 @@ def compare(
 
     Example: `faket-dask compare a/series/x__y.zarr/faket recorded.mrc --realism --csv distances.csv`
     """
-    from faket_dask.comparison.compare import open_for_comparison
+    from faket_dask.comparison.compare import list_inputs, open_for_comparison
     from faket_dask.comparison.figure import check_figure_format
     from faket_dask.outputs.claim import claim_outputs
 
     if figure is not None:
         check_figure_format(figure)
     targets = [path for path in (csv, figure) if path is not None]
-    with claim_outputs(targets, inputs=[first, second], overwrite=overwrite):
-        both = (
-            open_for_comparison(first, exclude, exclude_angles),
-            open_for_comparison(second, exclude_second, exclude_angles_second),
-        )
+    both = (
+        open_for_comparison(first, exclude, exclude_angles),
+        open_for_comparison(second, exclude_second, exclude_angles_second),
+    )
+    inputs = [*list_inputs(both[0], first), *list_inputs(both[1], second)]
+    with claim_outputs(targets, inputs=inputs, overwrite=overwrite):
         _compare(both, csv, figure, weights if realism else None)
 
 

@@ -28,6 +28,8 @@ from faket_dask.errors import InputError, wrap_as_input_error
 from faket_dask.formats.compression import kind_suffix
 from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
 from faket_dask.formats.openers import MissingAnglesError, open_tilt_series
+from faket_dask.formats.side_files import list_series_files
+from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.kernels.noise.spectra import DEFAULT_BAND, log_spectrum_distance, radial_power_spectrum
 from faket_dask.kernels.similarity.pixelwise import (
     PixelwiseDistance,
@@ -49,6 +51,8 @@ from faket_dask.stages.angle_interpolation import interpolation_weights
 PIXELWISE = tuple(field.name for field in fields(PixelwiseDistance))
 LOG_SPECTRUM = "log_spectrum"
 TEXTURE_SPECTRUM = "texture_spectrum"
+
+_OUTPUT_SUFFIXES = (".csv", ".png", ".svg", ".pdf")
 
 SAME_SIZE = 0.01
 """Largest relative difference of pixel sizes that is attributed to rounding in a header."""
@@ -173,6 +177,22 @@ def open_for_comparison(
         return OpenedSeries(path.stem, series, series.geometry.tilt_angles)
     series = open_tilt_series(path, exclude=exclude, exclude_angles=exclude_angles)
     return OpenedSeries(path.stem, series, series.geometry.tilt_angles)
+
+
+def list_inputs(series: OpenedSeries, path: Path) -> list[Path]:
+    """List the files that a series was read from, and those of its name that are no table or figure.
+
+    Parameters
+    ----------
+    series
+        Opened series.
+    path
+        Path that it was opened by.
+    """
+    if not isinstance(series.tilts, TiltSeries):
+        return [path]
+    files = list_series_files(series.tilts, [path])
+    return [file for file in files if file.suffix.lower() not in _OUTPUT_SUFFIXES]
 
 
 def compare(first: OpenedSeries, second: OpenedSeries, network: Network | None = None) -> Comparison:

@@ -44,6 +44,7 @@ from faket_dask.formats.side_files import list_misreadings, list_series_files
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.outputs.claim import claim_outputs
 from faket_dask.outputs.placing import put_file_in_place, put_folder_in_place
+from faket_dask.outputs.record import absolute
 from faket_dask.pipeline.tomogram_stages import BackProjectPieces, FilterStack
 from faket_dask.stages.device import check_device
 from faket_dask.stages.reconstruction import binned_shape, choose_tilts, filtered_shape
@@ -300,6 +301,7 @@ def reconstruct_series(
     if threads < 1:
         raise InputError(f"{threads} threads cannot work; give at least one (--threads)")
     check_device(section.device)
+    target = absolute(target)
     spec = StackSpec(target.with_name(f".{target.name}.unfinished"), series, section)
     is_folder = target.suffix == ".zarr"
     claim = claim_outputs(

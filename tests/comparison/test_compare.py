@@ -183,3 +183,14 @@ def test_unusable_series_are_refused(tiny_dataset: faket_dask.Dataset, tmp_path:
         open_for_comparison(tiny_dataset.spec.folder.volume("specimen-000") / "density")
     with pytest.raises(InputError, match=r"none\.mrc cannot be read"):
         open_for_comparison(tmp_path / "none.mrc")
+
+
+def test_table_never_replaces_the_angles_of_a_series(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mrc", noise((3, 40, 50)), angles=[-3, 0, 3])
+    angles = (tmp_path / "a.tlt").read_text()
+    command = ["compare", str(path), str(path), "--csv"]
+    result = CliRunner().invoke(app, [*command, str(tmp_path / "a.tlt"), "--overwrite"])
+    assert result.exit_code != 0
+    assert (tmp_path / "a.tlt").read_text() == angles
+    for _ in range(2):  # a table of the stack's name is none of its files
+        assert CliRunner().invoke(app, [*command, str(tmp_path / "a.csv")]).exit_code == 0
