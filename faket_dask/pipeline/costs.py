@@ -24,6 +24,9 @@ __all__ = [
     "transfer_task_bytes",
 ]
 
+BLOCK_SHARE = 0.5
+"""Time in which one more block of rows of a tilt is found and opened over that of an array."""
+
 CUDA_CONTEXT_BYTES = 2**30
 """Memory that CUDA, cuDNN and the network take of a GPU before it holds any image; an estimate."""
 
@@ -49,7 +52,10 @@ def tilt_pixels(spec: DatasetSpec) -> int:
 
 def estimate_projection_reading(spec: DatasetSpec, rates: KernelRates) -> float:
     """Estimate the seconds in which one noiseless tilt is read, which lies in a file per block of rows."""
-    return spec.geometry.block_count * rates.array_s + 4 * tilt_pixels(spec) * rates.load_s_per_byte
+    return (
+        BLOCK_SHARE * spec.geometry.block_count * rates.array_s
+        + 4 * tilt_pixels(spec) * rates.load_s_per_byte
+    )
 
 
 def block_rows(spec: DatasetSpec) -> int:

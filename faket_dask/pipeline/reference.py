@@ -40,7 +40,7 @@ PAIRED = ("signal_scale", "noise_scale")
 STATISTICS_BYTES_PER_PIXEL = 96
 """The tilt, its mask, its artefacts filled, and its transform in double precision."""
 
-MOMENT_PASSES = 4
+MOMENT_PASSES = 2
 """Time of the moments and extrema of a tilt's valid pixels over that of adding noise."""
 
 GRAM_VALUES = 610_000
