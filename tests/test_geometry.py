@@ -172,3 +172,17 @@ def test_angles_of_90_degrees_are_refused_everywhere(angle: float) -> None:
     with pytest.raises(InputError, match="lie between -90° and 90°, not at either"):
         TiltGeometry(np.array([angle]), 1.0)
     assert TiltGeometry(np.array([-89.9, 89.9]), 1.0)
+
+
+def test_exposure_before_the_series_is_kept() -> None:
+    before = np.array([15.4, 18.2, 21.0, 23.8])
+    geometry, _ = TiltGeometry.from_unsorted(
+        np.array([0.0, 3.0, -3.0, 6.0]),
+        2.0,
+        tilt_axis_angles=np.zeros(4),
+        shift_A=np.zeros((4, 2)),
+        exposure_before_e_per_A2=before,
+        order=np.array([2, 1, 3]),
+    )
+    np.testing.assert_allclose(geometry.exposure_before_e_per_A2, before[[2, 1, 3]])
+    np.testing.assert_allclose(geometry.exposure_e_per_A2, 2.8)

@@ -58,14 +58,47 @@ def check_length(value: float | None) -> float | None:
     return value
 
 
-# Options of every command that reads a recorded tilt-series
-Sign = Annotated[str, typer.Option(help="Sign of angle files: imod, or warp for the opposite.")]
+# Options of the commands that read a recorded tilt-series
+Series = Annotated[
+    Path,
+    typer.Argument(
+        help="Stack, .mdoc, .star, .tomostar, .xml, .aln, or a folder with one.", show_default=False
+    ),
+]
+Angles = Annotated[
+    Path | None,
+    typer.Option(
+        "--angles",
+        help="Angle file (.tlt, .rawtlt) or .mdoc, where none beside the stack has its name.",
+        show_default=False,
+    ),
+]
+Transforms = Annotated[
+    Path | None,
+    typer.Option(
+        "--transforms",
+        help="Alignment (.xf or .aln), where none beside the stack has its name.",
+        show_default=False,
+    ),
+]
+Align = Annotated[
+    bool,
+    typer.Option(
+        "--align/--no-align",
+        help="Align the tilts first, by the .xf or .aln of the stack or the alignment of the project.",
+    ),
+]
+Sign = Annotated[
+    str, typer.Option(help="Sign of the angle files: imod (also SerialEM, RELION), or warp for the opposite.")
+]
 PixelSize = Annotated[
     float | None,
     typer.Option("--pixel-size-A", callback=check_length, help="Pixel size in Å, in place of the header's."),
 ]
 Threads = Annotated[int, typer.Option(min=1, help="Threads for a stack; a data set uses its workers.")]
-TomogramName = Annotated[str | None, typer.Option("--tomogram", help="Tomogram of a RELION table to read.")]
+TomogramName = Annotated[
+    str | None, typer.Option("--tomogram", help="Tomogram to take, where a RELION project has several.")
+]
 
 Exclude = Annotated[
     str,

@@ -35,11 +35,14 @@ def export(
     target: Annotated[
         Path | None, typer.Option("--folder", help="Folder to write to.", show_default="DATASET/export")
     ] = None,
-    modality: Annotated[list[str], typer.Option(help="Stack to export; may be repeated.")] = ["faket"],  # noqa: B006
+    modality: Annotated[
+        list[str], typer.Option(help="Stacks to export: faket, noisy, …; may be repeated.")
+    ] = ["faket"],  # noqa: B006
     root: Annotated[
         str | None,
         typer.Option(
-            help="Folder or URL as which copick will find its project.", show_default="FOLDER/copick"
+            help="Folder or URL to which a copick project will be moved, for its configuration.",
+            show_default="FOLDER/copick",
         ),
     ] = None,
     overwrite: Overwrite = False,

@@ -8,12 +8,16 @@ from typing import Annotated
 import typer
 
 from faket_dask.cli.console import (
+    Align,
+    Angles,
     Exclude,
     ExcludeAngles,
     Overwrite,
     PixelSize,
+    Series,
     Sign,
     TomogramName,
+    Transforms,
     check_length,
     say,
 )
@@ -25,7 +29,7 @@ app = typer.Typer(
 
 @app.command(name="specimen")
 def import_specimen(
-    model: Annotated[Path, typer.Argument(help="SHREC folder model_N.")],
+    model: Annotated[Path, typer.Argument(help="Folder model_N of SHREC.")],
     to: Annotated[Path, typer.Option(help="Folder to write to.")],
     voxel_size_a: Annotated[
         float | None,
@@ -48,14 +52,12 @@ def import_specimen(
 
 @app.command(name="series")
 def import_series(
-    source: Annotated[
-        Path, typer.Argument(help="Stack, .mdoc, .star, .tomostar, .xml, .aln, or a folder with one.")
-    ],
-    to: Annotated[Path, typer.Option(help="File to write, .mrc.")],
-    align: Annotated[
-        bool, typer.Option(help="Align by the .xf or .aln beside the stack, or by the project's alignment.")
-    ] = False,
+    source: Series,
+    to: Annotated[Path, typer.Option(help="Stack to write, .mrc.", show_default=False)],
+    align: Align = False,
+    angles: Angles = None,
     sign: Sign = "imod",
+    transforms: Transforms = None,
     pixel_size_a: PixelSize = None,
     tomogram: TomogramName = None,
     exclude: Exclude = "",
@@ -71,13 +73,16 @@ def import_series(
 
     series = open_tilt_series(
         source,
+        tilt_angles=angles,
+        transforms=transforms,
         pixel_size_A=pixel_size_a,
         tomogram=tomogram,
         sign=sign,
         exclude=exclude,
         exclude_angles=exclude_angles,
     )
-    for path in convert(series.aligned() if align else series, to, inputs=[source], overwrite=overwrite):
+    inputs = [path for path in (source, angles, transforms) if path is not None]
+    for path in convert(series.aligned() if align else series, to, inputs=inputs, overwrite=overwrite):
         say(str(path))
 
 
@@ -86,28 +91,40 @@ def import_particles(
     source: Annotated[
         Path,
         typer.Argument(
-            help="particle_locations.txt, .ndjson, RELION 5's particles.star or optimisation_set.star, or copick.json."
+            help="SHREC's particle_locations.txt, the CZ portal's .ndjson, RELION 5's particles.star or "
+            "optimisation_set.star, or the .json of a copick project.",
+            show_default=False,
         ),
     ],
-    to: Annotated[Path, typer.Option(help="Table to write, .csv.")],
+    to: Annotated[Path, typer.Option(help="Table to write, .csv.", show_default=False)],
     name: Annotated[
-        str | None, typer.Option(help="Name of the tomogram or run; the class of an .ndjson.")
+        str | None,
+        typer.Option(
+            help="Tomogram (RELION) or run (copick) to take, where there are several; class of the points (.ndjson).",
+            show_default=False,
+        ),
     ] = None,
     voxel_size_a: Annotated[
         float | None,
-        typer.Option("--voxel-size-A", callback=check_length, help="Voxel size in Å, for lists in voxels."),
+        typer.Option(
+            "--voxel-size-A",
+            callback=check_length,
+            help="Voxel size in Å, for lists in voxels (.txt, .ndjson).",
+        ),
     ] = None,
-    user: Annotated[str | None, typer.Option(help="User or program whose picks to take (copick).")] = None,
+    user: Annotated[
+        str | None, typer.Option(help="User (person or program) whose picks to take (copick).")
+    ] = None,
     session: Annotated[str | None, typer.Option(help="Session of the picks (copick).")] = None,
     object_name: Annotated[
         str | None, typer.Option("--object", help="Object whose picks alone to take (copick).")
     ] = None,
     tomograms: Annotated[
-        Path | None, typer.Option(help="Table of the tomograms, where it is not found (RELION 5).")
+        Path | None, typer.Option(help="tomograms.star, where it is not found (RELION 5).")
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Convert a particle list of one tomogram to a table for a run file.
+    """Convert a particle list of one tomogram to a table of classes, centres in Å and rotations, for a run file.
 
     Example: `faket-dask import particles copick.json --name run_0 --user octopi --to particles.csv`
     """

@@ -13,6 +13,8 @@ from rich.progress import Progress
 
 from faket_dask.cli.console import (
     FAILED,
+    Align,
+    Angles,
     Exclude,
     ExcludeAngles,
     Overwrite,
@@ -20,6 +22,7 @@ from faket_dask.cli.console import (
     Sign,
     Threads,
     TomogramName,
+    Transforms,
     Where,
     check_length,
     err,
@@ -35,18 +38,33 @@ TOMOGRAM_SUFFIX = "_faket_rec.mrc"
 def reconstruct(
     source: Annotated[
         Path,
-        typer.Argument(help="Data set, stack, .mdoc, .star, .tomostar, .xml, .aln, or a folder with one."),
+        typer.Argument(
+            help="Data set, stack, .mdoc, .star, .tomostar, .xml, .aln, or a folder with one.",
+            show_default=False,
+        ),
     ],
     to: Annotated[
         Path | None,
         typer.Option(
-            help="File to write, .mrc or .zarr (not for a data set).", show_default="NAME_faket_rec.mrc"
+            help="Tomogram to write, .mrc or .zarr; those of a data set stay in it.",
+            show_default="NAME_faket_rec.mrc",
         ),
     ] = None,
     modality: Annotated[
-        list[str] | None, typer.Option(help="Modality of a data set; may be repeated.", show_default="faket")
+        list[str] | None,
+        typer.Option(
+            help="Stacks of a data set to reconstruct: faket, noisy, …; may be repeated.",
+            show_default="faket",
+        ),
     ] = None,
-    filter_: Annotated[str, typer.Option("--filter", help="ramp, crowther, hann, exact or shrec.")] = "hann",
+    filter_: Annotated[
+        str,
+        typer.Option(
+            "--filter",
+            help="Weighting: ramp, crowther (ramp up to the Crowther frequency), hann (ramp and Hann window), "
+            "exact, or shrec (as in SHREC 2021).",
+        ),
+    ] = "hann",
     binning: Annotated[int, typer.Option(min=1, help="Binning of the tilts, before filtering.")] = 1,
     post_binning: Annotated[
         int,
@@ -60,8 +78,8 @@ def reconstruct(
         typer.Option(
             "--thickness-A",
             callback=check_length,
-            help="Thickness of the tomogram in Å.",
-            show_default="specimen",
+            help="Thickness of the tomogram in Å; needed for a stack.",
+            show_default="that of the specimen",
         ),
     ] = None,
     erase_beads: Annotated[
@@ -71,15 +89,10 @@ def reconstruct(
         ),
     ] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    align: Annotated[
-        bool,
-        typer.Option(help="Align first, by the .xf or .aln beside the stack or by the project's alignment."),
-    ] = False,
-    angles: Annotated[Path | None, typer.Option(help="Angle file or .mdoc, if not beside the stack.")] = None,
+    align: Align = False,
+    angles: Angles = None,
     sign: Sign = "imod",
-    transforms: Annotated[
-        Path | None, typer.Option(help=".xf or .aln file, if not beside the stack.")
-    ] = None,
+    transforms: Transforms = None,
     pixel_size_a: PixelSize = None,
     tomogram: TomogramName = None,
     exclude: Exclude = "",

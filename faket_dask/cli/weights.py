@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -10,6 +11,12 @@ from rich.table import Table
 from faket_dask.cli.console import out, say
 
 app = typer.Typer(help="VGG-19 weights: list, fetch, import, verify.", no_args_is_help=True)
+
+
+Name = Annotated[
+    str,
+    typer.Argument(help="Name of the weights; `faket-dask weights list` names them.", show_default=False),
+]
 
 
 @app.command(name="list")
@@ -29,7 +36,7 @@ def weights_list() -> None:
 
 
 @app.command(name="fetch")
-def weights_fetch(name: str) -> None:
+def weights_fetch(name: Name) -> None:
     """Download weights into the cache, for example on a login node with access to the network.
 
     Example: `faket-dask weights fetch vgg19-normalised`
@@ -40,7 +47,9 @@ def weights_fetch(name: str) -> None:
 
 
 @app.command(name="import")
-def weights_import(path: Path, name: str) -> None:
+def weights_import(
+    path: Annotated[Path, typer.Argument(help="Downloaded file.", show_default=False)], name: Name
+) -> None:
     """Copy a downloaded file into the cache after checking its checksum.
 
     Example: `faket-dask weights import vgg19-dcbb9e9d.pth vgg19-imagenet1k-v1`
@@ -51,7 +60,11 @@ def weights_import(path: Path, name: str) -> None:
 
 
 @app.command(name="verify")
-def weights_verify(name: str) -> None:
+def weights_verify(
+    name: Annotated[
+        str, typer.Argument(help="Name of the weights, or file of a state dict (.pth).", show_default=False)
+    ],
+) -> None:
     """Check the weights in the cache, or a file, and print their checksum.
 
     Example: `faket-dask weights verify vgg19-normalised`

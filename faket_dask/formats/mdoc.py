@@ -28,13 +28,15 @@ from faket_dask.atomic import write_text
 from faket_dask.errors import InputError
 from faket_dask.formats.files import read_text
 from faket_dask.formats.mdoc_sections import MdocSections, parse_number, parse_sections
-from faket_dask.geometry import TiltGeometry, edges_agree
+from faket_dask.geometry import TiltGeometry, add_earlier_exposure, edges_agree
 
 _DATE_TIME = re.compile(r"(\d{1,2})-([A-Za-z]{3})-(\d{2}|\d{4})\s+(\d{1,2}):(\d{2}):(\d{2})")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _EPOCH = datetime.datetime(2000, 1, 1)
 _SECONDS_PER_TILT = 60
 _AXIS_TOLERANCE_DEG = 1.0
+_THERMO_TOLERANCE_DEG = 0.11
+"""Two numbers of Thermo Fisher's are rounded to hundredths; IMOD compares them with this tolerance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +54,7 @@ class Mdoc:
     title_axis_angle_deg
         Tilt-axis angle of the title line, in degrees from y, if there is one.
     rotation_angle_deg
-        Median of `RotationAngle` in degrees, if recorded.
+        Median of `RotationAngle` in degrees, if recorded by SerialEM.
     pixel_size_A
         Edge of a pixel in Å, if recorded.
     exposure_e_per_A2
@@ -67,6 +69,8 @@ class Mdoc:
         ``(tilt, 3)`` least, greatest and mean value of the section, if recorded for every tilt.
     image_file
         File name of the stack, if recorded.
+    earlier_exposure_e_per_A2
+        Exposure of the specimen before the first tilt in time, in e/Å².
     """
 
     path: Path
@@ -81,11 +85,12 @@ class Mdoc:
     frames: tuple[str, ...]
     statistics: NDArray[np.float64] | None = None
     image_file: str | None = None
+    earlier_exposure_e_per_A2: float = 0.0
 
     def __len__(self) -> int:
         return len(self.sections)
 
-    def tilt_axis_angle(self, stack_title: tuple[Path, float] | None = None) -> float | None:
+    def tilt_axis_angle(self, from_stack: tuple[str, float] | None = None) -> float | None:
         """Return the tilt-axis angle in degrees from y; ``None`` where nothing is recorded.
 
         The file's title line is believed, next that of the stack, and last `RotationAngle`, whose meaning is less
@@ -93,22 +98,22 @@ class Mdoc:
 
         Parameters
         ----------
-        stack_title
-            Stack, and the tilt-axis angle in a title of its header, if it has one.
+        from_stack
+            Part of the stack, such as ``a title of a.mrc``, and the tilt-axis angle there, if it has one.
         """
         title = self.title_axis_angle_deg
         if (
             title is not None
-            and stack_title is not None
-            and abs(_wrap(title - stack_title[1])) > _AXIS_TOLERANCE_DEG
+            and from_stack is not None
+            and abs(_wrap(title - from_stack[1])) > _AXIS_TOLERANCE_DEG
         ):
             warnings.warn(
-                f"mdoc {self.path} has a tilt-axis angle of {title:g}°, and a title of {stack_title[0]} "
-                f"{stack_title[1]:g}°; the mdoc is believed",
+                f"mdoc {self.path} has a tilt-axis angle of {title:g}°, and {from_stack[0]} "
+                f"{from_stack[1]:g}°; the mdoc is believed",
                 stacklevel=3,
             )
-        if title is None and stack_title is not None:
-            title = stack_title[1]
+        if title is None and from_stack is not None:
+            title = from_stack[1]
         if self.rotation_angle_deg is None:
             return title
         rotation, implied = self.rotation_angle_deg, _wrap(self.rotation_angle_deg - 90)
@@ -146,6 +151,7 @@ class Mdoc:
             tilt_axis_angle_deg=self.tilt_axis_angle() or 0.0,
             exposure_e_per_A2=self.exposure_e_per_A2,
             acquisition_order=self.acquisition_order,
+            left_out_exposure_e_per_A2=add_earlier_exposure(None, self.earlier_exposure_e_per_A2, len(self)),
         )
 
 
@@ -176,16 +182,21 @@ def read_mdoc(path: Path, *, pixel_size_A: float | None = None) -> Mdoc:
     order = np.argsort(-stage, kind="stable")
     rank = _rank_in_time(parsed)
     exposure = _exposures(parsed, rank)
+    before = parsed.column("PriorRecordDose")
     defocus, rotation = parsed.column("TargetDefocus"), parsed.column("RotationAngle")
     names = [re.split(r"[\\/]", section.get("SubFramePath", ""))[-1] for section in parsed.sections]
     if rank is not None:
         rank = rank[order]
+    title_axis = parsed.title_axis
+    rotation_angle = None if rotation is None else float(np.median(rotation))
+    if title_axis is None and parsed.thermo_axis is not None:
+        title_axis, rotation_angle = _interpret_thermo_axis(path, parsed.thermo_axis, rotation_angle), None
     return Mdoc(
         path,
         stage[order],
         tuple(parsed.numbers[tilt] for tilt in order),
-        parsed.title_axis,
-        None if rotation is None else float(np.median(rotation)),
+        title_axis,
+        rotation_angle,
         _pixel_size(parsed) if pixel_size_A is None else pixel_size_A,
         None if exposure is None else exposure[order],
         rank,
@@ -193,6 +204,7 @@ def read_mdoc(path: Path, *, pixel_size_A: float | None = None) -> Mdoc:
         tuple(names[tilt] for tilt in order),
         _statistics(parsed, order),
         re.split(r"[\\/]", parsed.common.get("ImageFile", ""))[-1] or None,
+        0.0 if before is None else max(float(before.min()), 0.0),
     )
 
 
@@ -204,11 +216,12 @@ def write_mdoc(
     voltage_kV: float | None = None,
     defocus_um: NDArray[np.float64] | None = None,
     frames: Sequence[str] = (),
+    recorded: bool = False,
 ) -> None:
     """Write the `.mdoc` of a stack whose tilts are in the order of the geometry.
 
-    Every section has a ``DateTime``, by which Warp, RELION 5 and AreTomo3 order the tilts: a minute apart in the order
-    of acquisition, or in that of the stack where it is not known.
+    Sections have a ``DateTime``, by which Warp, RELION 5 and AreTomo3 order the tilts: a minute apart in the order of
+    acquisition. Where it is not known, synthetic tilts have that of the stack, and recorded ones no time.
 
     Parameters
     ----------
@@ -226,6 +239,8 @@ def write_mdoc(
         ``(tilt,)`` defocus in µm, underfocus positive, if known.
     frames
         ``(tilt,)`` file name of each tilt's movie or image, if there are any.
+    recorded
+        True for a recorded series, False for a synthetic one.
     """
     rows, columns = tilt_shape
     axis = float(np.median(geometry.tilt_axis_angles))
@@ -236,13 +251,15 @@ def write_mdoc(
         f"ImageSize = {columns} {rows}",
         "DataMode = 2",
         "",
-        "[T = faket_dask: synthetic tilt-series]",
+        f"[T = faket_dask: {'recorded' if recorded else 'synthetic'} tilt-series]",
         "",
         f"[T =     Tilt axis angle = {axis:zg}, binning = 1  spot = 1  camera = 0]",
         "",
     ]
     before = geometry.exposure_before_e_per_A2
-    order = np.arange(len(geometry)) if geometry.acquisition_order is None else geometry.acquisition_order
+    order = geometry.acquisition_order
+    if order is None and not recorded:
+        order = np.arange(len(geometry))
     for tilt, angle in enumerate(geometry.stage_angles):
         lines += [
             f"[ZValue = {tilt}]",
@@ -258,10 +275,44 @@ def write_mdoc(
             lines.append(f"TargetDefocus = {-defocus_um[tilt]:z.6g}")
         if frames:
             lines.append(f"SubFramePath = {frames[tilt]}")
-        when = _EPOCH + datetime.timedelta(seconds=_SECONDS_PER_TILT * int(order[tilt]))
-        lines.append(f"DateTime = {when.day:02d}-{_MONTHS[when.month - 1]}-{when:%y  %H:%M:%S}")
+        if order is not None:
+            when = _EPOCH + datetime.timedelta(seconds=_SECONDS_PER_TILT * int(order[tilt]))
+            lines.append(f"DateTime = {when.day:02d}-{_MONTHS[when.month - 1]}-{when:%y  %H:%M:%S}")
         lines.append("")
     write_text(path, "\n".join(lines))
+
+
+def _interpret_thermo_axis(path: Path, stated: float, rotation: float | None) -> float:
+    """Return the tilt-axis angle of an `.mdoc` of Thermo Fisher's Tomography, as IMOD's `header` finds it.
+
+    Its ``TiltAxisAngle`` is −(`RotationAngle` + 90°), and the axis lies at `RotationAngle`; versions that write
+    SerialEM's `RotationAngle` − 90°, or the opposite of that, are allowed for.
+
+    Parameters
+    ----------
+    path
+        File, for messages.
+    stated
+        ``TiltAxisAngle`` in degrees.
+    rotation
+        `RotationAngle` in degrees, if recorded.
+    """
+    if rotation is not None:
+        for expected, axis in (
+            (-(rotation + 90), rotation),
+            (rotation - 90, stated),
+            (90 - rotation, -stated),
+        ):
+            if abs(_wrap(stated - expected)) <= _THERMO_TOLERANCE_DEG:
+                return _wrap(axis)
+    reason = "no RotationAngle" if rotation is None else f"a RotationAngle of {rotation:g}° that does not fit"
+    warnings.warn(
+        f"mdoc {path} has a TiltAxisAngle of {stated:g}°, which Thermo Fisher's Tomography often writes wrong, and "
+        f"{reason}; the tilt axis is taken to be {stated:g}°: check it, and write it as "
+        "`Tilt axis angle = …` there",
+        stacklevel=3,
+    )
+    return stated
 
 
 def _wrap(angle_deg: float) -> float:

@@ -18,7 +18,8 @@ from faket_dask.errors import InputError
 
 _SECTION = re.compile(r"\[\s*(\w+)\s*=\s*([^\]]*?)\s*\]")
 _ZVALUE = re.compile(r"[0-9]{1,9}")
-_AXIS = re.compile(r"(?:Tilt axis (?:angle|rotation)|TiltAxisAngle)\s*=\s*([-+0-9.eE]+)")
+_AXIS = re.compile(r"Tilt axis (?:angle|rotation)\s*=\s*([-+0-9.eE]+)")
+_THERMO_AXIS = re.compile(r"TiltAxisAngle\s*=\s*([-+0-9.eE]+)")
 _OTHER_KINDS = {
     "FrameSet": "is of the frames of one exposure, not of a tilt-series; combine those of a series (IMOD: "
     "stackframemdocs), or name the mdoc of the series",
@@ -44,6 +45,9 @@ class MdocSections:
         Kinds of sections that there are.
     title_axis
         Tilt-axis angle of a title line, in degrees.
+    thermo_axis
+        ``TiltAxisAngle`` of a title line of Thermo Fisher's Tomography, in degrees, whose meaning depends on
+        `RotationAngle`.
     """
 
     path: Path
@@ -52,6 +56,7 @@ class MdocSections:
     numbers: list[int] = field(default_factory=list)
     kinds: set[str] = field(default_factory=set)
     title_axis: float | None = None
+    thermo_axis: float | None = None
 
     def _check(self) -> None:
         """Refuse files of other kinds, montages and sections that are there twice."""
@@ -137,6 +142,8 @@ def parse_sections(path: Path, text: str) -> MdocSections:
             if kind == "T" or not match:
                 if axis := _AXIS.search(stripped):
                     parsed.title_axis = parse_number(path, f"line {line}", axis.group(1))
+                if axis := _THERMO_AXIS.search(stripped):
+                    parsed.thermo_axis = parse_number(path, f"line {line}", axis.group(1))
                 continue
             parsed.kinds.add(kind)
             current, place = {}, f"section [{kind} = {match.group(2)}]"

@@ -8,7 +8,8 @@ text file which image has which angle. Three layouts are in use, each described 
 - Agard's (`AGAR`, and the Tecnai's files before 2014): `nint` integers and `nreal` floats a section; the first float is
   the tilt angle in degrees.
 - Thermo Fisher's (`FEI1`, `FEI2`): a record a section that begins with its size; alpha tilt at byte 100, if bit 7 of
-  the mask at byte 8 is set. (Version 4.4.0.4981 multiplied angles by 180 / π.)
+  the mask at byte 8 is set; the opposite of the tilt-axis angle at byte 140, if bit 12 is. (Version 4.4.0.4981
+  multiplied angles by 180 / π.)
 
 Angles have the sign of the stage, which is that of SerialEM and IMOD.
 """
@@ -28,6 +29,7 @@ SERI_BYTES = (2, 6, 4, 2, 2, 4, 2, 4, 2, 4, 2)
 _TILT, _PIECE = 1, 2
 _FEI_TYPES = (b"FEI1", b"FEI2")
 _FEI_ALPHA, _FEI_ALPHA_BIT = 100, 1 << 7
+_FEI_AXIS, _FEI_AXIS_BIT = 140, 1 << 12
 _FEI_WRONG_SCALE = b"4.4.0.4981"
 _FEI_SIZES = range(_FEI_ALPHA + 8, 2**16)
 _DELTAVISION = -16224
@@ -43,10 +45,13 @@ class ExtendedHeader:
         ``(section,)`` degrees with the stage's sign; ``None`` where they are not recorded.
     montage
         True if several sections are pieces of one image.
+    tilt_axis_angle_deg
+        Tilt-axis angle in degrees from y; ``None`` where it is not recorded.
     """
 
     tilt_angles: tuple[float, ...] | None = None
     montage: bool = False
+    tilt_axis_angle_deg: float | None = None
 
 
 NOTHING_RECORDED = ExtendedHeader()
@@ -87,7 +92,9 @@ def parse_extended_header(
     if creator == _DELTAVISION:
         return NOTHING_RECORDED
     if kind in _FEI_TYPES:
-        return ExtendedHeader(_usable(_fei_angles(raw, order, sections)))
+        return ExtendedHeader(
+            _usable(_fei_angles(raw, order, sections)), tilt_axis_angle_deg=_fei_axis(raw, order)
+        )
     if kind != b"AGAR" and _is_serialem(nint, nreal):
         return _parse_serialem(raw, nint, nreal, order, sections)
     plain = not kind.strip(b"\0 ") or kind == b"AGAR"
@@ -127,8 +134,24 @@ def _fei_angles(raw: bytes, order: str, sections: int) -> NDArray[np.float64]:
             break
         angles[section] = np.frombuffer(raw, f"{order}f8", 1, start + _FEI_ALPHA)[0]
         start += size
-    scale = np.pi / 180 if raw[68:78] == _FEI_WRONG_SCALE else 1.0
-    return angles * scale
+    return angles * _fei_scale(raw)
+
+
+def _fei_axis(raw: bytes, order: str) -> float | None:
+    """Return the tilt-axis angle of the first section, with the sign that IMOD's `header` gives it."""
+    if len(raw) < _FEI_AXIS + 8:
+        return None
+    size, mask = (int(np.frombuffer(raw, f"{order}u4", 1, at)[0]) for at in (0, 8))
+    if size not in _FEI_SIZES or size < _FEI_AXIS + 8 or not mask & _FEI_AXIS_BIT:
+        return None
+    axis = float(np.frombuffer(raw, f"{order}f8", 1, _FEI_AXIS)[0]) * _fei_scale(raw)
+    if not abs(axis) <= 360:  # NaN too
+        return None
+    return round(180 - (180 + axis) % 360, 6)  # from above -180 to 180
+
+
+def _fei_scale(raw: bytes) -> float:
+    return np.pi / 180 if raw[68:78] == _FEI_WRONG_SCALE else 1.0
 
 
 def _usable(angles: NDArray[np.float64]) -> tuple[float, ...] | None:

@@ -353,7 +353,7 @@ def _interpret(path: Path, raw: bytes) -> tuple[Literal["<", ">"], tuple[int, in
         complaints.append("no MAP identifier")
         if not known and not all(0 < int(header[n]) < 2**20 for n in ("nx", "ny", "nz")):
             raise InputError(f"{path} {name_foreign_file(path, raw) or 'is not an MRC file'}")
-    if int(header["nversion"]) not in (20140, VERSION):
+    if int(header["nversion"]) not in (0, 20140, VERSION):  # 0: files older than MRC2014
         complaints.append(f"version {int(header['nversion'])}")
     axes = (int(header["mapc"]), int(header["mapr"]), int(header["maps"]))
     if axes == (0, 0, 0):

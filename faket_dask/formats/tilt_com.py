@@ -87,7 +87,7 @@ def write_tilt_com(
         "SUBSETSTART 0 0",
         "AdjustOrigin",
         "ActionIfGPUFails 1,2",
-        f"OFFSET 0.0 {0.5 if even else 0.0}",
+        "OFFSET 0.0 0.5" if even else "OFFSET 0.0",
         f"SHIFT {0.0 if even else 0.5} {-0.5 if even_depth else 0.5}",
         "$if (-e ./savework) ./savework",
     ]

@@ -127,8 +127,8 @@ class TiltList:
             raise InputError(
                 f"{self.source}: {self.places[a]} and {self.places[b]} have the same angle, "
                 f"{self.angles[a] + 0.0:g}° ({'views' if self.stack else 'tilts'} {self.numbers[a]} and "
-                f"{self.numbers[b]} of {self.stack or self.source}, counted from 1); leave one of them out: --exclude "
-                f"{self.numbers[b]}, or `exclude: [{self.numbers[b]}]` in a run file"
+                f"{self.numbers[b]} of {self.stack or self.source}, counted from 1); leave one of them out: "
+                f"{suggest_exclusion([self.numbers[b]])}"
             )
         return order
 
@@ -140,6 +140,18 @@ class TiltList:
 
 FindLeftOut = Callable[[TiltList], NDArray[np.bool_]]
 """Function of all tilts of a series that returns ``(tilt,)`` True for those to leave out."""
+
+
+def suggest_exclusion(numbers: Sequence[int]) -> str:
+    """Say how to leave out tilts, by their numbers.
+
+    Examples
+    --------
+    >>> suggest_exclusion([3, 7])
+    '--exclude 3,7, or `exclude: [3, 7]` in a run file'
+    """
+    words = [str(number) for number in numbers]
+    return f"--exclude {','.join(words)}, or `exclude: [{', '.join(words)}]` in a run file"
 
 
 def keep_all(tilts: TiltList) -> NDArray[np.bool_]:

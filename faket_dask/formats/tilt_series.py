@@ -66,6 +66,16 @@ class TiltSeries:
         name = tilts.describe(index if self.rows is None else int(self.rows[index]))
         return name if tilts.stack else f"{self.images[index][0].path} ({name})"
 
+    def number(self, index: int) -> int:
+        """Return the number by which users call a tilt, from 1.
+
+        Parameters
+        ----------
+        index
+            Position in this series.
+        """
+        return self.list_tilts().numbers[index if self.rows is None else int(self.rows[index])]
+
     def list_tilts(self) -> TiltList:
         """Return all tilts that the files list, left out ones too, as the files name them."""
         if self.recorded is not None:
@@ -149,7 +159,7 @@ class TiltSeries:
         """
         stack, section = self.images[index]
         image = stack.tilt(section)
-        check_finite(image, stack.path, section, stack.shape[0])
+        check_finite(image, stack.path, section, stack.shape[0], self.number(index))
         outside = self.outside_detector(index)
         if self.alignment is None:
             return image, outside

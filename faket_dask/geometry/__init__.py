@@ -3,7 +3,12 @@
 `tilt_geometry` describes the frame; its module docstring has the picture.
 """
 
-from faket_dask.geometry.acquisition_order import acquisition_order, exposure_before, select_exposures
+from faket_dask.geometry.acquisition_order import (
+    acquisition_order,
+    add_earlier_exposure,
+    exposure_before,
+    select_exposures,
+)
 from faket_dask.geometry.pixel_size import (
     PIXEL_SIZE_TOLERANCE,
     UNKNOWN_PIXEL_SIZE_A,
@@ -18,6 +23,7 @@ __all__ = [
     "UNKNOWN_PIXEL_SIZE_A",
     "TiltGeometry",
     "acquisition_order",
+    "add_earlier_exposure",
     "centre_A",
     "edges_agree",
     "exposure_before",

@@ -120,3 +120,27 @@ def select_exposures(
         return rank, selected, None
     left_out = exposure_before(order, exposure_e_per_A2)[tilts] - exposure_before(rank, selected)
     return rank, selected, left_out if (left_out > 1e-9).any() else None
+
+
+def add_earlier_exposure(
+    left_out_e_per_A2: NDArray[np.float64] | None, earlier_e_per_A2: float, tilts: int
+) -> NDArray[np.float64] | None:
+    """Add an exposure of the specimen before the whole series to those in tilts that are left out.
+
+    Parameters
+    ----------
+    left_out_e_per_A2
+        ``(tilt,)`` exposure before each tilt in others that are left out; ``None`` for none.
+    earlier_e_per_A2
+        Exposure before the first tilt in time.
+    tilts
+        Number of tilts.
+
+    Examples
+    --------
+    >>> add_earlier_exposure(None, 2.5, 3)
+    array([2.5, 2.5, 2.5])
+    """
+    if not earlier_e_per_A2 > 1e-9:
+        return left_out_e_per_A2
+    return (np.zeros(tilts) if left_out_e_per_A2 is None else left_out_e_per_A2) + earlier_e_per_A2

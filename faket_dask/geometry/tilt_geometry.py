@@ -37,7 +37,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faket_dask.errors import InputError
-from faket_dask.geometry.acquisition_order import exposure_before, select_exposures
+from faket_dask.geometry.acquisition_order import add_earlier_exposure, exposure_before, select_exposures
 from faket_dask.geometry.angles import check_increasing, parse_angles
 
 
@@ -61,8 +61,8 @@ class TiltGeometry:
     acquisition_order
         ``(tilt,)`` rank of each tilt in time, 0 for the first, if known.
     left_out_exposure_e_per_A2
-        ``(tilt,)`` exposure that the specimen had received before each tilt in tilts that are not in the series, in
-        e/Å²; ``None`` where all are.
+        ``(tilt,)`` exposure that the specimen had received before each tilt in tilts that are not in the series, or
+        before it, in e/Å²; ``None`` for none.
 
     Raises
     ------
@@ -143,7 +143,8 @@ class TiltGeometry:
             ``(tilt, 2)`` displacement ``(x, y)`` of each image in Å; all zero where there is none.
         exposure_before_e_per_A2
             ``(tilt,)`` exposure that the specimen had received before each tilt, in e/Å², if known. Each tilt's
-            own exposure and rank in time follow from it; neither is known where two tilts share a value.
+            own exposure and rank in time follow from it; neither is known where two tilts share a value. What the first
+            in time has is an exposure before the series.
         order
             ``(selected,)`` positions in the table of the tilts to take, by increasing angle; all of them by default.
 
@@ -176,6 +177,8 @@ class TiltGeometry:
         if exposure_before_e_per_A2 is not None:
             exposure, rank = _single_exposures(exposure_before_e_per_A2)
         rank, exposure, left_out = select_exposures(rank, exposure, order)
+        if exposure is not None and exposure_before_e_per_A2 is not None:
+            left_out = add_earlier_exposure(left_out, float(exposure_before_e_per_A2.min()), order.size)
         geometry = cls(
             tilt_angles[order],
             pixel_size_A,

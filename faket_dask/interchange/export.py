@@ -15,6 +15,7 @@ from faket_dask.engine.unit import Item
 from faket_dask.errors import InputError, UnfinishedError
 from faket_dask.interchange.exporters import load_exporter
 from faket_dask.interchange.exporters.base import Exporter
+from faket_dask.interchange.exporters.copick import CopickExporter
 from faket_dask.interchange.exporters.source import Source
 from faket_dask.modalities import MODALITIES
 from faket_dask.outputs.claim import claim_folder, make_folder
@@ -74,6 +75,10 @@ def export(
     exporters = [load_exporter(name) for name in dict.fromkeys(formats)]
     if not exporters:
         raise InputError("there is nothing to export to; name at least one format")
+    if root is not None and CopickExporter.name not in [exporter.name for exporter in exporters]:
+        raise InputError(
+            f"--root says where copick will find its project, and {', '.join(formats)} has none; leave it out"
+        )
     _check_complete(dataset, requested)
     claim = claim_folder(target, [exporter.name for exporter in exporters], overwrite=overwrite)
     return _write(Source(dataset, requested, root), exporters, target, claim)

@@ -170,7 +170,7 @@ def import_series(
         yield target
         write_angles(angles, series.geometry.stage_angles)
         yield angles
-        write_mdoc(mdoc, series.geometry, target.name, (rows, columns))
+        write_mdoc(mdoc, series.geometry, target.name, (rows, columns), recorded=True)
         yield mdoc
         if transforms is not None:
             write_transforms(alignment, transforms)

@@ -23,6 +23,7 @@ from faket_dask.dataset.splits import split_series
 from faket_dask.errors import InputError
 from faket_dask.formats.image_checks import check_finite
 from faket_dask.formats.mrc import open_stack
+from faket_dask.formats.tilt_list import suggest_exclusion
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.geometry import PIXEL_SIZE_TOLERANCE, TiltGeometry
 from faket_dask.modalities import MODALITIES, Owner
@@ -230,21 +231,25 @@ def _check_clean_series(clean: TiltSeries, noisy: TiltSeries) -> None:
 def _check_tilts(series: TiltSeries) -> None:
     """Refuse tilts that cannot be used, named as their files count them."""
     broken: dict[Path, tuple[str, list[int]]] = {}
-    constant: dict[Path, list[int]] = {}
-    for stack, section in sorted(series.images, key=lambda image: (image[0].path, image[1])):
+    constant: dict[Path, list[tuple[int, int]]] = {}
+    images = [(stack, section, series.number(tilt)) for tilt, (stack, section) in enumerate(series.images)]
+    for stack, section, number in sorted(images, key=lambda image: (image[0].path, image[1])):
         tilt = stack.tilt(section)
         try:
-            check_finite(tilt, stack.path, section, stack.shape[0])
+            check_finite(tilt, stack.path, section, stack.shape[0], number)
         except InputError as error:
             broken.setdefault(stack.path, (str(error), []))[1].append(section + 1)
             continue
         if tilt.min() == tilt.max():
-            constant.setdefault(stack.path, []).append(section + 1)
+            constant.setdefault(stack.path, []).append((section + 1, number))
     problems = Problems()
     for message, views in broken.values():
         problems.add(message + (f"; the same of {_list_views(views[1:])}" if views[1:] else ""))
-    for path, views in constant.items():
-        problems.add(f"{path}: all pixels are equal in {_list_views(views)}; leave out (`exclude`)")
+    for path, equal in constant.items():
+        advice = suggest_exclusion([number for _, number in equal])
+        problems.add(
+            f"{path}: all pixels are equal in {_list_views([view for view, _ in equal])}; leave out: {advice}"
+        )
     problems.report()
 
 

@@ -184,10 +184,10 @@ def find_valid_pixels(
             open_mask(section, series).nonzero_pixels(tilt),
             f"{section.mask} and edges cover",
         )
-        advice = "mark less of it, or leave that tilt out (`exclude`)"
+        advice = f"mark less of it, or leave that tilt out (`exclude: [{series.number(tilt)}]`)"
     else:
         excluded, covering = artefact_mask(image), f"{section.stack}: artefacts and edges cover"
-        advice = "leave that tilt out (`exclude`), or write `mask: none` for the reference"
+        advice = f"leave that tilt out (`exclude: [{series.number(tilt)}]`), or write `mask: none` for the reference"
     valid = ~(outside | excluded)
     if valid.mean() < LEAST_VALID_SHARE:
         raise InputError(f"{covering} {1 - valid.mean():.0%} of {series.describe_tilt(tilt)}; {advice}")

@@ -91,7 +91,8 @@ def gather_evidence(
             _count_nearby(block, centres[row], nearby[row])
     by_label: dict[int, Counter[int]] = {}
     for (number, value), count in instance_votes.items():
-        by_label.setdefault(number, Counter())[value] += count
+        if value:  # instances may be filled where their class is hollow
+            by_label.setdefault(number, Counter())[value] += count
     label = np.zeros(len(rows), dtype=np.int64)
     by_instance = np.zeros(len(rows), dtype=np.bool_)
     elsewhere = np.zeros(len(rows), dtype=np.bool_)
@@ -102,7 +103,7 @@ def gather_evidence(
             by_instance[row] = ((low - margin <= centres[row]) & (centres[row] <= high + margin)).all()
             elsewhere[row] = not by_instance[row]
         if by_instance[row]:
-            label[row] = by_label[instance].most_common(1)[0][0]
+            label[row] = by_label[instance].most_common(1)[0][0] if instance in by_label else 0
         elif nearby[row]:
             nearest = min(distance for distance, _ in nearby[row])
             votes = Counter({value: count for (at, value), count in nearby[row].items() if at <= nearest + 1})

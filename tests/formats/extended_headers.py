@@ -24,13 +24,16 @@ def agard(angles: np.ndarray, order: str = "<", kind: bytes = b"AGAR") -> tuple[
     return table.tobytes(), kind, 2, 30
 
 
-def thermo(angles: np.ndarray, order: str = "<", kind: bytes = b"FEI2") -> tuple[bytes, bytes, int, int]:
+def thermo(
+    angles: np.ndarray, order: str = "<", kind: bytes = b"FEI2", axis: float = 0.0
+) -> tuple[bytes, bytes, int, int]:
     """Return an extended header of Thermo Fisher's layout."""
     dtype = get_ext_header_dtype(kind, order)
     table = np.zeros(len(angles), dtype=dtype)
     table["Metadata size"] = dtype.itemsize
     table["Bitmask 1"] = 0xFFFFFFFF
     table["Alpha tilt"] = angles
+    table["Tilt axis angle"] = axis
     return table.tobytes(), kind, 0, 0
 
 

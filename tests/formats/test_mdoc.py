@@ -171,9 +171,36 @@ def test_title_is_believed_against_rotation_angle(tmp_path: Path, title: float, 
     assert [f"{title:g}° in a title line" in str(warning.message) for warning in caught] == [True] * warned
 
 
-def test_title_of_tomography_5_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("stated", "rotation", "axis"),
+    [
+        (-176.20, 86.20, 86.2),  # as Tomography 5 writes it
+        (-175.6, 85.6, 85.6),
+        (-91.81, 1.81, 1.81),
+        (-3.8, -86.2, -86.2),
+        (94.0, 176.0, 176.0),  # 94 is -266
+        (84.7, 174.7, 84.7),  # as SerialEM has it
+        (-84.7, 174.7, 84.7),  # the opposite sign
+    ],
+)
+def test_axis_of_tomography_5_is_that_of_its_rotation_angle(
+    tmp_path: Path, stated: float, rotation: float, axis: float
+) -> None:
+    text = RECORDED.replace(
+        "[T =     Tilt axis angle = 84.7, binning", f"[T =   TiltAxisAngle = {stated}  Binning"
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mdoc = read(tmp_path, text.replace("174.7", str(rotation)))
+        assert mdoc.geometry.tilt_axis_angle_deg == pytest.approx(axis)
+
+
+@pytest.mark.parametrize("rotation", ["RotationAngle = 30", "Other = 3"])
+def test_axis_of_tomography_5_that_nothing_confirms_is_warned_of(tmp_path: Path, rotation: str) -> None:
     text = RECORDED.replace("[T =     Tilt axis angle = 84.7, binning", "[T = TiltAxisAngle = 84.9 Binning")
-    assert read(tmp_path, text).geometry.tilt_axis_angle_deg == 84.9
+    with pytest.warns(UserWarning, match=r"TiltAxisAngle of 84\.9°, .* taken to be 84\.9°: check it"):
+        mdoc = read(tmp_path, text.replace("RotationAngle = 174.7", rotation))
+    assert mdoc.geometry.tilt_axis_angle_deg == 84.9
 
 
 def test_exposure_of_zero_is_unknown(tmp_path: Path) -> None:
@@ -288,3 +315,14 @@ def test_unusable_files_are_refused(tmp_path: Path, old: str, new: str, message:
     (tmp_path / "a.mdoc").write_text(RECORDED.replace(old, new))
     with pytest.raises(InputError, match=message):
         assert read_mdoc(tmp_path / "a.mdoc").geometry
+
+
+def test_exposure_before_the_series_is_kept(tmp_path: Path) -> None:
+    text = RECORDED.replace("PriorRecordDose = 6.2", "PriorRecordDose = 16.2")
+    text = text.replace("PriorRecordDose = 3.1", "PriorRecordDose = 13.1")
+    series = read(tmp_path, text.replace("PriorRecordDose = 0", "PriorRecordDose = 10")).geometry
+    np.testing.assert_allclose(series.exposure_before_e_per_A2, [13.1, 10, 16.2])
+    write_mdoc(tmp_path / "b.mdoc", series, "b.mrc", (4, 4))
+    again = read_mdoc(tmp_path / "b.mdoc").geometry
+    np.testing.assert_allclose(again.exposure_before_e_per_A2, [13.1, 10, 16.2])
+    np.testing.assert_allclose(again.exposure_e_per_A2, [3.1, 3.1, 3.1])

@@ -73,7 +73,8 @@ def test_imod(phantom: Phantom, tmp_path: Path) -> None:
     write_tilt_com(tmp_path, "a", phantom.geometry, (rows, columns), depth)
     options = read_tilt_com(tmp_path / "tilt.com")
     thickness, width = int(options["THICKNESS"][0]), int(options["FULLIMAGE"][0])
-    axis, shift, lift = float(options["OFFSET"][1]), *(float(word) for word in options["SHIFT"])
+    axis = sum(map(float, options["OFFSET"][1:]))  # the second number may be left out
+    shift, lift = (float(word) for word in options["SHIFT"])
     angles = np.deg2rad(read_angles(tmp_path / options["TILTFILE"][0]))
     # Places are counted from 1 there, and whole numbers are halved as whole numbers.
     x = np.arange(1, width + 1) - (width // 2 + 0.5 + axis + shift)

@@ -409,3 +409,12 @@ def test_everything_may_be_compressed(
     assert_right(series)
     assert series.transforms is not None
     assert series.geometry.tilt_axis_angle_deg == 85.3
+
+
+@pytest.mark.parametrize(("stored", "axis"), [(-86.2, 86.2), (93.5, -93.5), (273.8, 86.2), (np.nan, 0.0)])
+def test_tilt_axis_of_thermo_fishers_extended_header(tmp_path: Path, stored: float, axis: float) -> None:
+    """It has the opposite sign there; values that are no angle say nothing."""
+    stage = np.array([3.0, 0.0, -3.0])
+    write_images(tmp_path / "a.mrc", stage)
+    extended_headers.insert(tmp_path / "a.mrc", extended_headers.thermo(stage, axis=stored))
+    assert open_tilt_series(tmp_path / "a.mrc").geometry.tilt_axis_angle_deg == pytest.approx(axis)

@@ -218,3 +218,9 @@ def test_every_exporter_follows_the_protocol_under_its_own_name(name: str) -> No
     assert isinstance(exporter, Exporter)
     assert exporter.name == name
     assert exporter.help
+
+
+def test_root_is_refused_where_no_format_uses_it(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"--root .* copick .* mrc, warp has none; leave it out"):
+        export(tiny_dataset, ["mrc", "warp"], tmp_path, root="/elsewhere")
+    assert not list(tmp_path.iterdir())

@@ -406,8 +406,33 @@ def test_imported_series_is_read_like_its_source(tmp_path: Path) -> None:
     own, theirs = open_tilt_series(tmp_path / "own/TS_01.mrc"), open_tilt_series(stack)
     np.testing.assert_array_equal(own.geometry.tilt_angles, theirs.geometry.tilt_angles)
     np.testing.assert_array_equal(own.transforms, theirs.transforms)
+    assert own.geometry.acquisition_order is theirs.geometry.acquisition_order is None
     for tilt in range(3):
         np.testing.assert_array_equal(own.tilt(tilt), theirs.tilt(tilt))
+    titles = (tmp_path / "own/TS_01.mrc.mdoc").read_text()
+    assert "recorded tilt-series" in titles
+    assert "synthetic" not in titles
+    assert "DateTime" not in titles
+
+
+def test_imported_series_takes_angles_and_transforms_from_elsewhere(tmp_path: Path) -> None:
+    stack = write_user_series(tmp_path / "in")
+    beside = open_tilt_series(stack)
+    (tmp_path / "elsewhere").mkdir()
+    stack.with_suffix(".rawtlt").unlink()
+    moved = [
+        stack.with_suffix(suffix).rename(tmp_path / f"elsewhere/TS_01{suffix}") for suffix in (".tlt", ".xf")
+    ]
+    options = ("--angles", moved[0], "--transforms", moved[1])
+    invoke("import", "series", stack, *options, "--to", tmp_path / "own/TS_01.mrc")
+    own = open_tilt_series(tmp_path / "own/TS_01.mrc")
+    np.testing.assert_array_equal(own.geometry.tilt_angles, beside.geometry.tilt_angles)
+    np.testing.assert_array_equal(own.transforms, beside.transforms)
+    before = [path.read_bytes() for path in moved]
+    command = ("import", "series", stack, *options, "--overwrite", "--to", moved[0].with_suffix(".mrc"))
+    result = CliRunner().invoke(app, [str(word) for word in command])
+    assert result.exit_code == 2
+    assert [path.read_bytes() for path in moved] == before
 
 
 def test_aligned_import_removes_the_alignment_of_an_earlier_one_but_not_that_of_others(

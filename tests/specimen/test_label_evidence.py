@@ -66,6 +66,14 @@ def test_labels_are_found_about_hollow_centres_in_any_blocks(
     assert list(find_contradictions(evidence)) == []
 
 
+def test_instances_may_be_filled_where_their_class_is_hollow() -> None:
+    classes, instances = make_masks(1, 1, 2, 2)
+    for number, (x, y, z) in enumerate(CENTRES, start=1):
+        instances[z - 5 : z + 6, y - 5 : y + 6, x - 5 : x + 6] = number
+    assert np.count_nonzero(instances[classes == 0]) > 0
+    assert evidence_of(make_table(1, 1, 2, 2), classes, instances).label.tolist() == [1, 1, 2, 2]
+
+
 @pytest.mark.parametrize("with_instances", [True, False])
 def test_another_label_is_counted_and_both_numbers_are_named(with_instances: bool) -> None:
     classes, instances = make_masks(5, 5, 2, 2)

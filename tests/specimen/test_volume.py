@@ -157,7 +157,7 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(InputError, match="a single image"):
         open_specimen_volume(write_mrc(tmp_path / "flat.mrc", np.zeros((4, 4))))
     (tmp_path / "text.mrc").write_text("this is no volume")
-    with pytest.raises(InputError, match="is not an MRC file"):
+    with pytest.raises(InputError, match="not an MRC file"):
         open_specimen_volume(tmp_path / "text.mrc")
 
 

@@ -20,10 +20,11 @@ from numpy.typing import ArrayLike
 from faket_dask.errors import InputError
 from faket_dask.formats.compression import kind_suffix
 from faket_dask.formats.exclusion import Exclusion
+from faket_dask.formats.mrc import STACK_SUFFIXES
 from faket_dask.formats.openers.images import SINGLE_IMAGES
 from faket_dask.formats.openers.mdoc import MDOC
 from faket_dask.formats.openers.relion5 import RELION5
-from faket_dask.formats.openers.series_format import SeriesFormat, SeriesOptions, Sign
+from faket_dask.formats.openers.series_format import SeriesFormat, SeriesOptions, Sign, list_visible_files
 from faket_dask.formats.openers.shrec import SHREC
 from faket_dask.formats.openers.stack import ARETOMO, STACK, MissingAnglesError
 from faket_dask.formats.openers.warp import TOMOSTAR, WARP_XML
@@ -53,6 +54,7 @@ def open_tilt_series(
     path
         Stack, `.mdoc`, `.star`, `.tomostar`, or a folder that holds one tilt-series. Single images in a folder are
         taken in the order of their names, in which numbers count as numbers; in a SHREC model, ``projections.mrc`` is.
+        Tomograms and hidden files of a folder are passed over.
     tilt_angles
         Angles of a stack or single images: an angle file, SHREC's alignment file or an `.mdoc`, or ``(tilt,)`` degrees
         in the order of the stack with this project's sign. By default the file of the stack's name is taken, and the
@@ -99,7 +101,7 @@ def _find_format(path: Path) -> SeriesFormat:
 
 
 def _find_in_folder(folder: Path) -> tuple[SeriesFormat, Path]:
-    files = sorted(entry for entry in folder.iterdir() if entry.is_file())
+    files = list_visible_files(folder)
     for candidate in FORMATS:
         matches = candidate.find(folder, files)
         if len(matches) == 1:
@@ -107,4 +109,10 @@ def _find_in_folder(folder: Path) -> tuple[SeriesFormat, Path]:
         if matches:
             names = ", ".join(match.name for match in matches[:4])
             raise InputError(f"{folder} holds several tilt-series ({names}, …); name one of the files")
+    tomograms = [file.name for file in files if kind_suffix(file) in STACK_SUFFIXES]
+    if tomograms:
+        raise InputError(
+            f"{folder} holds no tilt-series, only tomograms by their names or headers ({tomograms[0]}); name the file "
+            "if it is a tilt-series"
+        )
     raise InputError(f"{folder} holds no stack, .mdoc, .star or .tomostar of a tilt-series")

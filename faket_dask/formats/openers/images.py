@@ -11,7 +11,8 @@ from faket_dask.formats.compression import kind_suffix
 from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
 from faket_dask.formats.mrc_header import read_header
 from faket_dask.formats.openers.listed_tilts import check_count, list_stated, make_series
-from faket_dask.formats.openers.series_format import SeriesFormat, SeriesOptions
+from faket_dask.formats.openers.series_format import SeriesFormat, SeriesOptions, list_visible_files
+from faket_dask.formats.openers.tomograms import is_tomogram
 from faket_dask.formats.shrec import ALIGNMENT_FILE
 from faket_dask.formats.tilt_series import TiltSeries, check_images
 
@@ -26,7 +27,7 @@ def _find(folder: Path, files: Sequence[Path]) -> list[Path]:
 
 
 def _open(folder: Path, options: SeriesOptions) -> TiltSeries:
-    files = sorted(entry for entry in folder.iterdir() if entry.is_file())
+    files = list_visible_files(folder)
     images = sorted(_list_images(files), key=_natural_key)
     angles = options.tilt_angles
     if angles is None:
@@ -45,7 +46,7 @@ def _open(folder: Path, options: SeriesOptions) -> TiltSeries:
 
 
 def _list_images(files: Sequence[Path]) -> list[Path]:
-    return [file for file in files if kind_suffix(file) in STACK_SUFFIXES]
+    return [file for file in files if kind_suffix(file) in STACK_SUFFIXES and not is_tomogram(file)]
 
 
 def _natural_key(path: Path) -> list[int | str]:

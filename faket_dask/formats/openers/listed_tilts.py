@@ -17,7 +17,7 @@ from faket_dask.formats.openers.series_format import Sign
 from faket_dask.formats.shrec import ALIGNMENT_FILE, read_alignment
 from faket_dask.formats.tilt_list import FindLeftOut, TiltList
 from faket_dask.formats.tilt_series import TiltSeries
-from faket_dask.geometry import TiltGeometry, select_exposures
+from faket_dask.geometry import TiltGeometry, add_earlier_exposure, select_exposures
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class ListedTilts:
     acquisition_order, exposure_e_per_A2
         ``(tilt,)`` rank in time and exposure of each tilt, if known.
     left_out_exposure_e_per_A2
-        ``(tilt,)`` exposure before each tilt in others that are not listed; ``None`` where all are.
+        ``(tilt,)`` exposure before each tilt in others that are not listed, or before the series; ``None`` for none.
     """
 
     tilts: TiltList
@@ -71,6 +71,7 @@ class ListedTilts:
             ``(tilt,)`` place of each tilt in it.
         """
         rank, exposure, left_out = select_exposures(mdoc.acquisition_order, mdoc.exposure_e_per_A2, places)
+        left_out = add_earlier_exposure(left_out, mdoc.earlier_exposure_e_per_A2, len(places))
         return ListedTilts(self.tilts, self.acquisition_order if rank is None else rank, exposure, left_out)
 
 

@@ -51,6 +51,22 @@ class SeriesFormat:
     open: Callable[[Path, SeriesOptions], TiltSeries]
 
 
+def list_visible_files(folder: Path) -> list[Path]:
+    """List the files of a folder in the order of their names, without hidden ones, such as macOS's ``._NAME``.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be read.
+    """
+    try:
+        return sorted(
+            entry for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith(".")
+        )
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read: {error.strerror}") from None
+
+
 def find_by_suffix(*suffixes: str) -> Callable[[Path, Sequence[Path]], list[Path]]:
     """Return a function for `SeriesFormat.find` that chooses files by their ending."""
 

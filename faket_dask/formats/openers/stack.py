@@ -49,8 +49,8 @@ from faket_dask.formats.openers.series_format import (
     Sign,
     add_transforms,
     find_beside,
-    find_by_suffix,
 )
+from faket_dask.formats.openers.tomograms import is_tomogram
 from faket_dask.formats.shrec import ALIGNMENT_FILE
 from faket_dask.formats.tilt_list import TiltList
 from faket_dask.formats.tilt_series import TiltSeries
@@ -189,10 +189,12 @@ def _is_aligned(stack: MrcStack) -> bool:
 
 
 def _tilt_axis(stack: MrcStack, mdoc: Mdoc | None) -> float | None:
-    title = find_axis_angle(stack.header.labels)
+    place, axis = f"a title of {stack.path}", find_axis_angle(stack.header.labels)
+    if axis is None:
+        place, axis = f"the extended header of {stack.path}", stack.header.extended.tilt_axis_angle_deg
     if mdoc is None:
-        return title
-    return mdoc.tilt_axis_angle(None if title is None else (stack.path, title))
+        return axis
+    return mdoc.tilt_axis_angle(None if axis is None else (place, axis))
 
 
 def _list_recorded(stack: MrcStack, alignment: AreTomoAlignment | None, sign: Sign) -> ListedTilts:
@@ -327,10 +329,15 @@ def _open_alignment(path: Path, options: SeriesOptions) -> TiltSeries:
     return open_stack_series(find_stack(path), replace(options, transforms=path))
 
 
+def _find_stacks(folder: Path, files: Sequence[Path]) -> list[Path]:
+    """Return the MRC files of a folder that are no tomograms."""
+    return [file for file in files if kind_suffix(file) in STACK_SUFFIXES and not is_tomogram(file)]
+
+
 def _find_none(folder: Path, files: Sequence[Path]) -> list[Path]:
     """Return nothing: a folder with an `.aln` has the stack of it, too."""
     return []
 
 
-STACK = SeriesFormat(STACK_SUFFIXES, find_by_suffix(*STACK_SUFFIXES), open_stack_series)
+STACK = SeriesFormat(STACK_SUFFIXES, _find_stacks, open_stack_series)
 ARETOMO = SeriesFormat((SUFFIX,), _find_none, _open_alignment)

@@ -138,6 +138,10 @@ def summarise(values: NDArray[np.float64]) -> Summary:
     >>> summarise(np.arange(11.0))
     Summary(mean=5.0, p10=1.0, p90=9.0)
     """
-    with np.errstate(invalid="ignore"):  # infinite ratios of equal tilts
+    with np.errstate(
+        invalid="ignore"
+    ):  # ratios of equal tilts are infinite, between which nothing is interpolated
         p10, p90 = np.percentile(values, (10, 90))
+    above = np.percentile(values, (10, 90), method="higher")
+    p10, p90 = np.where(np.isfinite((p10, p90)), (p10, p90), above)
     return Summary(float(np.mean(values)), float(p10), float(p90))

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio
 
-from faket_dask.kernels.similarity.pixelwise import compare_tilts, normalise_series, summarise
+from faket_dask.kernels.similarity.pixelwise import Summary, compare_tilts, normalise_series, summarise
 
 
 def image(seed=0, shape=(16, 20)):
@@ -53,7 +53,10 @@ def test_one_tilt_is_scaled_as_part_of_its_series():
 def test_summary():
     summary = summarise(np.arange(11.0))
     assert (summary.mean, summary.p10, summary.p90) == (5, 1, 9)
-    assert summarise(np.full(3, np.inf)).mean == np.inf
+    assert summarise(np.full(3, np.inf)) == Summary(np.inf, np.inf, np.inf)
+    some = summarise(np.array([*np.arange(10.0), np.inf]))
+    assert (some.p10, some.p90) == (1, 9)
+    assert summarise(np.array([1.0, 2.0, np.inf])).p90 == np.inf
 
 
 @pytest.mark.parametrize(
