@@ -186,7 +186,9 @@ def test_plan_shows_units_memory_disk_and_time(run_file: Path) -> None:
         "reference_statistics": 1,
         "synthesise": 3,
     }.items():
-        assert re.search(rf"{stage}\W+{units}\W+[\d.]+ [KMG]iB\W+\S+ [mu]?s\W+[\d.]+ [kMGi]*B", result.stdout)
+        assert re.search(
+            rf"{stage}\W+{units}\W+[\d.]+ [KMG]iB\W+(under )?[\d.]+ s\W+[\d.]+ [kMGi]*B", result.stdout
+        )
     assert re.search(
         r"0 units are done, 18 left: about .* on \d workers .* each\), at most .*B of disk",
         result.stdout,
@@ -250,7 +252,7 @@ def test_status_of_a_finished_data_set(dataset: faket_dask.Dataset) -> None:
     result = call("status", dataset.folder)
     assert result.exit_code == 0
     assert result.stdout.endswith("18 of 18 units, 1 of 1 series complete\n")
-    assert re.search(r"project\W+4\W+4\W+[\d.]+ m?s", result.stdout)
+    assert re.search(r"project\W+4\W+4\W+(under )?[\d.]+ s", result.stdout)
 
 
 def test_run_of_finished_data_set_prints_its_folder(dataset: faket_dask.Dataset) -> None:
