@@ -163,7 +163,7 @@ def _match_statistics(mdoc: Mdoc, stack: MrcStack, by_number: NDArray[np.intp]) 
         if mdoc.is_thermo and (steps < 0).any() and (steps > 0).any():
             warnings.warn(
                 f"{mdoc.path} is in the order of acquisition, and Thermo Fisher's Tomography sorts its stacks by "
-                f"angle; its sections are taken to be those of {stack.path} by ZValue, as nothing there says otherwise: if "
+                f"angle; its sections are taken to be those of {stack.path} by ZValue, as nothing says otherwise: if "
                 "the stack is sorted, put a .rawtlt with its angles beside it",
                 stacklevel=4,
             )
