@@ -102,7 +102,7 @@ def test_valid_run_file_is_called_good(run_file: Path) -> None:
     result = call("validate", run_file)
     assert result.exit_code == 0
     assert re.fullmatch(
-        rf"{run_file}: good\. 1 series of 3 x 96 x 80 \(tilts x y x x\), fingerprint [0-9a-f]{{16}}\n",
+        rf"{run_file}: good\. 1 series of 3 x 96 x 80 \(tilts, y, x\), fingerprint [0-9a-f]{{16}}\n",
         result.stdout,
     )
 
