@@ -20,9 +20,12 @@ from faket_dask.pipeline.costs import (
 )
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
 from faket_dask.pipeline.noise import NOISE_BYTES_PER_PIXEL, FitNoise
-from faket_dask.pipeline.reference import MeasureGram
+from faket_dask.pipeline.reference import GRAM_VALUES, MeasureGram
 from faket_dask.pipeline.series_arrays import SCALED, SIGNAL_POWER, SIGNAL_VARIANCE, read_stack_range
 from faket_dask.stages.tiling import transfer_work
+
+SERIES_ARRAYS, BASELINE_ARRAYS = 8, 4
+"""Small arrays that are read for a tilt: of its series, and of each reference that a constant level is fitted to."""
 
 
 class SynthesiseTilts(Stage[DatasetSpec]):
@@ -118,6 +121,9 @@ class SynthesiseTilts(Stage[DatasetSpec]):
         seconds += (1 + len(kept)) * rates.noise_s_per_pixel * pixels
         shaped = {find_noise_model(name) for name in kept} | ({style.noise} if spec.uses_network else set())
         seconds += len(shaped - {None, "white"}) * rates.shape_s_per_pixel * pixels
+        seconds += (SERIES_ARRAYS + len(kept)) * rates.array_s
+        if "baseline" in kept:
+            seconds += BASELINE_ARRAYS * len(spec.used_references) * rates.array_s
         if not spec.uses_network:
             return UnitCost(seconds, INTERPRETER_BYTES + NOISE_BYTES_PER_PIXEL * pixels, written)
         memory, start = transfer_task_bytes(spec), {"network": rates.network_start_s}
@@ -129,7 +135,8 @@ class SynthesiseTilts(Stage[DatasetSpec]):
                 rates.grow(rate, side) for rate in (rates.mask_s_per_pixel, rates.texture_s_per_pixel)
             )
             seconds += grown * pixels
-        seconds += len(style.transfer.arrays(style.style_network.architecture)) * rates.array_s
+        arrays = len(style.transfer.arrays(style.style_network.architecture))
+        seconds += arrays * rates.array_s + rates.load_s_per_byte * 4 * GRAM_VALUES
         seconds += style.transfer.evaluations * rates.evaluation_s
         seconds += rates.transfer_s_per_pixel * pixels * transfer_work(style, spec.geometry.tilt_shape)
         return UnitCost(seconds, memory, written, start=start)

@@ -1,0 +1,116 @@
+"""Estimated times follow the sizes, numbers and settings of a run, and are unknown where nobody can know them."""
+
+import json
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import faket_dask
+from faket_dask.cluster.requirements import StageRequirement
+from faket_dask.config import parse
+from faket_dask.formats.imod import write_angles, write_transforms
+from faket_dask.formats.mrc import write_stack
+from faket_dask.pipeline import kernel_rates
+from faket_dask.pipeline.kernel_rates import KernelRates
+from tests.runs import small_document
+
+RATES = KernelRates(**{field.name: 1e-7 for field in fields(KernelRates)})
+
+
+@pytest.fixture(autouse=True)
+def _rates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rates of a machine on which everything takes a tenth of a microsecond."""
+    monkeypatch.setenv("FAKET_DASK_CACHE", str(tmp_path / "cache"))
+    for threads in (1, 2):
+        path = kernel_rates._rates_path(threads)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(RATES)))
+
+
+def estimate(folder: Path, **changes: Any) -> dict[str, StageRequirement]:
+    planned = faket_dask.plan(parse(small_document(folder / "data", **changes), folder))
+    return {stage.stage: stage for stage in planned.requirements().stages}
+
+
+def count(particles: int) -> dict[str, Any]:
+    return {"species": [{"name": "boot", "count": particles}], "fiducials": None}
+
+
+def test_time_of_a_specimen_follows_the_number_of_its_particles(tmp_path: Path) -> None:
+    few, many = (estimate(tmp_path, specimen=count(number)) for number in (2, 8))
+    assert many["place"].work_s - few["place"].work_s == pytest.approx(4 * 6 * RATES.place_s_per_object)
+    assert many["build"].work_s > few["build"].work_s
+    assert few["place"].start_s > RATES.specimen_start_s, "the template's own time is part of the start"
+
+
+def test_time_of_a_crowded_specimen_is_unknown(tmp_path: Path) -> None:
+    stages = estimate(tmp_path, specimen=count(400))
+    assert stages["place"].seconds is None
+    assert stages["build"].seconds is not None
+
+
+def test_time_of_a_membrane_follows_its_radius(tmp_path: Path) -> None:
+    small, large = (
+        estimate(tmp_path, specimen={"vesicles": {"count": 1, "radius_A": [radius, radius]}})["build"].work_s
+        for radius in (100, 200)
+    )
+    assert large > small
+
+
+def test_time_of_gpu_stages_is_unknown(tmp_path: Path) -> None:
+    stages = estimate(tmp_path, style={"device": "cuda"})
+    unknown = {name for name, stage in stages.items() if stage.seconds is None}
+    assert unknown == {"reference_gram", "synthesise"}
+
+
+def test_time_of_a_reference_follows_what_is_done_to_its_tilts(tmp_path: Path) -> None:
+    tilts, shape = 5, (5, 120, 100)
+    pixels = shape[1] * shape[2]
+    rng = np.random.default_rng(0)
+    write_stack(tmp_path / "a.st", iter(rng.standard_normal(shape).astype(np.float32)), shape, 10)
+    write_angles(tmp_path / "a.tlt", np.linspace(-40, 40, tilts))
+    transforms = np.zeros((tilts, 2, 3)) + np.eye(2, 3)
+    transforms[:, 0, 2] = 3
+    write_transforms(tmp_path / "a.xf", transforms)
+
+    def seconds(**reference: Any) -> float:
+        stages = estimate(
+            tmp_path,
+            references=[{"name": "real", "stack": str(tmp_path / "a.st"), **reference}],
+            noise={"statistics": "given", "given": {"signal_scale": [0.4], "noise_scale": [0.9]}},
+            outputs={"modalities": ["noisy"]},
+        )
+        return stages["reference_statistics"].work_s
+
+    plain, aligned, unmasked = seconds(), seconds(align=True), seconds(mask="none")
+    assert aligned - plain > tilts * pixels * RATES.align_s_per_pixel
+    assert plain - unmasked > 0
+    assert seconds(align=True, resample=True, pixel_size_A=20.0) > aligned
+
+
+def test_simulated_and_recorded_references_are_averaged(tmp_path: Path) -> None:
+    shape = (5, 240, 200)
+    rng = np.random.default_rng(0)
+    write_stack(tmp_path / "a.st", iter(rng.standard_normal(shape).astype(np.float32)), shape, 10)
+    recorded = {"name": "real", "stack": str(tmp_path / "a.st"), "tilt_angles": [-40, -20, 0, 20, 40]}
+    noise = {"statistics": "given", "given": {"signal_scale": [0.4], "noise_scale": [0.9]}}
+
+    def mean(*references: dict[str, Any]) -> StageRequirement:
+        return estimate(tmp_path, references=list(references), noise=noise)["reference_statistics"]
+
+    simulated = {"kind": "simulated", "name": "a"}
+    both, real, made = mean(recorded, simulated), mean(recorded), mean(simulated)
+    assert made.seconds_per_task < both.seconds_per_task < real.seconds_per_task
+    assert both.work_s == pytest.approx(real.work_s + made.work_s)
+    assert both.longest_s == pytest.approx(real.longest_s)
+
+
+def test_starts_are_counted_once(tmp_path: Path) -> None:
+    stages = estimate(tmp_path, outputs={"modalities": ["faket"], "report": True})
+    starts = {name: stage.start_s for name, stage in stages.items() if stage.start_s}
+    assert set(starts) == {"place", "reference_gram"}, (
+        "the network is loaded once, by the first stage that needs it"
+    )
