@@ -142,6 +142,13 @@ def run_file_page() -> str:
             "the folder of the file, and every default is written out in the `config.yaml` of a data set.",
             "`faket-dask validate FILE` reports every mistake in one line.",
             "",
+            "A run file is YAML, read as it looks: `010` is ten, `1e-3` a number, `no` and `24:00:00` text where",
+            "text is wanted. A key given twice is an error. `validate` refuses sizes with a digit too many before",
+            "anything is allocated: beyond 32768 pixels along a side of the detector, 2000 tilts, 10000 series,",
+            "2³⁸ voxels, 10⁶ objects in a specimen, and 800 points along the edge of a particle's density. Tilt",
+            "angles lie between −90° and 90°, not at either; atoms at 9999 Å (a place that is not known) are left",
+            "out where their occupancy is 0, and refused otherwise.",
+            "",
             *_section_tables(RunConfig, "All sections"),
         ]
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from faket_dask.outputs.claim import OutputKind, temporary_path
 from faket_dask.outputs.placing import check_output, put_file_in_place, put_folder_in_place
+from faket_dask.outputs.record import absolute
 
 
 @contextmanager
@@ -43,6 +44,7 @@ def replace_atomically(path: Path) -> Iterator[Path]:
     ...     path.read_text()
     '-60\\n'
     """
+    path = absolute(path)
     check_output(path, OutputKind.FILE)
     temporary = temporary_path(path)
     try:
@@ -71,6 +73,7 @@ def replace_folder_atomically(path: Path) -> Iterator[Path]:
     InputError
         If a folder of others, or of anything but a Zarr store, has the name.
     """
+    path = absolute(path)
     check_output(path, OutputKind.FOLDER)
     temporary = temporary_path(path)
     temporary.mkdir()

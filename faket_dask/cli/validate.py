@@ -31,12 +31,13 @@ def validate(
     """
     from faket_dask.config import load
     from faket_dask.pipeline.input_checks import resolve
-    from faket_dask.workflow.run import check_run_file
 
     if config.is_dir():
         _validate_dataset(config, repair)
         return
     spec = resolve(load(config))
+    from faket_dask.workflow.run import check_run_file  # with Dask, which no faulty run file needs
+
     check_run_file(spec, config)
     say(f"{config}: good. {spec.title}, fingerprint {spec.fingerprint}")
 

@@ -115,7 +115,7 @@ class Dataset:
         shown = [(s.name, s.specimen, s.reference) for s in spec.series[:ROWS_SHOWN]]
         more = len(spec.series) - len(shown)
         table = html_table(
-            f"{self.folder.name}: {len(spec.series)} series of {spec.geometry.stack_text} (tilts x y x x); {kept}",
+            f"{self.folder.name}: {len(spec.series)} series of {spec.geometry.stack_text} (tilts, y, x); {kept}",
             ("series", "specimen", "reference"),
             [*shown, *([(f"and {more} more", "", "")] if more else [])],
         )

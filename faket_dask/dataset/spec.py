@@ -56,7 +56,7 @@ class DatasetSpec:
     @property
     def title(self) -> str:
         """One line for plans and displays."""
-        return f"{len(self.series)} series of {self.geometry.stack_text} (tilts x y x x)"
+        return f"{len(self.series)} series of {self.geometry.stack_text} (tilts, y, x)"
 
     @property
     def threads_per_task(self) -> int:

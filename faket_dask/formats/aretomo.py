@@ -91,7 +91,7 @@ def read_aln(path: Path) -> AreTomoAlignment:
         int(n) for n in _numbers(path, None, header["RawSize"], 3, "three numbers (RawSize = …)")
     )
     values = np.array([row for _, row in tilts])
-    aligned, dark_sections = _find_sections(path, values[:, 0].astype(int).tolist(), dark, count)
+    aligned, dark_sections = _find_sections(path, [int(row[0]) for _, row in tilts], dark, count)
     angles, is_dark = np.zeros(count), np.zeros(count, dtype=np.bool_)
     transforms = np.zeros((count, 2, 3)) + np.eye(2, 3)
     places = [""] * count
@@ -128,16 +128,17 @@ def _find_sections(
     path: Path, aligned: Sequence[int], dark: Sequence[tuple[int, int, int, float]], count: int
 ) -> tuple[list[int], list[int]]:
     """Return the sections, from 0, of the aligned and of the dark tilts."""
-    sections = [section for _, _, section, _ in dark]
-    for first in (0, 1):
-        if sorted([*aligned, *sections]) == list(range(first, count + first)):
-            return [n - first for n in aligned], [n - first for n in sections]
-    frames = [frame for _, frame, _, _ in dark]
-    left = [frame for frame in range(count) if frame not in frames]
-    first = min(aligned)
-    counts_aligned = first in (0, 1) and sorted(n - first for n in aligned) == list(range(len(left)))
-    if counts_aligned and sorted([*left, *frames]) == list(range(count)):
-        return [left[n - first] for n in aligned], frames
+    if len(aligned) + len(dark) == count:
+        sections = [section for _, _, section, _ in dark]
+        for first in (0, 1):
+            if sorted([*aligned, *sections]) == list(range(first, count + first)):
+                return [n - first for n in aligned], [n - first for n in sections]
+        frames = [frame for _, frame, _, _ in dark]
+        left = [frame for frame in range(count) if frame not in frames]
+        first = min(aligned)
+        counts_aligned = first in (0, 1) and sorted(n - first for n in aligned) == list(range(len(left)))
+        if counts_aligned and sorted([*left, *frames]) == list(range(count)):
+            return [left[n - first] for n in aligned], frames
     raise InputError(
         f"{path}: its {len(aligned)} aligned and {len(dark)} dark tilts are not the {count} sections of a stack "
         "(RawSize, SEC, DarkFrame); write it anew"

@@ -71,6 +71,8 @@ class Mdoc:
         File name of the stack, if recorded.
     earlier_exposure_e_per_A2
         Exposure of the specimen before the first tilt in time, in e/Å².
+    is_thermo
+        True if Thermo Fisher's Tomography wrote the file, whose stacks need not be in its order.
     """
 
     path: Path
@@ -86,6 +88,7 @@ class Mdoc:
     statistics: NDArray[np.float64] | None = None
     image_file: str | None = None
     earlier_exposure_e_per_A2: float = 0.0
+    is_thermo: bool = False
 
     def __len__(self) -> int:
         return len(self.sections)
@@ -205,6 +208,7 @@ def read_mdoc(path: Path, *, pixel_size_A: float | None = None) -> Mdoc:
         _statistics(parsed, order),
         re.split(r"[\\/]", parsed.common.get("ImageFile", ""))[-1] or None,
         0.0 if before is None else max(float(before.min()), 0.0),
+        parsed.thermo_axis is not None,
     )
 
 

@@ -269,7 +269,7 @@ class TiltSeries:
     def checksum(self) -> str:
         """SHA-256, in hexadecimal digits, of image files, sections that are left out, and alignment.
 
-        That of a whole stack as it is recorded is that of its file.
+        A whole stack as it is recorded has the checksum of its file.
         """
         sums = {stack.path: stack.checksum() for stack in dict.fromkeys(stack for stack, _ in self.images)}
         if len(sums) == 1 and self.alignment is None and not self.left_out:

@@ -111,6 +111,11 @@ def read_warp_xml(path: Path) -> WarpSeries:
         unapplied.append(
             f"{path} turns the specimen by {level:g}° about x (LevelAngleX), which is not applied"
         )
+    if (correction := root.get("MagnificationCorrection", "")) and not _is_identity(correction):
+        unapplied.append(
+            f"{path} corrects the magnification of the images (MagnificationCorrection is {correction!r}), which is "
+            "not applied"
+        )
     movies = tuple(line.strip() for line in (root.findtext("MoviePath") or "").splitlines() if line.strip())
     if len(movies) not in (0, tilts):
         raise InputError(f"{path} has {len(movies)} movies (<MoviePath>) and {tilts} angles; they must agree")
@@ -204,6 +209,15 @@ def _attribute(path: Path, root: ElementTree.Element, name: str) -> float:
         return _number(word)
     except ValueError:
         raise InputError(f"{path}: {name} is {word[:40]!r}, which is no number") from None
+
+
+def _is_identity(correction: str) -> bool:
+    """Tell whether a correction is none: a matrix by rows (Warp 2), or two factors and an angle (Warp 1)."""
+    words = [word.strip() for word in correction.split(",")]
+    return [float(word) if word.replace(".", "", 1).isdecimal() else None for word in words] in (
+        [1.0, 0.0, 0.0, 1.0],
+        [1.0, 1.0, 0.0],
+    )
 
 
 def _image_size(text: str) -> tuple[float, float] | None:

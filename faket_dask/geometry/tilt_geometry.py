@@ -143,8 +143,8 @@ class TiltGeometry:
             ``(tilt, 2)`` displacement ``(x, y)`` of each image in Å; all zero where there is none.
         exposure_before_e_per_A2
             ``(tilt,)`` exposure that the specimen had received before each tilt, in e/Å², if known. Each tilt's
-            own exposure and rank in time follow from it; neither is known where two tilts share a value. What the first
-            in time has is an exposure before the series.
+            own exposure and rank in time follow from it; neither is known where two tilts share a value. The value of
+            the first in time is an exposure before the series.
         order
             ``(selected,)`` positions in the table of the tilts to take, by increasing angle; all of them by default.
 

@@ -95,7 +95,7 @@ class OutputRecord:
         """
         try:
             mode = path.lstat().st_mode
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return Owner.NOBODY
         if stat.S_ISREG(mode) and has_own_label(path):
             return Owner.PROGRAM
@@ -118,8 +118,18 @@ class OutputRecord:
 
 
 def absolute(path: Path) -> Path:
-    """Return an absolute path without `..`, its links as they are."""
-    return Path(os.path.abspath(path))
+    """Return an absolute path without ``..``, its links as they are but for those that ``..`` leads out of.
+
+    Examples
+    --------
+    >>> absolute(Path("/absent/b/../c")).as_posix()
+    '/absent/c'
+    """
+    first, *parts = (Path.cwd() / path).parts
+    result = Path(first)
+    for part in parts:
+        result = Path(os.path.realpath(result)).parent if part == ".." else result / part
+    return result
 
 
 def has_own_label(path: Path) -> bool:

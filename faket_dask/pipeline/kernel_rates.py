@@ -61,7 +61,7 @@ class KernelRates:
     gram_s, evaluation_s
         Gram matrices of an image, and one evaluation of the loss with its gradient, of next to no pixels.
     gram_s_per_pixel, transfer_s_per_pixel
-        What either takes in addition for each pixel.
+        The same two, in addition for each pixel.
     specimen_start_s, network_start_s
         Libraries for specimens, and libraries and network, loaded once per process.
     """

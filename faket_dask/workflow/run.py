@@ -19,8 +19,6 @@ from faket_dask.errors import InputError
 from faket_dask.outputs.claim import claim_outputs
 from faket_dask.outputs.record import OutputRecord
 from faket_dask.pipeline.plan import plan
-from faket_dask.report.manifest import write_manifest
-from faket_dask.report.write import write_report
 from faket_dask.stages.device import check_device
 
 
@@ -105,6 +103,10 @@ def run_dataset_plan(
     )
 
     def write_summaries(completed: CompletedUnits, failures: list[UnitFailed]) -> None:
+        # Imported late: they load PyTorch, without which a run file is checked in half of the time.
+        from faket_dask.report.manifest import write_manifest
+        from faket_dask.report.write import write_report
+
         if spec.config.outputs.report:
             write_report(completed, planned, failures)
         write_manifest(completed)

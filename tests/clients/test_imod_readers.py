@@ -1,4 +1,4 @@
-"""`cryoet-alignment`, `etomofiles` and `mdocfile` on exported IMOD folders and .mdoc files."""
+"""`cryoet-alignment`, `etomofiles` and `mdocfile` on exported IMOD folders and .mdoc files, `alnfile` as our `.aln`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from faket_dask.formats.aretomo import read_aln
 from faket_dask.formats.mrc import open_stack
 from tests.clients.environments import Client
 
@@ -43,6 +44,13 @@ print(json.dumps([
 """
 
 
+ALN = """
+import json, sys, alnfile
+table = alnfile.read(sys.argv[1])
+print(json.dumps([alnfile.df_to_xf(table).tolist(), table["tilt"].tolist(), table["sec"].tolist()]))
+"""
+
+
 @pytest.fixture
 def series(exported: Path) -> Path:
     """Path of the files of an exported series, without their ending."""
@@ -77,3 +85,20 @@ def test_mdocfile_reads_frames_and_times(install: Callable[..., Client], exporte
             assert open_stack(exported / "warp/frames" / frame).shape == (1, 96, 80)
         assert np.argsort(times).tolist() == np.argsort(doses).tolist()
         assert times[2] == "01-Jan-00  00:00:00"
+
+
+def test_alnfile_agrees_about_angles_and_transforms(install: Callable[..., Client], tmp_path: Path) -> None:
+    rows = [(1, -95.404, 9.22, 103.933, -3.2), (2, -95.404, -1.5, 84.977, -0.2), (3, 84.596, 0.0, 0.0, 2.79)]
+    path = tmp_path / "a.aln"
+    path.write_text(
+        "# AreTomo Alignment / Priims bprmMn\n# RawSize = 64 48 4\n# NumPatches = 0\n"
+        "# DarkFrame =     3    4     6.00\n# AlphaOffset =     0.00\n# BetaOffset =     0.00\n"
+        "# SEC     ROT         GMAG       TX          TY      SMEAN     SFIT    SCALE     BASE     TILT\n"
+        + "".join(f"{sec} {rot} 1.0 {x} {y} 1.00 1.00 1.00 0.00 {tilt}\n" for sec, rot, x, y, tilt in rows)
+    )
+    transforms, angles, sections = install("imod-readers").run(ALN, path)
+    ours = read_aln(path)
+    bright = ~ours.is_dark
+    assert (np.flatnonzero(bright) + 1).tolist() == sections
+    assert ours.angles[bright].tolist() == angles
+    np.testing.assert_allclose(ours.transforms[bright], transforms, atol=1e-9)

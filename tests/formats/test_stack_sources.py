@@ -418,3 +418,22 @@ def test_tilt_axis_of_thermo_fishers_extended_header(tmp_path: Path, stored: flo
     write_images(tmp_path / "a.mrc", stage)
     extended_headers.insert(tmp_path / "a.mrc", extended_headers.thermo(stage, axis=stored))
     assert open_tilt_series(tmp_path / "a.mrc").geometry.tilt_axis_angle_deg == pytest.approx(axis)
+
+
+def test_sorted_stack_of_tomography_5_has_angles_in_its_header_only(tmp_path: Path) -> None:
+    """The `.mdoc` is in the order of acquisition; without the extended header nothing tells, which is said."""
+    write_images(tmp_path / "a.mrc", STAGE)
+    text = in_time(RotationAngle=[86.2] * len(STAGE)).replace(
+        "Tilt axis angle = 85.3,", "TiltAxisAngle = -176.2 "
+    )
+    (tmp_path / "a.mdoc").write_text(text)
+    series, said = open_said(tmp_path / "a.mrc")
+    assert "sorts its stacks by angle" in said
+    assert series.geometry.tilt_axis_angle_deg == pytest.approx(86.2)
+    extended_headers.insert(tmp_path / "a.mrc", extended_headers.thermo(STAGE, axis=-86.2))
+    series, said = open_said(tmp_path / "a.mrc")
+    assert "sorts its stacks" not in said
+    means = [float(series.tilt(tilt).mean()) for tilt in range(len(STAGE))]
+    np.testing.assert_allclose(means, -series.geometry.tilt_angles, atol=1e-3)
+    assert series.geometry.tilt_axis_angle_deg == pytest.approx(86.2)
+    assert series.geometry.acquisition_order.tolist() == np.argsort(IN_TIME)[::-1].tolist()

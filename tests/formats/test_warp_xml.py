@@ -183,6 +183,11 @@ def test_level_angle_and_movement_of_whole_images_are_applied(
             'LevelAngleX="1.5"',
             r"turns the specimen by 1.5° about x \(LevelAngleX\), which is not applied",
         ),
+        (
+            "",
+            'MagnificationCorrection="1.02, 0, 0, 0.99"',
+            r"MagnificationCorrection is '1.02, 0, 0, 0.99'\), which is not applied",
+        ),
     ],
 )
 def test_parts_of_the_alignment_that_are_not_applied_are_named(
@@ -247,3 +252,23 @@ def test_series_as_processing_without_alignment_writes_it(tmp_path: Path) -> Non
     assert series.is_used.all()
     assert not series.shift_A.any()
     assert series.exposure_before_e_per_A2 is None
+
+
+@pytest.mark.parametrize("correction", ["1, 0, 0, 1", "1, 1, 0"])
+def test_no_correction_of_the_magnification_is_not_said(
+    project: tuple[Path, TiltGeometry, list[str]], correction: str
+) -> None:
+    root, geometry, movies = project
+    path = root / "warp_tiltseries/TS_1.xml"
+    write_xml(path, geometry, movies=movies, attributes=f'MagnificationCorrection="{correction}"')
+    with pytest.warns(UserWarning, match="disagree"):
+        assert open_tilt_series(path).unapplied == ()
+
+
+def test_xml_of_warp_1_in_utf_16_is_read(project: tuple[Path, TiltGeometry, list[str]]) -> None:
+    root, geometry, movies = project
+    path = root / "warp_tiltseries/TS_1.xml"
+    write_xml(path, geometry, movies=movies)
+    path.write_text(path.read_text("utf-8-sig").replace('"utf-8"', '"utf-16"'), encoding="utf-16")
+    with pytest.warns(UserWarning, match="disagree"):
+        np.testing.assert_allclose(open_tilt_series(path).geometry.tilt_angles, geometry.tilt_angles)

@@ -229,3 +229,24 @@ def test_nothing_is_checked_without_a_claim(tmp_path: Path) -> None:
     check_output(tmp_path / "a.csv", OutputKind.FILE)
     write_text(tmp_path / "a.csv", "new")
     assert not (tmp_path / RECORD).exists()
+
+
+def test_parent_of_a_link_is_that_of_its_target(tmp_path: Path) -> None:
+    """``link/../a.csv`` is a file beside the folder that the link leads to, as for the operating system."""
+    (tmp_path / "other" / "inner").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "other" / "inner")
+    path = tmp_path / "link" / ".." / "a.csv"
+    (tmp_path / "other" / "a.csv").write_text("mine")
+    with pytest.raises(InputError, match=r"other/a.csv was not written by faket-dask"), claim_outputs([path]):
+        pass
+    with claim_outputs([path], overwrite=True):
+        write_text(path, "ours")
+    assert (tmp_path / "other" / "a.csv").read_text() == "ours"
+    assert not (tmp_path / "a.csv").exists()
+
+
+def test_folder_that_is_not_there_may_be_left_again(tmp_path: Path) -> None:
+    path = tmp_path / "absent" / ".." / "a.csv"
+    with claim_outputs([path]):
+        write_text(path, "ours")
+    assert (tmp_path / "a.csv").read_text() == "ours"

@@ -22,7 +22,7 @@ def test_log_files_get_plain_lines(events: list[Event]) -> None:
     text = display_text(events, terminal=False)
     assert "\x1b" not in text
     first, *_, last = text.splitlines()
-    assert first.startswith("2 series of 3 x 96 x 80 (tilts x y x x): ")
+    assert first.startswith("2 series of 3 x 96 x 80 (tilts, y, x): ")
     units = sum(isinstance(event, UnitDone) for event in events)
     assert last.startswith(f"{units} of {units} units, 2 of 2 series")
 

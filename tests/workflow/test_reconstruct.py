@@ -124,7 +124,7 @@ def test_tomogram_is_binned_after_reconstruction(series: TiltSeries, tmp_path: P
     ("options", "message"),
     [
         ([], "thickness"),
-        (["--thickness-A", "400", "--filter", "rampp"], "filter: input should be 'ramp'"),
+        (["--thickness-A", "400", "--filter", "rampp"], "filter: must be ramp, crowther"),
         (["--thickness-A", "400", "--binning", "0"], "binning"),
         (["--thickness-A", "400", "--binning", "60"], "cannot be filtered"),
         (

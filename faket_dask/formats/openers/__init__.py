@@ -107,8 +107,8 @@ def _find_in_folder(folder: Path) -> tuple[SeriesFormat, Path]:
         if len(matches) == 1:
             return candidate, matches[0]
         if matches:
-            names = ", ".join(match.name for match in matches[:4])
-            raise InputError(f"{folder} holds several tilt-series ({names}, …); name one of the files")
+            names = ", ".join([match.name for match in matches[:4]] + ["…"] * (len(matches) > 4))
+            raise InputError(f"{folder} holds several tilt-series ({names}); name one of the files")
     tomograms = [file.name for file in files if kind_suffix(file) in STACK_SUFFIXES]
     if tomograms:
         raise InputError(

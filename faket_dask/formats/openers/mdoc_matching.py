@@ -159,6 +159,14 @@ def _match_statistics(mdoc: Mdoc, stack: MrcStack, by_number: NDArray[np.intp]) 
     Statistics of images that were scaled or filtered are those of no section, and tell nothing.
     """
     if mdoc.statistics is None:
+        steps = np.diff(mdoc.stage_angles[by_number])
+        if mdoc.is_thermo and (steps < 0).any() and (steps > 0).any():
+            warnings.warn(
+                f"{mdoc.path} is in the order of acquisition, and Thermo Fisher's Tomography sorts its stacks by "
+                f"angle; its sections are taken to be those of {stack.path} by ZValue, as nothing says otherwise: if "
+                "the stack is sorted, put a .rawtlt with its angles beside it",
+                stacklevel=4,
+            )
         return by_number
     statistics = mdoc.statistics[by_number]
     sample = np.unique(np.linspace(0, stack.shape[0] - 1, _SAMPLED_SECTIONS).round().astype(int))

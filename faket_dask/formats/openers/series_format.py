@@ -167,5 +167,6 @@ def open_movie_average(
         if kind_suffix(candidate) in STACK_SUFFIXES and candidate.is_file():
             return open_stack(candidate, pixel_size_A=pixel_size_A, stated=stated)
     raise InputError(
-        f"{path} names {movie}, of which there is no averaged image {stem}.mrc beside it or in average/"
+        f"{path} names {movie}, of which there is no averaged image {stem}.mrc beside it or in average/; put it there, "
+        "or name the stack of the series"
     )

@@ -66,7 +66,8 @@ class DeepFinderExporter:
         if missing:
             warnings.warn(
                 f"no series is in a split called {' or '.join(missing)}, which DeepFinder needs to train; write "
-                "`outputs: {splits: {train: 8, valid: 2}}` into the run file and run it again",
+                "their numbers of series into the run file, such as `outputs: {splits: {train: 8, valid: 2}}`, and "
+                "run it again",
                 stacklevel=2,
             )
         path = folder / "classes.txt"
