@@ -30,7 +30,7 @@ _REPEATS = 2
 _START = """
 import time
 import numpy as np
-import distributed, scipy.ndimage, zarr
+import distributed, scipy.ndimage, torch, zarr
 import faket_dask.pipeline
 begin = time.process_time()
 from faket_dask.specimen.placement import place

@@ -84,7 +84,7 @@ class FilterTilts(FilterStack[DatasetSpec]):
         )
         seconds += rates.filter_s_per_pixel * pixels / section.binning**2
         if section.binning > 1:
-            seconds += rates.shape_s_per_pixel * pixels
+            seconds += rates.filter_s_per_pixel * pixels
         if section.erase_beads:
             seconds += 2 * rates.grow(rates.mask_s_per_pixel, min(spec.geometry.tilt_shape)) * pixels
         return UnitCost(seconds, memory, 4 * rows * columns)

@@ -24,7 +24,7 @@ from faket_dask.pipeline.reference import GRAM_VALUES, MeasureGram
 from faket_dask.pipeline.series_arrays import SCALED, SIGNAL_POWER, SIGNAL_VARIANCE, read_stack_range
 from faket_dask.stages.tiling import transfer_work
 
-SERIES_ARRAYS, BASELINE_ARRAYS = 8, 4
+SERIES_ARRAYS, BASELINE_ARRAYS = 4, 4
 """Small arrays that are read for a tilt: of its series, and of each reference that a constant level is fitted to."""
 
 
@@ -136,7 +136,7 @@ class SynthesiseTilts(Stage[DatasetSpec]):
             )
             seconds += grown * pixels
         arrays = len(style.transfer.arrays(style.style_network.architecture))
-        seconds += arrays * rates.array_s + rates.load_s_per_byte * 4 * GRAM_VALUES
+        seconds += (arrays + SERIES_ARRAYS) * rates.array_s + rates.load_s_per_byte * 4 * GRAM_VALUES
         seconds += style.transfer.evaluations * rates.evaluation_s
         seconds += rates.transfer_s_per_pixel * pixels * transfer_work(style, spec.geometry.tilt_shape)
         return UnitCost(seconds, memory, written, start=start)

@@ -16,6 +16,7 @@ from scipy import ndimage
 from faket_dask.errors import InputError
 from faket_dask.formats.mrc import open_samples
 from faket_dask.geometry import UNKNOWN_PIXEL_SIZE_A, edges_agree
+from faket_dask.kernels.grid_interpolation import interpolate_grid
 from faket_dask.specimen.template import (
     BLUR,
     OVERSAMPLING,
@@ -148,6 +149,5 @@ def _resample(
     voxel_A: float,
 ) -> NDArray[np.float32]:
     axis = np.arange(size) - size // 2
-    points = [(axis + offset_A[2 - d] / voxel_A) * ratio + middle[d] for d in range(3)]
-    grid = np.meshgrid(*points, indexing="ij")
-    return ndimage.map_coordinates(coefficients, grid, order=3, prefilter=False).astype(np.float32)
+    z, y, x = ((axis + offset_A[2 - d] / voxel_A) * ratio + middle[d] for d in range(3))
+    return interpolate_grid(coefficients, z, y, x).astype(np.float32)
