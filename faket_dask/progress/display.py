@@ -25,6 +25,7 @@ def run(
     client: Client | None = None,
     watch: Watcher | None = None,
     cluster: Cluster = "local",
+    overwrite: bool = False,
 ) -> Dataset:
     """Compute a data set, or finish one that was begun; a notebook shows the progress.
 
@@ -40,6 +41,8 @@ def run(
     cluster
         Place where workers are started: ``"local"`` for one process per core of this machine, the name of a batch
         system, or a cluster profile; see `faket_dask.cluster.open_cluster`.
+    overwrite
+        True to replace a configuration, report or table in the folder that somebody changed, too.
 
     Returns
     -------
@@ -63,9 +66,9 @@ def run(
     the final bytes are those of an uninterrupted run.
     """
     if watch is not None or not in_notebook():
-        return run_without_display(config, client, watch, cluster)
+        return run_without_display(config, client, watch, cluster, overwrite)
     with choose_display() as display:
-        return run_without_display(config, client, display, cluster)
+        return run_without_display(config, client, display, cluster, overwrite)
 
 
 def watch(folder: str | Path) -> Dataset:

@@ -87,6 +87,6 @@ def test_manifest_has_a_row_per_series(tiny_dataset: faket_dask.Dataset, tmp_pat
     assert {row["split"] for row in rows} == {"train", "test"}
     for row in rows:
         assert row["complete"] == "True"
-        assert (copy / row["series_store"] / "faket").is_dir()
+        assert (copy / row["series_store"] / "tilts" / "faket").is_dir()
         assert (copy / row["particles"]).exists()
         assert int(row["n_propeller"]) <= 4
