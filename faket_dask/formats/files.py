@@ -56,6 +56,17 @@ def _decode(raw: bytes) -> str:
         return raw.decode("cp1252", errors="replace")
 
 
+def file_name(path: str) -> str:
+    """Return the last part of a path of any system, as a file has it.
+
+    Examples
+    --------
+    >>> file_name("X:\\\\frames\\\\a.tif"), file_name("../frames/a.tif"), file_name("a.tif")
+    ('a.tif', 'a.tif', 'a.tif')
+    """
+    return path.replace("\\", "/").rpartition("/")[2]
+
+
 def find_upwards(path: Path, named: str) -> Path:
     """Find a file that another one names: relative to its folder or, as in RELION's projects, to a folder above.
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from faket_dask.atomic import write_text
 from faket_dask.errors import InputError
-from faket_dask.formats.files import read_text
+from faket_dask.formats.files import file_name, read_text
 from faket_dask.formats.mdoc_sections import MdocSections, parse_number, parse_sections
 from faket_dask.geometry import TiltGeometry, add_earlier_exposure, edges_agree
 
@@ -187,7 +187,7 @@ def read_mdoc(path: Path, *, pixel_size_A: float | None = None) -> Mdoc:
     exposure = _exposures(parsed, rank)
     before = parsed.column("PriorRecordDose")
     defocus, rotation = parsed.column("TargetDefocus"), parsed.column("RotationAngle")
-    names = [re.split(r"[\\/]", section.get("SubFramePath", ""))[-1] for section in parsed.sections]
+    names = [file_name(section.get("SubFramePath", "")) for section in parsed.sections]
     if rank is not None:
         rank = rank[order]
     title_axis = parsed.title_axis
@@ -206,7 +206,7 @@ def read_mdoc(path: Path, *, pixel_size_A: float | None = None) -> Mdoc:
         None if defocus is None else -defocus[order],
         tuple(names[tilt] for tilt in order),
         _statistics(parsed, order),
-        re.split(r"[\\/]", parsed.common.get("ImageFile", ""))[-1] or None,
+        file_name(parsed.common.get("ImageFile", "")) or None,
         0.0 if before is None else max(float(before.min()), 0.0),
         parsed.thermo_axis is not None,
     )

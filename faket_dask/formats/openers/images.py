@@ -8,18 +8,18 @@ from pathlib import Path
 
 from faket_dask.errors import InputError
 from faket_dask.formats.compression import kind_suffix
-from faket_dask.formats.mrc import STACK_SUFFIXES, open_stack
+from faket_dask.formats.mrc import open_stack
 from faket_dask.formats.mrc_header import read_header
 from faket_dask.formats.openers.listed_tilts import check_count, list_stated, make_series
 from faket_dask.formats.openers.series_format import SeriesFormat, SeriesOptions, list_visible_files
-from faket_dask.formats.openers.tomograms import is_tomogram
+from faket_dask.formats.openers.tomograms import list_stacks
 from faket_dask.formats.shrec import ALIGNMENT_FILE
 from faket_dask.formats.tilt_series import TiltSeries, check_images
 
 
 def _find(folder: Path, files: Sequence[Path]) -> list[Path]:
     """Return the folder if it holds images of one section each, and nothing about them but their angles."""
-    images = _list_images(files)
+    images = list_stacks(files)
     others = (".tomostar", ".star", ".mdoc")
     if len(images) < 2 or any(kind_suffix(file) in others or file.name == ALIGNMENT_FILE for file in files):
         return []
@@ -28,7 +28,7 @@ def _find(folder: Path, files: Sequence[Path]) -> list[Path]:
 
 def _open(folder: Path, options: SeriesOptions) -> TiltSeries:
     files = list_visible_files(folder)
-    images = sorted(_list_images(files), key=_natural_key)
+    images = sorted(list_stacks(files), key=_natural_key)
     angles = options.tilt_angles
     if angles is None:
         matches = [file for file in files if kind_suffix(file) in (".tlt", ".rawtlt")]
@@ -43,10 +43,6 @@ def _open(folder: Path, options: SeriesOptions) -> TiltSeries:
     listed = list_stated(angles, options.sign, None)
     check_count(listed, len(tilts), folder)
     return check_images(folder, make_series(listed, tilts.__getitem__, options.exclusion.find))
-
-
-def _list_images(files: Sequence[Path]) -> list[Path]:
-    return [file for file in files if kind_suffix(file) in STACK_SUFFIXES and not is_tomogram(file)]
 
 
 def _natural_key(path: Path) -> list[int | str]:

@@ -1,7 +1,8 @@
-"""Which section of a stack each section of its `.mdoc` is.
+"""Match the sections of an `.mdoc` to those of its stack.
 
-By itself it is the one of the ZValue. Where a stack was sorted, or lost images, after its `.mdoc` was written, other
-records tell: the angles in the stack's extended header, those of an angle file, or the extremes and means of images.
+By itself a section is the one of its ZValue. Where a stack was sorted, or lost images, after its `.mdoc` was written,
+other records tell: the angles in the stack's extended header, those of an angle file, or the extremes and means of
+images.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from faket_dask.errors import InputError
 from faket_dask.formats.compression import COMPRESSED_SUFFIXES, kind_suffix, strip_compression
 from faket_dask.formats.exclusion import Exclusion
+from faket_dask.formats.files import file_name
 from faket_dask.formats.imod import read_transforms
 from faket_dask.formats.mrc import STACK_SUFFIXES, MrcStack, open_stack
 from faket_dask.formats.tilt_series import TiltSeries
@@ -152,7 +153,7 @@ def open_movie_average(
     InputError
         If there is no such image, or it cannot be read.
     """
-    name = movie.replace("\\", "/").split("/")[-1]
+    name = file_name(movie)
     stem = Path(name).stem
     if not stem:
         raise InputError(f"{path} names neither a stack beside it nor an image of each tilt")

@@ -50,7 +50,7 @@ from faket_dask.formats.openers.series_format import (
     add_transforms,
     find_beside,
 )
-from faket_dask.formats.openers.tomograms import is_tomogram
+from faket_dask.formats.openers.tomograms import list_stacks
 from faket_dask.formats.shrec import ALIGNMENT_FILE
 from faket_dask.formats.tilt_list import TiltList
 from faket_dask.formats.tilt_series import TiltSeries
@@ -282,11 +282,12 @@ def _compare_angle_files(path: Path, believed: Path) -> None:
         refined, raw = read_angles(believed), read_angles(other)
     except InputError:
         return
+    agreement = assign_sections(refined, raw).agreement
     if refined.size != raw.size:
         difference = f"has {raw.size} angles, and {believed} {refined.size}"
-    elif assign_sections(refined, raw).agreement is Agreement.OPPOSITE_SIGN:
+    elif agreement is Agreement.OPPOSITE_SIGN:
         difference = f"has the angles of {believed} with the opposite sign"
-    elif assign_sections(refined, raw).agreement is Agreement.OTHER_ORDER:
+    elif agreement is Agreement.OTHER_ORDER:
         difference = f"has the angles of {believed} in another order"
     else:
         return
@@ -331,7 +332,7 @@ def _open_alignment(path: Path, options: SeriesOptions) -> TiltSeries:
 
 def _find_stacks(folder: Path, files: Sequence[Path]) -> list[Path]:
     """Return the MRC files of a folder that are no tomograms."""
-    return [file for file in files if kind_suffix(file) in STACK_SUFFIXES and not is_tomogram(file)]
+    return list_stacks(files)
 
 
 def _find_none(folder: Path, files: Sequence[Path]) -> list[Path]:

@@ -9,14 +9,21 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from faket_dask.errors import InputError
-from faket_dask.formats.compression import strip_compression
+from faket_dask.formats.compression import kind_suffix, strip_compression
+from faket_dask.formats.mrc import STACK_SUFFIXES
 from faket_dask.formats.mrc_header import VOLUME, read_header
 from faket_dask.outputs.record import has_own_label
 
 _NAME = re.compile(r".*(?:\.rec|_rec\.[^.]+|_Vol\.[^.]+)", re.IGNORECASE)
+
+
+def list_stacks(files: Sequence[Path]) -> list[Path]:
+    """List the MRC files among others that are no tomograms, in the same order."""
+    return [file for file in files if kind_suffix(file) in STACK_SUFFIXES and not is_tomogram(file)]
 
 
 def is_tomogram(path: Path) -> bool:
