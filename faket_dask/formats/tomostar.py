@@ -19,8 +19,8 @@ from faket_dask.geometry import TiltGeometry
 
 
 @dataclass(frozen=True, eq=False)
-class TomoStar:
-    """Table of a `.tomostar` file, in its order.
+class WarpTilts:
+    """Tilts of a file of Warp, in its order: a `.tomostar`, or an `.xml`.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class TomoStar:
     exposure_before_e_per_A2
         ``(tilt,)`` exposure before each tilt in e/Å², if the file has it.
     movies
-        ``(tilt,)`` path of each tilt's movie or image, relative to the file.
+        ``(tilt,)`` path of each tilt's movie or image, relative to the `.tomostar`; empty if an `.xml` has none.
     """
 
     path: Path
@@ -64,7 +64,7 @@ class TomoStar:
         return geometry
 
 
-def read_tomostar(path: Path) -> TomoStar:
+def read_tomostar(path: Path) -> WarpTilts:
     """Read a `.tomostar` file.
 
     Parameters
@@ -81,7 +81,7 @@ def read_tomostar(path: Path) -> TomoStar:
     angles = table.numbers("wrpAngleTilt")
     if not angles.size:
         raise InputError(f"{path} lists no tilts")
-    return TomoStar(
+    return WarpTilts(
         path,
         angles,
         table.numbers("wrpAxisAngle", 0),

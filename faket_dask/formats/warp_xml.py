@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 from xml.etree import ElementTree
 
 import numpy as np
@@ -19,31 +18,22 @@ from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
 from faket_dask.formats.files import read_text
-
-T = TypeVar("T", float, bool)
+from faket_dask.formats.tomostar import WarpTilts
 
 LARGEST_XML = 64 * 2**20
 """Most characters of a file: those of Warp have a few hundred thousand."""
 
 
 @dataclass(frozen=True, eq=False)
-class WarpSeries:
-    """Tilt-series in an `.xml` of Warp, its tilts in the order of the file.
+class WarpSeries(WarpTilts):
+    """Tilt-series in an `.xml` of Warp.
 
     Parameters
     ----------
-    path
-        File.
-    angles, axis_angles
-        ``(tilt,)`` tilt angles and tilt-axis angles in degrees.
-    shift_A
-        ``(tilt, 2)`` displacement ``(x, y)`` of each image in Å.
+    path, angles, axis_angles, shift_A, exposure_before_e_per_A2, movies
+        As for `WarpTilts`.
     is_used
         ``(tilt,)`` False for tilts that were rejected.
-    exposure_before_e_per_A2
-        ``(tilt,)`` exposure before each tilt in e/Å², if the file has it.
-    movies
-        ``(tilt,)`` path of each tilt's movie, relative to `data_folder`; empty if the file has none.
     data_folder
         Folder of the `.tomostar`; empty if the file does not say.
     level_angle_deg
@@ -54,13 +44,7 @@ class WarpSeries:
         Parts of the alignment that are not read, one sentence each.
     """
 
-    path: Path
-    angles: NDArray[np.float64]
-    axis_angles: NDArray[np.float64]
-    shift_A: NDArray[np.float64]
     is_used: NDArray[np.bool_]
-    exposure_before_e_per_A2: NDArray[np.float64] | None
-    movies: tuple[str, ...]
     data_folder: str
     level_angle_deg: float
     image_size_A: tuple[float, float] | None

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
-from faket_dask.formats.files import read_text
+from faket_dask.formats.files import file_name, read_text
 from faket_dask.formats.openers.series_format import (
     SeriesFormat,
     SeriesOptions,
@@ -23,9 +24,9 @@ from faket_dask.formats.openers.series_format import (
 )
 from faket_dask.formats.tilt_list import TiltList, warn_rejected
 from faket_dask.formats.tilt_series import TiltSeries, check_images
-from faket_dask.formats.tomostar import TomoStar, read_tomostar
+from faket_dask.formats.tomostar import WarpTilts, read_tomostar
 from faket_dask.formats.warp_xml import WarpSeries, read_import_folders, read_warp_xml
-from faket_dask.geometry import PIXEL_SIZE_TOLERANCE, TiltGeometry
+from faket_dask.geometry import PIXEL_SIZE_TOLERANCE
 
 PROCESSING_FOLDER = "warp_tiltseries"
 DATA_FOLDER = "tomostar"
@@ -45,7 +46,7 @@ def _open_xml(path: Path, options: SeriesOptions) -> TiltSeries:
     return _open_aligned(series, None if tomostar is None else read_tomostar(tomostar), options)
 
 
-def _open(path: Path, table: TomoStar, options: SeriesOptions) -> TiltSeries:
+def _open(path: Path, table: WarpTilts, options: SeriesOptions) -> TiltSeries:
     """Open the series of a `.tomostar` that has no `.xml`."""
     tilts = TiltList.in_order(path, table.angles, is_stage=False, place="row")
     order = tilts.choose(options.exclusion.find(tilts))
@@ -55,7 +56,7 @@ def _open(path: Path, table: TomoStar, options: SeriesOptions) -> TiltSeries:
     return check_images(path, series)
 
 
-def _open_aligned(series: WarpSeries, table: TomoStar | None, options: SeriesOptions) -> TiltSeries:
+def _open_aligned(series: WarpSeries, table: WarpTilts | None, options: SeriesOptions) -> TiltSeries:
     """Open the series of an `.xml`; the `.tomostar` gives what it does not have."""
     path = series.path
     if not series.movies and table is None:
@@ -74,14 +75,8 @@ def _open_aligned(series: WarpSeries, table: TomoStar | None, options: SeriesOpt
     before = series.exposure_before_e_per_A2
     if before is None and table is not None and not series.movies:
         before = table.exposure_before_e_per_A2
-    geometry, _ = TiltGeometry.from_unsorted(
-        series.angles + series.level_angle_deg,
-        images[0].pixel_size_A,
-        tilt_axis_angles=series.axis_angles,
-        shift_A=series.shift_A,
-        exposure_before_e_per_A2=before,
-        order=order,
-    )
+    leveled = replace(series, angles=series.angles + series.level_angle_deg, exposure_before_e_per_A2=before)
+    geometry = leveled.geometry(images[0].pixel_size_A, order)
     opened = TiltSeries(
         geometry,
         tuple((image, 0) for image in images),
@@ -93,7 +88,7 @@ def _open_aligned(series: WarpSeries, table: TomoStar | None, options: SeriesOpt
     return check_images(path, opened)
 
 
-def _compare(series: WarpSeries, table: TomoStar) -> None:
+def _compare(series: WarpSeries, table: WarpTilts) -> None:
     """Warn where the `.tomostar` says otherwise than the `.xml`; refuse where they cannot be of the same tilts."""
     rows = _match_rows(series, table)
     ours = (series.angles, series.axis_angles, np.hypot(*series.shift_A.T))
@@ -117,17 +112,17 @@ def _compare(series: WarpSeries, table: TomoStar) -> None:
         )
 
 
-def _match_rows(series: WarpSeries, table: TomoStar) -> NDArray[np.intp]:
+def _match_rows(series: WarpSeries, table: WarpTilts) -> NDArray[np.intp]:
     """Return the row of the `.tomostar` of each tilt of the `.xml`."""
     counts = f"{series.path} has {series.angles.size} tilts, {table.path} {len(table.movies)}"
-    rows = {_file_name(movie): row for row, movie in enumerate(table.movies)}
+    rows = {file_name(movie): row for row, movie in enumerate(table.movies)}
     if series.movies:
-        missing = [movie for movie in series.movies if _file_name(movie) not in rows]
+        missing = [movie for movie in series.movies if file_name(movie) not in rows]
         if missing:
             raise InputError(
                 f"{series.path} names the movie {missing[0]}, which {table.path} does not; import the series anew"
             )
-        return np.array([rows[_file_name(movie)] for movie in series.movies])
+        return np.array([rows[file_name(movie)] for movie in series.movies])
     if series.angles.size != len(table.movies):
         raise InputError(f"{counts}; they must agree, since the .xml names no movies")
     return np.arange(series.angles.size)
@@ -177,10 +172,6 @@ def _find_xml_series(folder: Path, files: Sequence[Path]) -> list[Path]:
     return [
         file for file in files if file.suffix == ".xml" and "<TiltSeries" in read_text(file, "file")[:1000]
     ]
-
-
-def _file_name(movie: str) -> str:
-    return movie.replace("\\", "/").split("/")[-1]
 
 
 def _range(degrees: NDArray[np.float64]) -> str:
