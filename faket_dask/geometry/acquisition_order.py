@@ -88,7 +88,10 @@ def exposure_before(order: NDArray[np.int64], exposure_e_per_A2: ArrayLike) -> N
 
 
 def select_exposures(
-    order: NDArray[np.int64] | None, exposure_e_per_A2: NDArray[np.float64] | None, tilts: NDArray[np.intp]
+    order: NDArray[np.int64] | None,
+    exposure_e_per_A2: NDArray[np.float64] | None,
+    tilts: NDArray[np.intp],
+    left_out_exposure_e_per_A2: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.int64] | None, NDArray[np.float64] | None, NDArray[np.float64] | None]:
     """Select tilts of a recorded series, whose specimen had been exposed in the other ones too.
 
@@ -100,6 +103,8 @@ def select_exposures(
         ``(tilt,)`` exposure of each tilt alone in e/Å², if known.
     tilts
         ``(selected,)`` indices of tilts.
+    left_out_exposure_e_per_A2
+        ``(tilt,)`` exposure before each tilt in others that were left out before; ``None`` for none.
 
     Returns
     -------
@@ -113,13 +118,16 @@ def select_exposures(
     (array([1, 0]), array([3., 3.]), array([3., 0.]))
     """
     selected = None if exposure_e_per_A2 is None else exposure_e_per_A2[tilts]
+    earlier = None if left_out_exposure_e_per_A2 is None else left_out_exposure_e_per_A2[tilts]
     if order is None:
-        return None, selected, None
+        return None, selected, earlier
     rank = np.argsort(np.argsort(order[tilts]))
     if exposure_e_per_A2 is None or selected is None:
-        return rank, selected, None
+        return rank, selected, earlier
     left_out = exposure_before(order, exposure_e_per_A2)[tilts] - exposure_before(rank, selected)
-    return rank, selected, left_out if (left_out > 1e-9).any() else None
+    if not (left_out > 1e-9).any():
+        return rank, selected, earlier
+    return rank, selected, left_out if earlier is None else earlier + left_out
 
 
 def add_earlier_exposure(

@@ -206,10 +206,9 @@ class TiltGeometry:
         >>> geometry.select(np.array([0, 2])).tilt_angles
         array([-3.,  3.])
         """
-        rank, exposure, left_out = select_exposures(self.acquisition_order, self.exposure_e_per_A2, tilts)
-        if self.left_out_exposure_e_per_A2 is not None:
-            before = self.left_out_exposure_e_per_A2[tilts]
-            left_out = before if left_out is None else before + left_out
+        rank, exposure, left_out = select_exposures(
+            self.acquisition_order, self.exposure_e_per_A2, tilts, self.left_out_exposure_e_per_A2
+        )
         axis = self.tilt_axis_angle_deg
         return replace(
             self,

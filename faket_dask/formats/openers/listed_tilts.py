@@ -57,8 +57,21 @@ class ListedTilts:
             angles=self.tilts.angles[places],
             places=tuple(self.tilts.places[place] for place in places),
         )
-        rank, exposure, _ = select_exposures(self.acquisition_order, self.exposure_e_per_A2, places)
-        return ListedTilts(tilts, rank, exposure)
+        return ListedTilts(tilts, *self.select_exposures(places))
+
+    def select_exposures(
+        self, places: NDArray[np.intp]
+    ) -> tuple[NDArray[np.int64] | None, NDArray[np.float64] | None, NDArray[np.float64] | None]:
+        """Select what is known of the exposure of tilts, as `faket_dask.geometry.select_exposures` does.
+
+        Parameters
+        ----------
+        places
+            ``(selected,)`` places of the tilts.
+        """
+        return select_exposures(
+            self.acquisition_order, self.exposure_e_per_A2, places, self.left_out_exposure_e_per_A2
+        )
 
     def with_exposures(self, mdoc: Mdoc, places: NDArray[np.intp]) -> ListedTilts:
         """Return the tilts with the exposures and the order of acquisition of an `.mdoc`.
@@ -154,10 +167,7 @@ def make_series(
         If the angles cannot be used, or an image cannot be opened.
     """
     order = listed.tilts.choose(find_left_out(listed.tilts))
-    rank, exposure, left_out = select_exposures(listed.acquisition_order, listed.exposure_e_per_A2, order)
-    if listed.left_out_exposure_e_per_A2 is not None:
-        earlier = listed.left_out_exposure_e_per_A2[order]
-        left_out = earlier if left_out is None else left_out + earlier
+    rank, exposure, left_out = listed.select_exposures(order)
     images = tuple(open_image(int(place)) for place in order)
     geometry = TiltGeometry(
         listed.tilt_angles[order],
