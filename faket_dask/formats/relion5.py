@@ -197,12 +197,12 @@ def read_tomograms(
         tilts = next(iter(read_star(series).values()))
         every = [_image(tilts, name) for name in tilts.text("rlnMicrographName")]
         recorded = _list_tilts(tilts, every)
-        geometry, order = _geometry(tilts, float(pixel_sizes[row]), recorded.choose(find_left_out(recorded)))
+        order = recorded.choose(find_left_out(recorded))
         images = [every[tilt] for tilt in order]
         tomograms.append(
             RelionTomogram(
                 name=name,
-                geometry=geometry,
+                geometry=_geometry(tilts, recorded, float(pixel_sizes[row]), order),
                 optics=RelionOptics(*(float(values[row]) for values in columns.values())),
                 stacks=tuple(stack for stack, _ in images),
                 sections=tuple(section for _, section in images),
@@ -316,9 +316,13 @@ def _sizes(table: StarTable) -> list[tuple[int, int, int]]:
     return list(zip(*columns, strict=True))
 
 
+def _is_aligned(tilts: StarTable) -> bool:
+    return "rlnTomoYTilt" in tilts.columns
+
+
 def _list_tilts(tilts: StarTable, images: Sequence[tuple[str, int]]) -> TiltList:
     """List the tilts of a table by their sections, where all are in one stack, or else by their rows."""
-    label = "rlnTomoYTilt" if "rlnTomoYTilt" in tilts.columns else "rlnTomoNominalStageTiltAngle"
+    label = "rlnTomoYTilt" if _is_aligned(tilts) else "rlnTomoNominalStageTiltAngle"
     recorded = TiltList.in_order(tilts.path, tilts.numbers(label), is_stage=True, place="row")
     sections = tuple(section + 1 for _, section in images)
     if len({stack for stack, _ in images}) != 1 or len(set(sections)) < len(sections):
@@ -327,28 +331,27 @@ def _list_tilts(tilts: StarTable, images: Sequence[tuple[str, int]]) -> TiltList
 
 
 def _geometry(
-    tilts: StarTable, pixel_size_A: float, order: NDArray[np.intp]
-) -> tuple[TiltGeometry, NDArray[np.intp]]:
-    aligned = "rlnTomoYTilt" in tilts.columns
-    angles = -tilts.numbers("rlnTomoYTilt" if aligned else "rlnTomoNominalStageTiltAngle")
+    tilts: StarTable, recorded: TiltList, pixel_size_A: float, order: NDArray[np.intp]
+) -> TiltGeometry:
     x_tilt = np.abs(tilts.numbers("rlnTomoXTilt", 0)).max(initial=0)
     if x_tilt > _LARGEST_X_TILT_DEG:
         warnings.warn(
             f"{tilts.path} has tilts about x of up to {x_tilt:g}°, which are not used", stacklevel=3
         )
-    axis = tilts.numbers("rlnTomoZRot" if aligned else "rlnTomoNominalTiltAxisAngle", 0)
+    axis = tilts.numbers("rlnTomoZRot" if _is_aligned(tilts) else "rlnTomoNominalTiltAxisAngle", 0)
     shift = np.stack([tilts.numbers(f"rlnTomo{a}ShiftAngst", 0) for a in "XY"], axis=1)
     before = None
     if "rlnMicrographPreExposure" in tilts.columns:
         before = tilts.numbers("rlnMicrographPreExposure")
-    return TiltGeometry.from_unsorted(
-        angles,
+    geometry, _ = TiltGeometry.from_unsorted(
+        recorded.tilt_angles,
         pixel_size_A,
         tilt_axis_angles=axis,
         shift_A=shift,
         exposure_before_e_per_A2=before,
         order=order,
     )
+    return geometry
 
 
 def _defocus_um(tilts: StarTable, order: NDArray[np.intp]) -> NDArray[np.float64] | None:

@@ -63,7 +63,7 @@ class TiltSeries:
             Position in this series.
         """
         tilts = self.list_tilts()
-        name = tilts.describe(index if self.rows is None else int(self.rows[index]))
+        name = tilts.describe(self._row(index))
         return name if tilts.stack else f"{self.images[index][0].path} ({name})"
 
     def number(self, index: int) -> int:
@@ -74,19 +74,21 @@ class TiltSeries:
         index
             Position in this series.
         """
-        return self.list_tilts().numbers[index if self.rows is None else int(self.rows[index])]
+        return self.list_tilts().numbers[self._row(index)]
+
+    def _row(self, index: int) -> int:
+        """Return the position of a tilt among all that the files list."""
+        return index if self.rows is None else int(self.rows[index])
 
     def list_tilts(self) -> TiltList:
         """Return all tilts that the files list, left out ones too, as the files name them."""
         if self.recorded is not None:
             return self.recorded
-        paths = {stack.path for stack, _ in self.images}
-        tilts = TiltList.in_order(
-            self.images[0][0].path, self.geometry.tilt_angles, is_stage=False, place="tilt"
-        )
-        if len(paths) > 1:
+        path = self.images[0][0].path
+        tilts = TiltList.in_order(path, self.geometry.tilt_angles, is_stage=False, place="tilt")
+        if not self._is_one_stack:
             return tilts
-        return replace(tilts, numbers=tuple(section + 1 for _, section in self.images), stack=paths.pop())
+        return replace(tilts, numbers=tuple(section + 1 for _, section in self.images), stack=path)
 
     def without(self, left_out: NDArray[np.bool_]) -> TiltSeries:
         """Return the same series without some tilts, which is to be aligned later.
@@ -129,6 +131,10 @@ class TiltSeries:
         """Tilts, rows, columns, as they are read."""
         rows_columns = self._recorded_shape if self.alignment is None else self.alignment.shape
         return (len(self.images), *rows_columns)
+
+    @property
+    def _is_one_stack(self) -> bool:
+        return len({image.path for image, _ in self.images}) == 1
 
     @property
     def _recorded_shape(self) -> tuple[int, int]:
@@ -231,7 +237,7 @@ class TiltSeries:
             If this series is not in one stack, or the other one's shape differs.
         """
         first = self.images[0][0]
-        if len({image.path for image, _ in self.images}) > 1:
+        if not self._is_one_stack:
             raise InputError(f"{stack.path} cannot be the counterpart of single images ({first.path}, …)")
         if stack.shape != first.shape:
             raise InputError(
@@ -254,7 +260,7 @@ class TiltSeries:
         first = self.images[0][0]
         sections = [section for _, section in self.images]
         expected = first.shape
-        if len({image.path for image, _ in self.images}) > 1:
+        if not self._is_one_stack:
             sections, expected = list(range(len(sections))), (len(sections), *first.shape[1:])
             if self.left_out and stack.shape[0] == len(sections) + self.left_out:
                 assert self.recorded is not None
