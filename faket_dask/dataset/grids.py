@@ -6,7 +6,7 @@ corner, its first voxel need not be the specimen's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -82,14 +82,8 @@ class _Sampled:
 
     def __getitem__(self, key: Sequence[slice]) -> NDArray[Any]:
         inside_masks, read = [], []
-        for part, size, origin, length in zip(
-            key, self.shape, self.grid.origin, self.volume.shape, strict=True
-        ):
-            first, last, _ = part.indices(size)
-            index = origin + self.grid.step * np.arange(first, last)
-            inside = (index >= 0) & (index < length)
+        for inside, present in self._locate(key):
             inside_masks.append(inside)
-            present = index[inside]
             stop = int(present[-1]) + 1 if present.size else 0
             read.append(slice(int(present[0]) if present.size else 0, stop, self.grid.step))
         block = np.zeros(tuple(inside.size for inside in inside_masks), dtype=self.dtype)
@@ -97,6 +91,16 @@ class _Sampled:
         whole = np.asarray(self.volume[tuple(slice(part.start, part.stop) for part in read)])
         block[np.ix_(*inside_masks)] = whole[:: self.grid.step, :: self.grid.step, :: self.grid.step]
         return block
+
+    def _locate(self, key: Sequence[slice]) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.intp]]]:
+        """Yield for each axis which of the voxels asked for lie in the volume, and their places there."""
+        for part, size, origin, length in zip(
+            key, self.shape, self.grid.origin, self.volume.shape, strict=True
+        ):
+            first, last, _ = part.indices(size)
+            index = origin + self.grid.step * np.arange(first, last)
+            inside = (index >= 0) & (index < length)
+            yield inside, index[inside]
 
 
 @dataclass(frozen=True)
@@ -106,16 +110,10 @@ class _Resampled(_Sampled):
         return np.dtype(np.float32)
 
     def __getitem__(self, key: Sequence[slice]) -> NDArray[Any]:
-        weights, step = low_pass(self.grid.step), self.grid.step
+        weights = low_pass(self.grid.step)
         halo = weights.size // 2
         inside_masks, read, samples = [], [], []
-        for part, size, origin, length in zip(
-            key, self.shape, self.grid.origin, self.volume.shape, strict=True
-        ):
-            first, last, _ = part.indices(size)
-            index = origin + step * np.arange(first, last)
-            inside = (index >= 0) & (index < length)
-            present = index[inside]
+        for (inside, present), length in zip(self._locate(key), self.volume.shape, strict=True):
             start = max(0, int(present[0]) - halo) if present.size else 0
             stop = min(length, int(present[-1]) + halo + 1) if present.size else 0
             inside_masks.append(inside)
