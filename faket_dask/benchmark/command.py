@@ -19,6 +19,7 @@ from faket_dask.atomic import write_text
 from faket_dask.benchmark.measure import COLUMNS, Measurement, format_row, measure
 from faket_dask.benchmark.scenarios import PUBLISHED, Scenario
 from faket_dask.config import StyleSection
+from faket_dask.documents.explain import explain
 from faket_dask.durations import format_duration
 from faket_dask.errors import InputError
 from faket_dask.pipeline.kernel_rates import store_transfer_rates
@@ -66,8 +67,8 @@ def run_benchmark(
             {"precision": precision, "device": device, "memory_per_task_GiB": memory_per_task_GiB}
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"--{first['loc'][0]}: {first['msg']} (got {first['input']!r})") from None
+        lines = explain(error, StyleSection).splitlines()
+        raise InputError("\n".join(f"--{line}" for line in lines)) from None
     check_device(device)
     count = workers or os.cpu_count() or 1
     chosen = [_scenario(name, device, count) for name in names]
