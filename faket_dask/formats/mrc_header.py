@@ -31,6 +31,7 @@ from faket_dask.formats.mrc_extended_header import (
     bytes_needed,
     parse_extended_header,
 )
+from faket_dask.outputs.record import LABEL
 
 LITTLE_ENDIAN = (0x44, 0x44, 0, 0)
 VERSION = 20141
@@ -188,7 +189,7 @@ def new_header(
     header["map"] = b"MAP "
     header["machst"] = LITTLE_ENDIAN
     header["nlabl"] = 1
-    header["label"][0] = b"faket_dask"
+    header["label"][0] = LABEL
     return header
 
 

@@ -125,7 +125,10 @@ def absolute(path: Path) -> Path:
     >>> absolute(Path("/absent/b/../c")).as_posix()
     '/absent/c'
     """
-    first, *parts = (Path.cwd() / path).parts
+    path = Path.cwd() / path
+    if ".." not in path.parts:
+        return path
+    first, *parts = path.parts
     result = Path(first)
     for part in parts:
         result = Path(os.path.realpath(result)).parent if part == ".." else result / part

@@ -74,19 +74,11 @@ class SimulateImages(Stage[DatasetSpec]):
 
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
         """Image and write one tilt."""
-        from faket_dask.kernels.microscope import Optics
         from faket_dask.stages.imaging import simulate_counts
 
         microscope, acquisition = spec.config.microscope, spec.geometry.acquisition(item.owner)
         path = spec.folder.specimen_tilts(item.owner)
-        optics = Optics(
-            voltage_kV=microscope.voltage_kV,
-            spherical_aberration_mm=microscope.spherical_aberration_mm,
-            amplitude_contrast=microscope.amplitude_contrast,
-            astigmatism_um=microscope.astigmatism_um,
-            astigmatism_angle=microscope.astigmatism_angle_deg,
-            ice_thickness_A=spec.geometry.volume_shape(item.owner)[0] * acquisition.pixel_size_A,
-        )
+        optics = microscope.to_optics(spec.geometry.volume_shape(item.owner)[0] * acquisition.pixel_size_A)
         open_array(path, "benchmark")[index] = simulate_counts(
             noiseless=read_tilt(path, "noiseless", index),
             pixel_size_A=acquisition.pixel_size_A,
