@@ -201,7 +201,7 @@ def simulate(options: argparse.Namespace, defocus_um: float) -> None:
         theta, before = math.radians(angle), options.dose * float(rank)
         reach = 0.5 * (box[0] * abs(math.sin(theta)) + THICKNESS_A * math.cos(theta))
         thickness = options.slices or 2 * reach + 1
-        levels = int(math.ceil(2 * reach / thickness))
+        levels = math.ceil(2 * reach / thickness)
         depths = [reach - thickness * (level + 0.5) for level in range(levels)] if options.slices else [0.0]
         slices = [np.zeros((wide, wide)) for _ in depths]
         parts: list[list[tuple[Floats, Floats, Floats]]] = [[] for _ in depths]
