@@ -20,7 +20,7 @@ def test_power_of_matter_is_found_again_in_noisy_tilts_of_a_slab():
     power = measure_common_power(np.array(tilts), angles, np.ones((angles.size, 192, 192), bool), rings=RINGS)
     pairs = [TiltPair(a, b, np.full(RINGS, contrast**2)) for a, b in power.tilt_angles]
     found = fit_matter_power(power.common, power.standard_error, power.number, depth, pairs)
-    middle = (FREQUENCY > 0.03) & (FREQUENCY < 0.15)
+    middle = (FREQUENCY > 0.05) & (FREQUENCY < 0.15)
     ratio = found[middle] / truth[middle]
     assert ratio.mean() == pytest.approx(1, abs=0.15)
     assert ((ratio > 0.5) & (ratio < 1.7)).all()
