@@ -13,7 +13,7 @@ eLife 4, e06980, 2015), an energy filter, Poisson counts and a detector's modula
 
 For each defocus, OUT receives ``truth_<defocus>um.mrc`` (counts), its ``.tlt`` and ``.json``, and
 ``truth_<defocus>um.npz``: the noiseless projections in V·voxel, negative where there is matter, and for every class
-projections of a single particle in six orientations. ``benchmarks/signal.py`` reads them.
+projections of a single particle in six orientations. ``benchmarks/particle_signal.py`` reads them.
 """
 
 from __future__ import annotations

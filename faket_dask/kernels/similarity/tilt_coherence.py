@@ -25,6 +25,9 @@ from faket_dask.kernels.artefacts import artefact_mask, background, fill
 from faket_dask.kernels.noise.spectra import ring_frequencies, ring_means, ring_numbers
 
 _SMALLEST_TILT = 16
+_ROUNDING_DEG = 0.5
+"""Excess of a recorded angle over the nominal one that does not count."""
+
 _LEAST_VALID = 0.25
 """Share of the weight of two tilts that must be valid in both."""
 
@@ -157,7 +160,8 @@ def pair_neighbours(
     tilt_angles
         ``(tilt,)`` degrees, in any order.
     step_deg
-        Angle between the tilts of a pair, to a quarter; the median distance of neighbours if not given.
+        Angle between the tilts of a pair, to a quarter; the median distance of neighbours within the limit if not
+        given.
     limit_deg
         Largest tilt of either.
 
@@ -173,12 +177,13 @@ def pair_neighbours(
     """
     angles = as_angles(tilt_angles)
     if step_deg is None:
-        step_deg = float(np.median(np.diff(np.sort(angles)))) if angles.size > 1 else 0.0
+        low = np.sort(angles[np.abs(angles) <= limit_deg + _ROUNDING_DEG])
+        step_deg = float(np.median(np.diff(low))) if low.size > 1 else 0.0
     pairs = []
     for first in np.argsort(angles):
         second = int(np.argmin(np.abs(angles - (angles[first] + step_deg))))
         near = abs(angles[second] - angles[first] - step_deg) <= step_deg / 4
-        low = max(abs(angles[first]), abs(angles[second])) <= limit_deg + 0.5
+        low = max(abs(angles[first]), abs(angles[second])) <= limit_deg + _ROUNDING_DEG
         if near and low and first != second:
             pairs.append((int(first), second))
     return pairs

@@ -123,6 +123,7 @@ def test_pairs_are_one_step_apart() -> None:
     assert pair_neighbours([6, -3, 0, 3, 40, 43, 12]) == [(1, 2), (2, 3), (3, 0)]
     assert pair_neighbours([0, 3, 6, 9], step_deg=6) == [(0, 2), (1, 3)]
     assert pair_neighbours([5.0]) == []
+    assert pair_neighbours([-40, 0, 3, 40]) == [(1, 2)]
 
 
 def test_bands_surround_their_centres() -> None:
