@@ -177,14 +177,14 @@ def pair_neighbours(
     """
     angles = as_angles(tilt_angles)
     if step_deg is None:
-        low = np.sort(angles[np.abs(angles) <= limit_deg + _ROUNDING_DEG])
-        step_deg = float(np.median(np.diff(low))) if low.size > 1 else 0.0
+        tilted = np.sort(angles[np.abs(angles) <= limit_deg + _ROUNDING_DEG])
+        step_deg = float(np.median(np.diff(tilted))) if tilted.size > 1 else 0.0
     pairs = []
     for first in np.argsort(angles):
         second = int(np.argmin(np.abs(angles - (angles[first] + step_deg))))
         near = abs(angles[second] - angles[first] - step_deg) <= step_deg / 4
-        low = max(abs(angles[first]), abs(angles[second])) <= limit_deg + _ROUNDING_DEG
-        if near and low and first != second:
+        within = max(abs(angles[first]), abs(angles[second])) <= limit_deg + _ROUNDING_DEG
+        if near and within and first != second:
             pairs.append((int(first), second))
     return pairs
 
