@@ -230,10 +230,10 @@ def simulate(options: argparse.Namespace, defocus_um: float) -> None:
         slices = [potential + rng.normal(0, ice, potential.shape) for potential in slices]
         counts = detect(electrons * image_slices(slices, depths, defocus_um), rng)
         stack.append(counts[pad:-pad, pad:-pad])
-    name = options.out / f"truth_{defocus_um:g}um"
-    write_mrc(name.with_suffix(".mrc"), np.array(stack, dtype=np.float32))
+    name = str(options.out / f"truth_{defocus_um:g}um")
+    write_mrc(Path(name + ".mrc"), np.array(stack, dtype=np.float32))
     # IMOD counts angles the other way round.
-    name.with_suffix(".tlt").write_text("".join(f"{-angle:.2f}\n" for angle in options.angles))
+    Path(name + ".tlt").write_text("".join(f"{-angle:.2f}\n" for angle in options.angles))
     description = {
         "pixel_size_A": PIXEL_A,
         "tilt_angles_deg": options.angles,
@@ -246,7 +246,7 @@ def simulate(options: argparse.Namespace, defocus_um: float) -> None:
         "thickness_A": THICKNESS_A,
         "particles": len(placed),
     }
-    name.with_suffix(".json").write_text(json.dumps(description, indent=1) + "\n")
+    Path(name + ".json").write_text(json.dumps(description, indent=1) + "\n")
     single = {
         CLASSES[kind]: np.stack(
             [
@@ -261,7 +261,7 @@ def simulate(options: argparse.Namespace, defocus_um: float) -> None:
         for kind, (places, weights) in enumerate(atoms)
     }
     np.savez_compressed(
-        name.with_suffix(".npz"),
+        Path(name + ".npz"),
         noiseless=np.array(noiseless, dtype=np.float32),
         signal=np.array(signal, dtype=np.float32),
         **{f"class_{key}": value.astype(np.float32) for key, value in single.items()},

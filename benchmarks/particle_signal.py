@@ -277,9 +277,7 @@ def compare_with_independent(options: argparse.Namespace) -> None:
             print_row(f"{defocus_um:g} µm, {dose:g} e/Å²", name, strengths[name], truth)
 
 
-def write_reference(
-    path: Path, tilts: list[NDArray[np.float32]], angles: Iterable[float]
-) -> dict[str, Any]:
+def write_reference(path: Path, tilts: list[NDArray[np.float32]], angles: Iterable[float]) -> dict[str, Any]:
     """Write a stack of aligned tilts and return its section of the run file."""
     write_stack(path, iter(tilts), (len(tilts), *tilts[0].shape), PIXEL_SIZE_A)
     return {

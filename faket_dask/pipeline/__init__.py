@@ -13,6 +13,7 @@ from faket_dask.engine.unit import Item
 from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline.background import DrawBackground
 from faket_dask.pipeline.build import BuildVolume, PlaceParticles
+from faket_dask.pipeline.consistency import MeasureConsistency
 from faket_dask.pipeline.noise import FitNoise
 from faket_dask.pipeline.project import ProjectVolume
 from faket_dask.pipeline.realism import MeasureRealism
@@ -50,6 +51,7 @@ TILT_SERIES = Pipeline(
         FitNoise(),
         SynthesiseTilts(),
         MeasureRealism(),
+        MeasureConsistency(),
         FilterTilts(),
         ReconstructTomogram(),
     ),

@@ -22,6 +22,7 @@ from faket_dask.engine.marker import Findings
 from faket_dask.engine.stage import BatchKey, Stage, UnitCost
 from faket_dask.engine.unit import Item
 from faket_dask.modalities import MODALITIES
+from faket_dask.pipeline.cached_spec import CachedSpec
 from faket_dask.pipeline.costs import (
     INTERPRETER_BYTES,
     cuda_bytes,
@@ -149,7 +150,7 @@ class MeasureRealism(Stage[DatasetSpec]):
         ours = sample_halves(image, _load_network(spec), compared_layers(spec))
         against = []
         for name, weight in spec.blend_weights(series.reference).items():
-            theirs = _sample_reference(_Cached(spec), name, angle)
+            theirs = _sample_reference(CachedSpec(spec), name, angle)
             against.append(
                 {
                     "reference": name,
@@ -206,22 +207,8 @@ class MeasureRealism(Stage[DatasetSpec]):
         return UnitCost(seconds, memory, 0, start=start)
 
 
-class _Cached:
-    """Specification that is equal to any other of the same folder and fingerprint, as a key of a cache."""
-
-    def __init__(self, spec: DatasetSpec) -> None:
-        self.spec = spec
-        self._key = (spec.folder.root, spec.fingerprint)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Cached) and self._key == other._key
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-
 @lru_cache(maxsize=3)
-def _sample_reference(cached: _Cached, name: str, angle: float) -> list[TextureSample]:
+def _sample_reference(cached: CachedSpec, name: str, angle: float) -> list[TextureSample]:
     """Return samples of a reference's tilt nearest an angle; all modalities of a series are compared with them."""
     from faket_dask.kernels.similarity.texture_similarity import sample_halves
 

@@ -28,6 +28,7 @@ from faket_dask.pipeline.realism import (
     ReferenceFindings,
     measured_modalities,
 )
+from faket_dask.report.consistency import collect_consistency
 from faket_dask.report.figures import COLOURS, REFERENCE, Curve, chart
 
 INTRA_REFERENCE = "intra-reference"
@@ -178,6 +179,7 @@ def write_realism(completed: CompletedUnits, path: Path) -> None:
                     }
                     for tilt in collect_realism(completed, series)
                 ],
+                "consistency": collect_consistency(completed, series).to_json(),
             }
             for series in spec.series
         ],

@@ -22,6 +22,7 @@ from faket_dask.pipeline.noise import FitNoise
 from faket_dask.pipeline.reference import MeasureStatistics
 from faket_dask.references import open_reference
 from faket_dask.references.statistics import ReferenceStatistics
+from faket_dask.report.consistency import Consistency, collect_consistency
 from faket_dask.report.figures import COLOURS, REFERENCE, Curve, chart
 from faket_dask.report.gallery import (
     Overlay,
@@ -100,6 +101,7 @@ class SeriesReport:
     counts: list[ClassCount]
     timings: list[Timing]
     realism: list[RealismAtTilt]
+    consistency: Consistency
 
 
 def report_series(completed: CompletedUnits, series: Series) -> SeriesReport:
@@ -141,6 +143,7 @@ def report_series(completed: CompletedUnits, series: Series) -> SeriesReport:
         [] if table is None else _counts(completed, series, table),
         sum_timings(completed, batches),
         realism,
+        collect_consistency(completed, series),
     )
 
 

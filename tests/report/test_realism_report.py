@@ -85,3 +85,20 @@ def test_flat_steep_and_intermediate_tilts_are_measured(
     spec = DatasetSpec(parse(document, Path("/nowhere")), tiny_dataset.spec.inputs)
     tilts = measured_tilts(spec, spec.series[0].name)
     assert [angles[tilt] for tilt in tilts] == expected
+
+
+def test_series_are_judged_in_three_dimensions(tiny_dataset: faket_dask.Dataset) -> None:
+    document = json.loads((tiny_dataset.folder / "realism.json").read_text())
+    kept = set(tiny_dataset.spec.config.outputs.modalities)
+    page = (tiny_dataset.folder / "report.html").read_text()
+    assert "Signal of one particle in one tilt" in page
+    for series in document["series"]:
+        judged = series["consistency"]
+        assert kept < judged["tilts_and_tomograms"].keys()  # and the references
+        assert all(row["tomogram_accuracy"] is None for row in judged["tilts_and_tomograms"].values())
+        assert judged["particles"]
+        for signals in judged["particles"].values():
+            assert signals.keys() == kept
+            assert signals["benchmark"]["relative_detectability"] == 1
+            assert all(signal["detectability"] > 0 for signal in signals.values())
+            assert signals["content"]["detectability"] > signals["noisy"]["detectability"]
