@@ -29,6 +29,14 @@ def compare(
             "without beads and shading; beside them the distance between halves of the second series' tilts.",
         ),
     ] = False,
+    consistency: Annotated[
+        bool,
+        typer.Option(
+            "--consistency",
+            help="Also compare them in three dimensions: coherence of neighbouring aligned tilts by wavelength, and "
+            "how well a classifier tells their tomograms apart, beside the halves of the second.",
+        ),
+    ] = False,
     weights: Annotated[
         str, typer.Option(help="VGG-19 weights for --realism; `faket-dask weights list` names them.")
     ] = "vgg19-normalised",
@@ -63,6 +71,8 @@ def compare(
     inputs = [*list_inputs(both[0], first), *list_inputs(both[1], second)]
     with claim_outputs(targets, inputs=inputs, overwrite=overwrite):
         _compare(both, csv, figure, weights if realism else None)
+        if consistency:
+            _compare_consistency(both)
 
 
 def _compare(
@@ -92,3 +102,30 @@ def _compare(
         comparison.write_csv(csv)
     if figure is not None:
         draw_comparison(comparison, figure)
+
+
+def _compare_consistency(both: tuple[OpenedSeries, OpenedSeries]) -> None:
+    """Compare two series in three dimensions and print what was found."""
+    from faket_dask.comparison.consistency import compare_consistency
+
+    comparison = compare_consistency(*both)
+    steps = [
+        "no neighbours" if coherence is None else f"{coherence['step_deg']:.2g}° apart"
+        for coherence in comparison.coherences
+    ]
+    table = Table(
+        "coherence at",
+        *(f"{name} ({step})" for name, step in zip(comparison.names, steps, strict=True)),
+        title="Share of their power that neighbouring tilts have in common (noise alone: 0)",
+    )
+    for length_A, *values in comparison.list_rows():
+        table.add_row(f"{length_A:.0f} Å", *("" if value is None else f"{value:.2f}" for value in values))
+    out.print(table)
+    verdict = comparison.discrimination
+    if verdict is None:
+        say("tomograms are not compared: that takes 11 tilts of 128 x 128 pixels, and places without beads")
+        return
+    say(
+        f"patches of tomograms told apart by their ring powers: {verdict.accuracy:.2f} (guess: 0.5; halves of "
+        f"{comparison.names[1]}: {verdict.floor:.2f})"
+    )

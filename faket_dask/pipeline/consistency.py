@@ -32,32 +32,10 @@ from faket_dask.specimen.recipe import Recipe
 
 if TYPE_CHECKING:
     from faket_dask.kernels.similarity.detectability import ParticleEnergy
-    from faket_dask.kernels.similarity.discrimination import Discrimination
-
-CROP_PX = 256
-"""Side in pixels of the middle that is judged."""
-
-LAYERS = 64
-"""Layers of the tomograms that are told apart."""
-
-PERIODS_PX = (32.0, 21.0, 14.0, 9.0, 6.0, 4.0, 2.5)
-"""Wavelengths in pixels around which coherence is given."""
-
-LEAST_TOMOGRAM = (11, 128)
-"""Fewest tilts of a tomogram that is judged, and its shortest side in pixels."""
+    from faket_dask.stages.consistency import Coherence
 
 _SIGNAL_CROP_PX = 512
 _BYTES_PER_PIXEL = 64
-
-
-class Coherence(TypedDict):
-    """Coherence of neighbouring tilts by wavelength."""
-
-    step_deg: float
-    wavelengths_A: list[float]
-    coherence: list[float]
-    standard_error: list[float]
-    flipped: list[float]
 
 
 class ReferenceConsistency(TypedDict):
@@ -106,36 +84,46 @@ class MeasureConsistency(Stage[DatasetSpec]):
 
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
         """Judge one stack; the findings are `ConsistencyFindings`."""
+        from faket_dask.stages.consistency import (
+            CROP_PX,
+            crop_middle,
+            mask_artefacts,
+            measure_coherence,
+            tell_tomograms_apart,
+        )
+
         series = spec.series_by_name[item.owner]
         acquisition = spec.geometry.acquisition(series.name)
         group = stack_group(spec.folder, owning_item(series, item.part), item.part)
         stack = np.stack(
             [
-                _crop(read_tilt(group, item.part, tilt), CROP_PX)
+                crop_middle(read_tilt(group, item.part, tilt), CROP_PX)
                 for tilt in range(acquisition.tilt_angles.size)
             ]
         )
-        masks = _mask_artefacts(stack)
+        masks = mask_artefacts(stack)
         against: list[ReferenceConsistency] = []
         for name, weight in spec.blend_weights(series.reference).items():
             theirs = _read_reference(CachedSpec(spec), name)
             reference = open_reference(spec, name)
             verdict = None
             if theirs is not None:
-                verdict = _tell_apart((stack, masks), acquisition.tilt_angles, theirs, reference.tilt_angles)
+                verdict = tell_tomograms_apart(
+                    (stack, masks), acquisition.tilt_angles, theirs, reference.tilt_angles
+                )
             against.append(
                 {
                     "reference": name,
                     "weight": weight,
                     "coherence": None
                     if theirs is None
-                    else _measure_coherence(*theirs, reference.tilt_angles, reference.pixel_size_A),
+                    else measure_coherence(*theirs, reference.tilt_angles, reference.pixel_size_A),
                     "tomogram_accuracy": None if verdict is None else verdict.accuracy,
                     "tomogram_floor": None if verdict is None else verdict.floor,
                 }
             )
         findings: ConsistencyFindings = {
-            "coherence": _measure_coherence(stack, masks, acquisition.tilt_angles, acquisition.pixel_size_A),
+            "coherence": measure_coherence(stack, masks, acquisition.tilt_angles, acquisition.pixel_size_A),
             "particles": _measure_particles(spec, item),
             "against": against,
         }
@@ -143,6 +131,8 @@ class MeasureConsistency(Stage[DatasetSpec]):
 
     def cost(self, spec: DatasetSpec) -> UnitCost:
         """Estimate one stack."""
+        from faket_dask.stages.consistency import CROP_PX, LAYERS
+
         rates = load_kernel_rates(spec.threads_per_task)
         tilts = max(spec.geometry.stack_shape(series.specimen)[0] for series in spec.series)
         crop = min(CROP_PX**2, tilt_pixels(spec))
@@ -156,115 +146,21 @@ class MeasureConsistency(Stage[DatasetSpec]):
         return UnitCost(rates.unit_s + seconds, memory, 0)
 
 
-def _crop(image: NDArray[np.generic], size: int) -> NDArray[np.float32]:
-    """Return the middle of an image; its tilt axis stays at half its columns."""
-    rows, columns = (min(size, extent) for extent in image.shape)
-    top, left = image.shape[0] // 2 - rows // 2, image.shape[1] // 2 - columns // 2
-    return np.asarray(image[top : top + rows, left : left + columns], dtype=np.float32)
-
-
-def _mask_artefacts(stack: NDArray[np.float32]) -> NDArray[np.bool_]:
-    from faket_dask.kernels.artefacts import artefact_mask
-
-    return np.stack([~artefact_mask(tilt) for tilt in stack])
-
-
 @lru_cache(maxsize=3)
 def _read_reference(cached: CachedSpec, name: str) -> tuple[NDArray[np.float32], NDArray[np.bool_]] | None:
     """Return the middle of a reference's aligned tilts with its valid pixels; ``None`` without an alignment."""
+    from faket_dask.stages.consistency import CROP_PX, crop_middle
+
     reference: Reference = open_reference(cached.spec, name)
     images, masks = [], []
     try:
         for tilt in range(reference.tilt_angles.size):
             masked = reference.read_aligned_tilt(tilt)
-            images.append(_crop(masked.pixels, CROP_PX))
-            masks.append(_crop(masked.artefact_free, CROP_PX) > 0)
+            images.append(crop_middle(masked.pixels, CROP_PX))
+            masks.append(crop_middle(masked.artefact_free, CROP_PX) > 0)
     except InputError:
         return None
     return np.stack(images), np.stack(masks)
-
-
-def _measure_coherence(
-    stack: NDArray[np.float32],
-    masks: NDArray[np.bool_],
-    tilt_angles: NDArray[np.float64],
-    pixel_size_A: float,
-) -> Coherence | None:
-    """Measure the coherence of neighbouring tilts; ``None`` where no two are neighbours."""
-    from faket_dask.kernels.similarity.tilt_coherence import (
-        centred_bands,
-        measure_common_power,
-        pair_neighbours,
-    )
-    from faket_dask.references.common_power import WIDEST_STEP_DEG
-
-    pairs = pair_neighbours(tilt_angles)
-    periods = [period for period in PERIODS_PX if period <= min(stack.shape[1:]) / 6]
-    steps = [abs(tilt_angles[second] - tilt_angles[first]) for first, second in pairs]
-    if not pairs or max(steps) > WIDEST_STEP_DEG or not periods:
-        return None
-    scaled = stack / np.where(masks, stack, np.nan).std(axis=(1, 2), where=masks, keepdims=True)
-    try:
-        power = measure_common_power(scaled, tilt_angles, masks)
-    except ValueError:  # an empty stack, or one whose middle is masked
-        return None
-    bands = [power.average_bands(edges) for edges in centred_bands(1 / np.array(periods))]
-    return {
-        "step_deg": float(np.mean(steps)),
-        "wavelengths_A": [period * pixel_size_A for period in periods],
-        "coherence": [float(band.coherence[0]) for band in bands],
-        "standard_error": [float(band.coherence_error[0]) for band in bands],
-        "flipped": [float(band.null_coherence[0]) for band in bands],
-    }
-
-
-def _tell_apart(
-    ours: tuple[NDArray[np.float32], NDArray[np.bool_]],
-    our_angles: NDArray[np.float64],
-    theirs: tuple[NDArray[np.float32], NDArray[np.bool_]],
-    their_angles: NDArray[np.float64],
-) -> Discrimination | None:
-    """Tell tomograms of tilts at about the same angles apart; ``None`` where they are too small or too few."""
-    from faket_dask.kernels.similarity.tomogram_judges import judge_ring_powers
-
-    nearest = np.array([int(np.argmin(np.abs(our_angles - angle))) for angle in their_angles])
-    first = np.unique(nearest, return_index=True)[1]
-    chosen = nearest[first], first
-    side = min(*ours[0].shape[1:], *theirs[0].shape[1:])
-    if len(first) < LEAST_TOMOGRAM[0] or side < LEAST_TOMOGRAM[1]:
-        return None
-    try:
-        return judge_ring_powers(
-            _reconstruct(*ours, our_angles, chosen[0]), _reconstruct(*theirs, their_angles, chosen[1])
-        )
-    except ValueError:  # too few patches in a quarter of the recorded tomogram
-        return None
-
-
-def _reconstruct(
-    stack: NDArray[np.float32],
-    masks: NDArray[np.bool_],
-    tilt_angles: NDArray[np.float64],
-    tilts: NDArray[np.intp],
-) -> NDArray[np.float32]:
-    """Reconstruct a tomogram of some tilts, standardised and without artefacts."""
-    from faket_dask.kernels.artefacts import fill
-    from faket_dask.kernels.backprojection import back_project
-    from faket_dask.kernels.moments import standardise
-    from faket_dask.stages.reconstruction import prepare_tilt
-
-    angles = tilt_angles[tilts]
-    filtered = [
-        prepare_tilt(
-            tilt=standardise(fill(stack[tilt], ~masks[tilt])),
-            kind="hann",
-            tilt_angles=angles,
-            index=index,
-            thickness_px=LAYERS,
-        )
-        for index, tilt in enumerate(tilts)
-    ]
-    return back_project(np.stack(filtered), angles, LAYERS)
 
 
 def _measure_particles(spec: DatasetSpec, item: Item) -> dict[str, ParticleSignal]:
@@ -273,6 +169,7 @@ def _measure_particles(spec: DatasetSpec, item: Item) -> dict[str, ParticleSigna
     from faket_dask.kernels.similarity.detectability import contrast_to_noise, detectability
     from faket_dask.kernels.similarity.signal_gain import measure_signal_gain
     from faket_dask.specimen.ice import ice_fluctuation
+    from faket_dask.stages.consistency import crop_middle
 
     series = spec.series_by_name[item.owner]
     recipe = open_specimen_source(spec, series.specimen)
@@ -281,9 +178,9 @@ def _measure_particles(spec: DatasetSpec, item: Item) -> dict[str, ParticleSigna
     acquisition = spec.geometry.acquisition(series.name)
     group = stack_group(spec.folder, owning_item(series, item.part), item.part)
     tilts = measured_tilts(spec, series.name)
-    images = [standardise(_crop(read_tilt(group, item.part, tilt), _SIGNAL_CROP_PX)) for tilt in tilts]
+    images = [standardise(crop_middle(read_tilt(group, item.part, tilt), _SIGNAL_CROP_PX)) for tilt in tilts]
     specimen = spec.folder.specimen_tilts(series.specimen)
-    noiseless = [_crop(read_tilt(specimen, "noiseless", tilt), _SIGNAL_CROP_PX) for tilt in tilts]
+    noiseless = [crop_middle(read_tilt(specimen, "noiseless", tilt), _SIGNAL_CROP_PX) for tilt in tilts]
     paths = spec.geometry.volume_shape(series.specimen)[0] / np.cos(
         np.deg2rad(acquisition.tilt_angles[tilts])
     )

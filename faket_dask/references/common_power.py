@@ -8,7 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
-from faket_dask.kernels.similarity.tilt_coherence import CommonPower, measure_common_power, pair_neighbours
+from faket_dask.kernels.similarity.tilt_coherence import (
+    WIDEST_STEP_DEG,
+    CommonPower,
+    measure_common_power,
+    pair_neighbours,
+)
 from faket_dask.references.base import Reference
 
 COMMON_POWER = "common_power"
@@ -16,9 +21,6 @@ COMMON_POWER = "common_power"
 
 COMMON_ROWS = ("common", "total", "null", "standard_error", "number")
 """Its rows, as in `CommonPower`."""
-
-WIDEST_STEP_DEG = 5.0
-"""Angle between neighbouring tilts beyond which a slab leaves them nothing in common."""
 
 
 def list_neighbours(name: str, tilt_angles: NDArray[np.float64]) -> list[tuple[int, int]]:

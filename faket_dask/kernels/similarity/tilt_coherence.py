@@ -24,6 +24,9 @@ from faket_dask.kernels._checks import as_angles, check_image
 from faket_dask.kernels.artefacts import artefact_mask, background, fill
 from faket_dask.kernels.noise.spectra import ring_frequencies, ring_means, ring_numbers
 
+WIDEST_STEP_DEG = 5.0
+"""Angle between neighbouring tilts beyond which a slab leaves them nothing in common."""
+
 _SMALLEST_TILT = 16
 _ROUNDING_DEG = 0.5
 """Excess of a recorded angle over the nominal one that does not count."""
