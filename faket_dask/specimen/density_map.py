@@ -18,8 +18,8 @@ from faket_dask.formats.mrc import open_samples
 from faket_dask.geometry import UNKNOWN_PIXEL_SIZE_A, edges_agree
 from faket_dask.kernels.grid_interpolation import interpolate_grid
 from faket_dask.specimen.template import (
-    BLUR,
     OVERSAMPLING,
+    Sampling,
     Template,
     centred_template,
     check_edge,
@@ -30,7 +30,9 @@ MOST_MAP_VOXELS = 2**29
 """Most voxels of a map: 2 GiB."""
 
 
-def map_template(path: Path, voxel_size_A: float, mean_potential_V: float) -> Template:
+def map_template(
+    path: Path, voxel_size_A: float, mean_potential_V: float, sampling: Sampling = Sampling.AVERAGED
+) -> Template:
     """Make the template of a density map.
 
     Parameters
@@ -41,6 +43,8 @@ def map_template(path: Path, voxel_size_A: float, mean_potential_V: float) -> Te
         Edge of the specimen's voxels in Å; the template is sampled twice as finely.
     mean_potential_V
         Mean density inside the particle, in volts over ice.
+    sampling
+        Frequencies that the specimen's voxels keep.
 
     Returns
     -------
@@ -64,7 +68,7 @@ def map_template(path: Path, voxel_size_A: float, mean_potential_V: float) -> Te
         raise InputError(f"map {path}: its strongest contrast is negative; {_advise(is_signed_bytes, path)}")
     density = _isolate(density)
     # Frequencies beyond the specimen's sampling are removed; the map's own sampling has removed some already.
-    blur = np.sqrt(max(0.0, voxel_size_A**2 - map_voxel_A**2)) * BLUR / map_voxel_A
+    blur = np.sqrt(max(0.0, voxel_size_A**2 - map_voxel_A**2)) * sampling.blur / map_voxel_A
     if blur > 0:
         density = ndimage.gaussian_filter(density, blur)
     coefficients = ndimage.spline_filter(density, order=3)
@@ -79,7 +83,7 @@ def map_template(path: Path, voxel_size_A: float, mean_potential_V: float) -> Te
     )
     raw = sample(np.zeros(3))
     scale = mean_potential_V / float(raw[raw >= surface_level(raw)].mean())
-    return centred_template(str(path), lambda offset: np.float32(scale) * sample(offset), fine)
+    return centred_template(str(path), lambda offset: np.float32(scale) * sample(offset), fine, sampling)
 
 
 def _advise(is_signed_bytes: bool, path: Path) -> str:

@@ -19,6 +19,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from faket_dask.documents.section import refuse_bool
 from faket_dask.errors import InputError
 from faket_dask.specimen.phantoms import PHANTOMS
+from faket_dask.specimen.template import Sampling
 
 VESICLE = "vesicle"
 SHEET = "sheet"
@@ -256,6 +257,8 @@ class Recipe:
         Smallest gap between two objects, in Å; at least one voxel is kept.
     balanced
         True if all labelled particle classes have the same number of particles, drawn from the range that all allow.
+    sampling
+        Frequencies that voxels keep.
 
     Raises
     ------
@@ -278,6 +281,7 @@ class Recipe:
     ice_texture: float = 1.0
     spacing_A: float = 0.0
     balanced: bool = False
+    sampling: Sampling = Sampling.AVERAGED
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or any(n != int(n) or n < 2 for n in self.shape):
