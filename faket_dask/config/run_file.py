@@ -33,12 +33,13 @@ from faket_dask.config.outputs import (
 from faket_dask.config.references import BlendedReference, Reference, TiltSeriesReference
 from faket_dask.config.renamed import RENAMES
 from faket_dask.config.specimen import BuiltSpecimen, SpecimenSection
-from faket_dask.config.style import StyleSection
+from faket_dask.config.style import StyleSection, names_published_style
 from faket_dask.documents.explain import explain
 from faket_dask.documents.section import Section
 from faket_dask.documents.yaml_file import Document, read_document
 from faket_dask.errors import InputError
 from faket_dask.kernels.microscope import transmission
+from faket_dask.kernels.projector import Projector
 from faket_dask.modalities import MODALITIES, SIMULATED, Owner
 
 FEWEST_ELECTRONS = 100.0
@@ -95,6 +96,16 @@ class RunConfig(Section):
             return {**document, "noise": {**noise, "statistics": "unpaired"}}
         return document
 
+    @model_validator(mode="before")
+    @classmethod
+    def _choose_projector(cls, document: Any) -> Any:
+        """Fill in the projector that goes with the style, where the file names none."""
+        acquisition = document.get("acquisition") if isinstance(document, dict) else None
+        if not isinstance(acquisition, dict) or "projector" in acquisition:
+            return document
+        projector = Projector.BILINEAR if names_published_style(document) else Projector.PIXEL
+        return {**document, "acquisition": {**acquisition, "projector": projector}}
+
     @model_validator(mode="after")
     def _number_of_series_is_possible(self) -> RunConfig:
         blends = [reference for reference in self.references if isinstance(reference, BlendedReference)]
@@ -118,7 +129,7 @@ class RunConfig(Section):
                         f"{math.prod(shape):.3g}, more than the {MOST_VOXELS:.3g} that are possible; lower "
                         "thickness_A, width_factor or acquisition.detector_px"
                     )
-                self.specimen.recipe(shape, voxel_size_A)
+                self.specimen.recipe(shape, voxel_size_A, self.acquisition.sampling)
         return self
 
     @model_validator(mode="after")

@@ -46,6 +46,24 @@ STYLE_PRESETS: dict[str, dict[str, Any]] = {
 """Settings by name: FakET's as published, its method in ten small steps, and the one that ends next to a recording."""
 
 
+def names_published_style(document: dict[str, Any]) -> bool:
+    """Return True if the sections of a run file ask for FakET's published style, by its name or by naming none.
+
+    Examples
+    --------
+    >>> names_published_style({"style": {"preset": "published"}}), names_published_style({})
+    (True, True)
+    >>> names_published_style({"style": {"preset": "matched"}}), names_published_style({"style": {"method": "matched"}})
+    (False, False)
+    """
+    style = document.get("style", {})
+    if not isinstance(style, dict):
+        return True
+    if "preset" in style:
+        return bool(style["preset"] == "published")
+    return bool(style.get("method", "published") == "published")
+
+
 class StyleSection(Section):
     """The style transfer; the defaults are the published setting.
 

@@ -2,9 +2,9 @@
 
 By the central slice theorem the spectrum of a projection is the volume's spectrum on a plane through the origin. In a
 y slice the plane is a line, on which the spectrum is evaluated exactly: a Fourier transform along x in every layer, and
-a sum over layers that are shifted by their height (a phase). No frequency is attenuated and none is folded onto another,
-whatever the angle, so all tilts have one resolution and one strength of noise; interpolation between voxels attenuates by
-an amount that depends on the angle.
+a sum over layers that are shifted by their height (a phase). No frequency is attenuated and none is folded onto
+another, whatever the angle, so all tilts have one resolution and one strength of noise; interpolation between voxels
+attenuates by an amount that depends on the angle.
 
 Voxels hold averages over their cubes (`faket_dask.specimen.template`), as the pixels of a detector average over their
 squares. The two responses agree to 2 % up to 0.9 of Nyquist at every angle, so what is projected this way is integrated
@@ -31,6 +31,12 @@ _BLOCK = 32
 
 _STEEP_BLOCK = 8
 """Rows where layers are taken along x, which are many."""
+
+_CHIRP_LAYERS = 60
+"""Layers that are summed in the time that a sum of all layers is evaluated at the detector's columns."""
+
+_TRANSFORM_TILTS = 20
+"""Tilts for which a coefficient of a layer is summed in the time that it is computed."""
 
 
 class _Rays(NamedTuple):
@@ -96,6 +102,52 @@ def project_pixels(
     return stack
 
 
+def count_terms(shape: tuple[int, int, int], tilt_angles: ArrayLike) -> float:
+    """Return the work of a projection: terms of the sums over layers, and all else in terms of equal time.
+
+    Parameters
+    ----------
+    shape
+        ``(z, y, x)`` of the volume.
+    tilt_angles
+        ``(tilt,)`` degrees.
+
+    Examples
+    --------
+    >>> count_terms((200, 64, 1024), [0.0]) < count_terms((200, 64, 1024), [0.0, 30.0])
+    True
+    """
+    depth, rows, columns = shape
+    frequencies = 0.5 * _period(depth, columns, _STEEPEST)
+    evaluated = float(np.abs(np.cos(np.deg2rad(as_angles(tilt_angles)))).sum())
+    return rows * frequencies * (evaluated * (depth + _CHIRP_LAYERS) + _TRANSFORM_TILTS * depth)
+
+
+def measure_memory(shape: tuple[int, int, int], tilts: int) -> int:
+    """Return the bytes of the spectra and sums that a projection holds beside its volume and its stack.
+
+    Parameters
+    ----------
+    shape
+        ``(z, y, x)`` of the volume.
+    tilts
+        Number of tilts.
+
+    Examples
+    --------
+    >>> measure_memory((200, 64, 2048), 61) < 4 * 200 * 64 * 2048
+    True
+    """
+    depth, rows, columns = shape
+    gentle = _period(depth, columns, _STEEPEST) * (depth + 2 * tilts) * min(rows, _BLOCK)
+    return 4 * gentle
+
+
+def _period(depth: int, columns: int, slope: float) -> int:
+    """Return an even number of columns in which layers that are shifted by `slope` per height do not wrap around."""
+    return int(2 * scipy.fft.next_fast_len(int(np.ceil((columns + slope * depth) / 2))))
+
+
 def _project_layers(
     volume: NDArray[np.generic],
     rays: _Rays,
@@ -107,8 +159,7 @@ def _project_layers(
     """Fill the `tilts` of a stack with projections along rays whose shift per layer is at most `slope`."""
     depth, rows, columns = volume.shape
     width = stack.shape[2]
-    # Layers shifted by their height never wrap around.
-    period = 2 * scipy.fft.next_fast_len(int(np.ceil((columns + slope * depth) / 2)))
+    period = _period(depth, columns, slope)
     limits = 0.5 * period * np.abs(rays.cosine)
     last = np.minimum(np.ceil(limits - 0.5), period // 2).astype(np.int64)
     frequencies = int(last.max()) + 1

@@ -48,7 +48,8 @@ def estimate_specimen(spec: DatasetSpec, rates: KernelRates) -> SpecimenCost:
     if not isinstance(section, BuiltSpecimen):
         return SpecimenCost(0.0, 0.0, 0.0)
     voxel_A = spec.config.acquisition.pixel_sizes_A[0]
-    recipe = section.recipe(spec.config.built_shape(section, voxel_A), voxel_A)
+    shape = spec.config.built_shape(section, voxel_A)
+    recipe = section.recipe(shape, voxel_A, spec.config.acquisition.sampling)
     templates_s = render_s = objects = 0.0
     occupied_A3 = 0.0
     for species in recipe.species:

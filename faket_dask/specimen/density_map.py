@@ -31,7 +31,7 @@ MOST_MAP_VOXELS = 2**29
 
 
 def map_template(
-    path: Path, voxel_size_A: float, mean_potential_V: float, sampling: Sampling = Sampling.AVERAGED
+    path: Path, voxel_size_A: float, mean_potential_V: float, sampling: Sampling = Sampling.SMOOTHED
 ) -> Template:
     """Make the template of a density map.
 

@@ -125,9 +125,7 @@ def _span(chosen: NDArray[np.bool_]) -> slice:
     return slice(places[0], places[-1] + 1) if places.size else slice(0)
 
 
-def phantom_template(
-    name: str, voxel_size_A: float, sampling: Sampling = Sampling.AVERAGED
-) -> Template:
+def phantom_template(name: str, voxel_size_A: float, sampling: Sampling = Sampling.SMOOTHED) -> Template:
     """Make the template of a built-in phantom.
 
     Parameters

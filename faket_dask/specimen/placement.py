@@ -114,7 +114,10 @@ def place(recipe: Recipe, rng: np.random.Generator) -> ParticleTable:
     rows: dict[int, list[_Row]] = {}
     for index, species in enumerate(recipe.species):
         rows[index] = []
-        radius = max(template.radius_A for template in load_conformations(species, recipe.voxel_size_A, recipe.sampling))
+        radius = max(
+            template.radius_A
+            for template in load_conformations(species, recipe.voxel_size_A, recipe.sampling)
+        )
         order.append((np.inf if species.on_membrane else radius, index, species))
     fiducials = len(recipe.species)
     rows[fiducials] = []

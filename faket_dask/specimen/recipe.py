@@ -281,7 +281,7 @@ class Recipe:
     ice_texture: float = 1.0
     spacing_A: float = 0.0
     balanced: bool = False
-    sampling: Sampling = Sampling.AVERAGED
+    sampling: Sampling = Sampling.SMOOTHED
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or any(n != int(n) or n < 2 for n in self.shape):

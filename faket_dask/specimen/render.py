@@ -108,7 +108,9 @@ def render_block(recipe: Recipe, table: ParticleTable, y_start: int, y_stop: int
 
     by_name = {species.name: species for species in recipe.species}
     # Loading a template looks at its file, which is once per block and not once per particle.
-    load = cache(lambda name, variant: load_template(by_name[name], variant, recipe.voxel_size_A, recipe.sampling))
+    load = cache(
+        lambda name, variant: load_template(by_name[name], variant, recipe.voxel_size_A, recipe.sampling)
+    )
     profile = membrane.bilayer_profile(recipe.sampling.blur * recipe.voxel_size_A, _PROFILE_STEP_A)
     canvas = _Canvas(block.density, block.class_mask, block.instance_mask, y_start, recipe.voxel_size_A)
     for row in range(len(table)):

@@ -18,7 +18,7 @@ MAP_SUFFIXES = (".mrc", ".map", ".ccp4", ".rec")
 
 
 def load_template(
-    species: Species, conformation: int, voxel_size_A: float, sampling: Sampling = Sampling.AVERAGED
+    species: Species, conformation: int, voxel_size_A: float, sampling: Sampling = Sampling.SMOOTHED
 ) -> Template:
     """Load the template of one conformation of a class; it is kept for as long as the process lives.
 
@@ -46,7 +46,7 @@ def load_template(
     return _load(species, conformation, voxel_size_A, sampling)[0]
 
 
-def measure_loading(species: Species, voxel_size_A: float, sampling: Sampling = Sampling.AVERAGED) -> float:
+def measure_loading(species: Species, voxel_size_A: float, sampling: Sampling = Sampling.SMOOTHED) -> float:
     """Return the processor time in seconds that all templates of a class took to load, or load them now.
 
     Parameters
@@ -95,7 +95,7 @@ def _load(
 
 
 def load_conformations(
-    species: Species, voxel_size_A: float, sampling: Sampling = Sampling.AVERAGED
+    species: Species, voxel_size_A: float, sampling: Sampling = Sampling.SMOOTHED
 ) -> list[Template]:
     """Load the templates of all conformations of a class, in the order of its sources, as `load_template` does."""
     return [load_template(species, index, voxel_size_A, sampling) for index in range(len(species.sources))]

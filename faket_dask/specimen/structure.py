@@ -181,7 +181,7 @@ def structure_template(
     path: Path,
     voxel_size_A: float,
     assembly: str | None = None,
-    sampling: Sampling = Sampling.AVERAGED,
+    sampling: Sampling = Sampling.SMOOTHED,
 ) -> Template:
     """Make the template of a structure file.
 

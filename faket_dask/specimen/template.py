@@ -15,12 +15,12 @@ from scipy.spatial import cKDTree
 
 from faket_dask.errors import InputError
 
-
 OVERSAMPLING = 2
 """Voxels of a template per voxel of the specimen that it is rendered into.
 
 A template holds little beyond the specimen's Nyquist frequency, so trilinear interpolation costs it little.
 """
+
 
 class Sampling(Enum):
     """Frequencies of a particle that its voxels keep.
@@ -30,8 +30,8 @@ class Sampling(Enum):
     voxels would fold onto others, are left out, and what interpolation between the template's voxels attenuates is
     amplified in the template.
 
-    `SMOOTHED`: voxels hold the average over a Gaussian of half a voxel, interpolated. At 0.9 of Nyquist less than half of
-    the amplitude in a pixel is left. It goes with the bilinear projection of the published method.
+    `SMOOTHED`: voxels hold the average over a Gaussian of half a voxel, interpolated. At 0.9 of Nyquist less than half
+    of the amplitude in a pixel is left. It goes with the bilinear projection of the published method.
 
     Examples
     --------
@@ -57,7 +57,7 @@ class Sampling(Enum):
 
 
 _BAND = (0.5, 0.6)
-"""Frequencies, in cycles per voxel of the specimen, between which a template fades; a steeper edge would ring longer."""
+"""Frequencies in cycles per voxel of the specimen between which a template fades; a steeper edge would ring longer."""
 
 
 def _limit_band(*k: NDArray[np.float64]) -> NDArray[np.float64]:
