@@ -26,8 +26,8 @@ from faket_dask.kernels.projection import check_width
 _STEEPEST = 3.0
 """Largest shift of a layer per height; beyond it, layers are taken along x instead of along z."""
 
-_BLOCK = 32
-"""Rows that share the phases of a sum: their spectra take as much memory as 64 rows of voxels."""
+_BLOCK = 16
+"""Rows that share the phases of a sum: their spectra take less memory than 64 rows of voxels."""
 
 _STEEP_BLOCK = 8
 """Rows where layers are taken along x, which are many."""
@@ -40,10 +40,37 @@ _TRANSFORM_TILTS = 20
 
 
 class _Rays(NamedTuple):
-    """Cosine and sine of each tilt angle: a column x and a layer z are imaged at ``s = x cosine - z sine``."""
+    """Tilts whose layers are taken along one axis; a column x and a layer z are imaged at ``s = x cosine - z sine``.
 
+    Parameters
+    ----------
+    tilts
+        Indices of the tilts.
+    cosine, sine
+        Of their angles from the axis.
+    slope
+        Largest shift of a layer per height.
+    block_rows
+        Rows that are projected at once.
+    """
+
+    tilts: NDArray[np.intp]
     cosine: NDArray[np.float64]
     sine: NDArray[np.float64]
+    slope: float
+    block_rows: int
+
+
+def _split_tilts(tilt_angles: ArrayLike) -> tuple[_Rays, _Rays]:
+    """Return the rays of tilts whose layers are taken along z, and of those whose layers are taken along x."""
+    angles = np.deg2rad(as_angles(tilt_angles))
+    cosine, sine = np.cos(angles), np.sin(angles)
+    steep = np.abs(sine) > _STEEPEST * np.abs(cosine)
+    return (
+        _Rays(np.flatnonzero(~steep), cosine[~steep], sine[~steep], _STEEPEST, _BLOCK),
+        # With x and z exchanged, s = x cos - z sin reads s = z (-sin) - x (-cos).
+        _Rays(np.flatnonzero(steep), -sine[steep], -cosine[steep], 1 / _STEEPEST, _STEEP_BLOCK),
+    )
 
 
 def project_pixels(
@@ -86,19 +113,11 @@ def project_pixels(
     array([ 0.,  0.,  0., -1.,  0.], dtype=float32)
     """
     volume = as_real("volume", "(z, y, x)", volume)
-    angles = np.deg2rad(as_angles(tilt_angles))
+    gentle, steep = _split_tilts(tilt_angles)
     columns = check_width(width, volume.shape[2])
-    rays = _Rays(np.cos(angles), np.sin(angles))
-    steep = np.abs(rays.sine) > _STEEPEST * np.abs(rays.cosine)
-    stack = np.empty((angles.size, volume.shape[1], columns), dtype=np.float32)
-    if not steep.all():
-        gentle = _Rays(rays.cosine[~steep], rays.sine[~steep])
-        _project_layers(volume, gentle, _STEEPEST, _BLOCK, stack, np.flatnonzero(~steep))
-    if steep.any():
-        # With x and z exchanged, s = x cos - z sin reads s = z (-sin) - x (-cos).
-        turned = _Rays(-rays.sine[steep], -rays.cosine[steep])
-        layers = volume.transpose(2, 1, 0)
-        _project_layers(layers, turned, 1 / _STEEPEST, _STEEP_BLOCK, stack, np.flatnonzero(steep))
+    stack = np.empty((gentle.tilts.size + steep.tilts.size, volume.shape[1], columns), dtype=np.float32)
+    _project_layers(volume, gentle, stack)
+    _project_layers(volume.transpose(2, 1, 0), steep, stack)
     return stack
 
 
@@ -117,30 +136,37 @@ def count_terms(shape: tuple[int, int, int], tilt_angles: ArrayLike) -> float:
     >>> count_terms((200, 64, 1024), [0.0]) < count_terms((200, 64, 1024), [0.0, 30.0])
     True
     """
-    depth, rows, columns = shape
-    frequencies = 0.5 * _period(depth, columns, _STEEPEST)
-    evaluated = float(np.abs(np.cos(np.deg2rad(as_angles(tilt_angles)))).sum())
-    return rows * frequencies * (evaluated * (depth + _CHIRP_LAYERS) + _TRANSFORM_TILTS * depth)
+    _, rows, _ = shape
+    terms = 0.0
+    for rays, (depth, _, columns) in zip(_split_tilts(tilt_angles), (shape, shape[::-1]), strict=True):
+        if rays.tilts.size:
+            summed = np.abs(rays.cosine).sum() * (depth + _CHIRP_LAYERS) + _TRANSFORM_TILTS * depth
+            terms += 0.5 * rows * _period(depth, columns, rays.slope) * float(summed)
+    return terms
 
 
-def measure_memory(shape: tuple[int, int, int], tilts: int) -> int:
+def measure_memory(shape: tuple[int, int, int], tilt_angles: ArrayLike) -> int:
     """Return the bytes of the spectra and sums that a projection holds beside its volume and its stack.
 
     Parameters
     ----------
     shape
         ``(z, y, x)`` of the volume.
-    tilts
-        Number of tilts.
+    tilt_angles
+        ``(tilt,)`` degrees.
 
     Examples
     --------
-    >>> measure_memory((200, 64, 2048), 61) < 4 * 200 * 64 * 2048
+    >>> measure_memory((200, 64, 2048), [-60.0, 0.0, 60.0]) < 4 * 200 * 64 * 2048
     True
     """
-    depth, rows, columns = shape
-    gentle = _period(depth, columns, _STEEPEST) * (depth + 2 * tilts) * min(rows, _BLOCK)
-    return 4 * gentle
+    _, rows, _ = shape
+    held = [0]
+    for rays, (depth, _, columns) in zip(_split_tilts(tilt_angles), (shape, shape[::-1]), strict=True):
+        if rays.tilts.size:
+            coefficients = _period(depth, columns, rays.slope) * min(rows, rays.block_rows)
+            held.append(4 * coefficients * (depth + 2 * rays.tilts.size))
+    return max(held)
 
 
 def _period(depth: int, columns: int, slope: float) -> int:
@@ -148,18 +174,13 @@ def _period(depth: int, columns: int, slope: float) -> int:
     return int(2 * scipy.fft.next_fast_len(int(np.ceil((columns + slope * depth) / 2))))
 
 
-def _project_layers(
-    volume: NDArray[np.generic],
-    rays: _Rays,
-    slope: float,
-    block_rows: int,
-    stack: NDArray[np.float32],
-    tilts: NDArray[np.intp],
-) -> None:
-    """Fill the `tilts` of a stack with projections along rays whose shift per layer is at most `slope`."""
+def _project_layers(volume: NDArray[np.generic], rays: _Rays, stack: NDArray[np.float32]) -> None:
+    """Fill the tilts of some rays in a stack."""
+    if rays.tilts.size == 0:
+        return
     depth, rows, columns = volume.shape
     width = stack.shape[2]
-    period = _period(depth, columns, slope)
+    period = _period(depth, columns, rays.slope)
     limits = 0.5 * period * np.abs(rays.cosine)
     last = np.minimum(np.ceil(limits - 0.5), period // 2).astype(np.int64)
     frequencies = int(last.max()) + 1
@@ -170,18 +191,26 @@ def _project_layers(
     # Beyond the volume's shadow the sum over a period shows its repetitions.
     positions = np.abs(np.arange(width) - width // 2)
     shadows = 0.5 * (columns * np.abs(rays.cosine) + depth * np.abs(rays.sine)) + 1
-    for start in range(0, rows, block_rows):
-        block = volume[:, start : start + block_rows, :]
-        spectra = np.empty((frequencies, depth, 2, block.shape[1]), dtype=np.float32)
-        for layer in range(depth):
-            values = scipy.fft.rfft(block[layer].astype(np.float32), period)[:, :frequencies].T
-            spectra[:, layer, 0] = values.real
-            spectra[:, layer, 1] = values.imag
+    for start in range(0, rows, rays.block_rows):
+        block = volume[:, start : start + rays.block_rows, :]
+        spectra = _transform_layers(block, period, frequencies)
         sums = _sum_layers(spectra, 2 * np.pi / period * (rays.sine / rays.cosine), last)
-        for tilt, chirp, shadow, parts in zip(tilts, chirps, shadows, sums, strict=True):
+        del spectra  # before the next ones are made
+        for tilt, chirp, shadow, parts in zip(rays.tilts, chirps, shadows, sums, strict=True):
             values = chirp.evaluate(parts[:, 0] + 1j * parts[:, 1])
             # Subtracted from zero rather than negated: nothing is 0, not -0.
-            stack[tilt, start : start + block_rows] = np.where(positions > shadow, 0, 0 - values)
+            stack[tilt, start : start + rays.block_rows] = np.where(positions > shadow, 0, 0 - values)
+
+
+def _transform_layers(block: NDArray[np.generic], period: int, frequencies: int) -> NDArray[np.float32]:
+    """Return the ``(frequency, layer, 2, y)`` spectra along x of a block ``(z, y, x)``."""
+    depth, rows, _ = block.shape
+    spectra = np.empty((frequencies, depth, 2, rows), dtype=np.float32)
+    for layer in range(depth):
+        values = scipy.fft.rfft(block[layer].astype(np.float32), period)[:, :frequencies].T
+        spectra[:, layer, 0] = values.real
+        spectra[:, layer, 1] = values.imag
+    return spectra
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")

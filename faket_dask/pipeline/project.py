@@ -102,8 +102,8 @@ def _estimate_work(spec: DatasetSpec, rates: KernelRates) -> tuple[float, int]:
         return seconds, TRANSPOSED_BYTES_PER_VOXEL * block_voxels(spec)
     depth, _, width = spec.geometry.volume_shape(spec.specimens[0])
     shape = (depth, block_rows(spec), width)
-    terms = count_terms(shape, spec.geometry.acquisition(spec.specimens[0]).tilt_angles)
-    return rates.project_s_per_term * terms, measure_memory(shape, spec.geometry.tilt_counts[1])
+    angles = spec.geometry.acquisition(spec.specimens[0]).tilt_angles
+    return rates.project_s_per_term * count_terms(shape, angles), measure_memory(shape, angles)
 
 
 def _count_samples(spec: DatasetSpec) -> float:

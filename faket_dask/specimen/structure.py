@@ -249,7 +249,7 @@ def potential_spectrum(atoms: Atoms, size: int, voxel_size_A: float, blur_A: flo
     for element, rows in atoms.items():
         index = rows[:, 2::-1] / spacing + grid // 2
         counts = _share_out(index, rows[:, 3], grid)
-        spectrum += _form_factor(element, k2) * _crop_frequencies(scipy.fft.rfftn(counts), size)
+        spectrum += form_factor(element, k2) * _crop_frequencies(scipy.fft.rfftn(counts), size)
     # Sharing out linearly multiplied the spectrum by sinc² along each axis.
     for k in (kz, ky, kx):
         spectrum /= np.sinc(k * spacing) ** 2
@@ -293,8 +293,26 @@ def _frequencies(size: int, voxel_size_A: float) -> tuple[NDArray[np.floating], 
     return k[:, None, None], k[None, :, None], np.fft.rfftfreq(size, voxel_size_A)[None, None, :]
 
 
-def _form_factor(element: str, k2: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Compute the spectrum of one atom's potential over that of the ice in its place, in V Å³."""
+def form_factor(element: str, k2: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute the spectrum of one atom's potential over that of the ice in its place, in V Å³.
+
+    Parameters
+    ----------
+    element
+        Symbol of the element.
+    k2
+        Squares of spatial frequencies in 1/Å².
+
+    Raises
+    ------
+    InputError
+        If no scattering factor of the element is known.
+
+    Examples
+    --------
+    >>> round(float(form_factor("P", np.zeros(()))), 1)
+    236.8
+    """
     coefficients = gemmi.Element(element).c4322
     if coefficients is None:
         raise InputError(f"no electron scattering factor is known for the element {element}")
