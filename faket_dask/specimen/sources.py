@@ -85,7 +85,7 @@ def _load(
         if kind in STRUCTURE_SUFFIXES:
             return _structure(path, stamp, voxel_size_A, species.assembly, sampling)
         if kind in MAP_SUFFIXES:
-            return _map(path, stamp, voxel_size_A, species.map_potential_V, sampling)
+            return _map(path, stamp, voxel_size_A, species.mean_potential_V, sampling)
     except InputError as error:
         raise InputError(f"species '{species.name}': {error}") from error
     raise InputError(
