@@ -26,7 +26,10 @@ import faket_dask
 from faket_dask.config import parse
 from faket_dask.formats.mrc import write_stack
 from faket_dask.kernels.artefacts import artefact_mask
-from faket_dask.kernels.microscope import Optics, simulate_tilt
+from faket_dask.kernels.detector import Detector
+from faket_dask.kernels.exposure import Exposure
+from faket_dask.kernels.microscope import Microscope, simulate_tilt
+from faket_dask.kernels.optics import Defocus, Optics
 from faket_dask.kernels.similarity.texture_similarity import GRAM_LAYERS, sample_texture, texture_distances
 from faket_dask.kernels.style.network import Network
 from faket_dask.references.resampling import resample_image
@@ -105,9 +108,9 @@ def record(
     shape: tuple[int, int],
     pixel_size_A: float = PIXEL_SIZE_A,
     tilt_angles: Sequence[float] = ANGLES,
-    defocus_um: float = 3.0,
+    defocus: Defocus = Defocus(3.0),
     dose_e_per_A2: float = 3.0,
-    **optics: Any,
+    **detector: Any,
 ) -> NDArray[np.float32]:
     """Simulate a series, ``(tilt, y, x)`` in electrons, with different particles in every tilt."""
     rng = np.random.default_rng(0)
@@ -116,11 +119,8 @@ def record(
             simulate_tilt(
                 particles(shape, pixel_size_A, rng),
                 pixel_size_A,
-                Optics(**{"amplitude_contrast": AMPLITUDE_CONTRAST, **optics}),
-                angle,
-                defocus_um,
-                dose_e_per_A2,
-                20.0,
+                Microscope(Optics(amplitude_contrast=AMPLITUDE_CONTRAST), Detector(**detector)),
+                Exposure(angle, defocus, dose_e_per_A2, 20.0),
                 rng,
             )
             for angle in tilt_angles
@@ -138,9 +138,9 @@ def recordings(side: int, angles: Sequence[float] = ANGLES) -> Iterator[Recordin
     plain = take()
     series: dict[str, NDArray[Any]] = {
         "plain": plain,
-        "near-focus": take(defocus_um=0.8),
-        "far-from-focus": take(defocus_um=9),
-        "astigmatic": take(defocus_um=4, astigmatism_um=2.5, astigmatism_angle=30),
+        "near-focus": take(defocus=Defocus(0.8)),
+        "far-from-focus": take(defocus=Defocus(9)),
+        "astigmatic": take(defocus=Defocus(4, astigmatism_um=2.5, astigmatism_angle=30)),
         "blurring-detector": take(dqe_nyquist=0.1, mtf_nyquist=0.08),
         "few-counts": np.rint(take(dose_e_per_A2=0.1)).astype(np.int16),
         "many-counts": np.rint(take(dose_e_per_A2=30)).astype(np.int16),

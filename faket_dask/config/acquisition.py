@@ -18,7 +18,8 @@ from pydantic import (
 from faket_dask.config.limits import LARGEST_SIDE_PX, MOST_TILTS, PIXEL_SIZES_A
 from faket_dask.documents.section import Section
 from faket_dask.geometry.angles import check_increasing, parse_angles
-from faket_dask.kernels.microscope import Optics
+from faket_dask.kernels.microscope import Microscope
+from faket_dask.kernels.optics import Defocus, Optics
 from faket_dask.kernels.projector import Projector
 from faket_dask.kernels.tilt_angles import LARGEST_TILT_DEG
 from faket_dask.specimen.template import Sampling
@@ -37,11 +38,11 @@ Angle = Annotated[float, Field(gt=-LARGEST_TILT_DEG, lt=LARGEST_TILT_DEG)]
 Step = Annotated[float, Field(gt=0, lt=2 * LARGEST_TILT_DEG)]
 PixelSize = Annotated[float, Field(ge=PIXEL_SIZES_A[0], le=PIXEL_SIZES_A[1])]
 Dose = Annotated[float, Field(gt=0, le=10_000)]
-Defocus = Annotated[float, Field(ge=-100, le=100)]
+DefocusUm = Annotated[float, Field(ge=-100, le=100)]
 DrawnAngle = Annotated[Angle | tuple[Angle, Angle], AfterValidator(_ordered)]
 DrawnPixelSize = Annotated[PixelSize | tuple[PixelSize, PixelSize], AfterValidator(_ordered)]
 DrawnDose = Annotated[Dose | tuple[Dose, Dose], AfterValidator(_ordered)]
-DrawnDefocus = Annotated[Defocus | tuple[Defocus, Defocus], AfterValidator(_ordered)]
+DrawnDefocus = Annotated[DefocusUm | tuple[DefocusUm, DefocusUm], AfterValidator(_ordered)]
 
 
 def ends(value: float | tuple[float, float]) -> tuple[float, float]:
@@ -194,13 +195,13 @@ class MicroscopeSection(Section):
     )
     defocus_um: DrawnDefocus = Field(default=3.0, description="positive is underfocus")
     astigmatism_um: float = Field(
-        default=Optics.astigmatism_um,
+        default=Defocus.astigmatism_um,
         ge=-100,
         le=100,
         description="defocus along the direction of astigmatism minus defocus across it",
     )
     astigmatism_angle_deg: float = Field(
-        default=Optics.astigmatism_angle,
+        default=Defocus.astigmatism_angle,
         ge=-360,
         le=360,
         description="angle of the larger defocus, from the x axis to the y axis",
@@ -215,19 +216,21 @@ class MicroscopeSection(Section):
         """True if series differ in anything."""
         return isinstance(self.defocus_um, tuple) or isinstance(self.dose_e_per_A2, tuple)
 
-    def to_optics(self, ice_thickness_A: float) -> Optics:
-        """Return the optics of this microscope for a specimen.
+    @property
+    def optics(self) -> Optics:
+        """Constants of the microscope."""
+        return Optics(self.voltage_kV, self.spherical_aberration_mm, self.amplitude_contrast)
+
+    def to_microscope(self, ice_thickness_A: float) -> Microscope:
+        """Return the microscope with a specimen.
 
         Parameters
         ----------
         ice_thickness_A
             Thickness of the ice at zero tilt.
         """
-        return Optics(
-            voltage_kV=self.voltage_kV,
-            spherical_aberration_mm=self.spherical_aberration_mm,
-            amplitude_contrast=self.amplitude_contrast,
-            astigmatism_um=self.astigmatism_um,
-            astigmatism_angle=self.astigmatism_angle_deg,
-            ice_thickness_A=ice_thickness_A,
-        )
+        return Microscope(self.optics, ice_thickness_A=ice_thickness_A)
+
+    def to_defocus(self, mean_um: float) -> Defocus:
+        """Return the defocus of a tilt whose mean is known."""
+        return Defocus(mean_um, self.astigmatism_um, self.astigmatism_angle_deg)

@@ -91,3 +91,16 @@ def check_positive(name: str, value: float) -> float:
     if not (np.isfinite(value) and value > 0):
         raise ValueError(f"{name} must be positive, got {value}")
     return value
+
+
+def check_between(name: str, value: float, low: float, high: float) -> None:
+    """Refuse a number outside a closed range, or that is none.
+
+    Examples
+    --------
+    >>> check_between("optics: amplitude_contrast", 1.5, 0.0, 1.0)
+    Traceback (most recent call last):
+    ValueError: optics: amplitude_contrast is 1.5; it lies between 0 and 1
+    """
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {value}; it lies between {low:g} and {high:g}")

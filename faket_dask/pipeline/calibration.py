@@ -58,10 +58,12 @@ def measure_kernel_rates(threads: int) -> KernelRates:
     from faket_dask.geometry import TiltGeometry
     from faket_dask.kernels.artefacts import artefact_mask, fill
     from faket_dask.kernels.backprojection import back_project
-    from faket_dask.kernels.microscope import Optics
+    from faket_dask.kernels.exposure import Exposure
+    from faket_dask.kernels.microscope import Microscope
     from faket_dask.kernels.moments import match_moments
     from faket_dask.kernels.noise import add_noise
     from faket_dask.kernels.noise.spectral import shaped_field
+    from faket_dask.kernels.optics import Defocus
     from faket_dask.kernels.projection import project
     from faket_dask.kernels.projection_pixel import count_terms, project_pixels
     from faket_dask.kernels.similarity.spurious_objects import mask_labels, spurious_density
@@ -113,16 +115,8 @@ def measure_kernel_rates(threads: int) -> KernelRates:
         spurious_density(image, mask_labels(image))
 
     def simulate() -> None:
-        simulate_counts(
-            noiseless=-np.abs(image),
-            pixel_size_A=10.0,
-            optics=Optics(),
-            tilt_angle=0.0,
-            defocus_um=3.0,
-            dose_e_per_A2=2.0,
-            exposure_before_e_per_A2=0.0,
-            rng=np.random.default_rng(0),
-        )
+        exposure = Exposure(0.0, Defocus(3.0), 2.0)
+        simulate_counts(-np.abs(image), 10.0, Microscope(), exposure, np.random.default_rng(0))
 
     def prepare() -> None:
         prepare_tilt(tilt=image, kind="hann", tilt_angles=angles, index=0, thickness_px=64)

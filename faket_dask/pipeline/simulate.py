@@ -9,6 +9,7 @@ from faket_dask.engine.marker import Findings
 from faket_dask.engine.stage import BatchKey, Stage, UnitCost
 from faket_dask.engine.unit import Item
 from faket_dask.geometry import acquisition_order, exposure_before, format_tilt_angle
+from faket_dask.kernels.exposure import Exposure
 from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline.build import list_specimens
 from faket_dask.pipeline.costs import INTERPRETER_BYTES, estimate_projection_reading, tilt_pixels
@@ -78,16 +79,18 @@ class SimulateImages(Stage[DatasetSpec]):
 
         microscope, acquisition = spec.config.microscope, spec.geometry.acquisition(item.owner)
         path = spec.folder.specimen_tilts(item.owner)
-        optics = microscope.to_optics(spec.geometry.volume_shape(item.owner)[0] * acquisition.pixel_size_A)
+        exposure = Exposure(
+            float(acquisition.tilt_angles[index]),
+            microscope.to_defocus(acquisition.defocus_um),
+            acquisition.dose_e_per_A2,
+            float(read_vector(path, "exposure")[index]),
+        )
         open_array(path, "benchmark")[index] = simulate_counts(
-            noiseless=read_tilt(path, "noiseless", index),
-            pixel_size_A=acquisition.pixel_size_A,
-            optics=optics,
-            tilt_angle=float(acquisition.tilt_angles[index]),
-            defocus_um=acquisition.defocus_um,
-            dose_e_per_A2=acquisition.dose_e_per_A2,
-            exposure_before_e_per_A2=read_vector(path, "exposure")[index],
-            rng=generator(spec.config.dataset.seed, item.owner, Purpose.COUNTS, index),
+            read_tilt(path, "noiseless", index),
+            acquisition.pixel_size_A,
+            microscope.to_microscope(spec.geometry.volume_shape(item.owner)[0] * acquisition.pixel_size_A),
+            exposure,
+            generator(spec.config.dataset.seed, item.owner, Purpose.COUNTS, index),
         )
         return {}
 

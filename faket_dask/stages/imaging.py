@@ -5,18 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from faket_dask.kernels.microscope import Optics, simulate_tilt
+from faket_dask.kernels.exposure import Exposure
+from faket_dask.kernels.microscope import Microscope, simulate_tilt
 
 
 def simulate_counts(
-    *,
     noiseless: NDArray[np.float32],
     pixel_size_A: float,
-    optics: Optics,
-    tilt_angle: float,
-    defocus_um: float,
-    dose_e_per_A2: float,
-    exposure_before_e_per_A2: float,
+    microscope: Microscope,
+    exposure: Exposure,
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
     """Return the electron counts, ``(y, x)``, recorded of a tilt whose noiseless projection is known.
@@ -29,13 +26,4 @@ def simulate_counts(
     Other parameters are those of `faket_dask.kernels.microscope.simulate_tilt`.
     """
     potential = np.multiply(noiseless, np.float32(-pixel_size_A), dtype=np.float32)
-    return simulate_tilt(
-        potential,
-        pixel_size_A,
-        optics,
-        tilt_angle,
-        defocus_um,
-        dose_e_per_A2,
-        exposure_before_e_per_A2,
-        rng,
-    )
+    return simulate_tilt(potential, pixel_size_A, microscope, exposure, rng)

@@ -5,32 +5,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faket_dask.kernels.microscope import (
-    Optics,
-    contrast_transfer,
-    critical_exposure,
-    damage_envelope,
-    interaction_constant,
-    simulate_tilt,
-    transmission,
-    wavelength,
-)
+from faket_dask.kernels.detector import Detector
+from faket_dask.kernels.exposure import Exposure
+from faket_dask.kernels.microscope import Microscope, simulate_tilt, transmission
+from faket_dask.kernels.optics import Defocus, Optics, contrast_transfer, interaction_constant, wavelength
+from faket_dask.kernels.radiation_damage import critical_exposure, damage_envelope
 
 PIXEL_A = 5.0
 # A detector that loses nothing: what arrives is what is counted.
-PERFECT = Optics(
-    damage=False,
-    dqe_zero=1.0,
-    dqe_nyquist=1.0,
-    mtf_nyquist=1.0,
-    ice_thickness_A=0.0,
-)
+PERFECT = Microscope(detector=Detector(None, 1.0, 1.0, 1.0), damage=False, ice_thickness_A=0.0)
 BRIGHT = 1e5
 
 
 def image(
     potential: np.ndarray,
-    optics: Optics = PERFECT,
+    microscope: Microscope = PERFECT,
     *,
     pixel_size_A: float = PIXEL_A,
     tilt_angle: float = 0.0,
@@ -40,7 +29,12 @@ def image(
     seed: int = 0,
 ) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    return simulate_tilt(potential, pixel_size_A, optics, tilt_angle, defocus_um, dose, before, rng)
+    exposure = Exposure(tilt_angle, Defocus(defocus_um), dose, before)
+    return simulate_tilt(potential, pixel_size_A, microscope, exposure, rng)
+
+
+def with_detector(**changes: float) -> Microscope:
+    return dataclasses.replace(PERFECT, detector=dataclasses.replace(PERFECT.detector, **changes))
 
 
 def blob(size: int = 128, width: float = 4.0, height: float = 50.0) -> np.ndarray:
@@ -69,7 +63,7 @@ def test_zeros_of_the_ctf_lie_where_the_phase_is_a_multiple_of_pi(defocus_um, vo
     # Without amplitude contrast the transfer vanishes where λ Δf k² − Cs λ³ k⁴ / 2 is a whole number n.
     size, pixel_A = 4096, 1.0
     optics = Optics(voltage_kV=voltage_kV, amplitude_contrast=0.0)
-    line = contrast_transfer((1, size), pixel_A, optics, defocus_um)[0, : size // 4]
+    line = contrast_transfer((1, size), pixel_A, optics, Defocus(defocus_um))[0, : size // 4]
     crossings = np.flatnonzero(np.sign(line[1:-1]) != np.sign(line[2:])) + 1
     found = np.fft.fftfreq(size, pixel_A)[crossings]
     length, defocus, cs = wavelength(voltage_kV), 1e4 * defocus_um, 2.7e7
@@ -80,7 +74,7 @@ def test_zeros_of_the_ctf_lie_where_the_phase_is_a_multiple_of_pi(defocus_um, vo
 
 def test_amplitude_contrast_transfers_the_lowest_frequencies_and_moves_the_zeros_inward():
     def line(fraction: float) -> np.ndarray:
-        return contrast_transfer((1, 4096), 1.0, Optics(amplitude_contrast=fraction), 2.0)[0, :1024]
+        return contrast_transfer((1, 4096), 1.0, Optics(amplitude_contrast=fraction), Defocus(2.0))[0, :1024]
 
     assert line(0.0)[0] == 0
     assert line(0.1)[0] == pytest.approx(-0.1)
@@ -91,17 +85,16 @@ def test_amplitude_contrast_transfers_the_lowest_frequencies_and_moves_the_zeros
 @settings(max_examples=30)
 @given(defocus=st.floats(-5, 8), fraction=st.floats(0, 1), astigmatism=st.floats(-1, 1))
 def test_ctf_is_real_bounded_and_centrosymmetric(defocus, fraction, astigmatism):
-    optics = Optics(amplitude_contrast=fraction, astigmatism_um=astigmatism, astigmatism_angle=30.0)
+    optics, astigmatic = Optics(amplitude_contrast=fraction), Defocus(defocus, astigmatism, 30.0)
     # Odd sizes: of the two frequencies at an even edge, an array holds only one.
-    ctf = contrast_transfer((17, 25), 3.0, optics, defocus)
+    ctf = contrast_transfer((17, 25), 3.0, optics, astigmatic)
     assert np.abs(ctf).max() <= 1 + 1e-12
     np.testing.assert_allclose(ctf, np.roll(ctf[::-1, ::-1], 1, (0, 1)), atol=1e-9)
 
 
 def test_astigmatism_adds_half_along_its_axis_and_takes_half_across():
-    optics = Optics(astigmatism_um=0.8, astigmatism_angle=90.0)
-    ctf = contrast_transfer((64, 64), 3.0, optics, 2.0)
-    along, across = (contrast_transfer((64, 64), 3.0, Optics(), defocus) for defocus in (2.4, 1.6))
+    ctf = contrast_transfer((64, 64), 3.0, Optics(), Defocus(2.0, 0.8, 90.0))
+    along, across = (contrast_transfer((64, 64), 3.0, Optics(), Defocus(mean)) for mean in (2.4, 1.6))
     np.testing.assert_allclose(ctf[:, 0], along[:, 0], atol=1e-9)  # y: 90° from x
     np.testing.assert_allclose(ctf[0], across[0], atol=1e-9)
 
@@ -109,17 +102,17 @@ def test_astigmatism_adds_half_along_its_axis_and_takes_half_across():
 def test_weak_object_is_imaged_through_the_ctf():
     potential = blob(height=0.01)
     relative = image(potential, dose=1e9) / (1e9 * PIXEL_A**2) - 1
-    ctf = contrast_transfer(potential.shape, PIXEL_A, PERFECT, 3.0)
+    ctf = contrast_transfer(potential.shape, PIXEL_A, PERFECT.optics, Defocus(3.0))
     weak = 2 * interaction_constant(300.0) * np.fft.ifft2(np.fft.fft2(potential) * ctf).real
     inner = np.s_[32:-32, 32:-32]
     # Beyond it, counting noise of 1 / sqrt(2.5e10).
     assert np.abs(relative - weak)[inner].max() < 5 / np.sqrt(1e9 * PIXEL_A**2) + 0.02 * np.abs(weak).max()
 
 
-@pytest.mark.parametrize("optics", [PERFECT, Optics(damage=False)])
-def test_dense_is_dark_at_underfocus_and_bright_beyond(optics):
+@pytest.mark.parametrize("microscope", [PERFECT, Microscope(damage=False)])
+def test_dense_is_dark_at_underfocus_and_bright_beyond(microscope):
     for defocus, dark in ((3.0, True), (-3.0, False)):
-        counts = image(blob(), optics, defocus_um=defocus)
+        counts = image(blob(), microscope, defocus_um=defocus)
         middle, around = counts[62:67, 62:67].mean(), counts[:20].mean()
         assert (middle < around) == dark
 
@@ -130,9 +123,9 @@ def test_dense_is_dark_at_underfocus_and_bright_beyond(optics):
 @settings(max_examples=15)
 @given(dose=st.floats(0.05, 20), pixel=st.floats(1, 15), angle=st.floats(-70, 70))
 def test_mean_counts_are_dose_times_area_times_what_passes_ice_and_detector(dose, pixel, angle):
-    optics = Optics()
-    counts = image(np.zeros((64, 64)), optics, pixel_size_A=pixel, tilt_angle=angle, dose=dose)
-    expected = dose * pixel**2 * transmission(optics, angle) * optics.dqe_zero
+    microscope = Microscope()
+    counts = image(np.zeros((64, 64)), microscope, pixel_size_A=pixel, tilt_angle=angle, dose=dose)
+    expected = dose * pixel**2 * transmission(microscope, angle) * microscope.detector.dqe_zero
     assert counts.dtype == np.float32
     assert counts.mean() == pytest.approx(expected, abs=6 * np.sqrt(expected / counts.size))
 
@@ -162,7 +155,7 @@ def test_more_dose_means_a_clearer_image():
 
 
 def test_ice_takes_more_electrons_the_thicker_it_is_and_the_more_it_is_tilted():
-    thin, thick = Optics(ice_thickness_A=1000.0), Optics(ice_thickness_A=3100.0)
+    thin, thick = Microscope(ice_thickness_A=1000.0), Microscope(ice_thickness_A=3100.0)
     assert transmission(thick, 0.0) == pytest.approx(np.exp(-1))
     assert transmission(thick, 60.0) == pytest.approx(np.exp(-2))
     assert transmission(thin, 30.0) == transmission(thin, -30.0) > transmission(thick, 30.0)
@@ -211,8 +204,8 @@ def test_envelope_is_the_mean_over_the_exposure():
 
 def test_contrast_fades_with_the_exposure_before_a_tilt():
     texture = np.random.default_rng(0).normal(0, 500, (128, 128))
-    optics = dataclasses.replace(PERFECT, damage=True)
-    contrast = [image(texture, optics, dose=3.0, before=before).std() for before in (0, 20, 60, 120)]
+    damaging = dataclasses.replace(PERFECT, damage=True)
+    contrast = [image(texture, damaging, dose=3.0, before=before).std() for before in (0, 20, 60, 120)]
     assert contrast == sorted(contrast, reverse=True)
     undamaged = image(texture, dose=3.0, before=120.0).std()
     assert undamaged > contrast[0] > 1.2 * contrast[-1]
@@ -221,14 +214,13 @@ def test_contrast_fades_with_the_exposure_before_a_tilt():
 # Detector
 
 
-def noise_power(optics: Optics, pixel_size_A: float = PIXEL_A, size: int = 256) -> np.ndarray:
-    counts = image(np.zeros((size, size)), optics, pixel_size_A=pixel_size_A, dose=4.0)
+def noise_power(microscope: Microscope, pixel_size_A: float = PIXEL_A, size: int = 256) -> np.ndarray:
+    counts = image(np.zeros((size, size)), microscope, pixel_size_A=pixel_size_A, dose=4.0)
     return np.abs(np.fft.fft2(counts - counts.mean())) ** 2 / counts.size
 
 
 def test_noise_passes_the_detector_as_mtf_over_dqe_says():
-    optics = dataclasses.replace(PERFECT, dqe_zero=0.8, dqe_nyquist=0.5, mtf_nyquist=0.4)
-    power = noise_power(optics)
+    power = noise_power(with_detector(dqe_zero=0.8, dqe_nyquist=0.5, mtf_nyquist=0.4))
     falloff = (2 * PIXEL_A * radial_frequency(256, PIXEL_A)) ** 2
     # Noise power spectrum: mean counts × MTF² / (DQE / DQE(0)).
     expected = 4.0 * PIXEL_A**2 * 0.8 * 0.4 ** (2 * falloff) / (0.5 / 0.8) ** falloff
@@ -241,18 +233,18 @@ def test_signal_passes_the_detector_as_its_mtf_says():
     period = 4  # half of the Nyquist frequency
     grating = 10 * np.cos(2 * np.pi * np.arange(128) / period)[None, :] * np.ones((128, 1))
 
-    def amplitude(optics: Optics) -> float:
-        return float(np.abs(np.fft.fft2(image(grating, optics, dose=1e8)))[0, 128 // period])
+    def amplitude(microscope: Microscope) -> float:
+        return float(np.abs(np.fft.fft2(image(grating, microscope, dose=1e8)))[0, 128 // period])
 
-    blurred = dataclasses.replace(PERFECT, mtf_nyquist=0.4, dqe_nyquist=0.6)
+    blurred = with_detector(mtf_nyquist=0.4, dqe_nyquist=0.6)
     assert amplitude(blurred) / amplitude(PERFECT) == pytest.approx(0.4 ** (1 / 4), rel=0.02)
 
 
 def test_binned_image_is_blurred_less_than_the_detectors_own():
-    optics = dataclasses.replace(PERFECT, mtf_nyquist=0.4)
-    fine = dataclasses.replace(optics, detector_pixel_size_A=PIXEL_A / 4)
+    own = with_detector(mtf_nyquist=0.4)
+    fine = with_detector(mtf_nyquist=0.4, pixel_size_A=PIXEL_A / 4)
     edge = np.abs(radial_frequency(256, PIXEL_A) - 0.5 / PIXEL_A) < 0.01 / PIXEL_A
-    assert noise_power(fine)[edge].mean() > 3 * noise_power(optics)[edge].mean()
+    assert noise_power(fine)[edge].mean() > 3 * noise_power(own)[edge].mean()
 
 
 # Images
@@ -260,7 +252,7 @@ def test_binned_image_is_blurred_less_than_the_detectors_own():
 
 def test_image_is_as_large_as_its_potential_whatever_its_shape():
     for shape in ((40, 64), (33, 21), (8, 200)):
-        assert image(np.zeros(shape), Optics()).shape == shape
+        assert image(np.zeros(shape), Microscope()).shape == shape
 
 
 def test_borders_do_not_reach_round_to_the_other_side():
@@ -289,16 +281,18 @@ def test_impossible_imaging_is_refused(arguments, message):
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("part", "wrong"),
     [
-        {"voltage_kV": 0.3},
-        {"amplitude_contrast": 1.5},
-        {"spherical_aberration_mm": -1.0},
-        {"dqe_zero": 0.0},
-        {"mtf_nyquist": float("nan")},
-        {"detector_pixel_size_A": 0.0},
+        (Optics, {"voltage_kV": 0.3}),
+        (Optics, {"amplitude_contrast": 1.5}),
+        (Optics, {"spherical_aberration_mm": -1.0}),
+        (Defocus, {"mean_um": 15_000.0}),
+        (Detector, {"dqe_zero": 0.0}),
+        (Detector, {"mtf_nyquist": float("nan")}),
+        (Detector, {"pixel_size_A": 0.0}),
+        (Microscope, {"ice_thickness_A": -1.0}),
     ],
 )
-def test_optics_outside_their_physical_range_are_refused(wrong):
+def test_instruments_outside_their_physical_range_are_refused(part, wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        Optics(**wrong)
+        part(**wrong)

@@ -1,0 +1,100 @@
+"""Electron detectors: transfer of signal and noise.
+
+Source: separate transfer of signal and noise, Vulovic et al., J. Struct. Biol. 183, 19 (2013).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from faket_dask.kernels._checks import check_between
+
+
+@dataclass(frozen=True)
+class Detector:
+    """Detector, whose transfer functions are Gaussians through their values at zero and at its Nyquist frequency.
+
+    Parameters
+    ----------
+    pixel_size_A
+        Pixel size at which the detector's transfer is given, in Å; ``None`` takes the image's. Smaller than
+        the image's for binned images, of which the detector then blurs little.
+    dqe_zero, dqe_nyquist
+        Detective quantum efficiency at zero and at the detector's Nyquist frequency.
+    mtf_nyquist
+        Modulation transfer at the detector's Nyquist frequency; it is 1 at zero.
+
+    Raises
+    ------
+    ValueError
+        Where a number lies outside its physical range.
+    """
+
+    pixel_size_A: float | None = None
+    dqe_zero: float = 0.9
+    dqe_nyquist: float = 0.4
+    mtf_nyquist: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_between("detector: dqe_zero", self.dqe_zero, 1e-3, 1.0)
+        check_between("detector: dqe_nyquist", self.dqe_nyquist, 1e-3, 1.0)
+        check_between("detector: mtf_nyquist", self.mtf_nyquist, 1e-3, 1.0)
+        if self.pixel_size_A is not None and not self.pixel_size_A > 0:
+            raise ValueError(f"detector: pixel_size_A is {self.pixel_size_A}; it is positive")
+
+    def modulation_transfer(self, shape: tuple[int, int], pixel_size_A: float) -> NDArray[np.float64]:
+        """Return the transfer of signal to the image, ``(y, x)``, unshifted; 1 at zero frequency.
+
+        Parameters
+        ----------
+        shape
+            Image shape ``(y, x)``.
+        pixel_size_A
+            Pixel edge of the image in Å.
+        """
+        return self.mtf_nyquist ** self._square_frequency(shape, pixel_size_A)
+
+    def quantum_efficiency(self, shape: tuple[int, int], pixel_size_A: float) -> NDArray[np.float64]:
+        """Return the detective quantum efficiency, ``(y, x)``, unshifted.
+
+        Parameters
+        ----------
+        shape
+            Image shape ``(y, x)``.
+        pixel_size_A
+            Pixel edge of the image in Å.
+        """
+        falloff = self.dqe_nyquist / self.dqe_zero
+        return self.dqe_zero * falloff ** self._square_frequency(shape, pixel_size_A)
+
+    def count(
+        self, electrons: NDArray[np.float64], pixel_size_A: float, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Draw counts: the signal goes through sqrt(DQE), counts with their noise through MTF / sqrt(DQE).
+
+        Parameters
+        ----------
+        electrons
+            ``(y, x)`` expected electrons of each pixel.
+        pixel_size_A
+            Pixel edge in Å.
+        rng
+            Source of the counting noise.
+        """
+        shape = (electrons.shape[0], electrons.shape[1])
+        signal = np.sqrt(self.quantum_efficiency(shape, pixel_size_A) / self.dqe_zero)
+        expected = self.dqe_zero * np.maximum(_filter(electrons, signal), 0.0)
+        counts = rng.poisson(expected).astype(np.float64)
+        return _filter(counts, self.modulation_transfer(shape, pixel_size_A) / signal)
+
+    def _square_frequency(self, shape: tuple[int, int], pixel_size_A: float) -> NDArray[np.float64]:
+        """Return the square of each frequency in units of the detector's Nyquist frequency."""
+        ky = np.fft.fftfreq(shape[0], pixel_size_A)[:, None]
+        kx = np.fft.fftfreq(shape[1], pixel_size_A)[None, :]
+        return (2 * (self.pixel_size_A or pixel_size_A)) ** 2 * (kx**2 + ky**2)
+
+
+def _filter(image: NDArray[np.float64], transfer: NDArray[np.float64]) -> NDArray[np.float64]:
+    return scipy.fft.ifft2(scipy.fft.fft2(image) * transfer).real
