@@ -18,6 +18,7 @@ from faket_dask.config.limits import LARGEST_THICKNESS_A, MOST_FILES, MOST_SERIE
 from faket_dask.documents.section import Section, kind_or, resolve_path
 from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.recipe import Fiducials, Recipe, Sheets, Species, Vesicles
+from faket_dask.specimen.template import Sampling
 
 
 def _resolve_sources(section: Any, info: ValidationInfo) -> Any:
@@ -61,7 +62,7 @@ class BuiltSpecimen(Section):
         description="the same number of particles of every labelled class in each specimen",
     )
 
-    def recipe(self, shape: tuple[int, int, int], voxel_size_A: float) -> Recipe:
+    def recipe(self, shape: tuple[int, int, int], voxel_size_A: float, sampling: Sampling) -> Recipe:
         """Make the recipe of a specimen.
 
         Parameters
@@ -70,6 +71,8 @@ class BuiltSpecimen(Section):
             Voxels ``(z, y, x)``.
         voxel_size_A
             Edge of a voxel in Å.
+        sampling
+            Frequencies that voxels keep.
 
         Raises
         ------
@@ -86,6 +89,7 @@ class BuiltSpecimen(Section):
             ice_texture=self.ice_texture,
             spacing_A=self.spacing_A,
             balanced=self.balanced,
+            sampling=sampling,
         )
 
 
