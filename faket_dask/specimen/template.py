@@ -60,19 +60,21 @@ _BAND = (0.5, 0.6)
 """Frequencies in cycles per voxel of the specimen between which a template fades; a steeper edge would ring longer."""
 
 
-def _limit_band(kz: float, ky: NDArray[np.float64], kx: NDArray[np.float64]) -> NDArray[np.float64]:
+def _limit_band(kz: float, ky: NDArray[np.floating], kx: NDArray[np.floating]) -> NDArray[np.floating]:
     radius = np.sqrt(kz**2 + ky**2 + kx**2) * OVERSAMPLING
     return np.cos(np.pi / 2 * np.clip((radius - _BAND[0]) / (_BAND[1] - _BAND[0]), 0.0, 1.0)) ** 2
 
 
-def _undo_interpolation(kz: float, ky: NDArray[np.float64], kx: NDArray[np.float64]) -> NDArray[np.float64]:
+def _undo_interpolation(
+    kz: float, ky: NDArray[np.floating], kx: NDArray[np.floating]
+) -> NDArray[np.floating]:
     """Return the inverse of sinc² along each axis, by which linear interpolation attenuates at random places."""
     return np.asarray(1 / (np.sinc(kz) * np.sinc(ky) * np.sinc(kx)) ** 2)
 
 
 def _filter(
     density: NDArray[np.float32],
-    response: Callable[[float, NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]],
+    response: Callable[[float, NDArray[np.floating], NDArray[np.floating]], NDArray[np.floating]],
 ) -> NDArray[np.float32]:
     """Multiply the spectrum of a cube by a response to its frequencies ``(kz, ky, kx)`` in cycles per voxel."""
     edge = density.shape[0]
