@@ -54,6 +54,12 @@ class BuiltSpecimen(Section):
     ice_texture: float = Field(
         default=Recipe.ice_texture, ge=0, le=100, description="density fluctuations of the ice; 1 is physical"
     )
+    surroundings_V: float = Field(
+        default=Recipe.surroundings_V,
+        ge=-100,
+        le=100,
+        description="mean potential over ice of what particles displace: about 0.8 for cytosol",
+    )
     spacing_A: float = Field(
         default=Recipe.spacing_A, ge=0, le=LARGEST_THICKNESS_A, description="smallest gap between two objects"
     )
@@ -87,6 +93,7 @@ class BuiltSpecimen(Section):
             sheets=self.sheets,
             fiducials=self.fiducials,
             ice_texture=self.ice_texture,
+            surroundings_V=self.surroundings_V,
             spacing_A=self.spacing_A,
             balanced=self.balanced,
             sampling=sampling,

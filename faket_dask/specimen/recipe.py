@@ -270,6 +270,9 @@ class Recipe:
         Membranes and gold beads, if any.
     ice_texture
         Strength of the density fluctuations of amorphous ice; 1 is the physical one, 0 none.
+    surroundings_V
+        Mean potential over that of ice of what the objects displace, in volts: 0 for ice, about 0.8 for cytosol, a
+        quarter of the volume of which is protein of 3.3 V.
     spacing_A
         Smallest gap between two objects, in Å; at least one voxel is kept.
     balanced
@@ -296,6 +299,7 @@ class Recipe:
     sheets: Sheets | None = None
     fiducials: Fiducials | None = None
     ice_texture: float = 1.0
+    surroundings_V: float = 0.0
     spacing_A: float = 0.0
     balanced: bool = False
     sampling: Sampling = Sampling.SMOOTHED
@@ -307,6 +311,8 @@ class Recipe:
             raise InputError(f"specimen voxel size is {self.voxel_size_A}; it must be positive, in Å")
         if not (self.ice_texture >= 0 and self.spacing_A >= 0):
             raise InputError("specimen: ice_texture and spacing_A must not be negative")
+        if not abs(self.surroundings_V) <= 100:
+            raise InputError(f"specimen: surroundings_V is {self.surroundings_V:g}; it lies within ±100 V")
         names = [species.name for species in self.species]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:

@@ -107,6 +107,8 @@ def render_block(recipe: Recipe, table: ParticleTable, y_start: int, y_stop: int
         density = ice_texture(shape, y_start, recipe.voxel_size_A, recipe.ice_texture, table.seed())
     else:
         density = np.zeros(shape, np.float32)
+    if recipe.surroundings_V:
+        density += np.float32(recipe.surroundings_V)
     block = Block(density, np.zeros(shape, np.uint8), np.zeros(shape, np.uint16))
 
     by_name = {species.name: species for species in recipe.species}
