@@ -121,8 +121,9 @@ def resolve(config: RunConfig) -> DatasetSpec:
         with problems.collect("style.weights"):
             checksum = verify_weights(config.style)
     problems.report()
-    config = resolve_signal(config, recordings)
-    spec = DatasetSpec(config, Inputs(recordings, tuple(volumes), tuple(structures), checksum))
+    spec = resolve_signal(
+        DatasetSpec(config, Inputs(recordings, tuple(volumes), tuple(structures), checksum))
+    )
     split_series(spec, config.outputs.splits)
     return spec
 
