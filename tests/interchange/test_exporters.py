@@ -37,6 +37,7 @@ from faket_dask.specimen.particles import ParticleTable
 from faket_dask.specimen.particles import read_particles as read_table
 from faket_dask.stages.reconstruction import prepare_tilt
 from tests.beads import bead_document, bead_errors
+from tests.ctf import means_um
 from tests.runs import small_document
 
 SERIES = "specimen-000__a"
@@ -177,7 +178,7 @@ def test_relion5(exported: Exported) -> None:
     assert tomogram.binning == exported.voxel_size_A / 10
     volume = open_volume(exported.folder / "relion5" / tomogram.volume)
     assert volume.voxel_size_A == pytest.approx(exported.voxel_size_A)
-    assert tomogram.defocus_um is None
+    assert tomogram.ctf is None
     assert tomogram.optics == RelionOptics(300, 0, 1)
 
 
@@ -285,10 +286,10 @@ def test_only_images_of_the_microscope_model_have_a_ctf(
         if tomogram.name.endswith("benchmark"):
             specimen = tomogram.name.split("__")[0]
             acquisition = tiny_dataset.spec.geometry.acquisition(specimen)
-            np.testing.assert_allclose(tomogram.defocus_um, acquisition.defocus_um, atol=1e-6)
+            np.testing.assert_allclose(means_um(tomogram.ctf), acquisition.defocus_um, atol=1e-6)
             assert tomogram.optics.spherical_aberration_mm > 0
         else:
-            assert tomogram.defocus_um is None
+            assert tomogram.ctf is None
             assert tomogram.optics == RelionOptics(300, 0, 1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

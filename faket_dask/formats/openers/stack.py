@@ -3,7 +3,8 @@
 Each fact has an order of sources, the same however a series is named: angles are the user's, else those of a `.tlt`
 (which an alignment refined), `.rawtlt`, `.mdoc`, SHREC's alignment file, or the stack's extended header; the pixel
 size is the user's, else the stack's own, else the `.mdoc`'s; tilt axis, exposures and order of acquisition are the
-`.mdoc`'s. Sources are compared with each other, and a warning says which is believed where they disagree.
+`.mdoc`'s; defocus is the user's, else that of a CTF file beside the stack, else the `.mdoc`'s target. Sources are
+compared with each other, and a warning says which is believed where they disagree.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from faket_dask.formats.openers.aretomo import (
     list_tilts,
     read_fitting_alignment,
 )
+from faket_dask.formats.openers.ctf_sources import add_ctf
 from faket_dask.formats.openers.etomo import EtomoNotes, read_notes
 from faket_dask.formats.openers.listed_tilts import (
     ListedTilts,
@@ -121,8 +123,10 @@ def open_stack_series(path: Path, options: SeriesOptions, mdoc_file: Path | None
 
     series = make_series(listed, lambda section: (stack, section), find_left_out, axis)
     if alignment is not None:
-        return apply_alignment(series, alignment, options.sign)
-    return _add_notes(_align_once(series, stack, options.transforms), notes)
+        series = apply_alignment(series, alignment, options.sign)
+    else:
+        series = _add_notes(_align_once(series, stack, options.transforms), notes)
+    return add_ctf(series, options, listed.ctf, path)
 
 
 def _choose_alignment(path: Path, stack: MrcStack, transforms: Path | None) -> AreTomoAlignment | None:

@@ -63,9 +63,8 @@ def _write_stack(source: Source, series: Series, modality: str, folder: Path) ->
     write_angles(angles, geometry.stage_angles)
     yield angles
     mdoc = stack.with_name(stack.name + ".mdoc")
-    microscope = source.spec.config.microscope
-    defocus = source.defocus_um(series, modality)
-    write_mdoc(mdoc, geometry, stack.name, source.stack_shape(series)[1:], microscope.voltage_kV, defocus)
+    voltage_kV, ctf = source.optics(series, modality).voltage_kV, source.ctf(series, modality)
+    write_mdoc(mdoc, geometry, stack.name, source.stack_shape(series)[1:], voltage_kV, ctf)
     yield mdoc
     tomogram = source.tomogram(series, modality)
     if tomogram is not None:

@@ -44,8 +44,8 @@ class WarpExporter:
                     geometry,
                     f"{name}.mrc",
                     source.stack_shape(series)[1:],
-                    source.spec.config.microscope.voltage_kV,
-                    source.defocus_um(series, modality),
+                    source.optics(series, modality).voltage_kV,
+                    source.ctf(series, modality),
                     images,
                 )
                 yield mdoc
