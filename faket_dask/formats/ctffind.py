@@ -95,10 +95,17 @@ def write_ctffind(path: Path, ctf: SeriesCtf) -> None:
     -----
     Correlation and resolution, which a simulation does not have, are written as 1 and 0.
     """
-    lines = [
+    constants = {
+        "acceleration voltage": (ctf.voltage_kV, " keV"),
+        "spherical aberration": (ctf.spherical_aberration_mm, " mm"),
+        "amplitude contrast": (ctf.amplitude_contrast, ""),
+    }
+    known = [f"{name}: {value:g}{unit}" for name, (value, unit) in constants.items() if value is not None]
+    lines = [f"# {' ; '.join(known)}"] if known else []
+    lines += [
         "# Columns: #1 micrograph number; #2 - defocus 1 [A]; #3 - defocus 2; #4 - azimuth of astigmatism; "
-        "#5 - additional phase shift [radian]; #6 - cross correlation; #7 - spacing (in Angstroms) up to which CTF "
-        "rings were fit successfully"
+        "#5 - additional phase shift [radian];",
+        "# #6 - cross correlation; #7 - spacing (in Angstroms) up to which CTF rings were fit successfully",
     ]
     for number, defocus in enumerate(ctf.order_axes().defocus, start=1):
         larger = 1e4 * (defocus.mean_um + defocus.astigmatism_um / 2)

@@ -12,12 +12,18 @@ from pathlib import Path
 from faket_dask.formats.compression import kind_suffix
 from faket_dask.formats.mrc import STACK_SUFFIXES
 from faket_dask.formats.openers.aligned_stacks import find_raw_name
+from faket_dask.formats.openers.ctf_sources import CTF_ENDINGS
 from faket_dask.formats.openers.mdoc import list_named_stacks
 from faket_dask.formats.openers.stack import ANGLE_ENDINGS, MDOC_ENDINGS, find_by_name
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.outputs.record import OutputRecord, Owner, absolute
 
-_SIDE_FILES = {"tilt angles": ANGLE_ENDINGS, "metadata": MDOC_ENDINGS, "alignment": (".xf",)}
+_SIDE_FILES = {
+    "tilt angles": ANGLE_ENDINGS,
+    "metadata": MDOC_ENDINGS,
+    "alignment": (".xf",),
+    "contrast transfer": CTF_ENDINGS,
+}
 _ADVICE = "choose another name for the output, or another folder"
 
 

@@ -52,7 +52,7 @@ def open_tilt_series(
     sign: str = "imod",
     exclude: Sequence[int | str] | str = (),
     exclude_angles: Sequence[float] | str = (),
-    ctf: Path | CtfChoice = "files",
+    ctf: Path | str = "files",
     defocus_um: float | None = None,
 ) -> TiltSeries:
     """Open a tilt-series; headers and metadata are read, images are not.
@@ -101,10 +101,9 @@ def open_tilt_series(
     if sign not in get_args(Sign):
         raise InputError(f"the sign of angle files is 'imod' or 'warp', not {sign!r}")
     exclusion = Exclusion.parse(exclude, exclude_angles)
-    if isinstance(ctf, str) and ctf not in get_args(CtfChoice):
-        ctf = Path(ctf)
+    choice = cast(CtfChoice, ctf) if ctf in get_args(CtfChoice) else Path(ctf)
     options = SeriesOptions(
-        tilt_angles, transforms, pixel_size_A, tomogram, cast(Sign, sign), exclusion, ctf, defocus_um
+        tilt_angles, transforms, pixel_size_A, tomogram, cast(Sign, sign), exclusion, choice, defocus_um
     )
     path = Path(path)
     series_format, path = _find_in_folder(path) if path.is_dir() else (_find_format(path), path)

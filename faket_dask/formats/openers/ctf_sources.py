@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
+from faket_dask.formats.alignment import Alignment
 from faket_dask.formats.compression import kind_suffix
 from faket_dask.formats.ctf_table import LARGEST_UM, REMEDY, SMALLEST_UM, CtfTable
 from faket_dask.formats.ctffind import read_ctffind
+from faket_dask.formats.imod import read_transforms
 from faket_dask.formats.imod_defocus import SUFFIX, is_defocus_file, read_defocus
 from faket_dask.formats.mdoc import read_mdoc
 from faket_dask.formats.openers.series_format import SeriesOptions, find_beside
@@ -39,7 +41,11 @@ _SAME_TILT_DEG = 3.0
 
 
 def add_ctf(
-    series: TiltSeries, options: SeriesOptions, own: CtfTable | None, stack: Path | None = None
+    series: TiltSeries,
+    options: SeriesOptions,
+    own: CtfTable | None,
+    beside: Sequence[Path] = (),
+    raw_stack: Path | None = None,
 ) -> TiltSeries:
     """Return a series with its contrast transfer, where it is known.
 
@@ -51,8 +57,10 @@ def add_ctf(
         Arguments of the user.
     own
         Table of the project or `.mdoc` that the series was opened by, in the order of all tilts that its files list.
-    stack
-        Stack beside which files are looked for.
+    beside
+        CTF files beside a stack, of its name.
+    raw_stack
+        Raw stack that the files are of, where that of the series is an aligned one.
 
     Raises
     ------
@@ -62,7 +70,7 @@ def add_ctf(
     if options.ctf == "none" and options.defocus_um is None:
         return series
     readers = [] if own is None or own.is_target else [lambda: own.to_series(_rows(series))]
-    readers += [_make_reader(file, series) for file in _list_beside(stack)]
+    readers += [_make_reader(file, series, raw_stack) for file in beside]
     if options.defocus_um is not None or isinstance(options.ctf, Path):
         named = _read_named(series, options)
         for read in readers if options.ctf != "none" else ():
@@ -120,15 +128,35 @@ def _read_named(series: TiltSeries, options: SeriesOptions) -> SeriesCtf:
     return SeriesCtf((Defocus(options.defocus_um),) * len(series.images), "defocus_um")
 
 
-def _list_beside(stack: Path | None) -> list[Path]:
-    if stack is None:
-        return []
+def list_beside(stack: Path) -> list[Path]:
+    """List the CTF files of a stack's name, those that are believed before others first."""
     files = (find_beside(stack, (ending,)) for ending in CTF_ENDINGS)
     return list(dict.fromkeys(file for file in files if file is not None))
 
 
-def _make_reader(file: Path, series: TiltSeries) -> Callable[[], SeriesCtf]:
-    return lambda: _fit(read_ctf(file), series)
+def _make_reader(file: Path, series: TiltSeries, raw_stack: Path | None) -> Callable[[], SeriesCtf]:
+    def read() -> SeriesCtf:
+        ctf = _fit(read_ctf(file), series)
+        return ctf if raw_stack is None else _turn_as_aligned(ctf, series, raw_stack)
+
+    return read
+
+
+def _turn_as_aligned(ctf: SeriesCtf, series: TiltSeries, raw_stack: Path) -> SeriesCtf:
+    """Turn the astigmatism of raw images as the transforms have turned the images themselves."""
+    if not any(tilt.astigmatism_um for tilt in ctf.defocus):
+        return ctf
+    file = find_beside(raw_stack, (".xf",))
+    sections = [section for _, section in series.images]
+    transforms = None if file is None else read_transforms(file)
+    if transforms is None or len(transforms) <= max(sections):
+        warnings.warn(
+            f"{series.images[0][0].path} is an aligned stack, and no .xf of its raw stack says how its images were "
+            f"turned; the angles of astigmatism in {ctf.source} are used as they are",
+            stacklevel=5,
+        )
+        return ctf
+    return ctf.turn(Alignment.from_transforms(transforms[sections], series.shape[1:]).turns_deg)
 
 
 def _rows(series: TiltSeries) -> NDArray[np.intp]:
