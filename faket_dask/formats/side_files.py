@@ -28,7 +28,7 @@ _ADVICE = "choose another name for the output, or another folder"
 
 
 def list_series_files(series: TiltSeries, named: Iterable[Path] = ()) -> list[Path]:
-    """List the images of a series, the files that the user named, and all that have the name of one of these.
+    """List the images and the CTF file of a series, the files that the user named, and all of the name of one of these.
 
     Parameters
     ----------
@@ -37,7 +37,9 @@ def list_series_files(series: TiltSeries, named: Iterable[Path] = ()) -> list[Pa
     named
         Stack, `.mdoc`, angle file or whatever else the series was opened by.
     """
+    ctf_files = [] if series.ctf is None else [Path(series.ctf.source)]
     files = {absolute(path) for path in (*named, *(stack.path for stack, _ in series.images))}
+    files |= {absolute(path) for path in ctf_files if path.is_file()}
     folders: dict[Path, set[str]] = {}
     for path in files:
         for name in (path.name, find_raw_name(path) or path.name):
