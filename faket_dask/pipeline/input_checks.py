@@ -155,7 +155,7 @@ def check_recording(reference: TiltSeriesReference, config: RunConfig) -> Record
     problems = Problems()
     series = None
     with problems.collect():
-        series = open_recording(reference)
+        series = open_recording(reference, read_ctf=config.signal.is_transferred)
     if series is None and (series := _open_images(reference)) is None:
         problems.report()
     assert series is not None

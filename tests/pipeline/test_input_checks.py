@@ -88,7 +88,7 @@ def test_ctf_and_exposures_of_a_reference_are_kept(tmp_path: Path, stack: np.nda
     )
     write_mdoc(tmp_path / "real.mrc.mdoc", geometry, path.name, (40, 48), 300)
     (tmp_path / "real.rawtlt").unlink()
-    spec = check(tmp_path, **recorded_sections(path, align=True))
+    spec = check(tmp_path, **recorded_sections(path, align=True), signal={"ctf": "reference"})
     document = json.loads(json.dumps(spec.inputs.to_json()))
     recording = Inputs.from_json(document).recordings["real"]
     assert recording == spec.inputs.recordings["real"]
@@ -102,21 +102,24 @@ def test_ctf_and_exposures_of_a_reference_are_kept(tmp_path: Path, stack: np.nda
 
 def test_ctf_that_the_run_file_names(tmp_path: Path, stack: np.ndarray) -> None:
     path = record(tmp_path, stack)
-    assert check(tmp_path, **recorded_sections(path)).inputs.recordings["real"].ctf is None
-    spec = check(tmp_path, **recorded_sections(path, defocus_um=2.5))
+    signal = {"signal": {"ctf": "reference"}}
+    assert "files of 'real' tell no defocus" in only_problem(tmp_path, **recorded_sections(path), **signal)
+    spec = check(tmp_path, **recorded_sections(path, defocus_um=2.5), **signal)
     assert set(means_um(spec.inputs.recordings["real"].ctf)) == {2.5}
     ctf = SeriesCtf((Defocus(3.0),) * 5, "a test")
     fingerprints = set()
     for name in ("one.txt", "other.txt"):
         write_ctffind(tmp_path / name, ctf)
-        spec = check(tmp_path, **recorded_sections(path, ctf=name))
+        spec = check(tmp_path, **recorded_sections(path, ctf=name), **signal)
         assert set(means_um(spec.inputs.recordings["real"].ctf)) == {3.0}
         fingerprints.add(spec.fingerprint)
     assert len(fingerprints) == 1
     write_ctffind(tmp_path / "one.txt", SeriesCtf((Defocus(3.0),) * 4, "a test"))
-    line = only_problem(tmp_path, **recorded_sections(path, ctf="one.txt"))
+    line = only_problem(tmp_path, **recorded_sections(path, ctf="one.txt"), **signal)
     assert line.startswith("references.real: ")
     assert "one.txt has the defocus of 4 tilts, and" in line
+    without = check(tmp_path, **recorded_sections(path, ctf="one.txt"), signal={"ctf": "none"})
+    assert without.inputs.recordings["real"].ctf is None
     assert "must be at most 20" in only_problem(tmp_path, **recorded_sections(path, defocus_um=30000))
 
 
