@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
 from faket_dask.geometry.series_ctf import SeriesCtf
-from faket_dask.kernels.optics import Defocus
+from faket_dask.kernels.optics import ABERRATION_RANGE_MM, VOLTAGE_RANGE_KV, Defocus
 
 SMALLEST_UM = 0.1
 LARGEST_UM = 20.0
 """Defocus of a recorded tilt lies between these two; beyond them a unit or a sign is mistaken."""
 
 _USUAL_UM = (0.5, 10.0)
+
+MOST_VIEWS = 100_000
+"""Largest number of a view; anything larger was read from the wrong column."""
 
 REMEDY = "name the right file (ctf, --ctf-file), or take none (`ctf: none`)"
 
@@ -148,8 +151,19 @@ class CtfTable:
         )
 
     def _check(self, rows: Sequence[int]) -> None:
+        for name, value, (low, high) in (
+            ("an acceleration voltage of {:g} kV", self.voltage_kV, VOLTAGE_RANGE_KV),
+            ("a spherical aberration of {:g} mm", self.spherical_aberration_mm, ABERRATION_RANGE_MM),
+            ("an amplitude contrast of {:g}", self.amplitude_contrast, (0.0, 1.0)),
+        ):
+            if value is not None and not low <= value <= high:
+                raise InputError(
+                    f"{self.path}: {name.format(value)} is impossible; {low:g} to {high:g} are expected: correct it, "
+                    f"or {REMEDY}"
+                )
         both = np.stack((self.u_um[rows], self.v_um[rows]))
-        missing = ~np.isfinite(both).all(axis=0)
+        angles = np.stack((self.angle_deg[rows], self.phase_shift_deg[rows]))
+        missing = ~(np.isfinite(both).all(axis=0) & np.isfinite(angles).all(axis=0))
         if missing.any():
             raise InputError(
                 f"{self.path}, {self.places[rows[int(np.argmax(missing))]]}: no defocus of a tilt that is used; "

@@ -15,7 +15,7 @@ import numpy as np
 
 from faket_dask.atomic import write_text
 from faket_dask.errors import InputError
-from faket_dask.formats.ctf_table import CtfTable, DefocusUnit, make_table
+from faket_dask.formats.ctf_table import MOST_VIEWS, CtfTable, DefocusUnit, make_table
 from faket_dask.formats.files import read_text
 from faket_dask.geometry.series_ctf import SeriesCtf
 
@@ -44,7 +44,7 @@ def read_ctffind(path: Path) -> CtfTable:
                 row = [float(word) for word in line.split()[:_READ_COLUMNS]]
             except ValueError:
                 row = []
-            if len(row) < _READ_COLUMNS or not np.isfinite(row[0]):
+            if len(row) < _READ_COLUMNS or not 0 <= row[0] <= MOST_VIEWS:
                 raise InputError(
                     f"CTF file {path}, line {number}: expected the number of a micrograph, two defoci in Å, azimuth "
                     f"and phase shift, found {line.strip()[:60]!r}"

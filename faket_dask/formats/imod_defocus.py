@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from faket_dask.atomic import write_text
 from faket_dask.errors import InputError
-from faket_dask.formats.ctf_table import CtfTable, DefocusUnit, make_table
+from faket_dask.formats.ctf_table import MOST_VIEWS, CtfTable, DefocusUnit, make_table
 from faket_dask.formats.files import read_text
 from faket_dask.geometry.series_ctf import SeriesCtf
 
@@ -151,7 +151,7 @@ def _read_range(path: Path, line: int, words: list[str], flags: _Flag) -> _Range
         if _Flag.PHASE_SHIFT_IN_RADIANS in flags:
             phase = float(np.rad2deg(phase))
     first, last = int(values[0]), int(values[1])
-    if not 1 <= first <= last:
+    if not 1 <= first <= last <= MOST_VIEWS:
         raise InputError(
             f"defocus file {path}, line {line}: views {values[0]:g} to {values[1]:g} are no range from 1; views are "
             "counted from 1"

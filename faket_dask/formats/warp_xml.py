@@ -183,8 +183,10 @@ def _node_by_tilt(path: Path, grid: ElementTree.Element | None, tilts: int) -> N
 
 def _layer(path: Path, node: ElementTree.Element) -> int:
     word = node.get("Z", "0")
-    if not word.isdecimal():
-        raise InputError(f"{path}: a node of the CTF has the layer Z={word[:40]!r}, which is no number")
+    if not (word.isdecimal() and len(word) < 10):
+        raise InputError(
+            f"{path}: a node of the CTF has the layer Z={word[:40]!r}, which is no number of a tilt"
+        )
     return int(word)
 
 
