@@ -13,6 +13,12 @@ from numpy.typing import NDArray
 
 from faket_dask.kernels._checks import check_between
 
+VOLTAGE_RANGE_KV = (10.0, 3000.0)
+"""Smallest and largest acceleration voltage."""
+
+ABERRATION_RANGE_MM = (0.0, 100.0)
+"""Smallest and largest spherical aberration."""
+
 _PLANCK = 6.62607015e-34
 _ELECTRON_MASS = 9.1093837015e-31
 _ELEMENTARY_CHARGE = 1.602176634e-19
@@ -43,8 +49,8 @@ class Optics:
     amplitude_contrast: float = 0.08
 
     def __post_init__(self) -> None:
-        check_between("optics: voltage_kV", self.voltage_kV, 10.0, 3000.0)
-        check_between("optics: spherical_aberration_mm", self.spherical_aberration_mm, 0.0, 100.0)
+        check_between("optics: voltage_kV", self.voltage_kV, *VOLTAGE_RANGE_KV)
+        check_between("optics: spherical_aberration_mm", self.spherical_aberration_mm, *ABERRATION_RANGE_MM)
         check_between("optics: amplitude_contrast", self.amplitude_contrast, 0.0, 1.0)
 
 

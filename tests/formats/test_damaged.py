@@ -4,6 +4,7 @@ import json
 import re
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import mrcfile
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from faket_dask.comparison.compare import open_for_comparison
 from faket_dask.errors import InputError
 from faket_dask.formats import copick, copick_writing, ome_zarr, portal
+from faket_dask.formats.ctffind import write_ctffind
 from faket_dask.formats.imod import (
     read_angle_file,
     read_angles,
@@ -23,9 +25,11 @@ from faket_dask.formats.imod import (
     write_angles,
     write_transforms,
 )
+from faket_dask.formats.imod_defocus import write_defocus
 from faket_dask.formats.mdoc import read_mdoc, write_mdoc
 from faket_dask.formats.mrc import write_stack, write_volume
 from faket_dask.formats.openers import open_tilt_series
+from faket_dask.formats.openers.ctf_sources import read_ctf
 from faket_dask.formats.relion5 import RelionOptics, RelionTomogram, read_particles, read_tomograms
 from faket_dask.formats.relion5_writing import write_project
 from faket_dask.formats.shrec import read_alignment, read_locations, read_model
@@ -35,10 +39,12 @@ from faket_dask.formats.tilt_com import read_tilt_com, write_tilt_com
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.formats.tomostar import read_tomostar, write_tomostar
 from faket_dask.formats.warp_xml import read_import_folders
+from faket_dask.formats.warp_xml_writing import write_warp_xml
 from faket_dask.geometry import TiltGeometry
 from faket_dask.interchange.importers import to_particle_table
 from faket_dask.specimen.particles import read_particles as read_table
 from faket_dask.specimen.volume import open_specimen_volume
+from tests.ctf import make_ctf
 from tests.formats import extended_headers
 from tests.formats.conftest import VOXEL_A, make_phantom
 
@@ -62,8 +68,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tuple(range(len(geometry))),
         (4, 8, 8),
     )
-    write_project(folder, [tomogram], {"a": particles})
-    write_mdoc(folder / "a.mdoc", geometry, "a.mrc", (8, 8), 300, np.ones(len(geometry)))
+    write_mdoc(folder / "a.mdoc", geometry, "a.mrc", (8, 8), 300, make_ctf(np.ones(len(geometry))))
     write_tomostar(folder / "a.tomostar", geometry, ["a.mrc"] * len(geometry))
     write_tilt_com(folder, "a", geometry, (8, 8), 4)
     (folder / "a.xf").write_text("1 0 0 1 0.5 0.5\n" * 3)
@@ -74,6 +79,11 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_angles(recorded / "a.rawtlt", geometry.stage_angles)
     write_transforms(recorded / "a.xf", np.broadcast_to(np.eye(2, 3), (len(geometry), 2, 3)))
     write_mdoc(recorded / "a.mrc.mdoc", geometry, "a.mrc", (8, 8))
+    ctf = make_ctf(np.linspace(2, 3, len(geometry)), 0.2, 30.0)
+    write_ctffind(recorded / "a_CTF.txt", ctf)
+    write_defocus(recorded / "a.defocus", ctf, geometry.stage_angles)
+    write_warp_xml(folder / "a.xml", geometry, ["a.mrc"] * len(geometry), (8, 8), ctf)
+    write_project(folder, [replace(tomogram, name="b", ctf=ctf), tomogram], {"a": particles})
     for number, tilt in enumerate(tilts):
         write_stack(recorded / f"t{number}.mrc", [tilt], (1, 8, 8), VOXEL_A)
     write_tomostar(recorded / "a.tomostar", geometry, [f"t{number}.mrc" for number in range(len(geometry))])
@@ -140,6 +150,10 @@ READERS: dict[str, Reader] = {
     "recorded/a.rawtlt": aligned_tilt,
     "recorded/a.xf": aligned_tilt,
     "recorded/a.mrc.mdoc": lambda path: open_tilt_series(path).tilt(0),
+    "recorded/a_CTF.txt": aligned_tilt,
+    "recorded/a.defocus": aligned_tilt,
+    "a.xml": lambda path: read_ctf(path).to_series(range(3)),
+    "tilt_series/b.star": lambda path: read_ctf(path).to_series(range(3)),
     "recorded/a.tomostar": lambda path: open_tilt_series(path).tilt(0),
     "recorded/t3.mrc": lambda path: open_tilt_series(path.with_name("a.tomostar")).tilt(0),
     "a.tlt": read_angles,
@@ -173,6 +187,8 @@ READERS: dict[str, Reader] = {
 }
 
 OPTIONAL = {
+    "recorded/a_CTF.txt",
+    "recorded/a.defocus",
     "others/tilt.com",
     "recorded/a.rawtlt",  # the .mdoc tells the angles, too
     "model_0/grandmodel.mrc",
