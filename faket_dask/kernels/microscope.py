@@ -34,10 +34,13 @@ class Microscope:
     ice_thickness_A
         Thickness of the ice at zero tilt, in Å.
     inelastic_mean_free_path_A
-        Path after which 1/e of the electrons have not lost energy, in Å; with an energy filter the others are
-        lost (about 3,100 Å in vitreous ice at 300 kV, Rice et al., J. Struct. Biol. 204, 38, 2018).
+        Path after which 1/e of the electrons have not lost energy, in Å (about 3,100 Å in vitreous ice at 300 kV,
+        Rice et al., J. Struct. Biol. 204, 38, 2018).
     damage
         True if exposure takes away fine detail.
+    energy_filter
+        True if electrons that lost energy are taken away; otherwise they arrive as a background without contrast,
+        the limit in which energy loss has put them out of focus.
 
     Raises
     ------
@@ -50,6 +53,7 @@ class Microscope:
     ice_thickness_A: float = 1500.0
     inelastic_mean_free_path_A: float = 3100.0
     damage: bool = True
+    energy_filter: bool = True
 
     def __post_init__(self) -> None:
         check_between("microscope: ice_thickness_A", self.ice_thickness_A, 0.0, 1e6)

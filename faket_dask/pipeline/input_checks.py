@@ -109,6 +109,11 @@ def resolve(config: RunConfig) -> DatasetSpec:
         for number, volume in enumerate(config.specimen.volumes):
             with problems.collect(f"specimen.volumes.{number}"):
                 volumes.append(check_volume(volume, config))
+    mtf_checksum = ""
+    if config.microscope.detector.mtf is not None:
+        with problems.collect("microscope.detector.mtf"):
+            config.microscope.detector.to_detector()
+            mtf_checksum = hash_path(config.microscope.detector.mtf)
     checksum = ""
     styled = any(MODALITIES.get(name).owner is Owner.SERIES for name in config.outputs.modalities)
     with problems.collect("style") if styled else suppress(InputError):
@@ -119,7 +124,7 @@ def resolve(config: RunConfig) -> DatasetSpec:
         with problems.collect("style.weights"):
             checksum = verify_weights(config.style)
     problems.report()
-    spec = DatasetSpec(config, Inputs(recordings, tuple(volumes), tuple(structures), checksum))
+    spec = DatasetSpec(config, Inputs(recordings, tuple(volumes), tuple(structures), checksum, mtf_checksum))
     split_series(spec, config.outputs.splits)
     return spec
 

@@ -90,8 +90,8 @@ def test_exposure_and_detector_take_away_fine_detail():
         for before in (0.0, 100.0)
     )
     assert abs(spent[0, 32]) < 0.4 * abs(fresh[0, 32])
-    sharp = Microscope(detector=Detector(mtf_nyquist=1.0), damage=False)
-    blurred = Microscope(detector=Detector(mtf_nyquist=0.25), damage=False)
+    sharp = Microscope(detector=Detector(PIXEL_A, mtf_nyquist=1.0), damage=False)
+    blurred = Microscope(detector=Detector(PIXEL_A, mtf_nyquist=0.25), damage=False)
     exposure = Exposure(0.0, Defocus(3.0), 2.0)
     ratio = (
         signal_transfer((64, 64), PIXEL_A, blurred, exposure)[0]
