@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from faket_dask.kernels.defocus_gradient import defocus_at
 from faket_dask.kernels.detector import Detector
 from faket_dask.kernels.exposure import Exposure
 from faket_dask.kernels.microscope import Microscope, simulate_tilt
 from faket_dask.kernels.optics import Defocus, Optics
 from faket_dask.kernels.signal_transfer import (
-    defocus_at,
     relative_contrast,
     signal_transfer,
     transfer_signal,
