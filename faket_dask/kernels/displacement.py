@@ -77,5 +77,5 @@ STILL = Displacement()
 
 def _frequencies(
     shape: tuple[int, int], pixel_size_A: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     return np.fft.fftfreq(shape[0], pixel_size_A)[:, None], np.fft.fftfreq(shape[1], pixel_size_A)[None, :]

@@ -90,7 +90,7 @@ def transmission(microscope: Microscope, tilt_angle: float) -> float:
 
 
 def transmission_across(
-    microscope: Microscope, tilt_angle: float, distance_A: NDArray[np.float64]
+    microscope: Microscope, tilt_angle: float, distance_A: NDArray[np.floating]
 ) -> NDArray[np.float64]:
     """Return the fraction of electrons without energy loss at distances from the tilt axis in the image.
 
