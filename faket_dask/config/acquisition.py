@@ -17,7 +17,9 @@ from pydantic import (
 )
 
 from faket_dask.config.detector import DetectorSection
+from faket_dask.config.imaging_errors import ErrorsSection
 from faket_dask.config.limits import LARGEST_SIDE_PX, MOST_TILTS, PIXEL_SIZES_A
+from faket_dask.config.multislice import MultisliceSection
 from faket_dask.documents.section import Section
 from faket_dask.geometry.angles import check_increasing, parse_angles
 from faket_dask.kernels.microscope import Microscope
@@ -220,7 +222,17 @@ class MicroscopeSection(Section):
         default=Microscope.damage,
         description="true: exposure takes away fine detail of everything but gold and ice",
     )
+    ice_wedge_deg: float = Field(
+        default=Microscope.ice_wedge_deg,
+        ge=-45,
+        le=45,
+        description="angle between the faces of the ice, which is thicker towards +x",
+    )
     detector: DetectorSection = DetectorSection()
+    errors: ErrorsSection = ErrorsSection()
+    multislice: MultisliceSection | None = Field(
+        default=None, description="simulation in slices, for thick specimens and fine pixels; slow"
+    )
 
     @property
     def varies(self) -> bool:
@@ -255,6 +267,7 @@ class MicroscopeSection(Section):
             inelastic_mean_free_path_A=self.inelastic_mean_free_path_A,
             damage=self.damage,
             energy_filter=self.energy_filter,
+            ice_wedge_deg=self.ice_wedge_deg,
         )
 
     def to_defocus(self, mean_um: float) -> Defocus:
