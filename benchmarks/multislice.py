@@ -1,6 +1,6 @@
 """Microscope model against a multislice written out anew from its formulae.
 
-    python benchmarks/multislice.py [--side 192] [--pixel 4] [--thickness 2000] [--slice 25]
+    python benchmarks/multislice.py [--side 192] [--pixel 4] [--thickness 2000] [--slice 25] [--ball 8]
 
 The specimen is Gaussian balls in a slab, whose projection and slices are known in closed form. This script shares no
 code with the project where it computes the image: slices are perpendicular to the beam and reach over all of the tilted
@@ -28,8 +28,9 @@ from faket_dask.kernels.optics import Defocus, Optics
 from faket_dask.stages.imaging import Slab, simulate_counts
 
 KILOVOLTS, CS_A, AMPLITUDE = 300.0, 2.7e7, 0.08
-BALL_V, BALL_A = 6.0, 8.0
-"""Potential in the middle of a ball over that of ice, and its standard deviation."""
+BALL_V = 6.0
+"""Potential in the middle of a ball over that of ice."""
+
 ELECTRONS = 1e12
 
 # Kirkland's formulae with hc = 12.398 keV Å and m c² = 511 keV.
@@ -45,32 +46,32 @@ def rotate(centres: NDArray[np.float64], tilt_deg: float) -> NDArray[np.float64]
 
 
 def project_balls(
-    centres: NDArray[np.float64], weights: NDArray[np.float64], side: int, pixel: float
+    centres: NDArray[np.float64], weights: NDArray[np.float64], side: int, pixel: float, ball_A: float
 ) -> NDArray[np.float64]:
     """Return the sum of Gaussians, ``(y, x)``, with a weight each."""
     axis = (np.arange(side) - side // 2) * pixel
-    along = np.exp(-((axis - centres[:, :1]) ** 2) / (2 * BALL_A**2))
-    down = np.exp(-((axis - centres[:, 1:2]) ** 2) / (2 * BALL_A**2))
+    along = np.exp(-((axis - centres[:, :1]) ** 2) / (2 * ball_A**2))
+    down = np.exp(-((axis - centres[:, 1:2]) ** 2) / (2 * ball_A**2))
     return (weights[:, None] * down).T @ along
 
 
 def image_slices(
-    centres: NDArray[np.float64], side: int, pixel: float, slice_A: float, defocus_A: float
+    centres: NDArray[np.float64], side: int, pixel: float, slice_A: float, defocus_A: float, ball_A: float
 ) -> NDArray[np.float64]:
     """Return the intensity behind slices perpendicular to the beam, which comes from positive t."""
     k = np.fft.fftfreq(side, pixel)
     k2 = k[:, None] ** 2 + k**2
     t = centres[:, 2]
-    top, bottom = t.max() + 4 * BALL_A, t.min() - 4 * BALL_A
+    top, bottom = t.max() + 4 * ball_A, t.min() - 4 * ball_A
     edges = top - slice_A * np.arange(math.ceil((top - bottom) / slice_A) + 1)
     step = np.exp(-1j * math.pi * WAVELENGTH_A * slice_A * k2)
     wave = np.ones((side, side), dtype=complex)
     for high, low in itertools.pairwise(edges):
-        weights = 0.5 * (erf((high - t) / (math.sqrt(2) * BALL_A)) - erf((low - t) / (math.sqrt(2) * BALL_A)))
+        weights = 0.5 * (erf((high - t) / (math.sqrt(2) * ball_A)) - erf((low - t) / (math.sqrt(2) * ball_A)))
         near = weights > 1e-6
         if near.any():
-            through = BALL_V * BALL_A * math.sqrt(2 * math.pi) * weights[near]
-            phase = SIGMA * project_balls(centres[near], through, side, pixel)
+            through = BALL_V * ball_A * math.sqrt(2 * math.pi) * weights[near]
+            phase = SIGMA * project_balls(centres[near], through, side, pixel, ball_A)
             wave = wave * np.exp((1j * math.sqrt(1 - AMPLITUDE**2) - AMPLITUDE) * phase)
         wave = np.fft.ifft2(np.fft.fft2(wave) * step)
     # The wave stands behind the last edge, with its middle half a slice above where it acted.
@@ -79,10 +80,12 @@ def image_slices(
     return np.abs(np.fft.ifft2(np.fft.fft2(wave) * np.exp(1j * chi))) ** 2
 
 
-def render(centres: NDArray[np.float64], shape: tuple[int, int, int], pixel: float) -> NDArray[np.float32]:
+def render(
+    centres: NDArray[np.float64], shape: tuple[int, int, int], pixel: float, ball_A: float
+) -> NDArray[np.float32]:
     """Return the slab's voxels ``(z, y, x)``."""
     volume = np.zeros(shape, dtype=np.float32)
-    reach = math.ceil(4 * BALL_A / pixel)
+    reach = math.ceil(4 * ball_A / pixel)
     middle = np.array([shape[2] // 2, shape[1] // 2, shape[0] // 2])
     for centre in centres:
         place = centre / pixel + middle
@@ -92,7 +95,7 @@ def render(centres: NDArray[np.float64], shape: tuple[int, int, int], pixel: flo
             for a, at, size in zip(first, place, shape[::-1], strict=True)
         ]
         x, y, z = (
-            np.exp(-((np.arange(a, b) - at) ** 2) * pixel**2 / (2 * BALL_A**2))
+            np.exp(-((np.arange(a, b) - at) ** 2) * pixel**2 / (2 * ball_A**2))
             for a, b, at in zip(first, last, place, strict=True)
         )
         volume[first[2] : last[2], first[1] : last[1], first[0] : last[0]] += (
@@ -111,10 +114,11 @@ def main() -> None:
     parser.add_argument("--thickness", type=float, default=2000.0)
     parser.add_argument("--slice", type=float, default=25.0)
     parser.add_argument("--defocus", type=float, default=2.0, help="µm")
+    parser.add_argument("--ball", type=float, default=8.0, help="standard deviation of a ball in Å")
     parser.add_argument("--balls-per-um3", type=float, default=3e5)
     parser.add_argument("--angles", type=float, nargs="+", default=[0, 40, 60])
     options = parser.parse_args()
-    side, pixel = options.side, options.pixel
+    side, pixel, ball_A = options.side, options.pixel, options.ball
     depth = round(options.thickness / pixel)
     microscope = Microscope(
         Optics(KILOVOLTS, CS_A * 1e-7, AMPLITUDE),
@@ -136,10 +140,10 @@ def main() -> None:
         seen = rotate(balls, angle)
         seen = seen[np.abs(seen[:, 0]) < 0.75 * side * pixel]
         crop = np.s_[(wide - side) // 2 : (wide + side) // 2, (wide - side) // 2 : (wide + side) // 2]
-        truth = image_slices(seen, wide, pixel, options.slice, 1e4 * options.defocus)[crop]
-        total = np.full(len(seen), BALL_V * BALL_A * math.sqrt(2 * math.pi))
-        projection = project_balls(seen, total, wide, pixel)[crop]
-        volume = render(balls, (depth, side, width), pixel)
+        truth = image_slices(seen, wide, pixel, options.slice, 1e4 * options.defocus, ball_A)[crop]
+        total = np.full(len(seen), BALL_V * ball_A * math.sqrt(2 * math.pi))
+        projection = project_balls(seen, total, wide, pixel, ball_A)[crop]
+        volume = render(balls, (depth, side, width), pixel, ball_A)
 
         def read(volume: NDArray[np.float32] = volume) -> Iterator[tuple[slice, NDArray[np.float32]]]:
             yield slice(0, side), volume
