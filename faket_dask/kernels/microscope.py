@@ -17,12 +17,12 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from faket_dask.kernels._checks import check_between
-from faket_dask.kernels.defocus_gradient import divide_columns, largest_defocus
+from faket_dask.kernels.defocus_gradient import divide_columns, find_margin
 from faket_dask.kernels.detector import Detector
 from faket_dask.kernels.displacement import STILL, Displacement
 from faket_dask.kernels.exit_wave import Frame, Layer, leave_specimen
 from faket_dask.kernels.exposure import Exposure
-from faket_dask.kernels.optics import Optics, aberration_phase, delocalisation
+from faket_dask.kernels.optics import Optics, aberration_phase
 from faket_dask.kernels.sensor_faults import SensorFaults
 
 
@@ -213,11 +213,11 @@ def _margin(
     columns: int, pixel_size_A: float, microscope: Microscope, exposure: Exposure, displacement: Displacement
 ) -> int:
     """Return the pixels by which lens and displacement reach over the image's edges."""
-    half_A = 0.5 * microscope.ice_thickness_A / math.cos(math.radians(exposure.tilt_angle))
-    defocus = largest_defocus(columns, pixel_size_A, exposure)
-    thick = replace(defocus, mean_um=abs(defocus.mean_um) + 1e-4 * half_A)
-    shift_px = max(map(abs, displacement.shift_A)) / pixel_size_A
-    return delocalisation(pixel_size_A, microscope.optics, thick) + math.ceil(shift_px)
+    half_um = 0.5e-4 * microscope.ice_thickness_A / math.cos(math.radians(exposure.tilt_angle))
+    defocus = exposure.defocus
+    thick = replace(defocus, mean_um=defocus.mean_um + math.copysign(half_um, defocus.mean_um))
+    reach = find_margin(columns, pixel_size_A, microscope.optics, exposure.tilt_angle, thick)
+    return reach + math.ceil(max(map(abs, displacement.shift_A)) / pixel_size_A)
 
 
 def _lower(exposure: Exposure, height_A: float) -> Exposure:
@@ -237,7 +237,8 @@ def _focus(
     rows, columns = frame.padded_shape
     margin, width = frame.margin, frame.shape[1]
     image = np.zeros((rows, columns))
-    for defocus, first, weights in divide_columns(width, pixel_size_A, optics, exposure):
+    strips = divide_columns(width, pixel_size_A, optics, exposure.tilt_angle, exposure.defocus)
+    for defocus, first, weights in strips:
         # The margin beside the first and the last strip belongs to them.
         before = margin if first == 0 else 0
         behind = columns - margin - width if first + weights.size == width else 0

@@ -1,28 +1,19 @@
 """Signal of a weak specimen in an image: its projection through lens, radiation damage and detector.
 
 In the weak limit the image of a projected potential V is ``1 + 2σ·T·V``, T the product of the contrast transfer
-function, the loss by radiation damage and the detector's modulation transfer. A tilted specimen lies at another
-distance from the lens on either side of the tilt axis; its image is put together from strips, each with its own
-defocus.
+function, the loss by radiation damage and the detector's modulation transfer.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from faket_dask.kernels._checks import check_image, check_positive
-from faket_dask.kernels.defocus_gradient import divide_columns, largest_defocus
+from faket_dask.kernels.defocus_gradient import filter_strips
 from faket_dask.kernels.exposure import Exposure
 from faket_dask.kernels.microscope import Microscope
-from faket_dask.kernels.optics import (
-    Defocus,
-    Optics,
-    contrast_transfer,
-    delocalisation,
-    interaction_constant,
-)
+from faket_dask.kernels.optics import Defocus, Optics, contrast_transfer, interaction_constant
 from faket_dask.kernels.radiation_damage import damage_envelope
 
 
@@ -104,18 +95,13 @@ def transfer_signal(
     check_positive("pixel_size_A", pixel_size_A)
     if not np.isfinite(noiseless).all():
         raise ValueError("the noiseless tilt holds NaN or infinity")
-    rows, columns = noiseless.shape
-    margin = delocalisation(pixel_size_A, microscope.optics, largest_defocus(columns, pixel_size_A, exposure))
-    signal = np.zeros((rows, columns), dtype=np.float32)
-    for defocus, first, weights in divide_columns(columns, pixel_size_A, microscope.optics, exposure):
-        strip = _cut(noiseless, first - margin, first + weights.size + margin, margin)
-        transfer = signal_transfer(strip.shape, pixel_size_A, microscope, exposure, defocus)
-        half = transfer[:, : strip.shape[1] // 2 + 1].astype(np.float32)
-        filtered = scipy.fft.irfft2(scipy.fft.rfft2(strip) * half, s=strip.shape, overwrite_x=True)
-        signal[:, first : first + weights.size] += (
-            weights * filtered[margin : margin + rows, margin : margin + weights.size]
-        )
-    return signal
+
+    def transfer(shape: tuple[int, int], defocus: Defocus) -> NDArray[np.float64]:
+        return signal_transfer(shape, pixel_size_A, microscope, exposure, defocus)
+
+    return filter_strips(
+        noiseless, pixel_size_A, microscope.optics, exposure.tilt_angle, exposure.defocus, transfer
+    )
 
 
 def relative_contrast(pixel_size_A: float, optics: Optics) -> float:
@@ -134,17 +120,3 @@ def relative_contrast(pixel_size_A: float, optics: Optics) -> float:
     0.0131
     """
     return 2 * interaction_constant(optics.voltage_kV) * pixel_size_A
-
-
-def _cut(image: NDArray[np.floating], first: int, last: int, margin: int) -> NDArray[np.float32]:
-    """Return columns of an image with `margin` more rows on either side, mirrored at the borders."""
-    rows, columns = image.shape
-    inner = image[:, max(first, 0) : min(last, columns)].astype(np.float32)
-    height = scipy.fft.next_fast_len(rows + 2 * margin, real=True)
-    width = scipy.fft.next_fast_len(last - first, real=True)
-    left = max(-first, 0)
-    return np.pad(
-        inner,
-        ((margin, height - rows - margin), (left, width - inner.shape[1] - left)),
-        mode="symmetric",
-    )

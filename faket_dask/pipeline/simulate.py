@@ -26,6 +26,7 @@ from faket_dask.engine.marker import Findings
 from faket_dask.engine.stage import BatchKey, Stage, UnitCost
 from faket_dask.engine.unit import Item
 from faket_dask.geometry import format_tilt_angle
+from faket_dask.kernels.optics import Defocus
 from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline.build import list_imaged_specimens
 from faket_dask.pipeline.costs import (
@@ -43,6 +44,9 @@ IMAGE_BYTES_PER_PIXEL = 120
 
 SLICE_SHARE = 0.8
 """Time of a slice over that of an image of one thin specimen."""
+
+STRIP_SHARE = 0.5
+"""Part of an image's time that grows with the pixels of its strips."""
 
 TRUTH = {
     "true_tilt_angle": ("degrees", "tilt angle of the specimen in the images of the microscope model"),
@@ -201,17 +205,17 @@ def _held_bytes(spec: DatasetSpec) -> int:
 
 def _estimate_images(spec: DatasetSpec) -> float:
     """Return the time of an image of a thin specimen over that of one without tilt: strips overlap."""
-    from faket_dask.kernels.defocus_gradient import divide_columns, largest_defocus
-    from faket_dask.kernels.optics import delocalisation
+    from faket_dask.kernels.defocus_gradient import count_strip_pixels
 
     acquisition = spec.geometry.acquisition(spec.specimens[0])
-    columns, optics = spec.geometry.tilt_shape[1], spec.config.microscope.optics
     conditions = draw_imaging_conditions(spec.config, spec.specimens[0], acquisition)
-    widths = []
-    for tilt in range(acquisition.tilt_angles.size):
-        exposure = conditions.exposure(tilt)
-        edge = largest_defocus(columns, acquisition.pixel_size_A, exposure)
-        margin = delocalisation(acquisition.pixel_size_A, optics, edge)
-        strips = divide_columns(columns, acquisition.pixel_size_A, optics, exposure)
-        widths.append(sum(weights.size + 2 * margin for _, _, weights in strips) / (columns + 2 * margin))
-    return 1 + 0.5 * (float(np.mean(widths)) - 1)
+
+    def count(tilt_angle: float, defocus: Defocus) -> int:
+        optics = spec.config.microscope.optics
+        return count_strip_pixels(
+            spec.geometry.tilt_shape, acquisition.pixel_size_A, optics, tilt_angle, defocus
+        )
+
+    tilts = zip(conditions.tilt_angles, conditions.defocus, strict=True)
+    ratios = [count(angle, defocus) / count(0.0, defocus) for angle, defocus in tilts]
+    return 1 + STRIP_SHARE * (float(np.mean(ratios)) - 1)
