@@ -233,6 +233,10 @@ class MicroscopeSection(Section):
     multislice: MultisliceSection | None = Field(
         default=None, description="simulation in slices, for thick specimens and fine pixels; slow"
     )
+    match_amplitudes: str | None = Field(
+        default=None,
+        description="recorded reference whose Fourier amplitudes simulated images get, ring by ring, as SHREC's did",
+    )
 
     @property
     def varies(self) -> bool:

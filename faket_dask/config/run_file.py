@@ -143,6 +143,19 @@ class RunConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _matched_reference_is_recorded(self) -> RunConfig:
+        name = self.microscope.match_amplitudes
+        recorded = [
+            reference.name for reference in self.references if isinstance(reference, TiltSeriesReference)
+        ]
+        if name is not None and name not in recorded:
+            raise ValueError(
+                f"microscope.match_amplitudes: {name!r} is no recorded reference of this file; it has "
+                f"{', '.join(recorded) or 'none'}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _reconstructions_are_possible(self) -> RunConfig:
         section = self.reconstruction
         for name in section.modalities:

@@ -31,8 +31,10 @@ from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline.build import list_imaged_specimens
 from faket_dask.pipeline.costs import (
     INTERPRETER_BYTES,
+    STATISTICS_BYTES_PER_PIXEL,
     block_voxels,
     estimate_projection_reading,
+    reference_pixels,
     tilt_pixels,
 )
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
@@ -44,6 +46,9 @@ IMAGE_BYTES_PER_PIXEL = 120
 
 SLICE_SHARE = 0.8
 """Time of a slice over that of an image of one thin specimen."""
+
+MATCHED_RINGS = 64
+"""Rings in which amplitudes are matched: few enough that each is known well."""
 
 STRIP_SHARE = 0.5
 """Part of an image's time that grows with the pixels of its strips."""
@@ -105,7 +110,7 @@ class SimulateImages(Stage[DatasetSpec]):
             (tilts, rows, columns),
             (1, rows, columns),
             attributes={
-                "units": "e/pixel",
+                "units": "e/pixel" if spec.config.microscope.match_amplitudes is None else "1",
                 "long_name": MODALITIES.get("benchmark").description,
                 "coordinates": " ".join((STACK_ATTRIBUTES["coordinates"], *TRUTH)),
             },
@@ -125,7 +130,7 @@ class SimulateImages(Stage[DatasetSpec]):
             per_slice = max(1, round(microscope.multislice.slice_A / pixel))
             slab = Slab(depth, per_slice, partial(_read_blocks, spec, item))
         source = TRUE_PROJECTION if has_true_projection(spec, item) else "noiseless"
-        open_array(path, "benchmark")[index] = simulate_counts(
+        counts = simulate_counts(
             read_tilt(path, source, index),
             pixel,
             microscope.to_microscope(depth * pixel),
@@ -136,6 +141,9 @@ class SimulateImages(Stage[DatasetSpec]):
             faults=draw_faults(spec.config, item.owner),
             slab=slab,
         )
+        if microscope.match_amplitudes is not None:
+            counts = _match_recording(spec, item, index, counts)
+        open_array(path, "benchmark")[index] = counts
         return {}
 
     def cost(self, spec: DatasetSpec) -> UnitCost:
@@ -150,6 +158,10 @@ class SimulateImages(Stage[DatasetSpec]):
             images += SLICE_SHARE * slices
             seconds += groups * voxels * (4 * rates.load_s_per_byte + rates.project_s_per_sample)
             memory += _held_bytes(spec) + 12 * block_voxels(spec)
+        if spec.config.microscope.match_amplitudes is not None:
+            recorded = reference_pixels(spec)
+            seconds += (rates.mask_s_per_pixel + rates.spectrum_s_per_pixel) * (pixels + recorded)
+            memory = max(memory, INTERPRETER_BYTES + STATISTICS_BYTES_PER_PIXEL * recorded)
         seconds += images * rates.image_s_per_pixel * pixels + rates.store_s_per_byte * 4 * pixels
         return UnitCost(seconds, memory, 4 * pixels)
 
@@ -177,6 +189,25 @@ def _list_truth(conditions: ImagingConditions) -> dict[str, NDArray[np.float64]]
         "drift_y": conditions.drift_A[:, 1],
         "exposure": conditions.exposure_before_e_per_A2,
     }
+
+
+def _match_recording(
+    spec: DatasetSpec, item: Item, index: int, counts: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return an image with the amplitudes of the recorded tilt that is nearest in angle."""
+    from faket_dask.kernels.amplitude_matching import match_amplitudes
+    from faket_dask.methods.noise import ReferenceTilt
+    from faket_dask.references import open_reference
+
+    name = spec.config.microscope.match_amplitudes
+    assert name is not None
+    reference = open_reference(spec, name)
+    angle = spec.geometry.acquisition(item.owner).tilt_angles[index]
+    tilt = reference.read_tilt(int(np.argmin(np.abs(reference.tilt_angles - angle))))
+    rings = min(MATCHED_RINGS, *(side // 2 for side in (*counts.shape, *tilt.pixels.shape)))
+    own = ReferenceTilt.from_image(counts, rings)
+    recorded = ReferenceTilt.from_image(tilt.pixels, rings, tilt.artefact_free)
+    return match_amplitudes(counts, own.ring_power[0], recorded.ring_power[0], *recorded.moments)
 
 
 def _read_blocks(spec: DatasetSpec, item: Item) -> Iterator[tuple[slice, NDArray[np.float32]]]:

@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 import xarray as xr
 from dask.distributed import Client
+from scipy.ndimage import gaussian_filter
 
 import faket_dask
 from faket_dask.config import parse
+from faket_dask.errors import InputError
+from faket_dask.formats.mrc import write_stack
+from faket_dask.kernels.noise.spectra import log_spectrum_distance
 from tests.runs import small_document
 
 Simulate = Callable[..., xr.Dataset]
@@ -21,13 +25,13 @@ def simulate(tmp_path: Path) -> Simulate:
     """Return a function that simulates a specimen with many electrons and opens its stacks."""
     number = iter(range(9))
 
-    def run(**microscope: Any) -> xr.Dataset:
+    def run(references: list[Any] | None = None, **microscope: Any) -> xr.Dataset:
         folder = tmp_path / str(next(number))
         document = small_document(
             folder,
             specimen={"count": 1},
             microscope={"dose_e_per_A2": 5000, "damage": False, **microscope},
-            references=[],
+            references=references or [],
             outputs={"modalities": ["benchmark"], "report": False},
         )
         with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
@@ -92,3 +96,32 @@ def test_each_image_has_its_own_stored_defocus(simulate: Simulate) -> None:
     assert np.unique(jittered.defocus).size == jittered.sizes["tilt"]
     assert (jittered.astigmatism > 0).all()
     assert set(jittered.benchmark.coords) >= {"defocus", "astigmatism", "true_tilt_angle", "exposure"}
+
+
+def test_images_get_the_amplitudes_of_the_recorded_tilt_nearest_in_angle(
+    tmp_path: Path, simulate: Simulate
+) -> None:
+    rng = np.random.default_rng(0)
+    tilts = [
+        rng.normal(size=(96, 96)) + share * gaussian_filter(rng.normal(size=(96, 96)), 1.0)
+        for share in (0, 10)
+    ]
+    recorded = np.stack([500 + 70 * tilt / tilt.std() for tilt in tilts]).astype(np.float32)
+    write_stack(tmp_path / "recorded.mrc", iter(recorded), recorded.shape, 10.0)
+    reference = {"name": "r", "stack": "recorded.mrc", "tilt_angles": [-30, 30], "mask": "none"}
+    matched = simulate(references=[reference], match_amplitudes="r").benchmark
+    plain = simulate().benchmark
+    for angle, nearest in ((-40, 0), (40, 1)):
+        tilt = matched.values[np.flatnonzero(matched.tilt_angle == angle)[0]]
+        assert tilt.mean() == pytest.approx(500, abs=5)
+        assert tilt.std() == pytest.approx(70, rel=0.1)
+        distances = [log_spectrum_distance(tilt, other) for other in recorded]
+        assert distances[nearest] < 0.3 < distances[1 - nearest]
+    # Phases, and so what is seen, stay.
+    assert np.corrcoef(matched.values[2].ravel(), plain.values[2].ravel())[0, 1] > 0.4
+
+
+def test_amplitudes_of_a_reference_that_is_not_recorded_are_refused(tmp_path: Path) -> None:
+    document = small_document(tmp_path, microscope={"match_amplitudes": "a"})
+    with pytest.raises(InputError, match=r"match_amplitudes: 'a' is no recorded reference"):
+        parse(document, tmp_path)
