@@ -20,6 +20,8 @@ class Purpose(StrEnum):
     ACQUISITION = "acquisition"
     ERRORS = "errors"
     SENSOR = "sensor"
+    DEFOCUS = "defocus"
+    BACKGROUND = "background"
 
 
 def generator(seed: int, stream: str, purpose: Purpose, index: int = 0) -> np.random.Generator:

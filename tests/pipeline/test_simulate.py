@@ -25,12 +25,12 @@ def simulate(tmp_path: Path) -> Simulate:
     """Return a function that simulates a specimen with many electrons and opens its stacks."""
     number = iter(range(9))
 
-    def run(references: list[Any] | None = None, **microscope: Any) -> xr.Dataset:
+    def run(references: list[Any] | None = None, beads: int = 2, **microscope: Any) -> xr.Dataset:
         folder = tmp_path / str(next(number))
         document = small_document(
             folder,
-            specimen={"count": 1},
-            microscope={"dose_e_per_A2": 5000, "damage": False, **microscope},
+            specimen={"count": 1, "fiducials": {"count": beads}},
+            microscope={"dose_e_per_A2": 5000, "damage": False} | microscope,
             references=references or [],
             outputs={"modalities": ["benchmark"], "report": False},
         )
@@ -109,8 +109,9 @@ def test_images_get_the_amplitudes_of_the_recorded_tilt_nearest_in_angle(
     recorded = np.stack([500 + 70 * tilt / tilt.std() for tilt in tilts]).astype(np.float32)
     write_stack(tmp_path / "recorded.mrc", iter(recorded), recorded.shape, 10.0)
     reference = {"name": "r", "stack": "recorded.mrc", "tilt_angles": [-30, 30], "mask": "none"}
-    matched = simulate(references=[reference], match_amplitudes="r").benchmark
-    plain = simulate().benchmark
+    dose = {"dose_e_per_A2": 10}
+    matched = simulate([reference], beads=0, match_amplitudes="r", **dose).benchmark
+    plain = simulate(beads=0, **dose).benchmark
     for angle, nearest in ((-40, 0), (40, 1)):
         tilt = matched.values[np.flatnonzero(matched.tilt_angle == angle)[0]]
         assert tilt.mean() == pytest.approx(500, abs=5)

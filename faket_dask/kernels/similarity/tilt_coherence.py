@@ -12,7 +12,7 @@ further apart should have less of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -185,9 +185,12 @@ def pair_neighbours(
 
 
 def measure_common_power(
-    tilts: Sequence[NDArray[np.generic]] | NDArray[np.generic],
+    tilts: NDArray[np.generic] | Sequence[NDArray[np.generic]] | Callable[[int], NDArray[np.generic]],
     tilt_angles: ArrayLike,
-    valid_masks: Sequence[NDArray[np.bool_]] | NDArray[np.bool_] | None = None,
+    valid_masks: NDArray[np.bool_]
+    | Sequence[NDArray[np.bool_]]
+    | Callable[[int], NDArray[np.bool_]]
+    | None = None,
     *,
     step_deg: float | None = None,
     limit_deg: float = 30.0,
@@ -198,7 +201,7 @@ def measure_common_power(
     Parameters
     ----------
     tilts
-        ``(tilt, y, x)`` aligned tilts in any unit, the tilt axis along y at column ``x // 2``; or anything that gives
+        ``(tilt, y, x)`` aligned tilts in any unit, the tilt axis along y at column ``x // 2``; or a function that reads
         the tilt of an index. Two are in memory at a time.
     tilt_angles
         ``(tilt,)`` degrees, in any order.
@@ -230,7 +233,9 @@ def measure_common_power(
     >>> power.average_bands([0.1, 0.4]).coherence.round(1)
     array([0.5])
     """
-    angles = as_angles(tilt_angles, len(tilts))
+    angles = as_angles(tilt_angles, None if callable(tilts) else len(tilts))
+    read = tilts if callable(tilts) else tilts.__getitem__
+    read_mask = valid_masks if valid_masks is None or callable(valid_masks) else valid_masks.__getitem__
     pairs = pair_neighbours(angles, step_deg, limit_deg)
     if not pairs:
         wanted = "of neighbours" if step_deg is None else f"{step_deg:g} degrees apart"
@@ -241,8 +246,8 @@ def measure_common_power(
         prepared = {tilt: prepared[tilt] for tilt in pair if tilt in prepared}
         for tilt in pair:
             if tilt not in prepared:
-                mask = None if valid_masks is None else np.asarray(valid_masks[tilt], dtype=np.bool_)
-                prepared[tilt] = _flatten(np.asarray(tilts[tilt]), mask, tilt)
+                mask = None if read_mask is None else np.asarray(read_mask(tilt), dtype=np.bool_)
+                prepared[tilt] = _flatten(np.asarray(read(tilt)), mask, tilt)
         first, second = (prepared[tilt] for tilt in pair)
         spectra.append(_compare_pair(first, second, angles[list(pair)], rings))
     shape = prepared[pairs[-1][0]][0].shape
