@@ -44,13 +44,13 @@ from faket_dask.stages.seeds import Purpose, generator
 IMAGE_BYTES_PER_PIXEL = 120
 """Padded potential, complex wave, its transform and the aberration of a strip, in double precision."""
 
-SLICE_SHARE = 0.8
+SLICE_SHARE = 0.25
 """Time of a slice over that of an image of one thin specimen."""
 
 MATCHED_RINGS = 64
 """Rings in which amplitudes are matched: few enough that each is known well."""
 
-STRIP_SHARE = 0.5
+STRIP_SHARE = 0.1
 """Part of an image's time that grows with the pixels of its strips."""
 
 TRUTH = {
@@ -148,16 +148,21 @@ class SimulateImages(Stage[DatasetSpec]):
 
     def cost(self, spec: DatasetSpec) -> UnitCost:
         """Estimate one tilt."""
+        from faket_dask.stages.imaging import STACK_BYTES
+
         rates, pixels = load_kernel_rates(spec.threads_per_task), tilt_pixels(spec)
         memory = INTERPRETER_BYTES + IMAGE_BYTES_PER_PIXEL * pixels
         images = _estimate_images(spec)
         seconds = rates.unit_s + estimate_projection_reading(spec, rates)
         if spec.config.microscope.multislice is not None:
-            slices, groups = _count_slices(spec)
+            slices = _count_slices(spec)
+            stack_bytes = 4 * slices * pixels
+            held_bytes = min(stack_bytes, max(STACK_BYTES, 4 * pixels))
+            groups = math.ceil(stack_bytes / held_bytes)
             voxels = spec.geometry.block_count * block_voxels(spec)
             images += SLICE_SHARE * slices
             seconds += groups * voxels * (4 * rates.load_s_per_byte + rates.project_s_per_sample)
-            memory += _held_bytes(spec) + 12 * block_voxels(spec)
+            memory += held_bytes + 12 * block_voxels(spec)
         if spec.config.microscope.match_amplitudes is not None:
             recorded = reference_pixels(spec)
             seconds += (rates.mask_s_per_pixel + rates.spectrum_s_per_pixel) * (pixels + recorded)
@@ -217,21 +222,12 @@ def _read_blocks(spec: DatasetSpec, item: Item) -> Iterator[tuple[slice, NDArray
         yield rows, np.asarray(density[:, rows, :])
 
 
-def _count_slices(spec: DatasetSpec) -> tuple[int, int]:
-    """Return the number of slices of a specimen, and how often its volume is read for them."""
+def _count_slices(spec: DatasetSpec) -> int:
+    """Return the number of slices of a specimen."""
     multislice = spec.config.microscope.multislice
     assert multislice is not None
-    pixel = spec.geometry.nominal_pixel_size_A
-    depth = spec.geometry.volume_shape(spec.specimens[0])[0]
-    slices = math.ceil(depth / max(1, round(multislice.slice_A / pixel)))
-    return slices, math.ceil(slices * 4 * tilt_pixels(spec) / _held_bytes(spec))
-
-
-def _held_bytes(spec: DatasetSpec) -> int:
-    """Return the bytes of slices that are held at once."""
-    from faket_dask.stages.imaging import STACK_BYTES
-
-    return max(STACK_BYTES, 4 * tilt_pixels(spec))
+    layers = max(1, round(multislice.slice_A / spec.geometry.nominal_pixel_size_A))
+    return math.ceil(spec.geometry.volume_shape(spec.specimens[0])[0] / layers)
 
 
 def _estimate_images(spec: DatasetSpec) -> float:
