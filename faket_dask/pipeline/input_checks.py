@@ -105,7 +105,8 @@ def resolve(config: RunConfig) -> DatasetSpec:
         with problems.collect("specimen"):
             structures = check_structures(config.specimen)
             smallest = config.acquisition.pixel_sizes_A[0]
-            check_fits(config.specimen.recipe(config.built_shape(config.specimen, smallest), smallest))
+            shape = config.built_shape(config.specimen, smallest)
+            check_fits(config.specimen.recipe(shape, smallest, config.acquisition.sampling))
     else:
         for number, volume in enumerate(config.specimen.volumes):
             with problems.collect(f"specimen.volumes.{number}"):
