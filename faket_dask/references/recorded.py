@@ -125,8 +125,15 @@ def _align_cached(section: TiltSeriesReference) -> TiltSeries:
     return series.aligned() if series.needs_alignment else series
 
 
-def open_recording(section: TiltSeriesReference) -> TiltSeries:
+def open_recording(section: TiltSeriesReference, *, read_ctf: bool = False) -> TiltSeries:
     """Open the tilt-series that a section names, aligned if it says so.
+
+    Parameters
+    ----------
+    section
+        Section of the run file.
+    read_ctf
+        True to read the contrast transfer too, which `RecordingInput` keeps.
 
     Raises
     ------
@@ -142,6 +149,8 @@ def open_recording(section: TiltSeriesReference) -> TiltSeries:
         sign=section.angle_sign,
         exclude=section.exclude,
         exclude_angles=section.exclude_angles,
+        ctf=section.ctf if read_ctf else "none",
+        defocus_um=section.defocus_um if read_ctf else None,
     )
     return series.aligned() if section.align else series
 

@@ -20,11 +20,16 @@ from faket_dask.dataset.tomograms import Tomogram
 from faket_dask.engine.arrays import open_array, read_tilt
 from faket_dask.errors import InputError
 from faket_dask.formats.mrc_writing import ArrayLike3D
-from faket_dask.geometry import TiltGeometry, acquisition_order
-from faket_dask.modalities import MODALITIES
+from faket_dask.geometry import TiltGeometry, acquisition_order, exposure_before
+from faket_dask.geometry.series_ctf import SeriesCtf
+from faket_dask.kernels.optics import Optics
+from faket_dask.modalities import MODALITIES, SIMULATED, Owner
 from faket_dask.references import open_reference
+from faket_dask.references.imaging import Imaging, open_imaging, simulate_imaging
 from faket_dask.specimen.particles import ParticleTable, read_particles
 from faket_dask.specimen.recipe import SHEET, VESICLE
+
+_SAME_EXPOSURE = 1e-9
 
 MEMBRANES = (VESICLE, SHEET)
 """Classes of surfaces, which are segmented and not picked, and have no orientation."""
@@ -75,25 +80,34 @@ class Source:
     def geometry(self, series: Series, modality: str) -> TiltGeometry:
         """Return the tilt geometry of a series, with exposures where its images have any."""
         spec = self.spec
-        own, exposed = spec.geometry.acquisition(series.specimen), self._exposed(series, modality)
+        own, imaging = spec.geometry.acquisition(series.specimen), self._imaging(series, modality)
+        order = acquisition_order(own.tilt_angles, spec.config.microscope.tilt_order)
+        if imaging is not None:
+            return _add_exposures(TiltGeometry(own.tilt_angles, own.pixel_size_A), imaging, order)
+        exposed = self._exposed(series, modality)
         if exposed is None:
             return TiltGeometry(own.tilt_angles, own.pixel_size_A)
         return TiltGeometry(
             own.tilt_angles,
             own.pixel_size_A,
             exposure_e_per_A2=np.full(own.tilt_angles.size, exposed.dose_e_per_A2),
-            acquisition_order=acquisition_order(own.tilt_angles, spec.config.microscope.tilt_order),
+            acquisition_order=order,
         )
 
-    def _exposed(self, series: Series, modality: str) -> Acquisition | None:
-        """Return the acquisition whose exposures the images of a modality show, ``None`` where it is not known.
+    def _imaging(self, series: Series, modality: str) -> Imaging | None:
+        """Return the conditions under which the specimen's signal was imaged, ``None`` where it was only projected."""
+        if modality == SIMULATED:
+            return simulate_imaging(self.spec, series.specimen)
+        if MODALITIES.get(modality).owner is Owner.SERIES:
+            return open_imaging(self.spec, series.name)
+        return None
 
-        It is the series' own for images by the microscope model, otherwise that of the simulated reference with the
-        largest weight; the exposures of recorded references are not known.
+    def _exposed(self, series: Series, modality: str) -> Acquisition | None:
+        """Return the acquisition whose exposures the style of a modality shows, ``None`` where it is not known.
+
+        It is that of the simulated reference with the largest weight; those of recorded references are not known.
         """
         spec = self.spec
-        if MODALITIES.get(modality).has_ctf:
-            return spec.geometry.acquisition(series.specimen)
         weights = spec.blend_weights(series.reference)
         specimens = {name: open_reference(spec, name).simulated_specimen for name in weights}
         if modality == "noiseless" or None in specimens.values():
@@ -102,15 +116,28 @@ class Source:
         assert specimen is not None
         return spec.geometry.acquisition(specimen)
 
-    def defocus_um(self, series: Series, modality: str) -> NDArray[np.float64] | None:
-        """Return the underfocus of the images in µm, ``(tilt,)``, or ``None`` where they carry no CTF.
+    def ctf(self, series: Series, modality: str) -> SeriesCtf | None:
+        """Return the contrast transfer that the specimen's signal in the images has, ``None`` where it has none.
 
-        A transfer takes the texture of its reference, and leaves the specimen's signal without a CTF.
+        Without one of its own, a transfer takes the texture of its reference, and leaves the signal without a CTF.
         """
-        if not MODALITIES.get(modality).has_ctf:
+        imaging = self._imaging(series, modality)
+        if imaging is None:
             return None
-        acquisition = self.spec.geometry.acquisition(series.specimen)
-        return np.full(self.stack_shape(series)[0], acquisition.defocus_um)
+        optics = imaging.microscope.optics
+        return SeriesCtf(
+            tuple(exposure.defocus for exposure in imaging.exposures),
+            series.name,
+            optics.voltage_kV,
+            optics.spherical_aberration_mm,
+            optics.amplitude_contrast,
+        )
+
+    def optics(self, series: Series, modality: str) -> Optics:
+        """Return the constants of the microscope of a series' images: those of their CTF, or else the run file's."""
+        ctf = self.ctf(series, modality)
+        optics = self.spec.config.microscope.optics
+        return optics if ctf is None else ctf.complete(optics)
 
     def tomogram(self, series: Series, modality: str) -> zarr.Array | None:
         """Return a tomogram ``(z, y, x)`` in its store, or ``None`` if the data set makes none."""
@@ -193,3 +220,17 @@ class Source:
         """Return the label of each class in the masks of a specimen."""
         attributes: Any = zarr.open_group(self.spec.folder.volume(specimen), mode="r").attrs.asdict()
         return {str(name): int(number) for name, number in attributes["class_ids"].items()}
+
+
+def _add_exposures(geometry: TiltGeometry, imaging: Imaging, order: NDArray[np.int64]) -> TiltGeometry:
+    """Return a geometry with the exposures of its tilts; of two with equal ones before them, `order` has the first."""
+    doses = np.array([exposure.dose_e_per_A2 for exposure in imaging.exposures])
+    before = np.array([exposure.before_e_per_A2 for exposure in imaging.exposures])
+    rank = np.argsort(np.lexsort((order, before)))
+    left_out = before - exposure_before(rank, doses)
+    return replace(
+        geometry,
+        exposure_e_per_A2=doses,
+        acquisition_order=rank,
+        left_out_exposure_e_per_A2=left_out if np.abs(left_out).max(initial=0) > _SAME_EXPOSURE else None,
+    )
