@@ -32,10 +32,10 @@ _BLOCK = 16
 _STEEP_BLOCK = 8
 """Rows where layers are taken along x, which are many."""
 
-_CHIRP_LAYERS = 60
+_CHIRP_LAYERS = 80
 """Layers that are summed in the time that a sum of all layers is evaluated at the detector's columns."""
 
-_TRANSFORM_TILTS = 20
+_TRANSFORM_TILTS = 34
 """Tilts for which a coefficient of a layer is summed in the time that it is computed."""
 
 
@@ -47,7 +47,7 @@ class _Rays(NamedTuple):
     tilts
         Indices of the tilts.
     cosine, sine
-        Of their angles from the axis.
+        Cosine and sine of their angles from the axis.
     slope
         Largest shift of a layer per height.
     block_rows

@@ -127,8 +127,9 @@ def resolve(config: RunConfig) -> DatasetSpec:
         with problems.collect("style.weights"):
             checksum = verify_weights(config.style)
     problems.report()
-    config = resolve_signal(config, recordings)
-    spec = DatasetSpec(config, Inputs(recordings, tuple(volumes), tuple(structures), checksum, mtf_checksum))
+    spec = resolve_signal(
+        DatasetSpec(config, Inputs(recordings, tuple(volumes), tuple(structures), checksum, mtf_checksum))
+    )
     split_series(spec, config.outputs.splits)
     return spec
 

@@ -40,7 +40,7 @@ def list_neighbours(name: str, tilt_angles: NDArray[np.float64]) -> list[tuple[i
     if not pairs or abs(tilt_angles[pairs[0][0]] - tilt_angles[pairs[0][1]]) > WIDEST_STEP_DEG:
         raise InputError(
             f"{name}: no two of its {tilt_angles.size} tilts at less than 30° lie within {WIDEST_STEP_DEG:g}° of each "
-            "other, so what tilts have in common cannot be measured; write `background: {source: none}`"
+            "other, so what tilts have in common cannot be measured"
         )
     return pairs
 

@@ -60,24 +60,29 @@ _BAND = (0.5, 0.6)
 """Frequencies in cycles per voxel of the specimen between which a template fades; a steeper edge would ring longer."""
 
 
-def _limit_band(*k: NDArray[np.float64]) -> NDArray[np.float64]:
-    radius = np.sqrt(sum(axis**2 for axis in k)) * OVERSAMPLING
+def _limit_band(kz: float, ky: NDArray[np.floating], kx: NDArray[np.floating]) -> NDArray[np.floating]:
+    radius = np.sqrt(kz**2 + ky**2 + kx**2) * OVERSAMPLING
     return np.cos(np.pi / 2 * np.clip((radius - _BAND[0]) / (_BAND[1] - _BAND[0]), 0.0, 1.0)) ** 2
 
 
-def _undo_interpolation(*k: NDArray[np.float64]) -> NDArray[np.float64]:
+def _undo_interpolation(
+    kz: float, ky: NDArray[np.floating], kx: NDArray[np.floating]
+) -> NDArray[np.floating]:
     """Return the inverse of sinc² along each axis, by which linear interpolation attenuates at random places."""
-    return 1 / np.prod(np.broadcast_arrays(*(np.sinc(axis) ** 2 for axis in k)), axis=0)
+    return np.asarray(1 / (np.sinc(kz) * np.sinc(ky) * np.sinc(kx)) ** 2)
 
 
 def _filter(
-    density: NDArray[np.float32], response: Callable[..., NDArray[np.float64]]
+    density: NDArray[np.float32],
+    response: Callable[[float, NDArray[np.floating], NDArray[np.floating]], NDArray[np.floating]],
 ) -> NDArray[np.float32]:
-    """Multiply the spectrum of a cube by a response to its frequencies in cycles per voxel."""
+    """Multiply the spectrum of a cube by a response to its frequencies ``(kz, ky, kx)`` in cycles per voxel."""
     edge = density.shape[0]
     k = np.fft.fftfreq(edge)
-    gain = response(k[:, None, None], k[None, :, None], np.fft.rfftfreq(edge)[None, None, :])
-    return scipy.fft.irfftn(scipy.fft.rfftn(density) * gain.astype(np.float32), density.shape)
+    spectrum = scipy.fft.rfftn(density)
+    for layer, kz in enumerate(k):
+        spectrum[layer] *= response(kz, k[:, None], np.fft.rfftfreq(edge)).astype(np.float32)
+    return scipy.fft.irfftn(spectrum, density.shape, overwrite_x=True)
 
 
 LARGEST_EDGE = 800

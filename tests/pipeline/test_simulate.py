@@ -21,7 +21,7 @@ Simulate = Callable[..., xr.Dataset]
 
 
 @pytest.fixture
-def simulate(tmp_path: Path) -> Simulate:
+def simulate(one_worker: Client, tmp_path: Path) -> Simulate:
     """Return a function that simulates a specimen with many electrons and opens its stacks."""
     number = iter(range(9))
 
@@ -34,8 +34,7 @@ def simulate(tmp_path: Path) -> Simulate:
             references=references or [],
             outputs={"modalities": ["benchmark"], "report": False},
         )
-        with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
-            dataset = faket_dask.run(parse(document, tmp_path), client)
+        dataset = faket_dask.run(parse(document, tmp_path), one_worker)
         path = dataset.spec.folder.specimen_tilts("specimen-000")
         return xr.open_zarr(path, consolidated=False).load()
 

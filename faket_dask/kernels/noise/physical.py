@@ -7,6 +7,7 @@ tilt's variance is larger than the recording's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,6 +139,45 @@ def count_intensity(
         )
     )
     return float(np.sqrt(power[finest].mean() * electrons * efficiency / modulation))
+
+
+def find_normalisation(
+    means: Sequence[float], deviations: Sequence[float], tilt_angles: ArrayLike
+) -> str | None:
+    """Return why tilts cannot be intensities: their means are lost, or do not fall with the tilt.
+
+    Parameters
+    ----------
+    means, deviations
+        Mean and standard deviation of each tilt.
+    tilt_angles
+        ``(tilt,)`` degrees.
+
+    Returns
+    -------
+    reason
+        Clause for a message; ``None`` where the tilts may be intensities.
+
+    Examples
+    --------
+    >>> find_normalisation([0.0, 0.1], [1.0, 1.0], [0.0, 60.0])
+    'the mean of the tilt at 0° is 0 and its standard deviation 1'
+    >>> find_normalisation([100.0, 100.0], [9.0, 9.0], [0.0, 60.0])
+    'the mean is the same at 0° and 60°'
+    >>> find_normalisation([100.0, 60.0], [9.0, 7.0], [0.0, 60.0]) is None
+    True
+    """
+    angles = as_angles(tilt_angles, len(means))
+    for mean, deviation, angle in zip(means, deviations, angles, strict=True):
+        if mean <= deviation:
+            return (
+                f"the mean of the tilt at {angle:g}° is {mean:.3g} and its standard deviation {deviation:.3g}"
+            )
+    least, most = int(np.argmin(np.abs(angles))), int(np.argmax(np.abs(angles)))
+    longer = 1 / np.cos(np.deg2rad(angles[most])) - 1 / np.cos(np.deg2rad(angles[least]))
+    if longer > 0.3 and abs(means[most] / means[least] - 1) < 0.01 * longer:
+        return f"the mean is the same at {angles[least]:g}° and {angles[most]:g}°"
+    return None
 
 
 def estimate_relative_thickness(intensity: ArrayLike, tilt_angles: ArrayLike) -> float:
