@@ -119,7 +119,7 @@ def record(
             simulate_tilt(
                 particles(shape, pixel_size_A, rng),
                 pixel_size_A,
-                Microscope(Optics(amplitude_contrast=AMPLITUDE_CONTRAST), Detector(**detector)),
+                Microscope(Optics(amplitude_contrast=AMPLITUDE_CONTRAST), Detector(pixel_size_A, **detector)),
                 Exposure(angle, defocus, dose_e_per_A2, 20.0),
                 rng,
             )

@@ -45,6 +45,12 @@ def export(
             show_default="FOLDER/copick",
         ),
     ] = None,
+    alignment: Annotated[
+        str,
+        typer.Option(
+            help="Of benchmark images with errors: nominal, as a microscope tells it, or true angles and displacements."
+        ),
+    ] = "nominal",
     overwrite: Overwrite = False,
 ) -> None:
     """Write tilt-series, tomograms, labels and particles in the formats of other programs.
@@ -53,8 +59,20 @@ def export(
     """
     from faket_dask.dataset.dataset import open_dataset
     from faket_dask.interchange.export import export as write
+    from faket_dask.interchange.exporters.source import SeriesAlignment
 
     formats = [name.strip() for name in to.split(",") if name.strip()]
     to_folder = target or folder / "export"
-    for path in write(open_dataset(folder), formats, to_folder, modality, root, overwrite=overwrite):
+    if alignment not in list(SeriesAlignment):
+        raise InputError(f"--alignment is {alignment!r}; it is one of {', '.join(SeriesAlignment)}")
+    written = write(
+        open_dataset(folder),
+        formats,
+        to_folder,
+        modality,
+        root,
+        overwrite=overwrite,
+        alignment=SeriesAlignment(alignment),
+    )
+    for path in written:
         say(str(path))

@@ -5,6 +5,7 @@ Ranges are sampled for each specimen from the seed; all series of a specimen sha
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -15,7 +16,10 @@ from pydantic import (
     model_validator,
 )
 
+from faket_dask.config.detector import DetectorSection
+from faket_dask.config.imaging_errors import ErrorsSection
 from faket_dask.config.limits import LARGEST_SIDE_PX, MOST_TILTS, PIXEL_SIZES_A
+from faket_dask.config.multislice import MultisliceSection
 from faket_dask.documents.section import Section
 from faket_dask.geometry.angles import check_increasing, parse_angles
 from faket_dask.kernels.microscope import Microscope
@@ -210,6 +214,41 @@ class MicroscopeSection(Section):
     tilt_order: Literal["dose_symmetric", "increasing", "decreasing"] = Field(
         default="dose_symmetric", description="order of exposure, which sets the accumulated dose"
     )
+    ice_thickness_A: float | None = Field(
+        default=None,
+        ge=0,
+        le=1e6,
+        description="thickness of the ice that takes electrons; by default that of the specimen",
+    )
+    inelastic_mean_free_path_A: float = Field(
+        default=Microscope.inelastic_mean_free_path_A,
+        ge=1,
+        le=1e9,
+        description="path in ice after which 1/e of the electrons have lost no energy",
+    )
+    energy_filter: bool = Field(
+        default=Microscope.energy_filter,
+        description="true: electrons that lost energy are taken away; false: they add a background without contrast",
+    )
+    damage: bool = Field(
+        default=Microscope.damage,
+        description="true: exposure takes away fine detail of everything but gold and ice",
+    )
+    ice_wedge_deg: float = Field(
+        default=Microscope.ice_wedge_deg,
+        ge=-45,
+        le=45,
+        description="angle between the faces of the ice, which is thicker towards +x",
+    )
+    detector: DetectorSection = DetectorSection()
+    errors: ErrorsSection = ErrorsSection()
+    multislice: MultisliceSection | None = Field(
+        default=None, description="simulation in slices, for thick specimens and fine pixels; slow"
+    )
+    match_amplitudes: str | None = Field(
+        default=None,
+        description="recorded reference whose Fourier amplitudes simulated images get, ring by ring, as SHREC's did",
+    )
 
     @property
     def varies(self) -> bool:
@@ -227,9 +266,25 @@ class MicroscopeSection(Section):
         Parameters
         ----------
         ice_thickness_A
-            Thickness of the ice at zero tilt.
+            Thickness of the specimen at zero tilt, which is that of the ice unless the section gives another.
+
+        Raises
+        ------
+        InputError
+            If the detector's measured curve cannot be used.
         """
-        return Microscope(self.optics, ice_thickness_A=ice_thickness_A)
+        return replace(self.to_column(ice_thickness_A), detector=self.detector.to_detector())
+
+    def to_column(self, ice_thickness_A: float) -> Microscope:
+        """Return the microscope with a specimen, and the usual detector in place of its own, whose file is not read."""
+        return Microscope(
+            self.optics,
+            ice_thickness_A=ice_thickness_A if self.ice_thickness_A is None else self.ice_thickness_A,
+            inelastic_mean_free_path_A=self.inelastic_mean_free_path_A,
+            damage=self.damage,
+            energy_filter=self.energy_filter,
+            ice_wedge_deg=self.ice_wedge_deg,
+        )
 
     def to_defocus(self, mean_um: float) -> Defocus:
         """Return the defocus of a tilt whose mean is known."""

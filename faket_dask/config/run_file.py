@@ -161,16 +161,30 @@ class RunConfig(Section):
         )
         if simulates and isinstance(made, BuiltSpecimen):
             steepest = self.acquisition.steepest_angle_deg
-            microscope = self.microscope.to_microscope(made.thickness_A)
+            microscope = self.microscope.to_column(made.thickness_A)
             pixels = math.prod(self.acquisition.detector_px)
             incident = (
                 ends(self.microscope.dose_e_per_A2)[0] * self.acquisition.pixel_sizes_A[0] ** 2 * pixels
             )
-            if incident * transmission(microscope, steepest) < FEWEST_ELECTRONS:
+            passing = transmission(microscope, steepest) if microscope.energy_filter else 1.0
+            if incident * passing < FEWEST_ELECTRONS:
                 raise ValueError(
                     f"acquisition.tilt_angles: at {steepest:g}° no electrons pass ice that is {made.thickness_A:g} Å "
                     "thick at 0°, so no image can be simulated; give smaller tilt angles or thinner ice"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _matched_reference_is_recorded(self) -> RunConfig:
+        name = self.microscope.match_amplitudes
+        recorded = [
+            reference.name for reference in self.references if isinstance(reference, TiltSeriesReference)
+        ]
+        if name is not None and name not in recorded:
+            raise ValueError(
+                f"microscope.match_amplitudes: {name!r} is no recorded reference of this file; it has "
+                f"{', '.join(recorded) or 'none'}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from faket_dask.config import RunConfig
 from faket_dask.dataset.inputs import Inputs
 from faket_dask.specimen.phantoms import PHANTOMS
 
-KERNEL_VERSION = 4
+KERNEL_VERSION = 5
 """Raised whenever results change, or the sections that describe them, so that old and new are never mixed."""
 
 
@@ -42,6 +42,8 @@ def result_inputs(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
             reference.pop(key, None)
         if reference.get("mask", "none") not in ("artefacts", "none"):
             reference["mask"] = "file"
+    detector = document["microscope"]["detector"]
+    detector["mtf"] = "file" if detector["mtf"] else None
     document["style"].pop("memory_per_task_GiB")  # `tile`, resolved from it, stands for it
     document["style"].pop("weights")
     document["style"].pop("random_seed")  # the weights' checksum, among the inputs, stands for both

@@ -71,12 +71,15 @@ class Inputs:
         Checksums of particle structures, in the order of the species.
     weights_checksum
         SHA-256 of the network's weights; empty where no network is used.
+    mtf_checksum
+        SHA-256 of the detector's measured modulation transfer; empty where none is given.
     """
 
     recordings: dict[str, RecordingInput]
     specimens: tuple[VolumeInput, ...]
     structures: tuple[str, ...]
     weights_checksum: str
+    mtf_checksum: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data that `from_json` reads."""
@@ -89,4 +92,10 @@ class Inputs:
         specimens = tuple(
             VolumeInput(tuple(item["shape"]), tuple(item["checksums"])) for item in document["specimens"]
         )
-        return cls(recordings, specimens, tuple(document["structures"]), document["weights_checksum"])
+        return cls(
+            recordings,
+            specimens,
+            tuple(document["structures"]),
+            document["weights_checksum"],
+            document.get("mtf_checksum", ""),
+        )

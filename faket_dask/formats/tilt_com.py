@@ -29,8 +29,9 @@ def write_tilt_com(
     tilt_shape: tuple[int, int],
     depth: int,
     radial: tuple[float, float] = (0.35, 0.035),
+    stack: str | None = None,
 ) -> Path:
-    """Write ``tilt.com``, ``<name>.tlt`` and ``<name>.xtilt`` for the aligned stack ``<name>.mrc`` of a folder.
+    """Write ``tilt.com``, ``<name>.tlt`` and ``<name>.xtilt`` for the aligned stack of a folder.
 
     ``<name>.xtilt`` holds the tilts about x, all 0: eTomo always writes it, and programs that read its folders want it.
 
@@ -48,6 +49,8 @@ def write_tilt_com(
         Layers of the reconstruction.
     radial
         Frequency (cycles per pixel) at which the ramp's low pass begins, and its standard deviation.
+    stack
+        File of the aligned stack; ``<name>.mrc`` if not given.
 
     Returns
     -------
@@ -71,7 +74,7 @@ def write_tilt_com(
         "# Reconstruct with: submfg tilt.com; then: trimvol -rx",
         "$setenv IMOD_OUTPUT_FORMAT MRC",
         "$tilt -StandardInput",
-        f"InputProjections {name}.mrc",
+        f"InputProjections {stack or name + '.mrc'}",
         f"OutputFile {name}_full_rec.mrc",
         "IMAGEBINNED 1",
         f"TILTFILE {name}.tlt",
@@ -157,3 +160,33 @@ def _run(program: str, words: Sequence[str], folder: Path, failed: str) -> None:
     if done.returncode:
         said = (done.stdout + done.stderr).strip().splitlines()[-1:]
         raise InputError(f"IMOD's {failed}: {' '.join(said) or done.returncode}")
+
+
+def write_newst_com(folder: Path, name: str, aligned: str) -> Path:
+    """Write ``newst.com``, by which IMOD makes the aligned stack of ``<name>.mrc`` and ``<name>.xf``.
+
+    Parameters
+    ----------
+    folder
+        Folder of the stack.
+    name
+        Name of the stack, without ``.mrc``.
+    aligned
+        File of the aligned stack.
+
+    Returns
+    -------
+    path
+        Path of ``newst.com``.
+    """
+    lines = [
+        "# Align with: submfg newst.com",
+        "$newstack -StandardInput",
+        f"InputFile {name}.mrc",
+        f"OutputFile {aligned}",
+        f"TransformFile {name}.xf",
+        "TaperAtFill 1,0",
+    ]
+    path = folder / "newst.com"
+    write_text(path, "\n".join(lines) + "\n")
+    return path

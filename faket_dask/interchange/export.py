@@ -16,7 +16,7 @@ from faket_dask.errors import InputError, UnfinishedError
 from faket_dask.interchange.exporters import load_exporter
 from faket_dask.interchange.exporters.base import Exporter
 from faket_dask.interchange.exporters.copick import CopickExporter
-from faket_dask.interchange.exporters.source import Source
+from faket_dask.interchange.exporters.source import SeriesAlignment, Source
 from faket_dask.modalities import MODALITIES
 from faket_dask.outputs.claim import claim_folder, make_folder
 from faket_dask.pipeline.build import BuildVolume, PlaceParticles
@@ -32,6 +32,7 @@ def export(
     root: str | None = None,
     *,
     overwrite: bool = False,
+    alignment: SeriesAlignment = SeriesAlignment.NOMINAL,
 ) -> Iterator[Path]:
     """Write a data set's tilt-series, tomograms, labels and particles in other programs' formats.
 
@@ -50,6 +51,9 @@ def export(
         Folder or URL as which copick will find its project, where that is to be moved from ``target/copick``.
     overwrite
         True to replace files of others, too, but no folders with files of others.
+    alignment
+        Alignment that is told of images by the microscope model whose angles and positions have errors: as a microscope
+        tells it, or as it is. Their contrast transfer is always the true one.
 
     Yields
     ------
@@ -81,7 +85,7 @@ def export(
         )
     _check_complete(dataset, requested)
     claim = claim_folder(target, [exporter.name for exporter in exporters], overwrite=overwrite)
-    return _write(Source(dataset, requested, root), exporters, target, claim)
+    return _write(Source(dataset, requested, root, alignment), exporters, target, claim)
 
 
 def _check_complete(dataset: Dataset, modalities: Sequence[str]) -> None:

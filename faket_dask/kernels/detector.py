@@ -10,6 +10,10 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from faket_dask.kernels._checks import check_between
+from faket_dask.kernels.transfer_curve import NYQUIST, TransferCurve
+
+USUAL_PIXEL_A = 2.0
+"""Pixel size at which tilt-series are usually recorded, from which coarser pixels are binned."""
 
 
 @dataclass(frozen=True)
@@ -19,12 +23,15 @@ class Detector:
     Parameters
     ----------
     pixel_size_A
-        Pixel size at which the detector's transfer is given, in Å; ``None`` takes the image's. Smaller than
-        the image's for binned images, of which the detector then blurs little.
+        Pixel size at which images are recorded, in Å: that of the detector in the specimen. Coarser images are
+        binned, and blurred little by the detector. ``None`` stands for 2 Å, or for the image's where that is
+        smaller.
     dqe_zero, dqe_nyquist
         Detective quantum efficiency at zero and at the detector's Nyquist frequency.
     mtf_nyquist
         Modulation transfer at the detector's Nyquist frequency; it is 1 at zero.
+    mtf
+        Measured modulation transfer, in place of the Gaussian through `mtf_nyquist`.
 
     Raises
     ------
@@ -36,6 +43,7 @@ class Detector:
     dqe_zero: float = 0.9
     dqe_nyquist: float = 0.4
     mtf_nyquist: float = 0.5
+    mtf: TransferCurve | None = None
 
     def __post_init__(self) -> None:
         check_between("detector: dqe_zero", self.dqe_zero, 1e-3, 1.0)
@@ -54,7 +62,10 @@ class Detector:
         pixel_size_A
             Pixel edge of the image in Å.
         """
-        return self.mtf_nyquist ** self._square_frequency(shape, pixel_size_A)
+        square = self._square_frequency(shape, pixel_size_A)
+        return (
+            self.mtf_nyquist**square if self.mtf is None else self.mtf.interpolate(NYQUIST * np.sqrt(square))
+        )
 
     def quantum_efficiency(self, shape: tuple[int, int], pixel_size_A: float) -> NDArray[np.float64]:
         """Return the detective quantum efficiency, ``(y, x)``, unshifted.
@@ -93,7 +104,8 @@ class Detector:
         """Return the square of each frequency in units of the detector's Nyquist frequency."""
         ky = np.fft.fftfreq(shape[0], pixel_size_A)[:, None]
         kx = np.fft.fftfreq(shape[1], pixel_size_A)[None, :]
-        return (2 * (self.pixel_size_A or pixel_size_A)) ** 2 * (kx**2 + ky**2)
+        own = self.pixel_size_A or min(USUAL_PIXEL_A, pixel_size_A)
+        return (2 * own) ** 2 * (kx**2 + ky**2)
 
 
 def _filter(image: NDArray[np.float64], transfer: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,36 +1,20 @@
 """Signal of a weak specimen in an image: its projection through lens, radiation damage and detector.
 
 In the weak limit the image of a projected potential V is ``1 + 2σ·T·V``, T the product of the contrast transfer
-function, the loss by radiation damage and the detector's modulation transfer. A tilted specimen lies at another
-distance from the lens on either side of the tilt axis; its image is put together from strips, each with its own
-defocus.
+function, the loss by radiation damage and the detector's modulation transfer.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import replace
-
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from faket_dask.kernels._checks import check_image, check_positive
+from faket_dask.kernels.defocus_gradient import filter_strips
 from faket_dask.kernels.exposure import Exposure
 from faket_dask.kernels.microscope import Microscope
-from faket_dask.kernels.optics import (
-    Defocus,
-    Optics,
-    contrast_transfer,
-    delocalisation,
-    interaction_constant,
-    wavelength,
-)
+from faket_dask.kernels.optics import Defocus, Optics, contrast_transfer, interaction_constant
 from faket_dask.kernels.radiation_damage import damage_envelope
-
-LEVEL_PHASE = 0.25
-"""Radians by which the phases of neighbouring strips differ at the Nyquist frequency; between them is interpolated."""
 
 
 def signal_transfer(
@@ -111,20 +95,13 @@ def transfer_signal(
     check_positive("pixel_size_A", pixel_size_A)
     if not np.isfinite(noiseless).all():
         raise ValueError("the noiseless tilt holds NaN or infinity")
-    rows, columns = noiseless.shape
-    margin = delocalisation(
-        pixel_size_A, microscope.optics, _largest_defocus(columns, pixel_size_A, exposure)
+
+    def transfer(shape: tuple[int, int], defocus: Defocus) -> NDArray[np.float64]:
+        return signal_transfer(shape, pixel_size_A, microscope, exposure, defocus)
+
+    return filter_strips(
+        noiseless, pixel_size_A, microscope.optics, exposure.tilt_angle, exposure.defocus, transfer
     )
-    signal = np.zeros((rows, columns), dtype=np.float32)
-    for defocus, first, weights in _strips(columns, pixel_size_A, microscope.optics, exposure):
-        strip = _cut(noiseless, first - margin, first + weights.size + margin, margin)
-        transfer = signal_transfer(strip.shape, pixel_size_A, microscope, exposure, defocus)
-        half = transfer[:, : strip.shape[1] // 2 + 1].astype(np.float32)
-        filtered = scipy.fft.irfft2(scipy.fft.rfft2(strip) * half, s=strip.shape, overwrite_x=True)
-        signal[:, first : first + weights.size] += (
-            weights * filtered[margin : margin + rows, margin : margin + weights.size]
-        )
-    return signal
 
 
 def relative_contrast(pixel_size_A: float, optics: Optics) -> float:
@@ -143,69 +120,3 @@ def relative_contrast(pixel_size_A: float, optics: Optics) -> float:
     0.0131
     """
     return 2 * interaction_constant(optics.voltage_kV) * pixel_size_A
-
-
-def defocus_at(column: float, columns: int, pixel_size_A: float, exposure: Exposure) -> Defocus:
-    """Return the defocus in a column of an image.
-
-    Parameters
-    ----------
-    column
-        Column, counted from 0.
-    columns
-        Columns of the image.
-    pixel_size_A
-        Pixel edge in Å.
-    exposure
-        Conditions of the tilt.
-
-    Examples
-    --------
-    >>> round(defocus_at(0, 1000, 10.0, Exposure(45.0, Defocus(3.0), 1.0)).mean_um, 3)
-    3.5
-    """
-    distance_um = 1e-4 * pixel_size_A * (column - columns // 2)
-    slope = math.tan(math.radians(exposure.tilt_angle))
-    return replace(exposure.defocus, mean_um=exposure.defocus.mean_um - distance_um * slope)
-
-
-def _strips(
-    columns: int, pixel_size_A: float, optics: Optics, exposure: Exposure
-) -> Iterator[tuple[Defocus, int, NDArray[np.float32]]]:
-    """Iterate over strips: defocus, first column, and weight of each column; weights of a column add up to 1."""
-    nyquist = 0.5 / pixel_size_A
-    step_A = LEVEL_PHASE / (math.pi * wavelength(optics.voltage_kV) * nyquist**2)
-    rise_A = abs(math.tan(math.radians(exposure.tilt_angle))) * pixel_size_A
-    levels = 1 + math.ceil(rise_A * (columns - 1) / step_A - 1e-9)
-    if levels == 1:
-        yield defocus_at(columns // 2, columns, pixel_size_A, exposure), 0, np.ones(columns, np.float32)
-        return
-    centres = np.linspace(0, columns - 1, levels)
-    spacing = centres[1]
-    for centre in centres:
-        first, last = max(0, math.ceil(centre - spacing)), min(columns - 1, math.floor(centre + spacing))
-        distance = np.abs(np.arange(first, last + 1) - centre) / spacing
-        yield (
-            defocus_at(centre, columns, pixel_size_A, exposure),
-            first,
-            np.maximum(1 - distance, 0).astype(np.float32),
-        )
-
-
-def _largest_defocus(columns: int, pixel_size_A: float, exposure: Exposure) -> Defocus:
-    ends = (defocus_at(column, columns, pixel_size_A, exposure) for column in (0, columns - 1))
-    return max(ends, key=lambda defocus: abs(defocus.mean_um))
-
-
-def _cut(image: NDArray[np.floating], first: int, last: int, margin: int) -> NDArray[np.float32]:
-    """Return columns of an image with `margin` more rows on either side, mirrored at the borders."""
-    rows, columns = image.shape
-    inner = image[:, max(first, 0) : min(last, columns)].astype(np.float32)
-    height = scipy.fft.next_fast_len(rows + 2 * margin, real=True)
-    width = scipy.fft.next_fast_len(last - first, real=True)
-    left = max(-first, 0)
-    return np.pad(
-        inner,
-        ((margin, height - rows - margin), (left, width - inner.shape[1] - left)),
-        mode="symmetric",
-    )

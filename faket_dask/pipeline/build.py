@@ -18,6 +18,7 @@ from faket_dask.engine.arrays import ArraySpec, OwnedArray, create_array, open_a
 from faket_dask.engine.marker import Findings
 from faket_dask.engine.stage import BatchKey, Stage, UnitCost
 from faket_dask.engine.unit import Item
+from faket_dask.modalities import SIMULATED
 from faket_dask.pipeline.costs import INTERPRETER_BYTES, block_voxels
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
 from faket_dask.pipeline.specimen_costs import estimate_specimen
@@ -47,6 +48,13 @@ def list_specimens(spec: DatasetSpec) -> list[Item]:
     simulated = (reference.simulated_specimen for reference in references)
     own = dict.fromkeys(series.specimen for series in spec.series)
     return [Item(name) for name in (*own, *(name for name in simulated if name))]
+
+
+def list_imaged_specimens(spec: DatasetSpec) -> list[Item]:
+    """Return the specimens whose benchmark is kept, and those that simulated references image."""
+    own = {series.specimen for series in spec.series}
+    kept = own if SIMULATED in spec.config.outputs.modalities else set()
+    return [item for item in list_specimens(spec) if item.owner in kept or item.owner not in own]
 
 
 class PlaceParticles(Stage[DatasetSpec]):

@@ -14,6 +14,7 @@ from faket_dask.stages.tiling import INTERPRETER_BYTES, task_bytes
 
 __all__ = [
     "INTERPRETER_BYTES",
+    "STATISTICS_BYTES_PER_PIXEL",
     "average_units",
     "block_rows",
     "block_voxels",
@@ -26,6 +27,9 @@ __all__ = [
 
 BLOCK_SHARE = 0.5
 """Time in which one more block of rows of a tilt is found and opened over that of an array."""
+
+STATISTICS_BYTES_PER_PIXEL = 96
+"""The tilt, its mask, its artefacts filled, and its transform in double precision."""
 
 CUDA_CONTEXT_BYTES = 2**30
 """Memory that CUDA, cuDNN and the network take of a GPU before it holds any image; an estimate."""

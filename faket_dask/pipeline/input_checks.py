@@ -112,6 +112,11 @@ def resolve(config: RunConfig) -> DatasetSpec:
         for number, volume in enumerate(config.specimen.volumes):
             with problems.collect(f"specimen.volumes.{number}"):
                 volumes.append(check_volume(volume, config))
+    mtf_checksum = ""
+    if config.microscope.detector.mtf is not None:
+        with problems.collect("microscope.detector.mtf"):
+            config.microscope.detector.to_detector()
+            mtf_checksum = hash_path(config.microscope.detector.mtf)
     checksum = ""
     styled = any(MODALITIES.get(name).owner is Owner.SERIES for name in config.outputs.modalities)
     with problems.collect("style") if styled else suppress(InputError):
@@ -123,7 +128,7 @@ def resolve(config: RunConfig) -> DatasetSpec:
             checksum = verify_weights(config.style)
     problems.report()
     spec = resolve_signal(
-        DatasetSpec(config, Inputs(recordings, tuple(volumes), tuple(structures), checksum))
+        DatasetSpec(config, Inputs(recordings, tuple(volumes), tuple(structures), checksum, mtf_checksum))
     )
     split_series(spec, config.outputs.splits)
     return spec

@@ -15,6 +15,7 @@ from faket_dask.engine.stage import BatchKey, Stage, UnitCost
 from faket_dask.engine.unit import Item
 from faket_dask.pipeline.costs import (
     INTERPRETER_BYTES,
+    STATISTICS_BYTES_PER_PIXEL,
     average_units,
     cuda_bytes,
     estimate_projection_reading,
@@ -37,9 +38,6 @@ MOMENTS = ("mean", "std", "low", "high", "excluded")
 
 PAIRED = ("signal_scale", "noise_scale")
 """Statistics of a tilt beside its noiseless counterpart."""
-
-STATISTICS_BYTES_PER_PIXEL = 96
-"""The tilt, its mask, its artefacts filled, and its transform in double precision."""
 
 MOMENT_PASSES = 2
 """Time of the moments and extrema of a tilt's valid pixels over that of adding noise."""

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from faket_dask.config.acquisition import ends
 from faket_dask.config.signal import DrawnCtf
+from faket_dask.dataset.imaging import draw_imaging_conditions
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.geometry import acquisition_order, exposure_before
 from faket_dask.kernels.exposure import Exposure
@@ -76,14 +77,12 @@ def open_reference_imaging(spec: DatasetSpec, name: str) -> Imaging | None:
 
 
 def simulate_imaging(spec: DatasetSpec, specimen: str) -> Imaging:
-    """Return the imaging conditions of a specimen by the section `microscope`."""
+    """Return the imaging conditions of a specimen by the section `microscope`, at the told tilt angles."""
     acquisition, section = spec.geometry.acquisition(specimen), spec.config.microscope
-    angles, dose = acquisition.tilt_angles, acquisition.dose_e_per_A2
-    before = exposure_before(acquisition_order(angles, section.tilt_order), dose)
-    defocus = section.to_defocus(acquisition.defocus_um)
+    conditions = draw_imaging_conditions(spec.config, specimen, acquisition)
     exposures = (
-        Exposure(float(angle), defocus, dose, float(earlier))
-        for angle, earlier in zip(angles, before, strict=True)
+        replace(conditions.exposure(tilt), tilt_angle=float(angle))
+        for tilt, angle in enumerate(acquisition.tilt_angles)
     )
     thickness_A = spec.geometry.volume_shape(specimen)[0] * acquisition.pixel_size_A
     return Imaging(section.to_microscope(thickness_A), tuple(exposures))

@@ -18,6 +18,8 @@ class Purpose(StrEnum):
     PAIRING = "pairing"
     SPLIT = "split"
     ACQUISITION = "acquisition"
+    ERRORS = "errors"
+    SENSOR = "sensor"
     DEFOCUS = "defocus"
     BACKGROUND = "background"
 

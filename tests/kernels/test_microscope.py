@@ -13,7 +13,7 @@ from faket_dask.kernels.radiation_damage import critical_exposure, damage_envelo
 
 PIXEL_A = 5.0
 # A detector that loses nothing: what arrives is what is counted.
-PERFECT = Microscope(detector=Detector(None, 1.0, 1.0, 1.0), damage=False, ice_thickness_A=0.0)
+PERFECT = Microscope(detector=Detector(PIXEL_A, 1.0, 1.0, 1.0), damage=False, ice_thickness_A=0.0)
 BRIGHT = 1e5
 
 
@@ -296,3 +296,14 @@ def test_impossible_imaging_is_refused(arguments, message):
 def test_instruments_outside_their_physical_range_are_refused(part, wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         part(**wrong)
+
+
+def test_detector_records_at_2_angstroms_or_at_the_images_pixel_if_that_is_smaller():
+    frequencies = (64, 64)
+    usual, coarse = Detector(), Detector(10.0)
+    np.testing.assert_array_equal(
+        usual.modulation_transfer(frequencies, 1.2), Detector(1.2).modulation_transfer(frequencies, 1.2)
+    )
+    # Half modulation at its Nyquist frequency: 0.973 of it is left at 20 Å, and half if the detector had 10 Å pixels.
+    assert usual.modulation_transfer(frequencies, 10.0)[0, 32] == pytest.approx(0.5 ** (1 / 25))
+    assert coarse.modulation_transfer(frequencies, 10.0)[0, 32] == pytest.approx(0.5)

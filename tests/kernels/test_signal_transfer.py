@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from faket_dask.kernels.defocus_gradient import defocus_at
 from faket_dask.kernels.detector import Detector
 from faket_dask.kernels.exposure import Exposure
 from faket_dask.kernels.microscope import Microscope, simulate_tilt
 from faket_dask.kernels.optics import Defocus, Optics
 from faket_dask.kernels.signal_transfer import (
-    defocus_at,
     relative_contrast,
     signal_transfer,
     transfer_signal,
@@ -44,10 +44,10 @@ def test_signal_is_the_mean_of_many_simulated_images():
 
 def test_defocus_follows_the_height_of_the_tilted_specimen():
     # Columns to the right lie further down the beam at positive angles, nearer to focus at underfocus.
-    exposure = Exposure(45.0, Defocus(3.0), 2.0)
-    left, axis, right = (defocus_at(column, 200, PIXEL_A, exposure).mean_um for column in (0, 100, 200))
+    focus = Defocus(3.0)
+    left, axis, right = (defocus_at(column, 200, PIXEL_A, 45.0, focus).mean_um for column in (0, 100, 200))
     assert (left, axis, right) == pytest.approx((3.1, 3.0, 2.9))
-    assert defocus_at(0, 200, PIXEL_A, Exposure(-45.0, Defocus(3.0), 2.0)).mean_um == pytest.approx(2.9)
+    assert defocus_at(0, 200, PIXEL_A, -45.0, focus).mean_um == pytest.approx(2.9)
 
 
 @settings(max_examples=10, deadline=None)
@@ -59,7 +59,7 @@ def test_strips_image_every_column_with_its_own_defocus(angle, defocus, column):
     image[rows // 2, column] = -1.0
     microscope, exposure = Microscope(damage=False), Exposure(angle, Defocus(defocus), 2.0)
     strips = transfer_signal(image, PIXEL_A, microscope, exposure)
-    own = defocus_at(column, columns, PIXEL_A, exposure)
+    own = defocus_at(column, columns, PIXEL_A, angle, Defocus(defocus))
     whole = transfer_signal(image, PIXEL_A, microscope, Exposure(0.0, own, 2.0))
     near = np.s_[:, max(0, column - 3) : column + 4]
     assert np.abs(strips - whole)[near].max() < 0.04 * np.abs(whole).max()
@@ -90,8 +90,8 @@ def test_exposure_and_detector_take_away_fine_detail():
         for before in (0.0, 100.0)
     )
     assert abs(spent[0, 32]) < 0.4 * abs(fresh[0, 32])
-    sharp = Microscope(detector=Detector(mtf_nyquist=1.0), damage=False)
-    blurred = Microscope(detector=Detector(mtf_nyquist=0.25), damage=False)
+    sharp = Microscope(detector=Detector(PIXEL_A, mtf_nyquist=1.0), damage=False)
+    blurred = Microscope(detector=Detector(PIXEL_A, mtf_nyquist=0.25), damage=False)
     exposure = Exposure(0.0, Defocus(3.0), 2.0)
     ratio = (
         signal_transfer((64, 64), PIXEL_A, blurred, exposure)[0]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from faket_dask.dataset.grids import Grid
 from faket_dask.dataset.pairing import Series
+from faket_dask.formats.alignment import Alignment
 from faket_dask.formats.ctffind import write_ctffind
-from faket_dask.formats.imod import write_angles
+from faket_dask.formats.imod import write_angles, write_transforms
 from faket_dask.formats.mdoc import write_mdoc
 from faket_dask.formats.mrc import write_stack, write_volume
 from faket_dask.interchange.exporters.source import Source
@@ -20,11 +21,12 @@ class MrcExporter:
     """Writer of stacks, tomograms, labels and particle tables in one folder.
 
     Every series gives, for each modality, the stack ``<series>_<modality>.mrc``, its tilt angles with IMOD's sign
-    (`.rawtlt`), SerialEM's ``.mrc.mdoc``, AreTomo3's ``<series>_<modality>_CTF.txt`` where its images carry a CTF, and
-    ``<series>_<modality>_rec.mrc`` where it has a tomogram. Every specimen
-    gives its volumes, cut to the field of view, and a table of the particles centred there. A series with tomograms
-    has masks and a table of its own, ``<series>_class_mask.mrc``, ``<series>_instance_mask.mrc`` and
-    ``<series>_particles.csv``, on the voxels of its tomograms, which may be larger or more.
+    (`.rawtlt`), SerialEM's ``.mrc.mdoc``, AreTomo3's ``<series>_<modality>_CTF.txt`` where its images carry a CTF,
+    IMOD's `.xf` where they are displaced and the export tells so, and ``<series>_<modality>_rec.mrc`` where it has a
+    tomogram. Every specimen gives its volumes, cut to the field of view, and a table of the particles centred there.
+    A series with tomograms has masks and a table of its own, ``<series>_class_mask.mrc``,
+    ``<series>_instance_mask.mrc`` and ``<series>_particles.csv``, on the voxels of its tomograms, which may be larger
+    or more.
     """
 
     name = "mrc"
@@ -64,6 +66,10 @@ def _write_stack(source: Source, series: Series, modality: str, folder: Path) ->
     angles = stack.with_suffix(".rawtlt")
     write_angles(angles, geometry.stage_angles)
     yield angles
+    if not geometry.is_aligned:
+        transforms, shape = stack.with_suffix(".xf"), source.stack_shape(series)[1:]
+        write_transforms(transforms, Alignment.from_geometry(geometry, shape).to_transforms(shape))
+        yield transforms
     mdoc = stack.with_name(stack.name + ".mdoc")
     voltage_kV, ctf = source.optics(series, modality).voltage_kV, source.ctf(series, modality)
     write_mdoc(mdoc, geometry, stack.name, source.stack_shape(series)[1:], voltage_kV, ctf)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from faket_dask.dataset.acquisition import Acquisition
 from faket_dask.dataset.dataset import Dataset
 from faket_dask.dataset.grids import Grid, tomogram_grid, view_grid
+from faket_dask.dataset.imaging import draw_imaging_conditions
 from faket_dask.dataset.modality_stores import owning_item, stack_group
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.spec import DatasetSpec
@@ -35,6 +37,16 @@ MEMBRANES = (VESICLE, SHEET)
 """Classes of surfaces, which are segmented and not picked, and have no orientation."""
 
 
+class SeriesAlignment(StrEnum):
+    """Alignment that an export tells of images whose tilt angles and positions have errors."""
+
+    NOMINAL = "nominal"
+    """As a microscope tells it: angles of the run file, no displacement."""
+
+    TRUE = "true"
+    """As the images are: true angles and displacements."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A data set and the modalities to export, all of them complete.
@@ -47,11 +59,14 @@ class Source:
         Names of the modalities to write of each series.
     root
         Folder or URL as which other programs will find the project, where it is not to stay where it is written.
+    alignment
+        Alignment of images by the microscope model.
     """
 
     dataset: Dataset
     modalities: tuple[str, ...]
     root: str | None = None
+    alignment: SeriesAlignment = SeriesAlignment.NOMINAL
 
     @property
     def spec(self) -> DatasetSpec:
@@ -83,7 +98,7 @@ class Source:
         own, imaging = spec.geometry.acquisition(series.specimen), self._imaging(series, modality)
         order = acquisition_order(own.tilt_angles, spec.config.microscope.tilt_order)
         if imaging is not None:
-            return _add_exposures(TiltGeometry(own.tilt_angles, own.pixel_size_A), imaging, order)
+            return _add_exposures(self._align(series, modality), imaging, order)
         exposed = self._exposed(series, modality)
         if exposed is None:
             return TiltGeometry(own.tilt_angles, own.pixel_size_A)
@@ -93,6 +108,15 @@ class Source:
             exposure_e_per_A2=np.full(own.tilt_angles.size, exposed.dose_e_per_A2),
             acquisition_order=order,
         )
+
+    def _align(self, series: Series, modality: str) -> TiltGeometry:
+        """Return angles and displacements of a series, the true ones where they are asked for and differ."""
+        own = self.spec.geometry.acquisition(series.specimen)
+        if modality != SIMULATED or self.alignment is SeriesAlignment.NOMINAL:
+            return TiltGeometry(own.tilt_angles, own.pixel_size_A)
+        true = draw_imaging_conditions(self.spec.config, series.specimen, own)
+        shift_A = true.shift_A if true.shift_A.any() else None
+        return TiltGeometry(true.tilt_angles, own.pixel_size_A, shift_A=shift_A)
 
     def _imaging(self, series: Series, modality: str) -> Imaging | None:
         """Return the conditions under which the specimen's signal was imaged, ``None`` where it was only projected."""
