@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faket_dask.kernels.filters import (
+    angular_spans,
     continued_columns,
     crowther_frequency,
     exact_filter,
@@ -62,7 +63,7 @@ def test_exact_weights_of_even_tilts_are_a_ramp_and_then_constant():
     thickness = 60
     weights = exact_filter(4, 512, angles, 20, thickness)[0, :257]
     frequency = np.arange(257) / 512
-    crowther = crowther_frequency(thickness, angles)
+    crowther = crowther_frequency(thickness, angular_spans(angles)[0])
     assert crowther == pytest.approx(1 / (60 * np.deg2rad(3)))
     # Below the lowest of these the missing wedge leaves fewer overlaps than a full circle would have.
     ramp = (frequency > 0.05) & (frequency < 0.5 * crowther)
@@ -131,7 +132,7 @@ def test_continuation_removes_the_step_between_the_ends():
         (lambda: ramp_filter(64, 64, hann=np.nan), "hann must be positive"),
         (lambda: exact_filter(64, 64, [0], 0, 10), "at least 2 angles"),
         (lambda: exact_filter(64, 64, [0, 1], 0, -1), "thickness_px must be positive"),
-        (lambda: crowther_frequency(10, [0, 0]), "step"),
+        (lambda: crowther_frequency(10, 0.0), "step"),
         (lambda: ramp_filter(1, 3), "at least 4 x 4"),
         (lambda: filter_tilt(np.zeros((4, 5)), np.zeros((5, 4))), "one shape"),
         (lambda: filter_rows(np.zeros((4, 5)), np.zeros(4)), "x to 3 x columns"),
