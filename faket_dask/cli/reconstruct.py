@@ -88,6 +88,35 @@ def reconstruct(
             "--erase-beads", help="Replace gold beads by their surroundings first: no streaks of them."
         ),
     ] = False,
+    ctf: Annotated[
+        str,
+        typer.Option(
+            help="Correction of the CTF, with the defocus of each column of a tilted image: none, phase_flip, wiener."
+        ),
+    ] = "none",
+    wiener_snr: Annotated[
+        float | None,
+        typer.Option(
+            "--wiener-snr",
+            help="For wiener: power of the signal before the lens over that of noise, at all frequencies alike.",
+            show_default="10",
+        ),
+    ] = None,
+    dose_weighting: Annotated[
+        bool,
+        typer.Option(
+            "--dose-weighting",
+            help="Weight each frequency of a tilt by the signal that radiation has left there.",
+        ),
+    ] = False,
+    halves: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Further tomograms of half of the tilts each: tilts (odd and even ones), dose (first and second half "
+            "in time); may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     align: Align = False,
     angles: Angles = None,
@@ -121,6 +150,10 @@ def reconstruct(
         tilt_stride=tilt_stride,
         thickness_A=thickness_a,
         erase_beads=erase_beads,
+        ctf=ctf,
+        **({} if wiener_snr is None else {"wiener_snr": wiener_snr}),
+        dose_weighting=dose_weighting,
+        halves=halves or [],
         device=device,
         modalities=modality or ["faket"],
     )
@@ -167,6 +200,10 @@ def reconstruct(
             "--binning": binning > 1,
             "--post-binning": post_binning > 1,
             "--erase-beads": erase_beads,
+            "--ctf": ctf != "none",
+            "--wiener-snr": wiener_snr,
+            "--dose-weighting": dose_weighting,
+            "--halves": halves,
         }
         _refuse(
             options | {"--tilt-stride": tilt_stride > 1, "--device": device != "cpu"}, "not for IMOD's tilt"

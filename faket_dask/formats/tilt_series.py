@@ -18,6 +18,7 @@ from faket_dask.formats.image_checks import check_finite
 from faket_dask.formats.mrc import MrcStack
 from faket_dask.formats.tilt_list import TiltList
 from faket_dask.geometry import TiltGeometry
+from faket_dask.geometry.series_ctf import SeriesCtf
 
 _RESAMPLING_ORDER = 5
 """Order of the splines: cubic ones take 13 % off the standard deviation of noise, these 8 %."""
@@ -44,6 +45,8 @@ class TiltSeries:
         ``(tilt,)`` position of each tilt in `recorded`.
     unapplied
         Parts of the files' alignment that `aligned` does not apply, one sentence each.
+    ctf
+        Contrast transfer of the tilts as they are read, if it is known.
     """
 
     geometry: TiltGeometry
@@ -53,6 +56,7 @@ class TiltSeries:
     recorded: TiltList | None = None
     rows: NDArray[np.intp] | None = None
     unapplied: tuple[str, ...] = ()
+    ctf: SeriesCtf | None = None
 
     def describe_tilt(self, index: int) -> str:
         """Name a tilt as its files do: number, file, and angle with the file's sign.
@@ -119,6 +123,7 @@ class TiltSeries:
             transforms=None if self.transforms is None else self.transforms[chosen],
             recorded=tilts,
             rows=rows[chosen],
+            ctf=None if self.ctf is None else self.ctf.select(chosen.tolist()),
         )
 
     @property

@@ -50,6 +50,8 @@ class KernelRates:
         An image with noise, noise shaped to a spectrum, and the range of an image.
     filter_s_per_pixel
         Binned pixels filtered for back-projection.
+    correct_s_per_pixel, weigh_s_per_pixel
+        Pixels of the strips in which the contrast transfer is corrected, and pixels weighted by their dose.
     fill_s_per_pixel
         Artefacts replaced by their surroundings, whose reach grows with the image.
     mask_s_per_pixel, align_s_per_pixel, resample_s_per_pixel
@@ -80,6 +82,8 @@ class KernelRates:
     shape_s_per_pixel: float
     extrema_s_per_pixel: float
     filter_s_per_pixel: float
+    correct_s_per_pixel: float
+    weigh_s_per_pixel: float
     fill_s_per_pixel: float
     mask_s_per_pixel: float
     align_s_per_pixel: float

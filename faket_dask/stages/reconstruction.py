@@ -303,24 +303,32 @@ def _published_weights(rows: int, columns: int) -> NDArray[np.float64]:
     return shrec_filter(rows, columns)
 
 
+def weighs_spans(kind: FilterKind, tilt_angles: NDArray[np.float64]) -> bool:
+    """Tell whether a filter weights the tilts of a series by the angles that they stand for.
+
+    Examples
+    --------
+    >>> weighs_spans("hann", np.array([-6.0, 0, 2])), weighs_spans("hann", np.array([-6.0, 0, 6]))
+    (True, False)
+    """
+    weighted = kind in ("ramp", "crowther", "hann")
+    return weighted and tilt_angles.size > 1 and bool(np.ptp(angular_spans(tilt_angles)))
+
+
 def _row_weights(
     kind: FilterKind, columns: int, angles: NDArray[np.float64], tilt: int, thickness_px: float
 ) -> NDArray[np.float64]:
     match kind:
         case "crowther":
-            span = angular_spans(angles)[tilt]
-            weights = ramp_filter(1, columns, crowther=crowther_frequency(thickness_px, span))[0]
-        case "exact":  # by the overlap itself, whatever the spacing
-            return exact_filter(1, columns, angles, tilt, thickness_px)[0]
+            level = crowther_frequency(thickness_px, angular_spans(angles)[tilt])
+            weights = ramp_filter(1, columns, crowther=level)[0]
         case "hann":
             weights = ramp_filter(1, columns, hann=NYQUIST)[0]
+        case "exact":
+            weights = exact_filter(1, columns, angles, tilt, thickness_px)[0]
         case _:
             weights = ramp_filter(1, columns)[0]
-    return weights if angles.size < 2 else _weight_by_span(weights, angular_spans(angles), tilt)
-
-
-def _weight_by_span(
-    weights: NDArray[np.float64], spans: NDArray[np.float64], tilt: int
-) -> NDArray[np.float64]:
-    """Weight a tilt by the angle that it stands for over the mean of all."""
-    return weights * (spans[tilt] / spans.mean()) if np.ptp(spans) else weights
+    if not weighs_spans(kind, angles):
+        return weights
+    spans = angular_spans(angles)
+    return weights * (spans[tilt] / spans.mean())
