@@ -27,6 +27,26 @@ class Imaging:
     exposures: tuple[Exposure, ...]
 
 
+def list_exposures(spec: DatasetSpec, owner: str) -> tuple[Exposure, ...]:
+    """Return the exposures of the tilts of a series or specimen by the run file's microscope.
+
+    Parameters
+    ----------
+    spec
+        Specification of the data set.
+    owner
+        Name of the series or specimen.
+    """
+    section, acquisition = spec.config.microscope, spec.geometry.acquisition(owner)
+    order = acquisition_order(acquisition.tilt_angles, section.tilt_order)
+    before = exposure_before(order, acquisition.dose_e_per_A2)
+    defocus = section.to_defocus(acquisition.defocus_um)
+    return tuple(
+        Exposure(float(angle), defocus, acquisition.dose_e_per_A2, float(earlier))
+        for angle, earlier in zip(acquisition.tilt_angles, before, strict=True)
+    )
+
+
 def find_imaging(spec: DatasetSpec, owner: str, modality: str) -> Imaging | None:
     """Return microscope and exposures of a modality; ``None`` where its signal has passed through no microscope.
 
@@ -41,12 +61,4 @@ def find_imaging(spec: DatasetSpec, owner: str, modality: str) -> Imaging | None
     """
     if not MODALITIES.get(modality).has_ctf:
         return None
-    section, acquisition = spec.config.microscope, spec.geometry.acquisition(owner)
-    order = acquisition_order(acquisition.tilt_angles, section.tilt_order)
-    before = exposure_before(order, acquisition.dose_e_per_A2)
-    defocus = section.to_defocus(acquisition.defocus_um)
-    exposures = (
-        Exposure(float(angle), defocus, acquisition.dose_e_per_A2, float(earlier))
-        for angle, earlier in zip(acquisition.tilt_angles, before, strict=True)
-    )
-    return Imaging(section.optics, tuple(exposures))
+    return Imaging(spec.config.microscope.optics, list_exposures(spec, owner))

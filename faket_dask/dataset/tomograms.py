@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from faket_dask.config import ReconstructionSection
 from faket_dask.dataset.acquisition import Acquisition
-from faket_dask.dataset.imaging import Imaging, find_imaging
+from faket_dask.dataset.imaging import Imaging, find_imaging, list_exposures
 from faket_dask.dataset.layout import FILTERED_TILTS, TOMOGRAMS
 from faket_dask.dataset.modality_stores import owning_item, stack_group
 from faket_dask.dataset.pairing import Series
@@ -136,10 +136,9 @@ class Tomogram:
         """Indices, among the filtered tilts, of those that are back-projected."""
         if self.half is None:
             return np.arange(self.tilts.size)
-        before = None
-        if self.half.needs_exposures and self.imaging is not None:
-            exposures = self.imaging.exposures
-            before = np.array([exposures[tilt].before_e_per_A2 for tilt in self.tilts])
+        imaging = self.imaging
+        exposures = list_exposures(self.spec, self.owner) if imaging is None else imaging.exposures
+        before = np.array([exposures[tilt].before_e_per_A2 for tilt in self.tilts])
         return choose_half(self.half, self.tilts.size, before)
 
     @property
