@@ -38,9 +38,12 @@ class GivenCurves(Section):
 class NoiseSection(Section):
     """Source of the noise statistics, and the noise of `content`."""
 
-    statistics: Literal["paired", "unpaired", "given"] = Field(
-        default="paired",
-        description="by default `paired` where all references have noiseless counterparts, else `unpaired`",
+    statistics: Literal["auto", "paired", "unpaired", "physical", "given"] = Field(
+        default="auto",
+        description="physical: signal per volt from the recorded intensity, noise from what it leaves; the others "
+        "scale the specimen's own variance: paired and unpaired to the reference's signal, given to numbers; by "
+        "default `physical` where the signal has a contrast transfer function, else `paired` where all references "
+        "have noiseless counterparts, else `unpaired`",
     )
     given: GivenCurves | None = None
     order: int = Field(
@@ -55,6 +58,11 @@ class NoiseSection(Section):
     content_level: float = Field(
         default=0.25, ge=0, le=1000, description="noise in `content`, relative to that in the start image"
     )
+
+    @property
+    def measures_spectra(self) -> bool:
+        """True if the statistics follow from the references' spectra."""
+        return self.statistics in ("unpaired", "physical")
 
     @model_validator(mode="after")
     def _given_agrees_with_statistics(self) -> NoiseSection:

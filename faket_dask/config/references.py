@@ -71,6 +71,11 @@ class TiltSeriesReference(Section):
         default=False,
         description="align first: by an .xf or .aln file, or true for the one beside the stack or the project's own",
     )
+    aligned: bool = Field(
+        default=False,
+        description="true for a stack that is aligned already and has no file that says so: its tilt axis lies along y "
+        "through the centre",
+    )
     mask: Literal["artefacts", "none"] | Path = Field(
         default="artefacts",
         description="pixels to exclude from statistics, spectra, style and scaling: artefacts detected on the tilts "

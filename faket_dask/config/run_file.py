@@ -32,8 +32,9 @@ from faket_dask.config.outputs import (
 )
 from faket_dask.config.references import BlendedReference, Reference, TiltSeriesReference
 from faket_dask.config.renamed import RENAMES
+from faket_dask.config.signal import NO_CTF, BackgroundSection, SignalSection
 from faket_dask.config.specimen import BuiltSpecimen, SpecimenSection
-from faket_dask.config.style import StyleSection
+from faket_dask.config.style import StyleSection, names_published_style
 from faket_dask.documents.explain import explain
 from faket_dask.documents.section import Section
 from faket_dask.documents.yaml_file import Document, read_document
@@ -46,6 +47,30 @@ FEWEST_ELECTRONS = 100.0
 
 RUN_FILE_VERSION = 2
 """Raised when keys of the run file change their names or their meaning."""
+
+
+def fill_in_statistics(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a run file's document with the noise statistics that fit its references, where it names none.
+
+    They are those of a signal without contrast transfer.
+
+    Parameters
+    ----------
+    document
+        Contents of a run file.
+    """
+    noise, references = document.get("noise", {}), document.get("references")
+    if not isinstance(noise, dict) or not isinstance(references, list | tuple):
+        return document
+    if noise.get("statistics", "auto") != "auto" or ("given" in noise and noise["given"] is not None):
+        return document
+    unpaired = any(
+        isinstance(reference, dict)
+        and reference.get("kind", "tilt_series") == "tilt_series"
+        and reference.get("clean") is None
+        for reference in references
+    )
+    return {**document, "noise": {**noise, "statistics": "unpaired" if unpaired else "paired"}}
 
 
 class RunConfig(Section):
@@ -64,6 +89,8 @@ class RunConfig(Section):
         default="cyclic",
         description="references of each specimen: one in turn (published), a random one, or all",
     )
+    signal: SignalSection = SignalSection()
+    background: BackgroundSection = BackgroundSection()
     noise: NoiseSection = NoiseSection()
     style: StyleSection = StyleSection()
     reconstruction: ReconstructionSection = ReconstructionSection()
@@ -78,21 +105,15 @@ class RunConfig(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _choose_statistics(cls, document: Any) -> Any:
-        """Fill in the noise statistics that the references allow, where the file names none."""
+    def _fill_in_published_signal(cls, document: Any) -> Any:
+        """Leave contrast transfer out of FakET's published pipeline, where the file does not ask for it."""
         if not isinstance(document, dict):
             return document
-        noise, references = document.get("noise", {}), document.get("references")
-        if not isinstance(noise, dict) or not isinstance(references, list | tuple):
-            return document
-        unpaired = any(
-            isinstance(reference, dict)
-            and reference.get("kind", "tilt_series") == "tilt_series"
-            and reference.get("clean") is None
-            for reference in references
-        )
-        if unpaired and not {"statistics", "given"} & noise.keys():
-            return {**document, "noise": {**noise, "statistics": "unpaired"}}
+        if "signal" not in document and names_published_style(document.get("style")):
+            document = {**document, "signal": {"ctf": NO_CTF}}
+        signal = document.get("signal")
+        if isinstance(signal, dict) and signal.get("ctf") == NO_CTF:
+            return fill_in_statistics(document)
         return document
 
     @model_validator(mode="after")

@@ -46,6 +46,19 @@ STYLE_PRESETS: dict[str, dict[str, Any]] = {
 """Settings by name: FakET's as published, its method in ten small steps, and the one that ends next to a recording."""
 
 
+def names_published_style(style: object) -> bool:
+    """Tell whether a run file's section `style` means FakET's published pipeline: by name, or by naming no other.
+
+    Examples
+    --------
+    >>> names_published_style({"weights": "random"}), names_published_style({"preset": "matched"})
+    (True, False)
+    """
+    if not isinstance(style, dict):
+        return True
+    return style.get("preset", style.get("method", "published")) == "published"
+
+
 class StyleSection(Section):
     """The style transfer; the defaults are the published setting.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from faket_dask.geometry.series_ctf import SeriesCtf
+
 
 @dataclass(frozen=True)
 class RecordingInput:
@@ -20,6 +22,10 @@ class RecordingInput:
         Edge of a recorded pixel.
     checksum, clean_checksum, mask_checksum
         SHA-256 of the stack, its noiseless counterpart and its mask.
+    ctf
+        Contrast transfer, where the files tell it.
+    exposure_e_per_A2, exposure_before_e_per_A2
+        Exposure of each tilt, and of the specimen before it, where the files tell them.
     """
 
     shape: tuple[int, int, int]
@@ -28,6 +34,9 @@ class RecordingInput:
     checksum: str
     clean_checksum: str | None = None
     mask_checksum: str | None = None
+    ctf: SeriesCtf | None = None
+    exposure_e_per_A2: tuple[float, ...] | None = None
+    exposure_before_e_per_A2: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)

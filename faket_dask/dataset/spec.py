@@ -231,10 +231,15 @@ class DatasetSpec:
         names = [name for name in NOISE_MODELS.names if name in shown]
         if self.makes_series:
             names.append(self.config.style.noise)
-        if self.config.noise.statistics == "unpaired":
+        if self.config.noise.measures_spectra:
             names.append("spectral")
         models = (NOISE_MODELS.get(name) for name in dict.fromkeys(names))
         return [model for model in models if model.arrays(1)]
+
+    @property
+    def shares_background(self) -> bool:
+        """True if the tilts of a series share matter beside the specimen's."""
+        return self.makes_series and self.config.background.source == "reference"
 
     @property
     def measures_spectra(self) -> bool:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.config import ReconstructionSection
 from faket_dask.dataset.acquisition import Acquisition
-from faket_dask.dataset.imaging import Imaging, find_imaging, list_exposures
 from faket_dask.dataset.layout import FILTERED_TILTS, TOMOGRAMS
 from faket_dask.dataset.modality_stores import owning_item, stack_group
 from faket_dask.dataset.pairing import Series
@@ -19,18 +18,13 @@ from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.dataset.tomogram_chunks import TomogramChunks
 from faket_dask.engine.arrays import read_tilt
 from faket_dask.engine.unit import Item
-from faket_dask.kernels.ctf_correction import CtfCorrection
-from faket_dask.kernels.dose_weighting import DoseWeighting
 from faket_dask.modalities import MODALITIES, Owner
 from faket_dask.stages.reconstruction import (
     HALVES,
     Half,
-    Restoration,
     binned_coordinates,
     binned_shape,
-    choose_half,
     choose_tilts,
-    density_scale,
     filtered_shape,
 )
 
@@ -57,7 +51,7 @@ class Tomogram:
     half: Half | None = None
 
     @classmethod
-    def from_item(cls, spec: DatasetSpec, item: Item) -> Tomogram:
+    def from_item(cls, spec: DatasetSpec, item: Item) -> Self:
         """Return the tomogram whose units an item names."""
         if item.part in MODALITIES:
             return cls(spec, item.owner, item.part)
@@ -125,52 +119,6 @@ class Tomogram:
     def tilt_angles(self) -> NDArray[np.float64]:
         """``(tilt,)`` degrees, of those tilts."""
         return np.asarray(self.acquisition.tilt_angles, dtype=np.float64)[self.tilts]
-
-    @property
-    def imaging(self) -> Imaging | None:
-        """Microscope and exposures of all tilts of the series, where its images show them."""
-        return find_imaging(self.spec, self.owner, self.modality)
-
-    @property
-    def members(self) -> NDArray[np.intp]:
-        """Indices, among the filtered tilts, of those that are back-projected."""
-        if self.half is None:
-            return np.arange(self.tilts.size)
-        imaging = self.imaging
-        exposures = list_exposures(self.spec, self.owner) if imaging is None else imaging.exposures
-        before = np.array([exposures[tilt].before_e_per_A2 for tilt in self.tilts])
-        return choose_half(self.half, self.tilts.size, before)
-
-    @property
-    def restoration(self) -> Restoration | None:
-        """Correction of the tilts before they are filtered, as far as the settings ask for it and images need it."""
-        method, imaging = self.section.ctf_method, self.imaging
-        if imaging is None or not (method or self.section.dose_weighting):
-            return None
-        exposures = [imaging.exposures[tilt] for tilt in self.tilts]
-        ctf = dose = None
-        if method is not None:
-            ctf = CtfCorrection(method, imaging.optics, tuple(exposure.defocus for exposure in exposures))
-        if self.section.dose_weighting:
-            dose = DoseWeighting(
-                imaging.optics.voltage_kV,
-                tuple(exposure.before_e_per_A2 for exposure in exposures),
-                tuple(exposure.dose_e_per_A2 for exposure in exposures),
-            )
-        return Restoration(self.acquisition.pixel_size_A, ctf, dose)
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """Attributes of the tomogram's array that tell what was done to its tilts, and its density scale."""
-        restoration, section = self.restoration, self.section
-        shape = binned_shape(self.spec.geometry.tilt_shape, section.binning)
-        return {
-            "density_scale": density_scale(
-                section.filter, shape, self.tilt_angles[self.members], section.binning
-            ),
-            "ctf": "none" if restoration is None or restoration.ctf is None else section.ctf,
-            "dose_weighting": restoration is not None and restoration.dose is not None,
-        }
 
     @property
     def voxel_size_A(self) -> float:

@@ -1,9 +1,9 @@
 """Pipeline of tilt-series: from specimens and references to synthetic tilt-series and tomograms, as units of work.
 
 Data flow: `place` → `build` → `project` (→ `simulate`) make specimens and their projections; `reference_statistics` and
-`reference_gram` measure references; `fit_noise` → `synthesise` make series; `realism` measures them; `filter` →
-`reconstruct` make tomograms. Each module holds the stages of one step; libraries of a step are imported when it is
-first computed, so that a worker that only back-projects never loads PyTorch.
+`reference_gram` measure references; (`background` →) `fit_noise` → `synthesise` make series; `realism` measures them;
+`filter` → `reconstruct` make tomograms. Each module holds the stages of one step; libraries of a step are imported when
+it is first computed, so that a worker that only back-projects never loads PyTorch.
 """
 
 from faket_dask.dataset.spec import PIPELINE, DatasetSpec
@@ -11,6 +11,7 @@ from faket_dask.engine.pipeline import Pipeline
 from faket_dask.engine.stage import BatchKey
 from faket_dask.engine.unit import Item
 from faket_dask.modalities import MODALITIES
+from faket_dask.pipeline.background import DrawBackground
 from faket_dask.pipeline.build import BuildVolume, PlaceParticles
 from faket_dask.pipeline.noise import FitNoise
 from faket_dask.pipeline.project import ProjectVolume
@@ -45,6 +46,7 @@ TILT_SERIES = Pipeline(
         SimulateImages(),
         MeasureStatistics(),
         MeasureGram(),
+        DrawBackground(),
         FitNoise(),
         SynthesiseTilts(),
         MeasureRealism(),

@@ -68,6 +68,8 @@ def measure_kernel_rates(threads: int) -> KernelRates:
     from faket_dask.kernels.noise.spectral import shaped_field
     from faket_dask.kernels.optics import Defocus, Optics
     from faket_dask.kernels.projection import project
+    from faket_dask.kernels.random_slab import project_random_slab
+    from faket_dask.kernels.signal_transfer import transfer_signal
     from faket_dask.kernels.similarity.spurious_objects import mask_labels, spurious_density
     from faket_dask.kernels.style import StyleSettings, gram_targets, transfer
     from faket_dask.kernels.style.network_input import extract_texture
@@ -123,6 +125,13 @@ def measure_kernel_rates(threads: int) -> KernelRates:
     correction = CtfCorrection(PhaseFlip(), Optics(), (Defocus(3.0),))
     weighting = DoseWeighting(300.0, tuple(2.0 * np.arange(41)), (2.0,) * 41)
 
+    def image_signal() -> None:
+        transfer_signal(image, 10.0, Microscope(), Exposure(45.0, Defocus(3.0), 2.0))
+
+    def draw_slab() -> None:
+        for _ in project_random_slab(np.ones_like, (256, 256), 64, 0.1 * angles, np.random.default_rng(0)):
+            pass
+
     def prepare() -> None:
         prepare_tilt(tilt=image, kind="hann", tilt_angles=angles, index=0, thickness_px=64)
 
@@ -159,6 +168,8 @@ def measure_kernel_rates(threads: int) -> KernelRates:
         / pixels,
         shape_s_per_pixel=measure(lambda: shaped_field(field, power, directions)) / pixels,
         extrema_s_per_pixel=measure(lambda: tilt_extrema(image, 0.0)) / pixels,
+        signal_s_per_pixel=measure(image_signal) / pixels,
+        slab_s_per_sample=measure(draw_slab) / (64 * angles.size * image[:256, :256].size),
         filter_s_per_pixel=measure(prepare) / pixels,
         correct_s_per_pixel=measure(lambda: correction.apply(image, 5.0, 0.0, 0))
         / count_strip_pixels((size, size), 5.0, Optics(), 0.0, Defocus(3.0)),

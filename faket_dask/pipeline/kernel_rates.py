@@ -48,6 +48,10 @@ class KernelRates:
         Microscope model.
     noise_s_per_pixel, shape_s_per_pixel, extrema_s_per_pixel
         An image with noise, noise shaped to a spectrum, and the range of an image.
+    signal_s_per_pixel
+        Contrast transfer of a signal, with a gradient of the defocus.
+    slab_s_per_sample
+        Shared matter drawn and projected, per voxel and tilt.
     filter_s_per_pixel
         Binned pixels filtered for back-projection.
     correct_s_per_pixel, weigh_s_per_pixel
@@ -81,6 +85,8 @@ class KernelRates:
     noise_s_per_pixel: float
     shape_s_per_pixel: float
     extrema_s_per_pixel: float
+    signal_s_per_pixel: float
+    slab_s_per_sample: float
     filter_s_per_pixel: float
     correct_s_per_pixel: float
     weigh_s_per_pixel: float
@@ -150,4 +156,4 @@ def _store(rates: KernelRates, path: Path) -> None:
 
 
 def _rates_path(threads: int) -> Path:
-    return cache_folder() / "calibration" / f"{socket.gethostname()}-{threads}-{__version__}-3.json"
+    return cache_folder() / "calibration" / f"{socket.gethostname()}-{threads}-{__version__}-4.json"

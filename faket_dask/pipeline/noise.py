@@ -7,17 +7,25 @@ storing whole stacks in between is neither needed nor small.
 
 from __future__ import annotations
 
-from faket_dask.dataset.attributes import STACK_ATTRIBUTES, describe_group, write_stack_coordinates
+from faket_dask.dataset.attributes import STACK_ATTRIBUTES
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array
 from faket_dask.engine.marker import Findings
 from faket_dask.engine.stage import BatchKey, Stage, UnitCost
 from faket_dask.engine.unit import Item
+from faket_dask.pipeline.background import DrawBackground
 from faket_dask.pipeline.costs import INTERPRETER_BYTES, estimate_projection_reading, tilt_pixels
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
 from faket_dask.pipeline.project import ProjectVolume
 from faket_dask.pipeline.reference import MeasureStatistics
-from faket_dask.pipeline.series_arrays import CURVES, SCALED, SIGNAL_POWER, SIGNAL_VARIANCE
+from faket_dask.pipeline.series_arrays import (
+    CURVES,
+    SCALED,
+    SIGNAL_POWER,
+    SIGNAL_STD,
+    SIGNAL_VARIANCE,
+    describe_series,
+)
 
 NOISE_BYTES_PER_PIXEL = 64
 """Projection, noise, its transform in double precision, and the tilt."""
@@ -43,23 +51,12 @@ class FitNoise(Stage[DatasetSpec]):
         whole = spec.config.noise.fit_over == "all_references"
         references = spec.used_references if whole else spec.blend_weights(series.reference)
         statistics = [BatchKey(MeasureStatistics.name, Item(name)) for name in references]
-        return [BatchKey(ProjectVolume.name, Item(series.specimen)), *statistics]
+        background = [BatchKey(DrawBackground.name, item)] if spec.shares_background else []
+        return [BatchKey(ProjectVolume.name, Item(series.specimen)), *statistics, *background]
 
     def prepare(self, spec: DatasetSpec, item: Item) -> None:
         """Create the series' groups and coordinates."""
-        series = spec.series_by_name[item.owner]
-        store, group = spec.folder.series(item.owner), spec.folder.series_tilts(item.owner)
-        for path in (store, group):
-            describe_group(
-                path,
-                spec,
-                spec.geometry.acquisition(item.owner).pixel_size_A,
-                specimen=series.specimen,
-                reference=series.reference,
-                weights=spec.config.style.weights,
-                weights_sha256=spec.inputs.weights_checksum,
-            )
-        write_stack_coordinates(group, spec, series.specimen)
+        describe_series(spec, item.owner)
 
     def arrays(self, spec: DatasetSpec, item: Item) -> list[OwnedArray]:
         """Return one vector per statistic, and the signal's spectra where they are needed."""
@@ -70,7 +67,7 @@ class FitNoise(Stage[DatasetSpec]):
         arrays: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {name: (("tilt",), ()) for name in names}
         if spec.measures_spectra:
             arrays[SIGNAL_POWER] = (("tilt", "off_or_on_axes", "ring"), (2, count_rings(spec)))
-            arrays[SIGNAL_VARIANCE] = (("tilt",), ())
+            arrays |= {name: (("tilt",), ()) for name in (SIGNAL_VARIANCE, SIGNAL_STD)}
         path = spec.folder.series_tilts(item.owner)
         return [
             OwnedArray(
@@ -90,8 +87,8 @@ class FitNoise(Stage[DatasetSpec]):
         signal = None
         if spec.measures_spectra:
             signal = measure_signal(spec, item.owner)
-            open_array(path, SIGNAL_POWER)[...] = signal.power
-            open_array(path, SIGNAL_VARIANCE)[...] = signal.variance
+            for name, measured in signal.arrays.items():
+                open_array(path, name)[...] = measured
         curves = fit_series_curves(spec, item.owner, spec.config.noise.order, signal)
         for name in CURVES:
             open_array(path, name)[...] = getattr(curves, name)
@@ -119,6 +116,8 @@ class FitNoise(Stage[DatasetSpec]):
             seconds += rates.grow(rates.spectrum_s_per_pixel, min(spec.geometry.tilt_shape))
         if spec.config.style.noise != "white":
             seconds += rates.shape_s_per_pixel
+        if spec.config.signal.is_transferred:
+            seconds += (2 if spec.measures_spectra else 1) * rates.signal_s_per_pixel
         passes = 2 if spec.measures_spectra else 1
         per_tilt = TILT_ARRAYS * rates.array_s + passes * estimate_projection_reading(spec, rates)
         per_tilt += seconds * pixels

@@ -3,32 +3,64 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.dataset.field_of_view import mask_beads
 from faket_dask.dataset.spec import DatasetSpec
-from faket_dask.engine.arrays import read_tilt
+from faket_dask.engine.arrays import read_vector
 from faket_dask.errors import InputError
 from faket_dask.kernels.artefacts import fill
 from faket_dask.kernels.noise import NoiseCurves, fit_curves
+from faket_dask.kernels.noise.physical import SignalMoments, find_physical_scales
 from faket_dask.kernels.noise.unpaired import fit_spectral_scales, ring_power, signal_is_distinct
+from faket_dask.pipeline.matter import find_contrast
+from faket_dask.pipeline.series_arrays import SIGNAL_POWER, SIGNAL_STD, SIGNAL_VARIANCE
+from faket_dask.pipeline.signal_tilts import SignalTilts
 from faket_dask.references import Reference, open_reference
+from faket_dask.references.blend import open_blend
 from faket_dask.references.statistics import ReferenceStatistics, count_rings
 from faket_dask.specimen.particles import read_particles
 
 
 @dataclass(frozen=True, eq=False)
 class SignalSpectra:
-    """Spectra of a series' noiseless tilts, ``(tilt, 2, rings)``, and their variance without beads, ``(tilt,)``."""
+    """Signal of a series' tilts.
+
+    Parameters
+    ----------
+    power
+        ``(tilt, 2, rings)`` power off and on the axes of the spectrum, without beads, in units of the variance with
+        them.
+    variance
+        ``(tilt,)`` variance without beads, relative to that with them.
+    std
+        ``(tilt,)`` standard deviation with beads, in volts times voxels.
+    """
 
     power: NDArray[np.float64]
     variance: NDArray[np.float64]
+    std: NDArray[np.float64]
+
+    @property
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Values by the names of the arrays that they are stored in."""
+        return {SIGNAL_POWER: self.power, SIGNAL_VARIANCE: self.variance, SIGNAL_STD: self.std}
+
+    @classmethod
+    def read(cls, group: Path) -> SignalSpectra:
+        """Read the stored arrays of a series."""
+        return cls(*(read_vector(group, name) for name in (SIGNAL_POWER, SIGNAL_VARIANCE, SIGNAL_STD)))
+
+    def at(self, tilt: int) -> SignalMoments:
+        """Return the signal of one tilt."""
+        return SignalMoments(float(self.std[tilt]), float(self.variance[tilt]), self.power[tilt, 0])
 
 
 def measure_signal(spec: DatasetSpec, series: str) -> SignalSpectra:
-    """Measure the spectra of a series' noiseless tilts, standardised with their beads and then freed of them.
+    """Measure the spectra of a series' signal, standardised with its beads and then freed of them.
 
     Recorded tilts are measured without their beads too; those of the specimen would otherwise dominate a signal that
     the recording does not show.
@@ -36,14 +68,16 @@ def measure_signal(spec: DatasetSpec, series: str) -> SignalSpectra:
     specimen = spec.series_by_name[series].specimen
     table = read_particles(spec.folder.particles(specimen))
     rings = count_rings(spec)
-    power, variance = [], []
+    source = SignalTilts.open(spec, series)
+    power, variance, deviation = [], [], []
     for tilt, angle in enumerate(spec.geometry.acquisition(series).tilt_angles):
-        image = read_tilt(spec.folder.specimen_tilts(specimen), "noiseless", tilt)
+        image = source.read(tilt)
         beads = mask_beads(spec, specimen, table, float(angle))
         bare = fill(image, beads)
         variance.append(bare.var() / max(image.var(dtype=np.float64), 1e-30) if beads.any() else 1.0)
         power.append(ring_power(bare, rings) * variance[-1])
-    return SignalSpectra(np.stack(power), np.array(variance))
+        deviation.append(float(image.std(dtype=np.float64)))
+    return SignalSpectra(np.stack(power), np.array(variance), np.array(deviation))
 
 
 def fit_series_curves(
@@ -67,6 +101,10 @@ def fit_series_curves(
     curves
         Statistics at the series' tilt angles.
     """
+    if spec.config.noise.statistics == "physical":
+        assert signal is not None
+        curves = _find_physical_curves(spec, series, signal)
+        return curves if order else curves.average()
     tilt_angles = spec.geometry.acquisition(series).tilt_angles
     weights = (
         dict.fromkeys(spec.used_references, 1.0)
@@ -88,6 +126,26 @@ def fit_series_curves(
             for field in ("signal_scale", "noise_scale", "mean", "std")
         )
     )
+
+
+def _find_physical_curves(spec: DatasetSpec, series: str, signal: SignalSpectra) -> NoiseCurves:
+    """Return the statistics that physics gives the series' signal in the style of its own reference."""
+    statistics, blend = (
+        ReferenceStatistics(spec.folder),
+        open_blend(spec, spec.series_by_name[series].reference),
+    )
+    values = []
+    for tilt, angle in enumerate(spec.geometry.acquisition(series).tilt_angles):
+        parts = blend.select_tilts(float(angle), spec.config.style.angle_match)
+        mean, std = (statistics.blend(parts, name) for name in ("mean", "std"))
+        recorded = sum(part.weight * statistics.read(part.reference, "power")[part.tilt, 0] for part in parts)
+        contrast = sum(
+            part.weight * find_contrast(spec, open_reference(spec, part.reference), float(angle))
+            for part in parts
+        )
+        scales = find_physical_scales(np.asarray(recorded), std, signal.at(tilt), contrast * mean)
+        values.append((scales.signal_scale, scales.noise_scale, mean, scales.std))
+    return NoiseCurves(*np.array(values).T)
 
 
 def _estimate_scales(

@@ -8,7 +8,6 @@ from typing import Any
 
 from faket_dask.dataset.attributes import describe_group, write_tilt_angles
 from faket_dask.dataset.geometry import BLOCK_ROWS
-from faket_dask.dataset.imaging import find_imaging
 from faket_dask.dataset.modality_stores import owning_item
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.dataset.tomogram_chunks import SLAB_LAYERS
@@ -18,10 +17,12 @@ from faket_dask.engine.stage import BatchKey, UnitCost
 from faket_dask.engine.unit import Item
 from faket_dask.errors import InputError
 from faket_dask.kernels.defocus_gradient import count_strip_pixels
-from faket_dask.modalities import MODALITIES
+from faket_dask.modalities import MODALITIES, SIMULATED
 from faket_dask.pipeline.costs import INTERPRETER_BYTES, cuda_bytes, tilt_pixels
+from faket_dask.pipeline.imaged_tomogram import ImagedTomogram
 from faket_dask.pipeline.kernel_rates import KernelRates, load_kernel_rates
 from faket_dask.pipeline.tomogram_stages import BackProjectPieces, FilterStack
+from faket_dask.references.imaging import open_modality_imaging
 from faket_dask.stages.reconstruction import binned_shape, weighs_spans
 
 FILTER_BYTES_PER_PIXEL = 60
@@ -71,18 +72,17 @@ def check_restorable(spec: DatasetSpec, modalities: Iterable[str]) -> None:
     if not asked:
         return
     series = spec.series[0]
-    imaged = ", ".join(name for name in MODALITIES.names if MODALITIES.get(name).has_ctf)
     without = [
         name
         for name in modalities
         if not MODALITIES.get(name).always_kept
-        and find_imaging(spec, owning_item(series, name), name) is None
+        and open_modality_imaging(spec, owning_item(series, name), name) is None
     ]
     if without:
         raise InputError(
             f"reconstruction: {asked} needs the defocus and the exposure of each tilt, and the images of "
-            f"{', '.join(without)} show neither; reconstruct a modality that passed through a microscope "
-            f"({imaged}), or leave the setting out"
+            f"{', '.join(without)} passed through no microscope; reconstruct {SIMULATED}, give the signal a contrast "
+            "transfer (`signal.ctf`), or leave the setting out"
         )
 
 
@@ -92,9 +92,9 @@ class FilterTilts(FilterStack[DatasetSpec]):
     name = "filter"
     label = "filter-projection"
 
-    def open_source(self, spec: DatasetSpec, item: Item) -> Tomogram:
+    def open_source(self, spec: DatasetSpec, item: Item) -> ImagedTomogram:
         """Return the tomogram of an item."""
-        return Tomogram.from_item(spec, item)
+        return ImagedTomogram.from_item(spec, item)
 
     def items(self, spec: DatasetSpec) -> list[Item]:
         """Return all tomograms but those of halves, which share the filtered tilts."""
@@ -139,12 +139,12 @@ class FilterTilts(FilterStack[DatasetSpec]):
             seconds += rates.filter_s_per_pixel * pixels
         if section.erase_beads:
             seconds += 2 * rates.grow(rates.mask_s_per_pixel, min(spec.geometry.tilt_shape)) * pixels
-        whole = [tomogram for tomogram in tomograms if tomogram.half is None]
+        whole = [self.open_source(spec, item) for item in {each.filtered_item for each in tomograms}]
         seconds += sum(_estimate_restoration(tomogram, rates) for tomogram in whole) / len(whole)
         return UnitCost(seconds, memory, 4 * rows * columns)
 
 
-def _estimate_restoration(tomogram: Tomogram, rates: KernelRates) -> float:
+def _estimate_restoration(tomogram: ImagedTomogram, rates: KernelRates) -> float:
     """Estimate the seconds in which a tilt is corrected, on average over those of a tomogram."""
     restoration, binning = tomogram.restoration, tomogram.section.binning
     if restoration is None:
@@ -171,9 +171,9 @@ class ReconstructTomogram(BackProjectPieces[DatasetSpec]):
     name = "reconstruct"
     label = "reconstruct-block"
 
-    def open_source(self, spec: DatasetSpec, item: Item) -> Tomogram:
+    def open_source(self, spec: DatasetSpec, item: Item) -> ImagedTomogram:
         """Return the tomogram of an item."""
-        return Tomogram.from_item(spec, item)
+        return ImagedTomogram.from_item(spec, item)
 
     def items(self, spec: DatasetSpec) -> list[Item]:
         """Return all tomograms."""
@@ -195,7 +195,8 @@ class ReconstructTomogram(BackProjectPieces[DatasetSpec]):
         tomograms = list_tomograms(spec, spec.series[0])
         tomogram = tomograms[0]
         filtered, rows, columns = tomogram.filtered_shape
-        tilts = sum(each.members.size for each in tomograms) / len(tomograms)
+        members = [self.open_source(spec, each.item).members.size for each in tomograms]
+        tilts = sum(members) / len(members)
         block = min(BLOCK_ROWS, rows) * columns
         voxels = min(SLAB_LAYERS, tomogram.shape[0]) * block // section.post_binning
         seconds = rates.back_project_s_per_voxel * section.post_binning**2 * voxels * tilts

@@ -30,6 +30,7 @@ from faket_dask.pipeline.reference_costs import (
 )
 from faket_dask.pipeline.simulate import SimulateImages
 from faket_dask.references import Reference, open_reference
+from faket_dask.references.common_power import COMMON_POWER, COMMON_ROWS, measure_relative_power
 
 MOMENTS = ("mean", "std", "low", "high", "excluded")
 """Statistics of the valid pixels of a tilt; `excluded` is the share of the others."""
@@ -93,24 +94,35 @@ class MeasureStatistics(Stage[DatasetSpec]):
             for layout in model.arrays(count_rings(spec)):
                 arrays[layout.name] = (("tilt", *layout.dims), layout.shape)
         path = spec.folder.statistics(item.owner)
-        return [
+        owned = [
             OwnedArray(
                 path,
                 ArraySpec(name, dims, (tilts, *size), (tilts, *size), "float64", attributes=STACK_ATTRIBUTES),
             )
             for name, (dims, size) in arrays.items()
         ]
+        if spec.shares_background:
+            shape = (len(COMMON_ROWS), count_rings(spec))
+            common = ArraySpec(COMMON_POWER, ("common_statistic", "ring"), shape, shape, "float64")
+            owned.append(OwnedArray(path, common))
+        return owned
 
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
         """Measure and write all tilts; the findings are their number and the mean excluded share."""
         reference = open_reference(spec, item.owner)
-        arrays = self.arrays(spec, item)
+        arrays = [owned for owned in self.arrays(spec, item) if owned.spec.name != COMMON_POWER]
         values: dict[str, list[Any]] = {owned.spec.name: [] for owned in arrays}
         for tilt in range(reference.tilt_angles.size):
             for name, value in _measure_tilt(spec, reference, tilt).items():
                 values[name].append(value)
         for owned in arrays:
             open_array(owned.group, owned.spec.name)[...] = np.asarray(values[owned.spec.name])
+        if spec.shares_background:
+            from faket_dask.references.statistics import count_rings
+
+            power = measure_relative_power(reference, count_rings(spec))
+            common = np.stack([getattr(power, name) for name in COMMON_ROWS])
+            open_array(spec.folder.statistics(item.owner), COMMON_POWER)[...] = common
         return {"tilts": reference.tilt_angles.size, "excluded": float(np.mean(values["excluded"]))}
 
     def cost(self, spec: DatasetSpec) -> UnitCost:
@@ -159,7 +171,7 @@ def _measure_tilt(spec: DatasetSpec, reference: Reference, tilt: int) -> dict[st
         filled = ReferenceTilt.from_image(image, count_rings(spec), masked.artefact_free)
         for model in spec.studied_noise_models:
             values |= model.estimate(filled)
-        if spec.config.noise.statistics == "unpaired":
+        if spec.config.noise.measures_spectra:
             mean, std = filled.moments
     values["mean"], values["std"] = mean, std
     if spec.config.noise.statistics == "paired":

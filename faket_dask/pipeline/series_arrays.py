@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from faket_dask.dataset.attributes import describe_group, write_stack_coordinates
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_vector
 from faket_dask.kernels.style.scaling import Scaling, stack_scaling
@@ -12,8 +13,28 @@ CURVES = ("signal_scale", "noise_scale", "mean", "std")
 SCALED = ("start", "content")
 """Images of a transfer whose stacks are scaled to [0, 1]; their extrema are stored per tilt."""
 
-SIGNAL_POWER, SIGNAL_VARIANCE = "signal_power", "signal_variance"
-"""Spectra of the series' noiseless tilts, and their variance without beads."""
+BACKGROUND = "background"
+"""Projections of the matter that a series' tilts share beside the specimen's."""
+
+SIGNAL_POWER, SIGNAL_VARIANCE, SIGNAL_STD = "signal_power", "signal_variance", "signal_std"
+"""Spectra of a series' signal, its variance without beads relative to that with them, and its standard deviation."""
+
+
+def describe_series(spec: DatasetSpec, name: str) -> None:
+    """Create the groups and coordinates of a series."""
+    series = spec.series_by_name[name]
+    store, group = spec.folder.series(name), spec.folder.series_tilts(name)
+    for path in (store, group):
+        describe_group(
+            path,
+            spec,
+            spec.geometry.acquisition(name).pixel_size_A,
+            specimen=series.specimen,
+            reference=series.reference,
+            weights=spec.config.style.weights,
+            weights_sha256=spec.inputs.weights_checksum,
+        )
+    write_stack_coordinates(group, spec, series.specimen)
 
 
 def read_stack_range(spec: DatasetSpec, series: str, name: str) -> Scaling | None:

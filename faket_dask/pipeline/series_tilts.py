@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from faket_dask.dataset.modality_noise import find_noise_model
 from faket_dask.dataset.spec import DatasetSpec
-from faket_dask.engine.arrays import open_array, read_tilt, read_vector
+from faket_dask.engine.arrays import open_array, read_vector
 from faket_dask.kernels.noise import NoiseCurves
 from faket_dask.methods.arrays import TiltArrays
 from faket_dask.methods.noise import NOISE_MODELS, NoiseModel, SignalSpectrum
 from faket_dask.pipeline.series_arrays import CURVES, SIGNAL_POWER
+from faket_dask.pipeline.signal_tilts import SignalTilts
 from faket_dask.references.blend import BlendedReference, WeightedTilt, open_blend
 from faket_dask.references.statistics import ReferenceStatistics, count_rings
 from faket_dask.stages.angle_interpolation import AngleMatch
@@ -32,8 +33,10 @@ class SeriesTilts:
 
     Parameters
     ----------
-    noiseless_store, store
-        Zarr groups of the stacks of its specimen and of its own.
+    signal
+        Source of the specimen's signal.
+    store
+        Zarr group of its stacks.
     tilt_angles
         ``(tilt,)`` degrees.
     shape
@@ -54,7 +57,7 @@ class SeriesTilts:
         Part of the noise that `CONTENT` has.
     """
 
-    noiseless_store: Path
+    signal: SignalTilts
     store: Path
     tilt_angles: NDArray[np.float64]
     shape: tuple[int, int]
@@ -72,7 +75,7 @@ class SeriesTilts:
         """Return the source of a data set's series."""
         series, config = spec.series_by_name[name], spec.config
         return cls(
-            noiseless_store=spec.folder.specimen_tilts(series.specimen),
+            signal=SignalTilts.open(spec, name),
             store=spec.folder.series_tilts(name),
             tilt_angles=spec.geometry.acquisition(name).tilt_angles,
             shape=spec.geometry.tilt_shape,
@@ -109,7 +112,7 @@ class SeriesTilts:
         images
             ``(y, x)`` by name.
         """
-        noiseless = read_tilt(self.noiseless_store, "noiseless", tilt)
+        noiseless = self.signal.read(tilt)
         white = noise_field(self.seed, self.stream, tilt, self.shape)
         images: dict[str, NDArray[np.float32]] = {}
         fields: dict[tuple[str, float], NDArray[np.float32]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from faket_dask.dataset.attributes import STACK_ATTRIBUTES
 from faket_dask.dataset.modality_noise import find_noise_model
 from faket_dask.dataset.spec import DatasetSpec
-from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array, read_tilt, read_vector
+from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array, read_tilt
 from faket_dask.engine.marker import Findings
 from faket_dask.engine.stage import BatchKey, Preview, Stage, UnitCost
 from faket_dask.engine.unit import Item
@@ -21,7 +21,7 @@ from faket_dask.pipeline.costs import (
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
 from faket_dask.pipeline.noise import NOISE_BYTES_PER_PIXEL, FitNoise
 from faket_dask.pipeline.reference import GRAM_VALUES, MeasureGram
-from faket_dask.pipeline.series_arrays import SCALED, SIGNAL_POWER, SIGNAL_VARIANCE, read_stack_range
+from faket_dask.pipeline.series_arrays import SCALED, read_stack_range
 from faket_dask.stages.tiling import transfer_work
 
 SERIES_ARRAYS, BASELINE_ARRAYS = 4, 4
@@ -94,9 +94,7 @@ class SynthesiseTilts(Stage[DatasetSpec]):
         if "baseline" in kept:
             signal = None
             if spec.measures_spectra:
-                signal = SignalSpectra(
-                    *(read_vector(tilts.store, key) for key in (SIGNAL_POWER, SIGNAL_VARIANCE))
-                )
+                signal = SignalSpectra.read(tilts.store)
             curves["baseline"] = fit_series_curves(spec, item.owner, 0, signal)
         images = tilts.draw(index, curves)
         if spec.uses_network:
@@ -119,6 +117,10 @@ class SynthesiseTilts(Stage[DatasetSpec]):
         written = 4 * len(kept) * pixels
         seconds = rates.unit_s + estimate_projection_reading(spec, rates) + rates.store_s_per_byte * written
         seconds += (1 + len(kept)) * rates.noise_s_per_pixel * pixels
+        if spec.config.signal.is_transferred:
+            seconds += rates.signal_s_per_pixel * pixels
+        if spec.shares_background:
+            seconds += rates.load_s_per_byte * 4 * pixels
         shaped = {find_noise_model(name) for name in kept} | ({style.noise} if spec.uses_network else set())
         seconds += len(shaped - {None, "white"}) * rates.shape_s_per_pixel * pixels
         seconds += (SERIES_ARRAYS + len(kept)) * rates.array_s

@@ -53,6 +53,10 @@ class Reference(Protocol):
         """Read one tilt with its masks."""
         ...
 
+    def read_aligned_tilt(self, tilt: int) -> MaskedTilt:
+        """Read one tilt, aligned, with its masks: its tilt axis lies along y through the centre."""
+        ...
+
     def read_clean_tilt(self, tilt: int) -> NDArray[np.float32] | None:
         """Read the noiseless counterpart of a tilt, where there is one."""
         ...

@@ -93,6 +93,19 @@ class RecordedReference:
         valid = find_valid_pixels(self.section, self.series, tilt, image, outside)
         return MaskedTilt(image, valid).resample(self.resampling_factor)
 
+    def read_aligned_tilt(self, tilt: int) -> MaskedTilt:
+        """Read one tilt, aligned as its files say; see `read_tilt`.
+
+        Raises
+        ------
+        InputError
+            As `read_tilt` does.
+        """
+        series = _align_cached(self.section)
+        image, outside = series.read_tilt_and_outside(tilt)
+        valid = find_valid_pixels(self.section, series, tilt, image, outside)
+        return MaskedTilt(image, valid).resample(self.resampling_factor)
+
     def read_clean_tilt(self, tilt: int) -> NDArray[np.float32] | None:
         """Read the noiseless counterpart of a tilt, where the run file names one."""
         if self.section.clean is None:
@@ -104,6 +117,12 @@ class RecordedReference:
 @lru_cache(maxsize=8)
 def _open_cached(section: TiltSeriesReference) -> TiltSeries:
     return open_recording(section)
+
+
+@lru_cache(maxsize=8)
+def _align_cached(section: TiltSeriesReference) -> TiltSeries:
+    series = _open_cached(section)
+    return series.aligned() if series.needs_alignment else series
 
 
 def open_recording(section: TiltSeriesReference) -> TiltSeries:

@@ -64,6 +64,8 @@ class SimulatedReference:
         """Read one tilt; its masks are found when they are asked for."""
         return MaskedTilt(read_tilt(self.store, "benchmark", tilt), masks_artefacts=self.mask_artefacts)
 
+    read_aligned_tilt = read_tilt
+
     def read_clean_tilt(self, tilt: int) -> NDArray[np.float32]:
         """Read the projection that a tilt is the image of."""
         return read_tilt(self.store, "noiseless", tilt)

@@ -18,6 +18,8 @@ class Purpose(StrEnum):
     PAIRING = "pairing"
     SPLIT = "split"
     ACQUISITION = "acquisition"
+    DEFOCUS = "defocus"
+    BACKGROUND = "background"
 
 
 def generator(seed: int, stream: str, purpose: Purpose, index: int = 0) -> np.random.Generator:

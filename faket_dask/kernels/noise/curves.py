@@ -37,6 +37,15 @@ class NoiseCurves:
                 )
             object.__setattr__(self, name, curve)
 
+    def average(self) -> NoiseCurves:
+        """Return curves with each value's mean over the tilts."""
+        return NoiseCurves(
+            *(
+                np.full_like(curve, curve.mean())
+                for curve in (self.signal_scale, self.noise_scale, self.mean, self.std)
+            )
+        )
+
 
 def fit_curves(
     curves: Sequence[NoiseCurves],

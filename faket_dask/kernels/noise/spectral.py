@@ -21,7 +21,7 @@ from faket_dask.kernels.noise.unpaired import LOWEST_FREQUENCY
 CELLS = (32, 17)
 """Cells of the map of directions: rows of the frequency along y from -0.5 to 0.5, columns along x from 0 to 0.5."""
 
-_LEAST_SHARE = 0.1
+LEAST_SHARE = 0.1
 """Smallest share of a ring's power that counts as noise, however much signal it holds."""
 
 
@@ -82,7 +82,7 @@ def noise_power(
     """
     lowest = int(np.ceil(LOWEST_FREQUENCY * 2 * recorded.size)) - 1
     recorded = recorded / _variance(recorded, signal, signal_scale, lowest)
-    left = np.maximum(recorded - signal_scale**2 * signal, _LEAST_SHARE * recorded)
+    left = np.maximum(recorded - signal_scale**2 * signal, LEAST_SHARE * recorded)
     # A few rings together, since the lowest hold few coefficients.
     left[:lowest] = left[lowest : lowest + 3].mean()
     return left
@@ -96,11 +96,23 @@ def _variance(
     A ramp may have most of the tilt's variance. It fills the lowest rings, and the signal's part in them follows from
     the others.
     """
-    number = np.arange(1, recorded.size + 1)
-    share = np.pi / 4 * number / number.sum()
-    share[-1] += 1 - np.pi / 4  # the corners
+    share = ring_shares(recorded.size)
     low = signal_scale**2 * float(share[:lowest] @ signal[:lowest])
-    return float(share[lowest:] @ recorded[lowest:]) / max(1 - low, _LEAST_SHARE) or 1.0
+    return float(share[lowest:] @ recorded[lowest:]) / max(1 - low, LEAST_SHARE) or 1.0
+
+
+def ring_shares(rings: int) -> NDArray[np.float64]:
+    """Return the share, ``(rings,)``, of a square image's coefficients in each ring; the last has the corners too.
+
+    Examples
+    --------
+    >>> ring_shares(2).round(2)
+    array([0.26, 0.74])
+    """
+    number = np.arange(1, rings + 1)
+    share = np.pi / 4 * number / number.sum()
+    share[-1] += 1 - np.pi / 4
+    return share
 
 
 def shaped_field(

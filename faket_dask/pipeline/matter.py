@@ -1,0 +1,132 @@
+"""Matter that all tilts of a series share: its spectrum in the references, and what of it the specimen is."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faket_dask.dataset.field_of_view import mask_beads
+from faket_dask.dataset.spec import DatasetSpec
+from faket_dask.engine.arrays import read_tilt
+from faket_dask.kernels.artefacts import fill
+from faket_dask.kernels.noise.physical import estimate_relative_thickness
+from faket_dask.kernels.noise.shared_structure import TiltPair, fit_matter_power
+from faket_dask.kernels.noise.spectra import ring_means
+from faket_dask.kernels.noise.unpaired import ring_power
+from faket_dask.kernels.plural_scattering import coherent_fraction
+from faket_dask.kernels.signal_transfer import relative_contrast, signal_transfer
+from faket_dask.references import Reference, open_reference
+from faket_dask.references.common_power import COMMON_POWER, COMMON_ROWS, list_neighbours
+from faket_dask.references.imaging import Imaging, open_imaging, open_reference_imaging
+from faket_dask.references.simulated import SimulatedReference
+from faket_dask.references.statistics import ReferenceStatistics, count_rings
+from faket_dask.specimen.particles import read_particles
+
+
+def find_contrast(spec: DatasetSpec, reference: Reference, tilt_angle: float) -> float:
+    """Return the change of a reference's relative intensity per volt and voxel of matter, before its transfer.
+
+    Parameters
+    ----------
+    spec
+        Specification of the data set.
+    reference
+        Plain reference.
+    tilt_angle
+        Degrees.
+    """
+    imaging = open_reference_imaging(spec, reference.name)
+    optics = spec.config.microscope.optics if imaging is None else imaging.microscope.optics
+    contrast = relative_contrast(spec.geometry.nominal_pixel_size_A, optics)
+    if isinstance(reference, SimulatedReference):
+        return contrast
+    thickness_A = _find_ice_thickness(spec, reference)
+    return contrast * coherent_fraction(thickness_A, tilt_angle, optics.voltage_kV)
+
+
+def fit_background(spec: DatasetSpec, series: str) -> NDArray[np.float64]:
+    """Fit the spectrum of the matter that a series' references hold beyond the series' own specimen.
+
+    Parameters
+    ----------
+    spec
+        Specification of the data set.
+    series
+        Name of a series.
+
+    Returns
+    -------
+    power
+        ``(rings,)`` V² by frequency between 0 and 0.5 cycles per voxel; that of white matter is its variance.
+    """
+    item = spec.series_by_name[series]
+    weights = spec.blend_weights(item.reference)
+    total = sum(
+        weight / sum(weights.values()) * _fit_reference(spec, series, open_reference(spec, name))
+        for name, weight in weights.items()
+    )
+    return np.maximum(total - _measure_specimen(spec, item.specimen), 0)
+
+
+def background_depth(spec: DatasetSpec, series: str) -> int:
+    """Return the thickness of the slab of shared matter in voxels: the run file's, or that of the specimen."""
+    given = spec.config.background.thickness_A
+    if given is None:
+        return spec.geometry.volume_shape(spec.series_by_name[series].specimen)[0]
+    return max(1, round(given / spec.geometry.acquisition(series).pixel_size_A))
+
+
+def _fit_reference(spec: DatasetSpec, series: str, reference: Reference) -> NDArray[np.float64]:
+    """Fit the spectrum of all matter in a reference, as if it were as thick as the series' slab."""
+    statistics = ReferenceStatistics(spec.folder)
+    rows = dict(zip(COMMON_ROWS, statistics.read(reference.name, COMMON_POWER), strict=True))
+    angles = reference.tilt_angles
+    imaging = open_reference_imaging(spec, reference.name)
+    if imaging is None and (drawn := open_imaging(spec, series)) is not None:
+        imaging = drawn.match(angles)
+    pairs = [
+        TiltPair(
+            float(angles[first]),
+            float(angles[second]),
+            _transfer_rings(spec, reference, imaging, first)
+            * _transfer_rings(spec, reference, imaging, second),
+        )
+        for first, second in list_neighbours(reference.name, angles)
+    ]
+    depth = background_depth(spec, series)
+    return fit_matter_power(rows["common"], rows["standard_error"], rows["number"], depth, pairs)
+
+
+def _transfer_rings(
+    spec: DatasetSpec, reference: Reference, imaging: Imaging | None, tilt: int
+) -> NDArray[np.float64]:
+    """Return the factor ``(rings,)`` by which a tilt of a reference shows matter, root mean square over directions."""
+    rings = count_rings(spec)
+    contrast = find_contrast(spec, reference, float(reference.tilt_angles[tilt]))
+    if imaging is None:
+        return np.full(rings, contrast)
+    shape = (2 * rings, 2 * rings)
+    transfer = signal_transfer(shape, reference.pixel_size_A, imaging.microscope, imaging.exposures[tilt])
+    return contrast * np.sqrt(ring_means(transfer[:, : rings + 1] ** 2, shape, rings))
+
+
+def _measure_specimen(spec: DatasetSpec, specimen: str) -> NDArray[np.float64]:
+    """Measure the power of a specimen's matter, without its beads, in its noiseless tilts."""
+    table = read_particles(spec.folder.particles(specimen))
+    angles, depth = spec.geometry.acquisition(specimen).tilt_angles, spec.geometry.volume_shape(specimen)[0]
+    powers = []
+    for tilt, angle in enumerate(angles):
+        image = read_tilt(spec.folder.specimen_tilts(specimen), "noiseless", tilt)
+        bare = fill(image, mask_beads(spec, specimen, table, float(angle)))
+        rays = depth / math.cos(math.radians(float(angle)))
+        powers.append(ring_power(bare, count_rings(spec))[0] * bare.var(dtype=np.float64) / rays)
+    return np.mean(powers, axis=0)
+
+
+def _find_ice_thickness(spec: DatasetSpec, reference: Reference) -> float:
+    """Return the thickness of a recording's ice at zero tilt in Å, by the fall of its intensity."""
+    means = ReferenceStatistics(spec.folder).read(reference.name, "mean")
+    mean_free_path_A = spec.config.microscope.to_microscope(0.0).inelastic_mean_free_path_A
+    return estimate_relative_thickness(means, reference.tilt_angles) * mean_free_path_A
