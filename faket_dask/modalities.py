@@ -41,8 +41,6 @@ class Modality:
         Description in one line.
     always_kept
         True where every data set holds it, whether its run file names it or not.
-    has_ctf
-        True where the specimen's signal has passed through the transfer function of a microscope.
     """
 
     name: str
@@ -52,7 +50,6 @@ class Modality:
     is_noise: bool
     description: str
     always_kept: bool = False
-    has_ctf: bool = False
 
 
 class ModalityRegistry:
@@ -184,7 +181,6 @@ MODALITIES = ModalityRegistry(
             "#009e73",
             False,
             "images of the specimen by the microscope model",
-            has_ctf=True,
         ),
     ]
 )

@@ -117,6 +117,23 @@ ExcludeAngles = Annotated[
     ),
 ]
 
+CtfFile = Annotated[
+    str,
+    typer.Option(
+        "--ctf-file",
+        help="Contrast transfer: a file (.defocus, text of CTFFIND or AreTomo, RELION's table of the tilt-series, "
+        "Warp's .xml, .mdoc); files, what the series' own files say; or none.",
+    ),
+]
+DefocusUm = Annotated[
+    float | None,
+    typer.Option(
+        "--defocus-um",
+        help="Defocus of all tilts in µm, underfocus positive, in place of what files say.",
+        show_default=False,
+    ),
+]
+
 say = typer.echo  # prints whole lines, however long, since scripts read them too
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)

@@ -10,6 +10,8 @@ import typer
 from faket_dask.cli.console import (
     Align,
     Angles,
+    CtfFile,
+    DefocusUm,
     Exclude,
     ExcludeAngles,
     Overwrite,
@@ -62,9 +64,11 @@ def import_series(
     tomogram: TomogramName = None,
     exclude: Exclude = "",
     exclude_angles: ExcludeAngles = "",
+    ctf_file: CtfFile = "files",
+    defocus_um: DefocusUm = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write a recorded tilt-series as one stack, sorted by angle, with `.rawtlt` and `.mdoc`.
+    """Write a recorded tilt-series as one stack, sorted by angle, with `.rawtlt`, `.mdoc` and what is known of its CTF.
 
     Example: `faket-dask import series relion-project --tomogram TS_01 --align --to TS_01.mrc`
     """
@@ -80,8 +84,11 @@ def import_series(
         sign=sign,
         exclude=exclude,
         exclude_angles=exclude_angles,
+        ctf=ctf_file,
+        defocus_um=defocus_um,
     )
     inputs = [path for path in (source, angles, transforms) if path is not None]
+    inputs += [Path(ctf_file)] if Path(ctf_file).is_file() else []
     for path in convert(series.aligned() if align else series, to, inputs=inputs, overwrite=overwrite):
         say(str(path))
 

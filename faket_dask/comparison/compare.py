@@ -169,13 +169,13 @@ def open_for_comparison(
             return _open_stored(stored)
     if kind_suffix(path) in STACK_SUFFIXES and path.is_file():
         try:
-            series = open_tilt_series(path, exclude=exclude, exclude_angles=exclude_angles)
+            series = open_tilt_series(path, exclude=exclude, exclude_angles=exclude_angles, ctf="none")
         except MissingAnglesError:
             if exclude or exclude_angles:
                 raise
             return OpenedSeries(path.stem, open_stack(path), None)
         return OpenedSeries(path.stem, series, series.geometry.tilt_angles)
-    series = open_tilt_series(path, exclude=exclude, exclude_angles=exclude_angles)
+    series = open_tilt_series(path, exclude=exclude, exclude_angles=exclude_angles, ctf="none")
     return OpenedSeries(path.stem, series, series.geometry.tilt_angles)
 
 

@@ -93,6 +93,15 @@ class TiltSeriesReference(Section):
         max_length=MOST_TILTS,
         description="tilts to leave out, by their angles with the sign of the reference's own files: `[-60, 58.5]`",
     )
+    ctf: Literal["files", "none"] | Path = Field(
+        default="files",
+        description="contrast transfer of the tilts: as the reference's own files or a CTF file beside the stack say; "
+        "none; or a file that goes before them: IMOD's .defocus, a text file of CTFFIND or AreTomo, RELION's table of "
+        "the tilt-series, Warp's .xml, or an .mdoc",
+    )
+    defocus_um: Annotated[float, Field(ge=0.1, le=20)] | None = Field(
+        default=None, description="defocus of all tilts, in place of what files say; underfocus is positive"
+    )
     clean: Path | None = Field(
         default=None, description="noiseless stack of the same content, with the same sections"
     )
@@ -126,7 +135,7 @@ class TiltSeriesReference(Section):
     def _read_truth_value(cls, value: Any) -> Any:
         return TRUTH_VALUES.get(value.lower(), value) if isinstance(value, str) else value
 
-    @field_validator("tilt_angles", "align", "mask")
+    @field_validator("tilt_angles", "align", "mask", "ctf")
     @classmethod
     def _resolve_files(cls, value: Any, info: ValidationInfo) -> Any:
         return resolve_path(value, info) if isinstance(value, Path) else value

@@ -29,7 +29,16 @@ def result_inputs(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
     else:
         specimen.pop("volumes")
     for reference in document["references"]:
-        for key in ("stack", "clean", "tilt_angles", "align", "exclude", "exclude_angles"):
+        for key in (
+            "stack",
+            "clean",
+            "tilt_angles",
+            "align",
+            "exclude",
+            "exclude_angles",
+            "ctf",
+            "defocus_um",
+        ):
             reference.pop(key, None)
         if reference.get("mask", "none") not in ("artefacts", "none"):
             reference["mask"] = "file"
@@ -37,5 +46,8 @@ def result_inputs(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
     document["style"].pop("weights")
     document["style"].pop("random_seed")  # the weights' checksum, among the inputs, stands for both
     document["inputs"] = inputs.to_json()
+    for recording in document["inputs"]["recordings"].values():
+        if recording["ctf"] is not None:
+            recording["ctf"].pop("source")
     document["kernel_version"] = KERNEL_VERSION
     return document

@@ -23,9 +23,9 @@ class RecordingInput:
     checksum, clean_checksum, mask_checksum
         SHA-256 of the stack, its noiseless counterpart and its mask.
     ctf
-        Contrast transfer, where the files tell it.
+        Contrast transfer of the tilts as they are used, if it is known.
     exposure_e_per_A2, exposure_before_e_per_A2
-        Exposure of each tilt, and of the specimen before it, where the files tell them.
+        Exposure of each tilt alone, and that of the specimen before it, in e/Å², where they are known.
     """
 
     shape: tuple[int, int, int]
@@ -37,6 +37,16 @@ class RecordingInput:
     ctf: SeriesCtf | None = None
     exposure_e_per_A2: tuple[float, ...] | None = None
     exposure_before_e_per_A2: tuple[float, ...] | None = None
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> RecordingInput:
+        """Read what `dataclasses.asdict` returned, also after a JSON round trip."""
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in document.items()
+        }
+        ctf = document.get("ctf")
+        fields["ctf"] = None if ctf is None else SeriesCtf.from_json(ctf)
+        return cls(**fields)
 
 
 @dataclass(frozen=True)
@@ -75,12 +85,7 @@ class Inputs:
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Inputs:
         """Read what `to_json` returned, also after a JSON round trip."""
-        recordings = {
-            name: RecordingInput(
-                **{**item, "shape": tuple(item["shape"]), "tilt_angles": tuple(item["tilt_angles"])}
-            )
-            for name, item in document["recordings"].items()
-        }
+        recordings = {name: RecordingInput.from_json(item) for name, item in document["recordings"].items()}
         specimens = tuple(
             VolumeInput(tuple(item["shape"]), tuple(item["checksums"])) for item in document["specimens"]
         )

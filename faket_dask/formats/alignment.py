@@ -82,6 +82,21 @@ class Alignment:
             shift = geometry.shift_A / geometry.pixel_size_A
         return cls(matrix, shift, (columns // 2, rows // 2), _upright_shape(matrix, shape))
 
+    @property
+    def turns_deg(self) -> NDArray[np.float64]:
+        """Angles ``(tilt,)`` in degrees, from x towards y, by which aligning turns what a tilt shows.
+
+        Examples
+        --------
+        >>> geometry = TiltGeometry(np.array([-3.0, 3.0]), 2.0, tilt_axis_angle_deg=85.0)
+        >>> Alignment.from_geometry(geometry, (4, 6)).turns_deg.round(9)
+        array([-85., -85.])
+        """
+        turn = np.linalg.inv(self.matrix)
+        return np.rad2deg(np.arctan2(turn[:, 1, 0] - turn[:, 0, 1], turn[:, 0, 0] + turn[:, 1, 1])).astype(
+            np.float64
+        )
+
     def to_transforms(self, shape: tuple[int, int]) -> NDArray[np.float64]:
         """Convert to the transforms ``(tilt, 2, 3)`` of an `.xf` file, for recorded tilts of a shape."""
         between = np.array(self.centre) - _imod_centre(shape)

@@ -17,7 +17,7 @@ import datetime
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -26,9 +26,11 @@ from numpy.typing import NDArray
 
 from faket_dask.atomic import write_text
 from faket_dask.errors import InputError
+from faket_dask.formats.ctf_table import CtfTable, DefocusUnit, make_table
 from faket_dask.formats.files import file_name, read_text
 from faket_dask.formats.mdoc_sections import MdocSections, parse_number, parse_sections
 from faket_dask.geometry import TiltGeometry, add_earlier_exposure, edges_agree
+from faket_dask.geometry.series_ctf import SeriesCtf
 
 _DATE_TIME = re.compile(r"(\d{1,2})-([A-Za-z]{3})-(\d{2}|\d{4})\s+(\d{1,2}):(\d{2}):(\d{2})")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -73,6 +75,8 @@ class Mdoc:
         Exposure of the specimen before the first tilt in time, in e/Å².
     is_thermo
         True if Thermo Fisher's Tomography wrote the file, whose stacks need not be in its order.
+    voltage_kV
+        Voltage of the microscope in kV, if recorded.
     """
 
     path: Path
@@ -89,6 +93,7 @@ class Mdoc:
     image_file: str | None = None
     earlier_exposure_e_per_A2: float = 0.0
     is_thermo: bool = False
+    voltage_kV: float | None = None
 
     def __len__(self) -> int:
         return len(self.sections)
@@ -136,6 +141,16 @@ class Mdoc:
                 stacklevel=3,
             )
         return title
+
+    @property
+    def target_ctf(self) -> CtfTable | None:
+        """Target defocus of the tilts, unchecked; ``None`` where none is recorded."""
+        if self.defocus_um is None or not self.defocus_um.any():
+            return None
+        places = [f"[ZValue = {section}]" for section in self.sections]
+        written = -self.defocus_um
+        table = make_table(self.path, DefocusUnit.MICROMETRE, places, written, written, sign=-1)
+        return replace(table, tilt_angles=-self.stage_angles, is_target=True, voltage_kV=self.voltage_kV)
 
     @cached_property
     def geometry(self) -> TiltGeometry:
@@ -209,6 +224,7 @@ def read_mdoc(path: Path, *, pixel_size_A: float | None = None) -> Mdoc:
         file_name(parsed.common.get("ImageFile", "")) or None,
         0.0 if before is None else max(float(before.min()), 0.0),
         parsed.thermo_axis is not None,
+        _voltage(parsed),
     )
 
 
@@ -218,7 +234,7 @@ def write_mdoc(
     stack: str,
     tilt_shape: tuple[int, int],
     voltage_kV: float | None = None,
-    defocus_um: NDArray[np.float64] | None = None,
+    ctf: SeriesCtf | None = None,
     frames: Sequence[str] = (),
     recorded: bool = False,
 ) -> None:
@@ -239,8 +255,8 @@ def write_mdoc(
         Rows and columns of a tilt.
     voltage_kV
         Voltage of the microscope in kV, if known.
-    defocus_um
-        ``(tilt,)`` defocus in µm, underfocus positive, if known.
+    ctf
+        Contrast transfer of the tilts, if known, of which the file has the mean defocus alone.
     frames
         ``(tilt,)`` file name of each tilt's movie or image, if there are any.
     recorded
@@ -275,8 +291,8 @@ def write_mdoc(
             lines.append(f"ExposureDose = {geometry.exposure_e_per_A2[tilt]:.6g}")
         if before is not None:
             lines.append(f"PriorRecordDose = {before[tilt]:.6g}")
-        if defocus_um is not None:
-            lines.append(f"TargetDefocus = {-defocus_um[tilt]:z.6g}")
+        if ctf is not None:
+            lines.append(f"TargetDefocus = {-ctf.defocus[tilt].mean_um:z.6g}")
         if frames:
             lines.append(f"SubFramePath = {frames[tilt]}")
         if order is not None:
@@ -349,6 +365,16 @@ def _pixel_size(parsed: MdocSections) -> float | None:
             stacklevel=4,
         )
     return spacings[0]
+
+
+def _voltage(parsed: MdocSections) -> float | None:
+    """Return the voltage in the head, or else that which all sections have; 0 is not known."""
+    text = parsed.common.get("Voltage")
+    if text is not None:
+        voltage = parse_number(parsed.path, "Voltage", text)
+        return voltage if voltage > 0 else None
+    values = parsed.column("Voltage")
+    return float(values[0]) if values is not None and (values == values[0]).all() and values[0] > 0 else None
 
 
 def _exposures(parsed: MdocSections, rank: NDArray[np.int64] | None) -> NDArray[np.float64] | None:

@@ -103,7 +103,15 @@ class MdocSections:
 
 _READ_KEYS = frozenset(
     (
-        *("TiltAngle", "ExposureDose", "PriorRecordDose", "RotationAngle", "TargetDefocus", "PixelSpacing"),
+        *(
+            "TiltAngle",
+            "ExposureDose",
+            "PriorRecordDose",
+            "RotationAngle",
+            "TargetDefocus",
+            "PixelSpacing",
+            "Voltage",
+        ),
         *("SubFramePath", "DateTime", "TimeStamp", "PieceCoordinates", "MinMaxMean", "ImageFile"),
     )
 )

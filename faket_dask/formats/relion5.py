@@ -20,11 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
+from faket_dask.formats.ctf_table import CtfTable, DefocusUnit, make_table
 from faket_dask.formats.files import find_upwards
 from faket_dask.formats.particle_list import ParticleList, rotation_matrices
 from faket_dask.formats.star import StarTable, read_star
 from faket_dask.formats.tilt_list import FindLeftOut, TiltList, keep_all
 from faket_dask.geometry import TiltGeometry
+from faket_dask.geometry.series_ctf import SeriesCtf
 
 AXES = ("X", "Y", "Z")
 ANGLES = ("Rot", "Tilt", "Psi")
@@ -60,8 +62,8 @@ class RelionTomogram:
         ``(tilt,)`` section of that file, from 0.
     shape
         Size ``(z, y, x)`` of the tomogram in pixels of the tilt-series.
-    defocus_um
-        ``(tilt,)`` defocus in µm, underfocus positive; ``None`` where the images carry no CTF, or it is not known.
+    ctf
+        Contrast transfer of the tilts; ``None`` where the images carry none, or it is not known.
     volume
         Path of the reconstructed tomogram, relative to the project, if there is one.
     binning
@@ -80,7 +82,7 @@ class RelionTomogram:
     stacks: tuple[str, ...]
     sections: tuple[int, ...]
     shape: tuple[int, int, int]
-    defocus_um: NDArray[np.float64] | None = None
+    ctf: SeriesCtf | None = None
     volume: str | None = None
     binning: float = 1.0
     recorded: TiltList | None = None
@@ -159,7 +161,11 @@ def read_tomogram_names(path: Path) -> list[str]:
 
 
 def read_tomograms(
-    path: Path, only: str | None = None, find_left_out: FindLeftOut = keep_all
+    path: Path,
+    only: str | None = None,
+    find_left_out: FindLeftOut = keep_all,
+    *,
+    read_ctf: bool = True,
 ) -> list[RelionTomogram]:
     """Read a table of tomograms (or of tilt-series) and the tilt-series that it names.
 
@@ -172,12 +178,14 @@ def read_tomograms(
         Name of the one tomogram to read; all by default.
     find_left_out
         Function of all tilts of a tilt-series that returns which of them are left out.
+    read_ctf
+        False to leave the contrast transfer out, and unchecked.
 
     Raises
     ------
     InputError
-        If a file is absent or damaged, a column is missing or does not hold numbers, or the angles cannot be
-        used.
+        If a file is absent or damaged, a column is missing or does not hold numbers, or the angles or the defocus
+        cannot be used.
     """
     table = _read_global(path)
     _check_version(table)
@@ -199,15 +207,17 @@ def read_tomograms(
         recorded = _list_tilts(tilts, every)
         order = recorded.choose(find_left_out(recorded))
         images = [every[tilt] for tilt in order]
+        optics = RelionOptics(*(float(values[row]) for values in columns.values()))
+        ctf = _ctf_table(tilts, optics) if read_ctf else None
         tomograms.append(
             RelionTomogram(
                 name=name,
                 geometry=_geometry(tilts, recorded, float(pixel_sizes[row]), order),
-                optics=RelionOptics(*(float(values[row]) for values in columns.values())),
+                optics=optics,
                 stacks=tuple(stack for stack, _ in images),
                 sections=tuple(section for _, section in images),
                 shape=sizes[row],
-                defocus_um=_defocus_um(tilts, order),
+                ctf=None if ctf is None else ctf.to_series(order),
                 volume=volumes[row],
                 binning=float(binnings[row]),
                 recorded=recorded,
@@ -218,6 +228,38 @@ def read_tomograms(
             )
         )
     return tomograms
+
+
+def read_ctf_table(path: Path, tomogram: str | None = None) -> CtfTable | None:
+    """Read the contrast transfer of all tilts of a tilt-series, unchecked; ``None`` where there is none.
+
+    Parameters
+    ----------
+    path
+        Table of one tilt-series, or with the name of a tomogram, table of tomograms or tilt-series.
+    tomogram
+        Name of the tomogram.
+
+    Raises
+    ------
+    InputError
+        If the file is absent or damaged, or a column is missing or does not hold numbers.
+    """
+    blocks = read_star(path)
+    if "global" not in blocks:
+        return _ctf_table(next(iter(blocks.values())))
+    table = blocks["global"]
+    names = table.text("rlnTomoName")
+    if (tomogram is None and len(names) != 1) or tomogram not in (None, *names):
+        raise InputError(
+            f"{path} has {len(names)} tomograms; name the table of one tilt-series "
+            "(_rlnTomoTiltSeriesStarFile)"
+        )
+    row = 0 if tomogram is None else names.index(tomogram)
+    constants = ("rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast")
+    optics = RelionOptics(*(float(table.numbers(label)[row]) for label in constants))
+    series = find_upwards(path, table.text("rlnTomoTiltSeriesStarFile")[row])
+    return _ctf_table(next(iter(read_star(series).values())), optics)
 
 
 def read_particles(
@@ -354,13 +396,34 @@ def _geometry(
     return geometry
 
 
-def _defocus_um(tilts: StarTable, order: NDArray[np.intp]) -> NDArray[np.float64] | None:
-    """Read the defocus of each tilt; 0 in all of them stands for images without a CTF."""
-    if "rlnDefocusU" not in tilts.columns:
+def _ctf_table(tilts: StarTable, optics: RelionOptics | None = None) -> CtfTable | None:
+    """Read the contrast transfer of each row; a defocus of 0 in all of them stands for images without a CTF."""
+    angles = _list_tilts(tilts, [("", 0)] * len(tilts)).tilt_angles
+    places = [f"row {row}" for row in range(1, len(tilts) + 1)]
+    if "rlnDefocusU" in tilts.columns:
+        u = tilts.numbers("rlnDefocusU")
+        v = tilts.numbers("rlnDefocusV") if "rlnDefocusV" in tilts.columns else u
+        if not (u.any() or v.any()):
+            return None
+        angle, phase = tilts.numbers("rlnDefocusAngle", 0), tilts.numbers("rlnPhaseShift", 0)
+        table = make_table(tilts.path, DefocusUnit.ANGSTROM, places, u, v, angle, phase)
+    elif "rlnTomoNominalDefocus" in tilts.columns:
+        target = tilts.numbers("rlnTomoNominalDefocus")
+        if not target.any():
+            return None
+        table = make_table(tilts.path, DefocusUnit.MICROMETRE, places, target, target, sign=-1)
+        table = replace(table, is_target=True)
+    else:
         return None
-    u = tilts.numbers("rlnDefocusU")
-    v = tilts.numbers("rlnDefocusV") if "rlnDefocusV" in tilts.columns else u
-    return (u + v)[order] / 2 * 1e-4 if u.any() or v.any() else None
+    table = replace(table, tilt_angles=angles)
+    if optics is None:
+        return table
+    return replace(
+        table,
+        voltage_kV=optics.voltage_kV,
+        spherical_aberration_mm=optics.spherical_aberration_mm,
+        amplitude_contrast=optics.amplitude_contrast,
+    )
 
 
 def _image(tilts: StarTable, name: str) -> tuple[str, int]:

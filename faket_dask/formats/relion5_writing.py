@@ -88,11 +88,17 @@ def _tilts(tomogram: RelionTomogram) -> dict[str, Sequence[object]]:
     shift = np.zeros((tilts, 2)) if geometry.shift_A is None else geometry.shift_A
     zeros = [0.0] * tilts
     axis = list(geometry.tilt_axis_angles)
-    if tomogram.defocus_um is None:
-        defocus, scale = zeros, [1.0] * tilts
+    if tomogram.ctf is None:
+        u, v, angle, scale = zeros, zeros, zeros, [1.0] * tilts
+        phase_shift = zeros
     else:
-        defocus, scale = list(tomogram.defocus_um * 1e4), list(np.cos(np.deg2rad(geometry.tilt_angles)))
-    return {
+        defocus = tomogram.ctf.defocus
+        u = [1e4 * (tilt.mean_um + tilt.astigmatism_um / 2) for tilt in defocus]
+        v = [1e4 * (tilt.mean_um - tilt.astigmatism_um / 2) for tilt in defocus]
+        angle = [tilt.astigmatism_angle for tilt in defocus]
+        phase_shift = [tilt.phase_shift for tilt in defocus]
+        scale = list(np.cos(np.deg2rad(geometry.tilt_angles)))
+    columns: dict[str, Sequence[object]] = {
         "rlnMicrographName": [
             f"{section + 1:06d}@{stack}"
             for stack, section in zip(tomogram.stacks, tomogram.sections, strict=True)
@@ -106,10 +112,11 @@ def _tilts(tomogram: RelionTomogram) -> dict[str, Sequence[object]]:
         "rlnTomoXShiftAngst": list(shift[:, 0]),
         "rlnTomoYShiftAngst": list(shift[:, 1]),
         "rlnCtfScalefactor": scale,
-        "rlnDefocusU": defocus,
-        "rlnDefocusV": defocus,
-        "rlnDefocusAngle": zeros,
+        "rlnDefocusU": u,
+        "rlnDefocusV": v,
+        "rlnDefocusAngle": angle,
     }
+    return columns | {"rlnPhaseShift": phase_shift} if any(phase_shift) else columns
 
 
 def _particles(

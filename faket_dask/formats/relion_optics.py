@@ -40,7 +40,7 @@ def ctf_constants(tomogram: RelionTomogram) -> RelionOptics:
     >>> ctf_constants(RelionTomogram("a", geometry, optics, ("a.mrcs",), (0,), (8, 8, 8)))
     RelionOptics(voltage_kV=300, spherical_aberration_mm=0.0, amplitude_contrast=1.0)
     """
-    if tomogram.defocus_um is None:
+    if tomogram.ctf is None:
         return RelionOptics(tomogram.optics.voltage_kV, 0.0, 1.0)
     return tomogram.optics
 

@@ -12,17 +12,23 @@ from pathlib import Path
 from faket_dask.formats.compression import kind_suffix
 from faket_dask.formats.mrc import STACK_SUFFIXES
 from faket_dask.formats.openers.aligned_stacks import find_raw_name
+from faket_dask.formats.openers.ctf_sources import CTF_ENDINGS
 from faket_dask.formats.openers.mdoc import list_named_stacks
 from faket_dask.formats.openers.stack import ANGLE_ENDINGS, MDOC_ENDINGS, find_by_name
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.outputs.record import OutputRecord, Owner, absolute
 
-_SIDE_FILES = {"tilt angles": ANGLE_ENDINGS, "metadata": MDOC_ENDINGS, "alignment": (".xf",)}
+_SIDE_FILES = {
+    "tilt angles": ANGLE_ENDINGS,
+    "metadata": MDOC_ENDINGS,
+    "alignment": (".xf",),
+    "contrast transfer": CTF_ENDINGS,
+}
 _ADVICE = "choose another name for the output, or another folder"
 
 
 def list_series_files(series: TiltSeries, named: Iterable[Path] = ()) -> list[Path]:
-    """List the images of a series, the files that the user named, and all that have the name of one of these.
+    """List the images and the CTF file of a series, the files that the user named, and all of the name of one of these.
 
     Parameters
     ----------
@@ -31,7 +37,9 @@ def list_series_files(series: TiltSeries, named: Iterable[Path] = ()) -> list[Pa
     named
         Stack, `.mdoc`, angle file or whatever else the series was opened by.
     """
+    ctf_files = [] if series.ctf is None else [Path(series.ctf.source)]
     files = {absolute(path) for path in (*named, *(stack.path for stack, _ in series.images))}
+    files |= {absolute(path) for path in ctf_files if path.is_file()}
     folders: dict[Path, set[str]] = {}
     for path in files:
         for name in (path.name, find_raw_name(path) or path.name):

@@ -217,7 +217,8 @@ class TiltSeries:
                 "use the series as it is"
             )
         geometry = replace(self.geometry, tilt_axis_angle_deg=0.0, shift_A=None)
-        return replace(self, geometry=geometry, alignment=alignment, unapplied=())
+        ctf = None if self.ctf is None else self.ctf.turn(alignment.turns_deg)
+        return replace(self, geometry=geometry, alignment=alignment, unapplied=(), ctf=ctf)
 
     @property
     def needs_alignment(self) -> bool:

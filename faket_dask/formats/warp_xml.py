@@ -9,7 +9,7 @@ them. Warp reads a `.tomostar` only where there is no `.xml`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
+from faket_dask.formats.ctf_table import CtfTable, DefocusUnit, make_table
 from faket_dask.formats.files import read_text
 from faket_dask.formats.tomostar import WarpTilts
 
@@ -42,6 +43,8 @@ class WarpSeries(WarpTilts):
         ``(x, y)`` size of the images, if known.
     unapplied
         Parts of the alignment that are not read, one sentence each.
+    ctf
+        Contrast transfer of the tilts, unchecked, if it was estimated.
     """
 
     is_used: NDArray[np.bool_]
@@ -49,6 +52,7 @@ class WarpSeries(WarpTilts):
     level_angle_deg: float
     image_size_A: tuple[float, float] | None
     unapplied: tuple[str, ...]
+    ctf: CtfTable | None = None
 
 
 def read_warp_xml(path: Path) -> WarpSeries:
@@ -115,7 +119,73 @@ def read_warp_xml(path: Path) -> WarpSeries:
         level_angle_deg=_attribute(path, root, "LevelAngleY"),
         image_size_A=_image_size(root.get("ImageDimensionsAngstrom", "")),
         unapplied=tuple(unapplied),
+        ctf=_read_ctf(path, root, angles),
     )
+
+
+def _read_ctf(path: Path, root: ElementTree.Element, angles: NDArray[np.float64]) -> CtfTable | None:
+    """Read the grids of the CTF, a node for each tilt or one for all, or else the element ``CTF``."""
+    constants = _parameters(root.find("CTF"))
+    tilts = angles.size
+
+    def column(tag: str, name: str) -> NDArray[np.float64]:
+        values = _node_by_tilt(path, root.find(tag), tilts)
+        return np.full(tilts, constants.get(name, 0.0)) if values is None else values
+
+    defocus = column("GridCTF", "Defocus")
+    if not np.nan_to_num(defocus).any():
+        return None
+    delta = column("GridCTFDefocusDelta", "DefocusDelta")
+    table = make_table(
+        path,
+        DefocusUnit.MICROMETRE,
+        [f"tilt {number}" for number in range(1, tilts + 1)],
+        defocus + delta / 2,
+        defocus - delta / 2,
+        column("GridCTFDefocusAngle", "DefocusAngle"),
+        180 * column("GridCTFPhase", "PhaseShift"),
+    )
+    return replace(
+        table,
+        tilt_angles=angles,
+        voltage_kV=constants.get("Voltage"),
+        spherical_aberration_mm=constants.get("Cs"),
+        amplitude_contrast=constants.get("Amplitude"),
+    )
+
+
+def _parameters(element: ElementTree.Element | None) -> dict[str, float]:
+    """Read those parameters of an element that are numbers."""
+    values = {}
+    for node in () if element is None else element.findall("Param"):
+        try:
+            values[node.get("Name", "")] = _number(node.get("Value", ""))
+        except ValueError:
+            continue
+    return values
+
+
+def _node_by_tilt(path: Path, grid: ElementTree.Element | None, tilts: int) -> NDArray[np.float64] | None:
+    """Read the node of each tilt, NaN where it is missing; ``None`` without a grid.
+
+    A grid of one node is the same in all tilts; of one that varies over the image, the mean is taken.
+    """
+    nodes = _nodes(path, grid)
+    if grid is None or not nodes.size:
+        return None
+    if nodes.size == 1:
+        return np.full(tilts, nodes[0])
+    layers = np.array([_layer(path, node) for node in grid.findall("Node")])
+    return np.array(
+        [nodes[layers == tilt].mean() if (layers == tilt).any() else np.nan for tilt in range(tilts)]
+    )
+
+
+def _layer(path: Path, node: ElementTree.Element) -> int:
+    word = node.get("Z", "0")
+    if not word.isdecimal():
+        raise InputError(f"{path}: a node of the CTF has the layer Z={word[:40]!r}, which is no number")
+    return int(word)
 
 
 def read_import_folders(path: Path) -> tuple[str, str]:

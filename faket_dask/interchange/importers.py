@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
 from faket_dask.formats import copick, portal, relion5, relion5_jobs, shrec
+from faket_dask.formats.ctffind import write_ctffind
 from faket_dask.formats.imod import write_angles, write_transforms
 from faket_dask.formats.mdoc import write_mdoc
 from faket_dask.formats.mrc import STACK_SUFFIXES, MrcVolume, write_stack, write_volume
@@ -132,7 +133,8 @@ def import_series(
         Recorded tilt-series.
     target
         ``.mrc`` file to write; its angles with IMOD's sign (`.rawtlt`) and an `.mdoc` go beside it, and an `.xf` where
-        the series is read as recorded and its alignment is known; else that of an earlier import is removed.
+        the series is read as recorded and its alignment is known, and a text file of the contrast transfer where it is
+        known; else those of an earlier import are removed.
     inputs
         Files that the series was read from, beside its images.
     overwrite
@@ -158,8 +160,11 @@ def import_series(
     angles, mdoc = target.with_suffix(".rawtlt"), target.with_name(target.name + ".mdoc")
     alignment = target.with_suffix(".xf")
     transforms = series.xf_transforms() if series.alignment is None else None
-    side_files = [angles, mdoc] if transforms is None else [angles, mdoc, alignment]
-    obsolete = [alignment] if transforms is None else []
+    contrast = target.with_name(f"{target.stem}_CTF.txt")
+    estimate = None if series.ctf is None or series.ctf.is_target else series.ctf
+    known = {alignment: transforms is not None, contrast: estimate is not None}
+    side_files = [angles, mdoc, *(path for path, is_known in known.items() if is_known)]
+    obsolete = [path for path, is_known in known.items() if not is_known]
     with claim_outputs(
         [target, *side_files],
         inputs=list_series_files(series, inputs),
@@ -170,8 +175,12 @@ def import_series(
         yield target
         write_angles(angles, series.geometry.stage_angles)
         yield angles
-        write_mdoc(mdoc, series.geometry, target.name, (rows, columns), recorded=True)
+        voltage_kV = None if series.ctf is None else series.ctf.voltage_kV
+        write_mdoc(mdoc, series.geometry, target.name, (rows, columns), voltage_kV, series.ctf, recorded=True)
         yield mdoc
+        if estimate is not None:
+            write_ctffind(contrast, estimate)
+            yield contrast
         if transforms is not None:
             write_transforms(alignment, transforms)
             yield alignment

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faket_dask.config import BuiltSpecimen, ExistingVolume, RunConfig, TiltSeriesReference
 from faket_dask.dataset.geometry import BLOCK_ROWS
@@ -183,8 +184,20 @@ def check_recording(reference: TiltSeriesReference, config: RunConfig) -> Record
     problems.report()
     angles = tuple(float(angle) for angle in series.geometry.tilt_angles)
     return RecordingInput(
-        series.shape, angles, series.pixel_size_A, series.checksum(), clean_checksum, mask_checksum
+        series.shape,
+        angles,
+        series.pixel_size_A,
+        series.checksum(),
+        clean_checksum,
+        mask_checksum,
+        series.ctf,
+        _to_tuple(series.geometry.exposure_e_per_A2),
+        _to_tuple(series.geometry.exposure_before_e_per_A2),
     )
+
+
+def _to_tuple(values: NDArray[np.float64] | None) -> tuple[float, ...] | None:
+    return None if values is None else tuple(float(value) for value in values)
 
 
 def _open_images(reference: TiltSeriesReference) -> TiltSeries | None:

@@ -15,7 +15,7 @@ from faket_dask.kernels.exposure import Exposure
 from faket_dask.kernels.microscope import Microscope
 from faket_dask.kernels.optics import Defocus
 from faket_dask.kernels.signal_transfer import transfer_signal
-from faket_dask.modalities import MODALITIES, Owner
+from faket_dask.modalities import MODALITIES, SIMULATED, Owner
 from faket_dask.references.base import open_reference
 from faket_dask.references.recorded import RecordedReference
 from faket_dask.references.simulated import SimulatedReference
@@ -127,10 +127,9 @@ def open_modality_imaging(spec: DatasetSpec, owner: str, modality: str) -> Imagi
     modality
         Name of the modality.
     """
-    kind = MODALITIES.get(modality)
-    if kind.owner is Owner.SERIES:
+    if MODALITIES.get(modality).owner is Owner.SERIES:
         return open_imaging(spec, owner)
-    return simulate_imaging(spec, owner) if kind.has_ctf else None
+    return simulate_imaging(spec, owner) if modality == SIMULATED else None
 
 
 def _draw_imaging(spec: DatasetSpec, specimen: str, section: DrawnCtf) -> Imaging:

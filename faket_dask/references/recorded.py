@@ -142,6 +142,8 @@ def open_recording(section: TiltSeriesReference) -> TiltSeries:
         sign=section.angle_sign,
         exclude=section.exclude,
         exclude_angles=section.exclude_angles,
+        ctf=section.ctf,
+        defocus_um=section.defocus_um,
     )
     return series.aligned() if section.align else series
 

@@ -26,6 +26,7 @@ from faket_dask.formats.relion_coordinates import write_coordinates
 from faket_dask.formats.star import read_star, write_star
 from faket_dask.geometry import TiltGeometry
 from faket_dask.kernels.projection import project
+from tests.ctf import make_ctf
 
 pytestmark = [
     pytest.mark.clients,
@@ -128,7 +129,7 @@ def write_tilts(folder: Path, density: NDArray[np.float32], defocus_um: NDArray[
         stacks=("a.mrcs",) * ANGLES.size,
         sections=tuple(range(ANGLES.size)),
         shape=(SIZE // 2, SIZE, SIZE),
-        defocus_um=defocus_um,
+        ctf=None if defocus_um is None else make_ctf(defocus_um),
     )
     particle = ParticleList(
         np.array(["boot"]), np.array([1]), np.array([1]), np.zeros((1, 3)), np.eye(3)[None]

@@ -39,6 +39,7 @@ from faket_dask.geometry import TiltGeometry
 from faket_dask.interchange.importers import to_particle_table
 from faket_dask.specimen.particles import read_particles as read_table
 from faket_dask.specimen.volume import open_specimen_volume
+from tests.ctf import make_ctf
 from tests.formats import extended_headers
 from tests.formats.conftest import VOXEL_A, make_phantom
 
@@ -63,7 +64,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (4, 8, 8),
     )
     write_project(folder, [tomogram], {"a": particles})
-    write_mdoc(folder / "a.mdoc", geometry, "a.mrc", (8, 8), 300, np.ones(len(geometry)))
+    write_mdoc(folder / "a.mdoc", geometry, "a.mrc", (8, 8), 300, make_ctf(np.ones(len(geometry))))
     write_tomostar(folder / "a.tomostar", geometry, ["a.mrc"] * len(geometry))
     write_tilt_com(folder, "a", geometry, (8, 8), 4)
     (folder / "a.xf").write_text("1 0 0 1 0.5 0.5\n" * 3)

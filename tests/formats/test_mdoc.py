@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from faket_dask.errors import InputError
 from faket_dask.formats.mdoc import Mdoc, read_mdoc, write_mdoc
 from faket_dask.geometry import TiltGeometry, acquisition_order, exposure_before
+from tests.ctf import make_ctf
 
 # As SerialEM writes it during acquisition: in the order of time, with Windows paths.
 RECORDED = r"""PixelSpacing = 1.35
@@ -76,7 +77,7 @@ def test_recorded_file_is_read(tmp_path: Path) -> None:
 def test_mdocfile_reads_written_file(tmp_path: Path) -> None:
     path = tmp_path / "a.mrc.mdoc"
     series = geometry()
-    write_mdoc(path, series, "a.mrc", (40, 30), 300, np.array([2.0, 2.1, 2.2, 2.3, 2.4]))
+    write_mdoc(path, series, "a.mrc", (40, 30), 300, make_ctf([2.0, 2.1, 2.2, 2.3, 2.4]))
     table = mdocfile.read(path)
     assert table["ZValue"].tolist() == [0, 1, 2, 3, 4]
     np.testing.assert_allclose(table["TiltAngle"].astype(float), [20, 10, 0, -10, -20])

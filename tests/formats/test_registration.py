@@ -27,6 +27,7 @@ from faket_dask.formats.shrec_writing import write_model
 from faket_dask.formats.tilt_com import read_tilt_com, write_tilt_com
 from faket_dask.formats.tomostar import read_tomostar, write_tomostar
 from faket_dask.geometry import TiltGeometry, centre_A
+from tests.ctf import make_ctf, means_um
 from tests.formats.conftest import (
     VOXEL_A,
     WITHIN_DEG,
@@ -148,7 +149,7 @@ def test_relion(tmp_path: Path, shape: tuple[int, int, int], tilt_axis: float) -
         stacks=("stacks/001.mrc",) * len(phantom.geometry),
         sections=tuple(range(len(phantom.geometry))),
         shape=phantom.volume.shape,
-        defocus_um=np.linspace(2, 4, len(phantom.geometry)),
+        ctf=make_ctf(np.linspace(2, 4, len(phantom.geometry)), 0.2, 35.0),
     )
     write_project(tmp_path, [tomogram], {"001": phantom.particles})
     [result] = read_tomograms(tmp_path / "tomograms.star")
@@ -162,7 +163,9 @@ def test_relion(tmp_path: Path, shape: tuple[int, int, int], tilt_axis: float) -
         tomogram.sections,
     )
     assert (result.optics, result.shape) == (tomogram.optics, tomogram.shape)
-    np.testing.assert_allclose(result.defocus_um, tomogram.defocus_um)
+    np.testing.assert_allclose(means_um(result.ctf), means_um(tomogram.ctf))
+    assert {round(tilt.astigmatism_um, 6) for tilt in result.ctf.defocus} == {0.2}
+    assert {tilt.astigmatism_angle for tilt in result.ctf.defocus} == {35.0}
     assert_same_geometry(result.geometry, phantom.geometry)
     if not tilt_axis:
         volume = reconstruction(phantom.stack, result.geometry, result.shape[0])
@@ -225,7 +228,7 @@ def test_copick(phantom: Phantom, tmp_path: Path) -> None:
 def test_mdoc(tmp_path: Path) -> None:
     phantom = make_phantom((40, 100, 90), tilt_axis=84.5)
     defocus = np.linspace(2, 4, len(phantom.geometry))
-    write_mdoc(tmp_path / "a.mrc.mdoc", phantom.geometry, "a.mrc", (100, 90), 300, defocus)
+    write_mdoc(tmp_path / "a.mrc.mdoc", phantom.geometry, "a.mrc", (100, 90), 300, make_ctf(defocus))
     result = read_mdoc(tmp_path / "a.mrc.mdoc")
     assert_same_geometry(result.geometry, phantom.geometry)
     assert result.sections == tuple(range(len(phantom.geometry)))

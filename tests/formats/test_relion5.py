@@ -15,6 +15,7 @@ from faket_dask.formats.particle_list import ParticleList
 from faket_dask.formats.relion5 import RelionOptics, RelionTomogram, read_particles, read_tomograms
 from faket_dask.formats.relion5_writing import write_project
 from faket_dask.geometry import TiltGeometry, centre_A
+from tests.ctf import make_ctf, means_um
 from tests.formats.conftest import INSTALLING_S, Others
 
 OPTICS = RelionOptics(300, 2.7, 0.1)
@@ -90,11 +91,11 @@ def test_every_pixel_size_and_microscope_is_an_optics_group(tmp_path: Path) -> N
 
     defocus = np.full(3, 2.5)
     tomograms = [
-        tomogram("a", geometry=geometry(9.95), defocus_um=defocus),
-        tomogram("b", geometry=geometry(10.05), defocus_um=defocus),
+        tomogram("a", geometry=geometry(9.95), ctf=make_ctf(defocus)),
+        tomogram("b", geometry=geometry(10.05), ctf=make_ctf(defocus)),
         tomogram("c", geometry=geometry(9.95)),
-        tomogram("d", geometry=geometry(9.95), defocus_um=defocus, optics=RelionOptics(200, 2.7, 0.1)),
-        tomogram("e", geometry=geometry(9.95), defocus_um=2 * defocus),
+        tomogram("d", geometry=geometry(9.95), ctf=make_ctf(defocus), optics=RelionOptics(200, 2.7, 0.1)),
+        tomogram("e", geometry=geometry(9.95), ctf=make_ctf(2 * defocus)),
     ]
     write_project(tmp_path, tomograms, {name: particles(["boot"]) for name in "abcde"})
     both = starfile.read(tmp_path / "particles.star", always_dict=True)
@@ -113,15 +114,15 @@ def test_every_pixel_size_and_microscope_is_an_optics_group(tmp_path: Path) -> N
 
 def test_images_without_a_ctf_have_a_constant_one(tmp_path: Path) -> None:
     defocus = np.array([2.0, 2.5, 3.0])
-    write_project(tmp_path, [tomogram("a"), tomogram("b", defocus_um=defocus)], {})
+    write_project(tmp_path, [tomogram("a"), tomogram("b", ctf=make_ctf(defocus))], {})
     [table] = starfile.read(tmp_path / "tilt_series/a.star", always_dict=True).values()
     for label in ("rlnDefocusU", "rlnDefocusV", "rlnDefocusAngle"):
         assert (table[label] == 0).all()
     assert (table["rlnCtfScalefactor"] == 1).all()
     without, with_ctf = read_tomograms(tmp_path / "tomograms.star")
-    assert without.defocus_um is None
+    assert without.ctf is None
     assert without.optics == RelionOptics(300, 0, 1)
-    np.testing.assert_allclose(with_ctf.defocus_um, defocus)
+    np.testing.assert_allclose(means_um(with_ctf.ctf), defocus)
     assert with_ctf.optics == OPTICS
 
 
@@ -153,7 +154,7 @@ def test_unaligned_series_in_any_order(tmp_path: Path) -> None:
     assert result.stacks == ("a.mrcs", "a.mrcs", "single.mrc")
     assert result.sections == (1, 0, 0)
     assert result.geometry.acquisition_order is None
-    assert result.defocus_um is None
+    assert result.ctf is None
 
 
 def test_files_are_found_from_project_folder(tmp_path: Path) -> None:
@@ -277,7 +278,12 @@ def test_series_aligned_by_relion_is_read(tmp_path: Path) -> None:
     assert result.geometry.tilt_axis_angles.tolist() == [85.2, 84.9, 84.6]
     assert result.geometry.shift_A.tolist() == [[-20.5, 0], [10.5, -3.25], [0, 5.75]]
     assert result.geometry.exposure_before_e_per_A2.tolist() == [3, 0, 6]
-    np.testing.assert_allclose(result.defocus_um, [4.15, 4.05005, 4.25])
+    np.testing.assert_allclose(means_um(result.ctf), [4.15, 4.05005, 4.25])
+    first = result.ctf.defocus[0]
+    assert first.astigmatism_um == pytest.approx(0.1)
+    assert first.astigmatism_angle == 12.5
+    assert (result.ctf.voltage_kV, result.ctf.spherical_aberration_mm) == (300, 2.7)
+    assert result.ctf.amplitude_contrast == 0.1
 
 
 def test_unusable_projects_are_refused(tmp_path: Path) -> None:

@@ -27,16 +27,20 @@ from faket_dask.formats.relion5 import RelionOptics, read_particles, read_tomogr
 from faket_dask.formats.shrec import read_model
 from faket_dask.formats.star import read_star
 from faket_dask.formats.tilt_series import TiltSeries
+from faket_dask.geometry.series_ctf import SeriesCtf
 from faket_dask.interchange.export import export
 from faket_dask.interchange.exporters import exporter_names
+from faket_dask.interchange.exporters.source import Source
 from faket_dask.interchange.importers import import_particles
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.kernels.binning import bin_axes
+from faket_dask.kernels.optics import Defocus
 from faket_dask.outputs.record import RECORD
 from faket_dask.specimen.particles import ParticleTable
 from faket_dask.specimen.particles import read_particles as read_table
 from faket_dask.stages.reconstruction import prepare_tilt
 from tests.beads import bead_document, bead_errors
+from tests.ctf import means_um
 from tests.runs import small_document
 
 SERIES = "specimen-000__a"
@@ -177,7 +181,7 @@ def test_relion5(exported: Exported) -> None:
     assert tomogram.binning == exported.voxel_size_A / 10
     volume = open_volume(exported.folder / "relion5" / tomogram.volume)
     assert volume.voxel_size_A == pytest.approx(exported.voxel_size_A)
-    assert tomogram.defocus_um is None
+    assert tomogram.ctf is None
     assert tomogram.optics == RelionOptics(300, 0, 1)
 
 
@@ -285,10 +289,10 @@ def test_only_images_of_the_microscope_model_have_a_ctf(
         if tomogram.name.endswith("benchmark"):
             specimen = tomogram.name.split("__")[0]
             acquisition = tiny_dataset.spec.geometry.acquisition(specimen)
-            np.testing.assert_allclose(tomogram.defocus_um, acquisition.defocus_um, atol=1e-6)
+            np.testing.assert_allclose(means_um(tomogram.ctf), acquisition.defocus_um, atol=1e-6)
             assert tomogram.optics.spherical_aberration_mm > 0
         else:
-            assert tomogram.defocus_um is None
+            assert tomogram.ctf is None
             assert tomogram.optics == RelionOptics(300, 0, 1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -296,6 +300,48 @@ def test_only_images_of_the_microscope_model_have_a_ctf(
     mdoc = read_mdoc(tmp_path / "other/mrc/specimen-000__b_benchmark.mrc.mdoc")
     defocus_um = tiny_dataset.spec.geometry.acquisition("specimen-000").defocus_um
     np.testing.assert_allclose(mdoc.defocus_um, defocus_um, rtol=1e-5)
+
+
+def test_ctf_of_each_tilt_is_in_every_format_that_has_one(
+    tiny_dataset: faket_dask.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exports write what `Source.ctf` says, tilt by tilt, and nothing where it says nothing."""
+    tilts = tuple(Defocus(2 + tilt / 10, 0.3, 20.0 * tilt) for tilt in range(5))
+    ctf = SeriesCtf(tilts, "a test", 200.0, 1.4, 0.12)
+    monkeypatch.setattr(Source, "ctf", lambda _, __, modality: ctf if modality == "faket" else None)
+    with pytest.warns(UserWarning, match="the images of noisy carry no CTF"):
+        list(export(tiny_dataset, ["imod", "mrc", "relion5", "warp"], tmp_path, ["faket", "noisy"]))
+    name = "specimen-000__b_{}"
+    places = {
+        "imod": "imod/{0}/{0}.mrc",
+        "mrc": "mrc/{0}.mrc",
+        "relion5": "relion5/tomograms.star",
+        "warp": "warp/tomostar/{0}.tomostar",
+    }
+    for program, place in places.items():
+        modalities = [name.format(modality) for modality in ("faket", "noisy")]
+        with_ctf, without = (
+            open_tilt_series(
+                tmp_path / place.format(modality), tomogram=modality if program == "relion5" else None
+            )
+            for modality in modalities
+        )
+        assert without.ctf is None, program
+        found = with_ctf.ctf
+        np.testing.assert_allclose(means_um(found), means_um(ctf), atol=1e-4)
+        for own, tilt in zip(found.defocus, tilts, strict=True):
+            assert own.astigmatism_um == pytest.approx(tilt.astigmatism_um, abs=1e-3), program
+            assert own.astigmatism_angle == pytest.approx(tilt.astigmatism_angle, abs=0.02), program
+        if program != "imod":
+            constants = (found.voltage_kV, found.spherical_aberration_mm, found.amplitude_contrast)
+            assert constants == (200.0, 1.4, 0.12), program
+    mdocs = [
+        tmp_path / folder.format(name.format("noisy")) for folder in ("mrc/{}.mrc.mdoc", "warp/mdoc/{}.mdoc")
+    ]
+    for mdoc in mdocs:
+        assert "Defocus" not in mdoc.read_text()
+    files = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*noisy*")]
+    assert not [file for file in files if file.endswith((".defocus", "_CTF.txt", ".xml"))]
 
 
 def test_deepfinder_says_what_training_lacks(tiny_dataset: faket_dask.Dataset, tmp_path: Path) -> None:

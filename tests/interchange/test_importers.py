@@ -14,6 +14,7 @@ from faket_dask.cli import app
 from faket_dask.errors import InputError
 from faket_dask.formats import copick_writing, portal
 from faket_dask.formats.copick import PickableObject
+from faket_dask.formats.ctffind import write_ctffind
 from faket_dask.formats.imod import write_transforms
 from faket_dask.formats.mrc import open_stack, open_volume, write_stack, write_volume
 from faket_dask.formats.openers import open_tilt_series
@@ -25,6 +26,7 @@ from faket_dask.formats.tomostar import write_tomostar
 from faket_dask.interchange.importers import ParticleOptions, import_particles, import_specimen
 from faket_dask.kernels.projection import project
 from faket_dask.specimen.particles import read_particles
+from tests.ctf import make_ctf, means_um
 from tests.formats.conftest import VOXEL_A, Phantom, make_phantom
 
 
@@ -413,6 +415,24 @@ def test_imported_series_is_read_like_its_source(tmp_path: Path) -> None:
     assert "recorded tilt-series" in titles
     assert "synthetic" not in titles
     assert "DateTime" not in titles
+
+
+def test_ctf_of_an_imported_series_comes_along(tmp_path: Path) -> None:
+    stack, target = write_user_series(tmp_path / "in"), tmp_path / "own/TS_01.mrc"
+    ctf = make_ctf([2.0, 3.0, 4.0], 0.2, 30.0)
+    write_ctffind(tmp_path / "in/TS_01_ctf.txt", ctf)
+    for _ in range(2):
+        invoke("import", "series", stack, "--to", target)
+    own, theirs = open_tilt_series(target).ctf, open_tilt_series(stack).ctf
+    np.testing.assert_allclose(means_um(own), means_um(theirs), atol=1e-5)
+    assert own.source == str(tmp_path / "own/TS_01_CTF.txt")
+    assert own.defocus[0].astigmatism_angle == pytest.approx(30.0)
+    assert own.amplitude_contrast == 0.1
+    invoke("import", "series", stack, "--ctf-file", "none", "--to", target)
+    assert open_tilt_series(target).ctf is None
+    assert not (tmp_path / "own/TS_01_CTF.txt").exists()
+    invoke("import", "series", stack, "--defocus-um", "3.1", "--ctf-file", "none", "--to", target)
+    assert set(means_um(open_tilt_series(target).ctf)) == {3.1}
 
 
 def test_imported_series_takes_angles_and_transforms_from_elsewhere(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Input checks: every problem is named with its place before anything is computed."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,22 @@ import pytest
 import zarr
 
 from faket_dask.config import parse
+from faket_dask.dataset.inputs import Inputs
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.errors import InputError
+from faket_dask.formats.ctffind import write_ctffind
 from faket_dask.formats.imod import write_angles
+from faket_dask.formats.mdoc import write_mdoc
 from faket_dask.formats.mrc import write_stack, write_volume
+from faket_dask.geometry import TiltGeometry
+from faket_dask.geometry.series_ctf import SeriesCtf
+from faket_dask.kernels.optics import Defocus
 from faket_dask.kernels.vgg import random_state_dict
 from faket_dask.pipeline.input_checks import resolve
 from faket_dask.pipeline.plan import plan_spec
 from faket_dask.specimen.particles import particle_table
 from faket_dask.weights.cache import store
+from tests.ctf import means_um
 from tests.runs import small_document
 
 ANGLES = (-40.0, -20.0, 0.0, 20.0, 40.0)
@@ -65,6 +73,51 @@ def test_usable_input_is_described(tmp_path: Path, stack: np.ndarray) -> None:
     recording = spec.inputs.recordings["real"]
     assert (recording.shape, recording.tilt_angles, recording.pixel_size_A) == (stack.shape, ANGLES, 10)
     assert len(recording.checksum) == len(spec.inputs.weights_checksum) == 64
+
+
+def test_ctf_and_exposures_of_a_reference_are_kept(tmp_path: Path, stack: np.ndarray) -> None:
+    path = record(tmp_path, stack)
+    tilts = tuple(Defocus(2 + tilt / 10, 0.2, 100.0) for tilt in range(5))
+    write_ctffind(tmp_path / "real_CTF.txt", SeriesCtf(tilts, "a test", 300.0, 2.7, 0.1))
+    geometry = TiltGeometry(
+        np.array(ANGLES),
+        10.0,
+        tilt_axis_angle_deg=85.0,
+        exposure_e_per_A2=np.full(5, 3.0),
+        acquisition_order=np.array([3, 1, 0, 2, 4]),
+    )
+    write_mdoc(tmp_path / "real.mrc.mdoc", geometry, path.name, (40, 48), 300)
+    (tmp_path / "real.rawtlt").unlink()
+    spec = check(tmp_path, **recorded_sections(path, align=True))
+    document = json.loads(json.dumps(spec.inputs.to_json()))
+    recording = Inputs.from_json(document).recordings["real"]
+    assert recording == spec.inputs.recordings["real"]
+    # Written by decreasing angle of the stage, so the stack's first tilt is the first here.
+    np.testing.assert_allclose(means_um(recording.ctf), [2.0, 2.1, 2.2, 2.3, 2.4])
+    assert recording.ctf.defocus[0].astigmatism_angle == pytest.approx(15.0)
+    assert recording.ctf.voltage_kV == 300.0
+    assert recording.exposure_e_per_A2 == (3.0,) * 5
+    assert recording.exposure_before_e_per_A2 == (9.0, 3.0, 0.0, 6.0, 12.0)
+
+
+def test_ctf_that_the_run_file_names(tmp_path: Path, stack: np.ndarray) -> None:
+    path = record(tmp_path, stack)
+    assert check(tmp_path, **recorded_sections(path)).inputs.recordings["real"].ctf is None
+    spec = check(tmp_path, **recorded_sections(path, defocus_um=2.5))
+    assert set(means_um(spec.inputs.recordings["real"].ctf)) == {2.5}
+    ctf = SeriesCtf((Defocus(3.0),) * 5, "a test")
+    fingerprints = set()
+    for name in ("one.txt", "other.txt"):
+        write_ctffind(tmp_path / name, ctf)
+        spec = check(tmp_path, **recorded_sections(path, ctf=name))
+        assert set(means_um(spec.inputs.recordings["real"].ctf)) == {3.0}
+        fingerprints.add(spec.fingerprint)
+    assert len(fingerprints) == 1
+    write_ctffind(tmp_path / "one.txt", SeriesCtf((Defocus(3.0),) * 4, "a test"))
+    line = only_problem(tmp_path, **recorded_sections(path, ctf="one.txt"))
+    assert line.startswith("references.real: ")
+    assert "one.txt has the defocus of 4 tilts, and" in line
+    assert "must be at most 20" in only_problem(tmp_path, **recorded_sections(path, defocus_um=30000))
 
 
 # Recorded references

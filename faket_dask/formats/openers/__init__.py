@@ -24,7 +24,13 @@ from faket_dask.formats.mrc import STACK_SUFFIXES
 from faket_dask.formats.openers.images import SINGLE_IMAGES
 from faket_dask.formats.openers.mdoc import MDOC
 from faket_dask.formats.openers.relion5 import RELION5
-from faket_dask.formats.openers.series_format import SeriesFormat, SeriesOptions, Sign, list_visible_files
+from faket_dask.formats.openers.series_format import (
+    CtfChoice,
+    SeriesFormat,
+    SeriesOptions,
+    Sign,
+    list_visible_files,
+)
 from faket_dask.formats.openers.shrec import SHREC
 from faket_dask.formats.openers.stack import ARETOMO, STACK, MissingAnglesError
 from faket_dask.formats.openers.warp import TOMOSTAR, WARP_XML
@@ -46,6 +52,8 @@ def open_tilt_series(
     sign: str = "imod",
     exclude: Sequence[int | str] | str = (),
     exclude_angles: Sequence[float] | str = (),
+    ctf: Path | str = "files",
+    defocus_um: float | None = None,
 ) -> TiltSeries:
     """Open a tilt-series; headers and metadata are read, images are not.
 
@@ -75,19 +83,28 @@ def open_tilt_series(
     exclude_angles
         Tilts to leave out, by angles in degrees with the sign of the series' own files: for each the nearest tilt,
         which must be within half a degree.
+    ctf
+        File of the contrast transfer: IMOD's `.defocus`, a text file of CTFFIND or AreTomo, RELION's table of the
+        tilt-series, Warp's `.xml` or an `.mdoc`. ``"files"`` takes it from the series' own files, where they have it,
+        ``"none"`` does not read it.
+    defocus_um
+        Defocus of all tilts in µm, underfocus positive, in place of what files say.
 
     Raises
     ------
     MissingAnglesError
         If nothing says the angles of a stack.
     InputError
-        If a file is absent or damaged, more than one series could be meant, angles, images and transforms do not fit
-        together, or a tilt to leave out is not there.
+        If a file is absent or damaged, more than one series could be meant, angles, images, transforms and contrast
+        transfer do not fit together, or a tilt to leave out is not there.
     """
     if sign not in get_args(Sign):
         raise InputError(f"the sign of angle files is 'imod' or 'warp', not {sign!r}")
     exclusion = Exclusion.parse(exclude, exclude_angles)
-    options = SeriesOptions(tilt_angles, transforms, pixel_size_A, tomogram, cast(Sign, sign), exclusion)
+    choice = cast(CtfChoice, ctf) if ctf in get_args(CtfChoice) else Path(ctf)
+    options = SeriesOptions(
+        tilt_angles, transforms, pixel_size_A, tomogram, cast(Sign, sign), exclusion, choice, defocus_um
+    )
     path = Path(path)
     series_format, path = _find_in_folder(path) if path.is_dir() else (_find_format(path), path)
     series = series_format.open(path, options)

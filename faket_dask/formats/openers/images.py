@@ -10,6 +10,7 @@ from faket_dask.errors import InputError
 from faket_dask.formats.compression import kind_suffix
 from faket_dask.formats.mrc import open_stack
 from faket_dask.formats.mrc_header import read_header
+from faket_dask.formats.openers.ctf_sources import add_ctf
 from faket_dask.formats.openers.listed_tilts import check_count, list_stated, make_series
 from faket_dask.formats.openers.series_format import SeriesFormat, SeriesOptions, list_visible_files
 from faket_dask.formats.openers.tomograms import list_stacks
@@ -42,7 +43,8 @@ def _open(folder: Path, options: SeriesOptions) -> TiltSeries:
     tilts = [(open_stack(image, pixel_size_A=options.pixel_size_A), 0) for image in images]
     listed = list_stated(angles, options.sign, None)
     check_count(listed, len(tilts), folder)
-    return check_images(folder, make_series(listed, tilts.__getitem__, options.exclusion.find))
+    series = check_images(folder, make_series(listed, tilts.__getitem__, options.exclusion.find))
+    return add_ctf(series, options, None)
 
 
 def _natural_key(path: Path) -> list[int | str]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faket_dask.errors import InputError
+from faket_dask.formats.ctf_table import CtfTable
 from faket_dask.formats.imod import read_angle_file
 from faket_dask.formats.mdoc import Mdoc
 from faket_dask.formats.mrc import MrcStack
@@ -32,12 +33,15 @@ class ListedTilts:
         ``(tilt,)`` rank in time and exposure of each tilt, if known.
     left_out_exposure_e_per_A2
         ``(tilt,)`` exposure before each tilt in others that are not listed, or before the series; ``None`` for none.
+    ctf
+        Target defocus of the tilts, if known.
     """
 
     tilts: TiltList
     acquisition_order: NDArray[np.int64] | None = None
     exposure_e_per_A2: NDArray[np.float64] | None = None
     left_out_exposure_e_per_A2: NDArray[np.float64] | None = None
+    ctf: CtfTable | None = None
 
     @property
     def tilt_angles(self) -> NDArray[np.float64]:
@@ -57,7 +61,8 @@ class ListedTilts:
             angles=self.tilts.angles[places],
             places=tuple(self.tilts.places[place] for place in places),
         )
-        return ListedTilts(tilts, *self.select_exposures(places))
+        ctf = None if self.ctf is None else self.ctf.reorder(places)
+        return ListedTilts(tilts, *self.select_exposures(places), ctf)
 
     def select_exposures(
         self, places: NDArray[np.intp]
@@ -74,7 +79,7 @@ class ListedTilts:
         )
 
     def with_exposures(self, mdoc: Mdoc, places: NDArray[np.intp]) -> ListedTilts:
-        """Return the tilts with the exposures and the order of acquisition of an `.mdoc`.
+        """Return the tilts with the exposures, the order of acquisition and the target defocus of an `.mdoc`.
 
         Parameters
         ----------
@@ -85,7 +90,9 @@ class ListedTilts:
         """
         rank, exposure, left_out = select_exposures(mdoc.acquisition_order, mdoc.exposure_e_per_A2, places)
         left_out = add_earlier_exposure(left_out, mdoc.earlier_exposure_e_per_A2, len(places))
-        return ListedTilts(self.tilts, self.acquisition_order if rank is None else rank, exposure, left_out)
+        rank = self.acquisition_order if rank is None else rank
+        ctf = None if mdoc.target_ctf is None else mdoc.target_ctf.reorder(places)
+        return ListedTilts(self.tilts, rank, exposure, left_out, ctf)
 
 
 def list_stated(tilt_angles: Path | ArrayLike, sign: Sign, stack: Path | None) -> ListedTilts:

@@ -10,6 +10,7 @@ import numpy as np
 from faket_dask.formats.compression import COMPRESSED_SUFFIXES, kind_suffix, strip_compression
 from faket_dask.formats.mdoc import Mdoc, read_mdoc
 from faket_dask.formats.mrc import STACK_SUFFIXES, MrcStack
+from faket_dask.formats.openers.ctf_sources import add_ctf
 from faket_dask.formats.openers.listed_tilts import list_mdoc, make_series
 from faket_dask.formats.openers.series_format import SeriesFormat, SeriesOptions, open_movie_average
 from faket_dask.formats.openers.stack import open_stack_series
@@ -37,7 +38,8 @@ def _open_images(mdoc: Mdoc, options: SeriesOptions) -> TiltSeries:
 
     listed = list_mdoc(mdoc, np.arange(len(mdoc)), None)
     axis = mdoc.tilt_axis_angle()
-    return check_images(mdoc.path, make_series(listed, open_image, options.exclusion.find, axis))
+    series = check_images(mdoc.path, make_series(listed, open_image, options.exclusion.find, axis))
+    return add_ctf(series, options, listed.ctf)
 
 
 def _find_stack(mdoc: Mdoc) -> Path | None:

@@ -9,8 +9,14 @@ from pathlib import Path
 from faket_dask.errors import InputError
 from faket_dask.formats.files import find_upwards
 from faket_dask.formats.mrc import MrcStack, open_stack
+from faket_dask.formats.openers.ctf_sources import add_ctf
 from faket_dask.formats.openers.series_format import SeriesFormat, SeriesOptions
-from faket_dask.formats.relion5 import RelionTomogram, read_tomogram_names, read_tomograms
+from faket_dask.formats.relion5 import (
+    RelionTomogram,
+    read_ctf_table,
+    read_tomogram_names,
+    read_tomograms,
+)
 from faket_dask.formats.tilt_series import TiltSeries, check_images
 
 
@@ -40,7 +46,8 @@ def _open(path: Path, options: SeriesOptions) -> TiltSeries:
         rows=tomogram.rows,
         unapplied=unapplied if tomogram.has_deformations else (),
     )
-    return check_images(path, series)
+    own = read_ctf_table(path, tomogram.name) if options.reads_own_ctf else None
+    return add_ctf(check_images(path, series), options, own)
 
 
 def _choose_tomogram(path: Path, options: SeriesOptions) -> RelionTomogram:
@@ -52,7 +59,7 @@ def _choose_tomogram(path: Path, options: SeriesOptions) -> RelionTomogram:
         )
     if name is not None and name not in names:
         raise InputError(f"{path} has no tomogram {name!r}; it has {', '.join(names[:6])}")
-    return read_tomograms(path, name or names[0], options.exclusion.find)[-1]
+    return read_tomograms(path, name or names[0], options.exclusion.find, read_ctf=False)[-1]
 
 
 RELION5 = SeriesFormat((".star",), _find, _open)

@@ -19,6 +19,9 @@ from faket_dask.formats.tilt_series import TiltSeries
 
 Sign = Literal["imod", "warp"]
 
+CtfChoice = Literal["files", "none"]
+"""Contrast transfer to read: what the series' own files say, or none."""
+
 
 @dataclass(frozen=True)
 class SeriesOptions:
@@ -30,6 +33,13 @@ class SeriesOptions:
     tomogram: str | None
     sign: Sign
     exclusion: Exclusion = field(default_factory=Exclusion)
+    ctf: Path | CtfChoice = "files"
+    defocus_um: float | None = None
+
+    @property
+    def reads_own_ctf(self) -> bool:
+        """True unless the user wants no contrast transfer."""
+        return self.ctf != "none"
 
 
 @dataclass(frozen=True)

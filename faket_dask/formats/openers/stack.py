@@ -3,7 +3,8 @@
 Each fact has an order of sources, the same however a series is named: angles are the user's, else those of a `.tlt`
 (which an alignment refined), `.rawtlt`, `.mdoc`, SHREC's alignment file, or the stack's extended header; the pixel
 size is the user's, else the stack's own, else the `.mdoc`'s; tilt axis, exposures and order of acquisition are the
-`.mdoc`'s. Sources are compared with each other, and a warning says which is believed where they disagree.
+`.mdoc`'s; defocus is the user's, else that of a CTF file beside the stack, else the `.mdoc`'s target. Sources are
+compared with each other, and a warning says which is believed where they disagree.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from faket_dask.errors import InputError
 from faket_dask.formats.angle_agreement import SAME_ANGLE_DEG, Agreement, assign_sections
 from faket_dask.formats.aretomo import AreTomoAlignment
 from faket_dask.formats.compression import kind_suffix
+from faket_dask.formats.ctf_table import CtfTable
 from faket_dask.formats.imod import read_angles
 from faket_dask.formats.mdoc import Mdoc, read_mdoc
 from faket_dask.formats.mdoc_sections import find_axis_angle
@@ -34,6 +36,7 @@ from faket_dask.formats.openers.aretomo import (
     list_tilts,
     read_fitting_alignment,
 )
+from faket_dask.formats.openers.ctf_sources import add_ctf, list_beside
 from faket_dask.formats.openers.etomo import EtomoNotes, read_notes
 from faket_dask.formats.openers.listed_tilts import (
     ListedTilts,
@@ -121,8 +124,23 @@ def open_stack_series(path: Path, options: SeriesOptions, mdoc_file: Path | None
 
     series = make_series(listed, lambda section: (stack, section), find_left_out, axis)
     if alignment is not None:
-        return apply_alignment(series, alignment, options.sign)
-    return _add_notes(_align_once(series, stack, options.transforms), notes)
+        series = apply_alignment(series, alignment, options.sign)
+    else:
+        series = _add_notes(_align_once(series, stack, options.transforms), notes)
+    return _add_ctf(series, options, listed.ctf, path)
+
+
+def _add_ctf(series: TiltSeries, options: SeriesOptions, own: CtfTable | None, path: Path) -> TiltSeries:
+    """Add the contrast transfer, from files of the stack's name, or else of its raw stack's."""
+    raw = find_raw_name(path)
+    if raw is None:
+        return add_ctf(series, options, own, list_beside(path))
+    raw_stack = path.with_name(raw)
+    of_raw = list_beside(raw_stack)
+    of_aligned = [file for file in list_beside(path) if file not in of_raw]
+    if of_aligned:
+        return add_ctf(series, options, own, of_aligned)
+    return add_ctf(series, options, own, of_raw, raw_stack)
 
 
 def _choose_alignment(path: Path, stack: MrcStack, transforms: Path | None) -> AreTomoAlignment | None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
 from faket_dask.formats.files import file_name, read_text
+from faket_dask.formats.openers.ctf_sources import add_ctf
 from faket_dask.formats.openers.series_format import (
     SeriesFormat,
     SeriesOptions,
@@ -53,7 +54,7 @@ def _open(path: Path, table: WarpTilts, options: SeriesOptions) -> TiltSeries:
     images = [open_movie_average(path, table.movies[tilt], options.pixel_size_A) for tilt in order]
     geometry = table.geometry(images[0].pixel_size_A, order)
     series = TiltSeries(geometry, tuple((image, 0) for image in images), recorded=tilts, rows=order)
-    return check_images(path, series)
+    return add_ctf(check_images(path, series), options, None)
 
 
 def _open_aligned(series: WarpSeries, table: WarpTilts | None, options: SeriesOptions) -> TiltSeries:
@@ -85,7 +86,7 @@ def _open_aligned(series: WarpSeries, table: WarpTilts | None, options: SeriesOp
         unapplied=series.unapplied,
     )
     _compare_size(series, opened)
-    return check_images(path, opened)
+    return add_ctf(check_images(path, opened), options, series.ctf)
 
 
 def _compare(series: WarpSeries, table: WarpTilts) -> None:

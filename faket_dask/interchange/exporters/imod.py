@@ -8,13 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from faket_dask.formats.imod import write_angles, write_transforms
+from faket_dask.formats.imod_defocus import SUFFIX, write_defocus
 from faket_dask.formats.mrc import write_stack
 from faket_dask.formats.tilt_com import write_tilt_com
 from faket_dask.interchange.exporters.source import Source
 
 
 class ImodExporter:
-    """Writer of ``<series>_<modality>/``: the stack, `.rawtlt`, `.tlt`, `.xtilt`, an identity `.xf`, ``tilt.com``."""
+    """Writer of ``<series>_<modality>/``: the stack, `.rawtlt`, `.tlt`, `.xtilt`, an identity `.xf`, ``tilt.com``.
+
+    Where images carry a CTF, `.defocus` has it for ctfphaseflip.
+    """
 
     name = "imod"
     help = "a folder per series with stack, angles, identity transforms and tilt.com"
@@ -42,3 +46,8 @@ class ImodExporter:
                 transforms = directory / f"{name}.xf"
                 write_transforms(transforms, np.broadcast_to(np.eye(2, 3), (len(geometry), 2, 3)))
                 yield transforms
+                ctf = source.ctf(series, modality)
+                if ctf is not None:
+                    defocus = directory / f"{name}{SUFFIX}"
+                    write_defocus(defocus, ctf, geometry.stage_angles)
+                    yield defocus

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from faket_dask.dataset.grids import Grid
 from faket_dask.dataset.pairing import Series
+from faket_dask.formats.ctffind import write_ctffind
 from faket_dask.formats.imod import write_angles
 from faket_dask.formats.mdoc import write_mdoc
 from faket_dask.formats.mrc import write_stack, write_volume
@@ -19,7 +20,8 @@ class MrcExporter:
     """Writer of stacks, tomograms, labels and particle tables in one folder.
 
     Every series gives, for each modality, the stack ``<series>_<modality>.mrc``, its tilt angles with IMOD's sign
-    (`.rawtlt`), SerialEM's ``.mrc.mdoc``, and ``<series>_<modality>_rec.mrc`` where it has a tomogram. Every specimen
+    (`.rawtlt`), SerialEM's ``.mrc.mdoc``, AreTomo3's ``<series>_<modality>_CTF.txt`` where its images carry a CTF, and
+    ``<series>_<modality>_rec.mrc`` where it has a tomogram. Every specimen
     gives its volumes, cut to the field of view, and a table of the particles centred there. A series with tomograms
     has masks and a table of its own, ``<series>_class_mask.mrc``, ``<series>_instance_mask.mrc`` and
     ``<series>_particles.csv``, on the voxels of its tomograms, which may be larger or more.
@@ -63,10 +65,13 @@ def _write_stack(source: Source, series: Series, modality: str, folder: Path) ->
     write_angles(angles, geometry.stage_angles)
     yield angles
     mdoc = stack.with_name(stack.name + ".mdoc")
-    microscope = source.spec.config.microscope
-    defocus = source.defocus_um(series, modality)
-    write_mdoc(mdoc, geometry, stack.name, source.stack_shape(series)[1:], microscope.voltage_kV, defocus)
+    voltage_kV, ctf = source.optics(series, modality).voltage_kV, source.ctf(series, modality)
+    write_mdoc(mdoc, geometry, stack.name, source.stack_shape(series)[1:], voltage_kV, ctf)
     yield mdoc
+    if ctf is not None:
+        contrast = stack.with_name(f"{stack.stem}_CTF.txt")
+        write_ctffind(contrast, ctf)
+        yield contrast
     tomogram = source.tomogram(series, modality)
     if tomogram is not None:
         path = folder / f"{series.name}_{modality}_rec.mrc"

@@ -11,7 +11,6 @@ from faket_dask.formats.relion5 import RelionOptics, RelionTomogram
 from faket_dask.formats.relion5_writing import write_project
 from faket_dask.formats.relion_coordinates import write_coordinates
 from faket_dask.interchange.exporters.source import Source
-from faket_dask.modalities import MODALITIES
 
 
 class Relion5Exporter:
@@ -33,17 +32,17 @@ class Relion5Exporter:
         UserWarning
             If images carry no CTF, which RELION's tables cannot say.
         """
-        without = [name for name in source.modalities if not MODALITIES.get(name).has_ctf]
+        without = [
+            name
+            for name in source.modalities
+            if any(source.ctf(series, name) is None for series in source.series)
+        ]
         if without:
             warnings.warn(
                 f"the images of {', '.join(without)} carry no CTF, so RELION's tables say defocus 0, Cs 0 and "
                 "amplitude contrast 1, a CTF of 1 at every frequency; correct it or leave it, the results agree",
                 stacklevel=2,
             )
-        microscope = source.spec.config.microscope
-        optics = RelionOptics(
-            microscope.voltage_kV, microscope.spherical_aberration_mm, microscope.amplitude_contrast
-        )
         tomograms, particles, in_volumes = [], {}, {}
         for series in source.series:
             view = source.view(series.specimen)
@@ -65,15 +64,19 @@ class Relion5Exporter:
                     write_volume(volume, tomogram, grid.voxel_size_A)
                     in_volumes[name] = source.particles(series.specimen, grid)
                     yield volume
+                ctf = source.ctf(series, modality)
+                optics = source.optics(series, modality)
                 tomograms.append(
                     RelionTomogram(
                         name=name,
                         geometry=source.geometry(series, modality),
-                        optics=optics,
+                        optics=RelionOptics(
+                            optics.voltage_kV, optics.spherical_aberration_mm, optics.amplitude_contrast
+                        ),
                         stacks=(f"stacks/{name}.mrcs",) * tilts,
                         sections=tuple(range(tilts)),
                         shape=view.shape,
-                        defocus_um=source.defocus_um(series, modality),
+                        ctf=ctf,
                         volume=None if volume is None else f"tomograms/{name}.mrc",
                         binning=1 if volume is None else source.spec.config.reconstruction.pixels_per_voxel,
                     )

@@ -21,7 +21,9 @@ from faket_dask.engine.arrays import open_array, read_tilt
 from faket_dask.errors import InputError
 from faket_dask.formats.mrc_writing import ArrayLike3D
 from faket_dask.geometry import TiltGeometry, acquisition_order
-from faket_dask.modalities import MODALITIES
+from faket_dask.geometry.series_ctf import SeriesCtf
+from faket_dask.kernels.optics import Optics
+from faket_dask.modalities import SIMULATED
 from faket_dask.references import open_reference
 from faket_dask.specimen.particles import ParticleTable, read_particles
 from faket_dask.specimen.recipe import SHEET, VESICLE
@@ -92,7 +94,7 @@ class Source:
         largest weight; the exposures of recorded references are not known.
         """
         spec = self.spec
-        if MODALITIES.get(modality).has_ctf:
+        if modality == SIMULATED:
             return spec.geometry.acquisition(series.specimen)
         weights = spec.blend_weights(series.reference)
         specimens = {name: open_reference(spec, name).simulated_specimen for name in weights}
@@ -102,15 +104,29 @@ class Source:
         assert specimen is not None
         return spec.geometry.acquisition(specimen)
 
-    def defocus_um(self, series: Series, modality: str) -> NDArray[np.float64] | None:
-        """Return the underfocus of the images in µm, ``(tilt,)``, or ``None`` where they carry no CTF.
+    def ctf(self, series: Series, modality: str) -> SeriesCtf | None:
+        """Return the contrast transfer that the specimen's signal in the images has, ``None`` where it has none.
 
         A transfer takes the texture of its reference, and leaves the specimen's signal without a CTF.
         """
-        if not MODALITIES.get(modality).has_ctf:
+        if modality != SIMULATED:
             return None
-        acquisition = self.spec.geometry.acquisition(series.specimen)
-        return np.full(self.stack_shape(series)[0], acquisition.defocus_um)
+        microscope = self.spec.config.microscope
+        defocus = microscope.to_defocus(self.spec.geometry.acquisition(series.specimen).defocus_um)
+        optics = microscope.optics
+        return SeriesCtf(
+            (defocus,) * self.stack_shape(series)[0],
+            series.name,
+            optics.voltage_kV,
+            optics.spherical_aberration_mm,
+            optics.amplitude_contrast,
+        )
+
+    def optics(self, series: Series, modality: str) -> Optics:
+        """Return the constants of the microscope of a series' images: those of their CTF, or else the run file's."""
+        ctf = self.ctf(series, modality)
+        optics = self.spec.config.microscope.optics
+        return optics if ctf is None else ctf.complete(optics)
 
     def tomogram(self, series: Series, modality: str) -> zarr.Array | None:
         """Return a tomogram ``(z, y, x)`` in its store, or ``None`` if the data set makes none."""
