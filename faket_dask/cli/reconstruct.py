@@ -15,6 +15,8 @@ from faket_dask.cli.console import (
     FAILED,
     Align,
     Angles,
+    CtfFile,
+    DefocusUm,
     Exclude,
     ExcludeAngles,
     Overwrite,
@@ -126,6 +128,8 @@ def reconstruct(
     tomogram: TomogramName = None,
     exclude: Exclude = "",
     exclude_angles: ExcludeAngles = "",
+    ctf_file: CtfFile = "files",
+    defocus_um: DefocusUm = None,
     threads: Threads = 1,
     imod: Annotated[
         bool, typer.Option("--imod", help="Use IMOD's tilt from the PATH (untested against IMOD).")
@@ -165,6 +169,7 @@ def reconstruct(
         recorded: dict[str, object] = {"--to": to, "--align": align, "--angles": angles, "--imod": imod}
         recorded |= {"--transforms": transforms, "--pixel-size-A": pixel_size_a, "--tomogram": tomogram}
         recorded |= {"--exclude": exclude, "--exclude-angles": exclude_angles}
+        recorded |= {"--ctf-file": ctf_file != "files", "--defocus-um": defocus_um is not None}
         _refuse(recorded, f"for recorded series, and {source} is a data set")
         with resumable(command), ProgressDisplay(err) as display:
             dataset = reconstruct_dataset(
@@ -178,6 +183,10 @@ def reconstruct(
         return
     if cluster != "local":
         raise InputError(f"--cluster is for data sets, and {source} is none; a stack has --threads")
+    needs_ctf = section.ctf_method is not None or section.dose_weighting
+    if not needs_ctf:
+        told: dict[str, object] = {"--ctf-file": ctf_file != "files", "--defocus-um": defocus_um is not None}
+        _refuse(told, "for --ctf phase_flip or wiener, and for --dose-weighting")
     series = open_tilt_series(
         source,
         tilt_angles=angles,
@@ -187,9 +196,12 @@ def reconstruct(
         sign=sign,
         exclude=exclude,
         exclude_angles=exclude_angles,
+        ctf=ctf_file if needs_ctf else "none",
+        defocus_um=defocus_um,
     )
     target = to if to is not None else Path(f"{source.resolve().name.split('.')[0]}{TOMOGRAM_SUFFIX}")
     files = [path for path in (source, angles, transforms) if path is not None]
+    files += [Path(ctf_file)] if Path(ctf_file).is_file() else []
     if align:
         series = series.aligned()
     if imod:

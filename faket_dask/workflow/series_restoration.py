@@ -44,8 +44,8 @@ def restore_series(
         if series.ctf is None:
             raise InputError(
                 f"{series.images[0][0].path} cannot be corrected for its CTF: no file of the series tells the defocus "
-                "of its tilts; put one beside it (.mdoc with Defocus, .defocus of IMOD, text of CTFFIND or AreTomo), "
-                "read the series from a RELION or Warp project, or leave the correction out"
+                "of its tilts; give one (--ctf-file: IMOD's .defocus, text of CTFFIND or AreTomo, an .mdoc, a table "
+                "of RELION or Warp) or the defocus of all tilts (--defocus-um), or leave the correction out"
             )
         ctf = CtfCorrection(method, optics, series.ctf.defocus)
     if section.dose_weighting:

@@ -183,7 +183,7 @@ def test_simulated_images_are_corrected_by_what_they_were_simulated_with(
     )
     dataset = reconstruct_dataset(copy, section, one_worker)
     [name] = dataset.series
-    tilts = faket_dask.open_series(dataset.spec.folder.specimens / f"{name}.zarr")["tilts"]
+    tilts = faket_dask.open_series(dataset.spec.folder.specimen(name))["tilts"]
     stack = tilts["benchmark"]
     angles = stack["tilt_angle"].values
     before = exposure_before(acquisition_order(angles, "dose_symmetric"), 3.0)

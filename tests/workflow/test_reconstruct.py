@@ -256,7 +256,7 @@ def test_recorded_series_is_corrected_with_the_defocus_of_its_files(
     [
         (
             {"ctf": "phase_flip"},
-            "TS_01.st cannot be corrected for its CTF: no file .* defocus .*; put one beside",
+            "TS_01.st cannot be corrected for its CTF: no file .* defocus .*--ctf-file",
         ),
         (
             {"dose_weighting": True},
@@ -290,6 +290,22 @@ def test_command_makes_tomograms_of_halves(stack_file: Path, tmp_path: Path) -> 
     result = CliRunner().invoke(app, [*command, "--halves", "tilts"])
     assert result.exit_code == 0, result.output
     assert sorted(path.name for path in tmp_path.glob("*.zarr")) == ["a.zarr", "a_even.zarr", "a_odd.zarr"]
+
+
+def test_command_corrects_the_ctf_with_a_given_defocus(
+    series: TiltSeries, stack_file: Path, tmp_path: Path
+) -> None:
+    command = ["reconstruct", str(stack_file), "--thickness-A", "400", "--to", str(tmp_path / "a.mrc")]
     refused = CliRunner().invoke(app, [*command, "--ctf", "wiener"])
     assert refused.exit_code != 0
-    assert "defocus" in refused.output
+    assert "--defocus-um" in refused.output
+    idle = CliRunner().invoke(app, [*command, "--defocus-um", "4"])
+    assert "--defocus-um: for --ctf phase_flip or wiener" in idle.output
+    result = CliRunner().invoke(app, [*command, "--ctf", "wiener", "--wiener-snr", "3", "--defocus-um", "4"])
+    assert result.exit_code == 0, result.output
+    assert "300 kV is assumed" in result.output
+    told = replace(series, ctf=SeriesCtf((Defocus(4.0),) * series.shape[0], "a.defocus", 300.0))
+    section = THICK.model_copy(update={"ctf": "wiener", "wiener_snr": 3.0})
+    reconstruct_series(told, tmp_path / "b.mrc", section)
+    with mrcfile.open(tmp_path / "a.mrc") as file, mrcfile.open(tmp_path / "b.mrc") as expected:
+        np.testing.assert_array_equal(file.data, expected.data)
