@@ -21,6 +21,11 @@ from faket_dask.kernels.optics import Defocus, Optics, contrast_transfer
 class CorrectionMethod(Protocol):
     """Filter that follows from a transfer of contrast."""
 
+    @property
+    def description(self) -> str:
+        """Method and settings in a few words."""
+        ...
+
     def correct(self, transfer: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the factors to multiply frequencies by, given those that they were multiplied by, in [−1, 1]."""
         ...
@@ -29,6 +34,8 @@ class CorrectionMethod(Protocol):
 @dataclass(frozen=True)
 class PhaseFlip:
     """Frequencies whose contrast is inverted change their sign; amplitudes stay as they are."""
+
+    description = "phase_flip"
 
     def correct(self, transfer: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the sign of the transfer, 1 where it is 0.
@@ -60,6 +67,11 @@ class Wiener:
 
     def __post_init__(self) -> None:
         check_positive("signal_to_noise", self.signal_to_noise)
+
+    @property
+    def description(self) -> str:
+        """Method and settings in a few words."""
+        return f"wiener, SNR {self.signal_to_noise:g}"
 
     def correct(self, transfer: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return ``T / (T² + 1/SNR)``.

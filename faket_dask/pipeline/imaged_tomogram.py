@@ -12,7 +12,13 @@ from faket_dask.dataset.tomograms import Tomogram
 from faket_dask.kernels.ctf_correction import CtfCorrection
 from faket_dask.kernels.dose_weighting import DoseWeighting
 from faket_dask.references.imaging import Imaging, open_modality_imaging, simulate_imaging
-from faket_dask.stages.reconstruction import Restoration, binned_shape, choose_half, density_scale
+from faket_dask.stages.reconstruction import (
+    Restoration,
+    binned_shape,
+    choose_half,
+    density_scale,
+    describe_restoration,
+)
 
 
 class ImagedTomogram(Tomogram):
@@ -57,8 +63,5 @@ class ImagedTomogram(Tomogram):
         restoration, section = self.restoration, self.section
         shape = binned_shape(self.spec.geometry.tilt_shape, section.binning)
         angles = self.tilt_angles[self.members]
-        return {
-            "density_scale": density_scale(section.filter, shape, angles, section.binning),
-            "ctf": "none" if restoration is None or restoration.ctf is None else section.ctf,
-            "dose_weighting": restoration is not None and restoration.dose is not None,
-        }
+        scale = density_scale(section.filter, shape, angles, section.binning)
+        return {"density_scale": scale, **describe_restoration(restoration)}

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,6 +165,19 @@ class Restoration:
         if self.ctf is not None:
             tilt = self.ctf.apply(tilt, pixel_size_A, tilt_angle, index)
         return tilt if self.dose is None else self.dose.apply(tilt, pixel_size_A, index)
+
+
+def describe_restoration(restoration: Restoration | None) -> dict[str, Any]:
+    """Return attributes of a tomogram that tell how its tilts were corrected.
+
+    Examples
+    --------
+    >>> describe_restoration(None)
+    {'ctf': 'none', 'dose_weighting': False}
+    """
+    ctf = None if restoration is None else restoration.ctf
+    weighted = restoration is not None and restoration.dose is not None
+    return {"ctf": "none" if ctf is None else ctf.method.description, "dose_weighting": weighted}
 
 
 def density_scale(

@@ -56,6 +56,7 @@ from faket_dask.stages.reconstruction import (
     choose_half,
     choose_tilts,
     density_scale,
+    describe_restoration,
     filtered_shape,
     weighs_spans,
 )
@@ -170,15 +171,10 @@ class StackSpec:
     @property
     def attributes(self) -> dict[str, Any]:
         """Attributes of the tomogram's array."""
-        section = self.section
+        section, angles = self.section, self.tilt_angles[self.members]
         shape = binned_shape(self.series.shape[1:], section.binning)
-        return {
-            "density_scale": density_scale(
-                section.filter, shape, self.tilt_angles[self.members], section.binning
-            ),
-            "ctf": section.ctf,
-            "dose_weighting": section.dose_weighting,
-        }
+        scale = density_scale(section.filter, shape, angles, section.binning)
+        return {"density_scale": scale, **describe_restoration(self.restoration)}
 
     @property
     def store(self) -> Path:

@@ -16,7 +16,7 @@ from faket_dask.dataset.grids import Grid, tomogram_grid, view_grid
 from faket_dask.dataset.modality_stores import owning_item, stack_group
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.spec import DatasetSpec
-from faket_dask.dataset.tomograms import Tomogram
+from faket_dask.dataset.tomograms import Tomogram, list_tomograms
 from faket_dask.engine.arrays import open_array, read_tilt
 from faket_dask.errors import InputError
 from faket_dask.formats.mrc_writing import ArrayLike3D
@@ -27,6 +27,7 @@ from faket_dask.modalities import SIMULATED
 from faket_dask.references import open_reference
 from faket_dask.specimen.particles import ParticleTable, read_particles
 from faket_dask.specimen.recipe import SHEET, VESICLE
+from faket_dask.stages.reconstruction import Half
 
 MEMBRANES = (VESICLE, SHEET)
 """Classes of surfaces, which are segmented and not picked, and have no orientation."""
@@ -133,6 +134,12 @@ class Source:
         if modality not in self.spec.config.reconstruction.modalities:
             return None
         return open_array(self._tomogram(series, modality).group, modality, "r")
+
+    def half_tomograms(self, series: Series, modality: str) -> Iterator[tuple[Half, zarr.Array]]:
+        """Iterate over the tomograms of halves of the tilts of a modality, where the data set makes any."""
+        for tomogram in list_tomograms(self.spec, series):
+            if tomogram.modality == modality and tomogram.half is not None:
+                yield tomogram.half, open_array(tomogram.group, tomogram.array_name, "r")
 
     def _tomogram(self, series: Series, modality: str) -> Tomogram:
         return Tomogram(self.spec, owning_item(series, modality), modality)
