@@ -417,10 +417,11 @@ def _check_sizes(spec: StackSpec, target: Path) -> None:
     tomograms = 1 + len(spec.halves)
     needed, free = 4 * tomograms * math.prod(spec.chunks.shape), shutil.disk_usage(target.parent).free
     if needed > free:
-        number = "a tomogram" if tomograms == 1 else f"{tomograms} tomograms"
+        number, take = ("a tomogram", "takes") if tomograms == 1 else (f"{tomograms} tomograms", "take")
         raise DiskFullError(
-            f"{target}: {number} of {' x '.join(map(str, spec.chunks.shape))} voxels take {needed / GIB:.1f} GiB, and "
-            f"{free / GIB:.1f} GiB are free there; choose another folder, a larger --binning or a smaller --thickness-A"
+            f"{target}: {number} of {' x '.join(map(str, spec.chunks.shape))} voxels {take} {needed / GIB:.1f} GiB, "
+            f"and {free / GIB:.1f} GiB are free there; choose another folder, a larger --binning or a smaller "
+            "--thickness-A"
         )
 
 
