@@ -11,7 +11,9 @@ import yaml
 from faket_dask.config import RunConfig, dump, load, parse
 from faket_dask.dataset.acquisition import draw_acquisition
 from faket_dask.errors import InputError
+from faket_dask.kernels.projector import Projector
 from faket_dask.methods.transfer import TRANSFER_METHODS
+from faket_dask.specimen.template import Sampling
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -231,6 +233,31 @@ def test_noise_statistics_follow_from_the_references() -> None:
 
     assert statistics(clean, simulated) == "paired"
     assert statistics(recorded) == statistics(clean, recorded, simulated) == "unpaired"
+
+
+def test_projector_follows_from_the_style() -> None:
+    def projector(style: Any = None, **acquisition: Any) -> Projector:
+        made = document() if style is None else document(style=style)
+        made["acquisition"] |= acquisition
+        config = parse(made, Path("/nowhere"))
+        assert parse(yaml.safe_load(dump(config)), Path("/nowhere")) == config
+        return config.acquisition.projector
+
+    assert projector(style={}) is Projector.BILINEAR
+    assert projector(style={"preset": "published"}) is Projector.BILINEAR
+    assert projector(style={"preset": "matched"}) is Projector.PIXEL
+    assert projector(style={"preset": "recorded"}) is Projector.PIXEL
+    assert projector(style={"method": "matched"}) is Projector.PIXEL
+    assert projector(style={"preset": "matched"}, projector="bilinear") is Projector.BILINEAR
+    assert projector(projector="pixel") is Projector.PIXEL
+
+
+def test_voxels_are_those_that_the_projector_needs() -> None:
+    for projector, sampling in (("pixel", Sampling.AVERAGED), ("bilinear", Sampling.SMOOTHED)):
+        made = document()
+        made["acquisition"]["projector"] = projector
+        config = parse(made, Path("/nowhere"))
+        assert config.acquisition.sampling is sampling
 
 
 def test_unpaired_statistics_of_beads_in_ice_are_refused() -> None:

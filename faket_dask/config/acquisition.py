@@ -20,7 +20,9 @@ from faket_dask.documents.section import Section
 from faket_dask.geometry.angles import check_increasing, parse_angles
 from faket_dask.kernels.microscope import Microscope
 from faket_dask.kernels.optics import Defocus, Optics
+from faket_dask.kernels.projector import Projector
 from faket_dask.kernels.tilt_angles import LARGEST_TILT_DEG
+from faket_dask.specimen.template import Sampling
 
 WIDEST_PIXEL_RANGE = 1.02
 """Largest ratio of pixel sizes in a data set: references are resampled to the middle, and may be 1 % off."""
@@ -108,6 +110,11 @@ class AcquisitionSection(Section):
     tilt_angles: AngleRange | Annotated[tuple[float, ...], Field(max_length=MOST_TILTS)]
     pixel_size_A: DrawnPixelSize = Field(description="pixel size, or a range to draw it from")
     detector_px: tuple[int, int] = Field(description="rows (along the tilt axis) and columns")
+    projector: Projector = Field(
+        default=Projector.PIXEL,
+        description="pixel: integrates over the detector's pixels, at all angles alike; bilinear: sums interpolated "
+        "samples along the rays, as published, and the default with the published style",
+    )
 
     @field_validator("detector_px")
     @classmethod
@@ -140,6 +147,11 @@ class AcquisitionSection(Section):
                 raise ValueError("the list of tilt angles is empty")
             check_increasing(parse_angles(value))
         return value
+
+    @property
+    def sampling(self) -> Sampling:
+        """Frequencies that the voxels of built specimens keep for the projector."""
+        return Sampling.SMOOTHED if self.projector is Projector.BILINEAR else Sampling.AVERAGED
 
     @property
     def varies(self) -> bool:

@@ -45,6 +45,12 @@ class NoiseSection(Section):
         "default `physical` where the signal has a contrast transfer function, else `paired` where all references "
         "have noiseless counterparts, else `unpaired`",
     )
+    intensity: Literal["mean", "counting"] = Field(
+        default="mean",
+        description="of physical statistics, intensity of which a recording's contrast is a share: the mean of each "
+        "tilt (counts and what is proportional to them), or that at which its exposure counts the noise of its highest "
+        "frequencies (normalised stacks)",
+    )
     given: GivenCurves | None = None
     order: int = Field(
         default=2,

@@ -40,6 +40,7 @@ from faket_dask.documents.section import Section
 from faket_dask.documents.yaml_file import Document, read_document
 from faket_dask.errors import InputError
 from faket_dask.kernels.microscope import transmission
+from faket_dask.kernels.projector import Projector
 from faket_dask.modalities import MODALITIES, SIMULATED, Owner
 
 FEWEST_ELECTRONS = 100.0
@@ -109,12 +110,22 @@ class RunConfig(Section):
         """Leave contrast transfer out of FakET's published pipeline, where the file does not ask for it."""
         if not isinstance(document, dict):
             return document
-        if "signal" not in document and names_published_style(document.get("style")):
+        if "signal" not in document and names_published_style(document):
             document = {**document, "signal": {"ctf": NO_CTF}}
         signal = document.get("signal")
         if isinstance(signal, dict) and signal.get("ctf") == NO_CTF:
             return fill_in_statistics(document)
         return document
+
+    @model_validator(mode="before")
+    @classmethod
+    def _choose_projector(cls, document: Any) -> Any:
+        """Fill in the projector that goes with the style, where the file names none."""
+        acquisition = document.get("acquisition") if isinstance(document, dict) else None
+        if not isinstance(acquisition, dict) or "projector" in acquisition:
+            return document
+        projector = Projector.BILINEAR if names_published_style(document) else Projector.PIXEL
+        return {**document, "acquisition": {**acquisition, "projector": projector}}
 
     @model_validator(mode="after")
     def _number_of_series_is_possible(self) -> RunConfig:
@@ -139,7 +150,7 @@ class RunConfig(Section):
                         f"{math.prod(shape):.3g}, more than the {MOST_VOXELS:.3g} that are possible; lower "
                         "thickness_A, width_factor or acquisition.detector_px"
                     )
-                self.specimen.recipe(shape, voxel_size_A)
+                self.specimen.recipe(shape, voxel_size_A, self.acquisition.sampling)
         return self
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ from faket_dask.config.limits import LARGEST_THICKNESS_A, MOST_FILES, MOST_SERIE
 from faket_dask.documents.section import Section, kind_or, resolve_path
 from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.recipe import Fiducials, Recipe, Sheets, Species, Vesicles
+from faket_dask.specimen.template import Sampling
 
 
 def _resolve_sources(section: Any, info: ValidationInfo) -> Any:
@@ -53,6 +54,12 @@ class BuiltSpecimen(Section):
     ice_texture: float = Field(
         default=Recipe.ice_texture, ge=0, le=100, description="density fluctuations of the ice; 1 is physical"
     )
+    surroundings_V: float = Field(
+        default=Recipe.surroundings_V,
+        ge=-100,
+        le=100,
+        description="mean potential over ice of what particles displace: about 0.8 for cytosol",
+    )
     spacing_A: float = Field(
         default=Recipe.spacing_A, ge=0, le=LARGEST_THICKNESS_A, description="smallest gap between two objects"
     )
@@ -61,7 +68,7 @@ class BuiltSpecimen(Section):
         description="the same number of particles of every labelled class in each specimen",
     )
 
-    def recipe(self, shape: tuple[int, int, int], voxel_size_A: float) -> Recipe:
+    def recipe(self, shape: tuple[int, int, int], voxel_size_A: float, sampling: Sampling) -> Recipe:
         """Make the recipe of a specimen.
 
         Parameters
@@ -70,6 +77,8 @@ class BuiltSpecimen(Section):
             Voxels ``(z, y, x)``.
         voxel_size_A
             Edge of a voxel in Å.
+        sampling
+            Frequencies that voxels keep.
 
         Raises
         ------
@@ -84,8 +93,10 @@ class BuiltSpecimen(Section):
             sheets=self.sheets,
             fiducials=self.fiducials,
             ice_texture=self.ice_texture,
+            surroundings_V=self.surroundings_V,
             spacing_A=self.spacing_A,
             balanced=self.balanced,
+            sampling=sampling,
         )
 
 

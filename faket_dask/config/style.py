@@ -46,17 +46,22 @@ STYLE_PRESETS: dict[str, dict[str, Any]] = {
 """Settings by name: FakET's as published, its method in ten small steps, and the one that ends next to a recording."""
 
 
-def names_published_style(style: object) -> bool:
-    """Tell whether a run file's section `style` means FakET's published pipeline: by name, or by naming no other.
+def names_published_style(document: dict[str, Any]) -> bool:
+    """Return True if the sections of a run file ask for FakET's published style, by its name or by naming none.
 
     Examples
     --------
-    >>> names_published_style({"weights": "random"}), names_published_style({"preset": "matched"})
-    (True, False)
+    >>> names_published_style({"style": {"preset": "published"}}), names_published_style({})
+    (True, True)
+    >>> names_published_style({"style": {"preset": "matched"}}), names_published_style({"style": {"method": "matched"}})
+    (False, False)
     """
+    style = document.get("style", {})
     if not isinstance(style, dict):
         return True
-    return style.get("preset", style.get("method", "published")) == "published"
+    if "preset" in style:
+        return bool(style["preset"] == "published")
+    return bool(style.get("method", "published") == "published")
 
 
 class StyleSection(Section):

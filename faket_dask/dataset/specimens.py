@@ -32,7 +32,9 @@ def open_specimen_source(spec: DatasetSpec, specimen: str) -> Recipe | SpecimenV
     section = spec.config.specimen
     if isinstance(section, BuiltSpecimen):
         return section.recipe(
-            spec.geometry.volume_shape(specimen), spec.geometry.acquisition(specimen).pixel_size_A
+            spec.geometry.volume_shape(specimen),
+            spec.geometry.acquisition(specimen).pixel_size_A,
+            spec.config.acquisition.sampling,
         )
     with hold_warnings():
         return open_volume(section.volumes[spec.specimens.index(specimen)])

@@ -6,10 +6,15 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from faket_dask.errors import InputError
-from faket_dask.kernels.projection import project as project_block
+from faket_dask.kernels.projector import Projector
 
 
-def project(volume: xr.DataArray, tilt_angles: ArrayLike, width: int | None = None) -> xr.DataArray:
+def project(
+    volume: xr.DataArray,
+    tilt_angles: ArrayLike,
+    width: int | None = None,
+    projector: Projector = Projector.BILINEAR,
+) -> xr.DataArray:
     """Project a volume without noise, in blocks of y: each voxel is read once for all angles.
 
     Parameters
@@ -20,6 +25,8 @@ def project(volume: xr.DataArray, tilt_angles: ArrayLike, width: int | None = No
         ``(tilt,)`` finite degrees.
     width
         Number of central columns to keep; by default all.
+    projector
+        Projection onto the detector.
 
     Returns
     -------
@@ -43,12 +50,12 @@ def project(volume: xr.DataArray, tilt_angles: ArrayLike, width: int | None = No
         raise InputError(f"a width {kept} of the projections is not within the volume's {columns} columns")
     blocks = da.asarray(volume.data).rechunk({0: -1, 2: -1})
     stack = blocks.map_blocks(
-        project_block,
+        projector.project,
         angles,
         width=kept,
         dtype=np.float32,
         chunks=((angles.size,), blocks.chunks[1], (kept,)),
-        name="project-" + da.core.tokenize(blocks, angles, kept),
+        name="project-" + da.core.tokenize(blocks, angles, kept, projector),
     )
     coords: dict[str, object] = {"tilt_angle": ("tilt", angles, {"units": "degrees"})}
     if "y" in volume.coords:

@@ -69,9 +69,7 @@ def project(
     """
     volume = as_real("volume", "(z, y, x)", volume)
     angles = as_angles(tilt_angles)
-    columns = volume.shape[2] if width is None else width
-    if not 1 <= columns <= volume.shape[2]:
-        raise ValueError(f"width must be between 1 and the volume's {volume.shape[2]} columns, got {width}")
+    columns = check_width(width, volume.shape[2])
     depth, rows, _ = volume.shape
     stack = np.empty((angles.size, rows, columns), dtype=np.float32)
     for start in range(0, rows, _BLOCK):
@@ -85,6 +83,24 @@ def project(
         # Subtracted from zero rather than negated: nothing is 0, not -0.
         np.subtract(0, sums.transpose(0, 2, 1), out=stack[:, start : start + _BLOCK, :])
     return stack
+
+
+def check_width(width: int | None, columns: int) -> int:
+    """Return the number of detector columns, all of the volume's if none is given.
+
+    Examples
+    --------
+    >>> check_width(None, 8), check_width(5, 8)
+    (8, 5)
+    >>> check_width(9, 8)
+    Traceback (most recent call last):
+    ValueError: width must be between 1 and the volume's 8 columns, got 9
+    """
+    if width is None:
+        return columns
+    if not 1 <= width <= columns:
+        raise ValueError(f"width must be between 1 and the volume's {columns} columns, got {width}")
+    return width
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")

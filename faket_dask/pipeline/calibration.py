@@ -68,6 +68,7 @@ def measure_kernel_rates(threads: int) -> KernelRates:
     from faket_dask.kernels.noise.spectral import shaped_field
     from faket_dask.kernels.optics import Defocus, Optics
     from faket_dask.kernels.projection import project
+    from faket_dask.kernels.projection_pixel import count_terms, project_pixels
     from faket_dask.kernels.random_slab import project_random_slab
     from faket_dask.kernels.signal_transfer import transfer_signal
     from faket_dask.kernels.similarity.spurious_objects import mask_labels, spurious_density
@@ -162,6 +163,7 @@ def measure_kernel_rates(threads: int) -> KernelRates:
         render_s_per_voxel=render_s,
         membrane_s_per_voxel=membrane_s,
         project_s_per_sample=measure(lambda: project(block, angles)) / samples,
+        project_s_per_term=measure(lambda: project_pixels(block, angles)) / count_terms(block.shape, angles),
         back_project_s_per_voxel=measure(lambda: back_project(rows, angles, 64)) / (64 * rows.size),
         image_s_per_pixel=measure(simulate) / pixels,
         noise_s_per_pixel=measure(lambda: match_moments(add_noise(image, 0.5, 0.5, field), 1.0, 2.0))

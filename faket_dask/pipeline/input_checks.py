@@ -107,7 +107,8 @@ def resolve(config: RunConfig) -> DatasetSpec:
         with problems.collect("specimen"):
             structures = check_structures(config.specimen)
             smallest = config.acquisition.pixel_sizes_A[0]
-            check_fits(config.specimen.recipe(config.built_shape(config.specimen, smallest), smallest))
+            shape = config.built_shape(config.specimen, smallest)
+            check_fits(config.specimen.recipe(shape, smallest, config.acquisition.sampling))
     else:
         for number, volume in enumerate(config.specimen.volumes):
             with problems.collect(f"specimen.volumes.{number}"):
@@ -122,8 +123,9 @@ def resolve(config: RunConfig) -> DatasetSpec:
         with problems.collect("style.weights"):
             checksum = verify_weights(config.style)
     problems.report()
-    config = resolve_signal(config, recordings)
-    spec = DatasetSpec(config, Inputs(recordings, tuple(volumes), tuple(structures), checksum))
+    spec = resolve_signal(
+        DatasetSpec(config, Inputs(recordings, tuple(volumes), tuple(structures), checksum))
+    )
     split_series(spec, config.outputs.splits)
     check_restorable(spec, config.reconstruction.modalities)
     return spec

@@ -40,8 +40,8 @@ class KernelRates:
         Texture of the ice.
     render_s_per_voxel, membrane_s_per_voxel
         Voxels about a particle, and in the cube about a membrane.
-    project_s_per_sample
-        Samples along the rays of all tilts.
+    project_s_per_sample, project_s_per_term
+        Samples along the rays of all tilts, and terms of the projection that integrates over pixels.
     back_project_s_per_voxel
         Voxels times tilts.
     image_s_per_pixel
@@ -80,6 +80,7 @@ class KernelRates:
     render_s_per_voxel: float
     membrane_s_per_voxel: float
     project_s_per_sample: float
+    project_s_per_term: float
     back_project_s_per_voxel: float
     image_s_per_pixel: float
     noise_s_per_pixel: float

@@ -11,7 +11,8 @@ from faket_dask.dataset.field_of_view import mask_beads
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_tilt
 from faket_dask.kernels.artefacts import fill
-from faket_dask.kernels.noise.physical import estimate_relative_thickness
+from faket_dask.kernels.microscope import transmission
+from faket_dask.kernels.noise.physical import count_intensity, estimate_relative_thickness
 from faket_dask.kernels.noise.shared_structure import TiltPair, fit_matter_power
 from faket_dask.kernels.noise.spectra import ring_means
 from faket_dask.kernels.noise.unpaired import ring_power
@@ -19,7 +20,8 @@ from faket_dask.kernels.plural_scattering import coherent_fraction
 from faket_dask.kernels.signal_transfer import relative_contrast, signal_transfer
 from faket_dask.references import Reference, open_reference
 from faket_dask.references.common_power import COMMON_POWER, COMMON_ROWS, list_neighbours
-from faket_dask.references.imaging import Imaging, open_imaging, open_reference_imaging
+from faket_dask.references.imaging import Imaging, expose, open_imaging, open_reference_imaging
+from faket_dask.references.recorded import RecordedReference
 from faket_dask.references.simulated import SimulatedReference
 from faket_dask.references.statistics import ReferenceStatistics, count_rings
 from faket_dask.specimen.particles import read_particles
@@ -44,6 +46,39 @@ def find_contrast(spec: DatasetSpec, reference: Reference, tilt_angle: float) ->
         return contrast
     thickness_A = _find_ice_thickness(spec, reference)
     return contrast * coherent_fraction(thickness_A, tilt_angle, optics.voltage_kV)
+
+
+def find_intensities(spec: DatasetSpec, reference: Reference) -> NDArray[np.float64]:
+    """Return the intensity ``(tilt,)`` of a reference's tilts, in its unit, of which contrast is a share.
+
+    Parameters
+    ----------
+    spec
+        Specification of the data set.
+    reference
+        Plain reference.
+    """
+    statistics = ReferenceStatistics(spec.folder)
+    means = statistics.read(reference.name, "mean")
+    if spec.config.noise.intensity == "mean" or not isinstance(reference, RecordedReference):
+        return means
+    # Normalised tilts do not tell how thick the ice is: as thick as the specimen.
+    specimen_A = spec.geometry.volume_shape(spec.specimens[0])[0] * spec.geometry.nominal_pixel_size_A
+    microscope = spec.config.microscope.to_microscope(specimen_A)
+    doses = expose(spec, reference)[0]
+    deviations, powers = (statistics.read(reference.name, name) for name in ("std", "power"))
+    pixel_A = reference.pixel_size_A
+    return np.array(
+        [
+            count_intensity(
+                std**2 * power[0],
+                pixel_A,
+                microscope.detector,
+                dose * pixel_A**2 * transmission(microscope, float(angle)),
+            )
+            for std, power, dose, angle in zip(deviations, powers, doses, reference.tilt_angles, strict=True)
+        ]
+    )
 
 
 def fit_background(spec: DatasetSpec, series: str) -> NDArray[np.float64]:
@@ -86,13 +121,10 @@ def _fit_reference(spec: DatasetSpec, series: str, reference: Reference) -> NDAr
     imaging = open_reference_imaging(spec, reference.name)
     if imaging is None and (drawn := open_imaging(spec, series)) is not None:
         imaging = drawn.match(angles)
+    scales = find_intensities(spec, reference) / statistics.read(reference.name, "std")
+    transfers = [scale * _transfer_rings(spec, reference, imaging, tilt) for tilt, scale in enumerate(scales)]
     pairs = [
-        TiltPair(
-            float(angles[first]),
-            float(angles[second]),
-            _transfer_rings(spec, reference, imaging, first)
-            * _transfer_rings(spec, reference, imaging, second),
-        )
+        TiltPair(float(angles[first]), float(angles[second]), transfers[first] * transfers[second])
         for first, second in list_neighbours(reference.name, angles)
     ]
     depth = background_depth(spec, series)
@@ -127,6 +159,6 @@ def _measure_specimen(spec: DatasetSpec, specimen: str) -> NDArray[np.float64]:
 
 def _find_ice_thickness(spec: DatasetSpec, reference: Reference) -> float:
     """Return the thickness of a recording's ice at zero tilt in Å, by the fall of its intensity."""
-    means = ReferenceStatistics(spec.folder).read(reference.name, "mean")
+    means = find_intensities(spec, reference)
     mean_free_path_A = spec.config.microscope.to_microscope(0.0).inelastic_mean_free_path_A
     return estimate_relative_thickness(means, reference.tilt_angles) * mean_free_path_A

@@ -16,7 +16,7 @@ from faket_dask.kernels.artefacts import fill
 from faket_dask.kernels.noise import NoiseCurves, fit_curves
 from faket_dask.kernels.noise.physical import SignalMoments, find_physical_scales
 from faket_dask.kernels.noise.unpaired import fit_spectral_scales, ring_power, signal_is_distinct
-from faket_dask.pipeline.matter import find_contrast
+from faket_dask.pipeline.matter import find_contrast, find_intensities
 from faket_dask.pipeline.series_arrays import SIGNAL_POWER, SIGNAL_STD, SIGNAL_VARIANCE
 from faket_dask.pipeline.signal_tilts import SignalTilts
 from faket_dask.references import Reference, open_reference
@@ -134,16 +134,20 @@ def _find_physical_curves(spec: DatasetSpec, series: str, signal: SignalSpectra)
         ReferenceStatistics(spec.folder),
         open_blend(spec, spec.series_by_name[series].reference),
     )
+    references = {reference.name: reference for reference, _ in blend.parts}
+    intensities = {name: find_intensities(spec, reference) for name, reference in references.items()}
     values = []
     for tilt, angle in enumerate(spec.geometry.acquisition(series).tilt_angles):
         parts = blend.select_tilts(float(angle), spec.config.style.angle_match)
         mean, std = (statistics.blend(parts, name) for name in ("mean", "std"))
         recorded = sum(part.weight * statistics.read(part.reference, "power")[part.tilt, 0] for part in parts)
-        contrast = sum(
-            part.weight * find_contrast(spec, open_reference(spec, part.reference), float(angle))
+        gain = sum(
+            part.weight
+            * find_contrast(spec, references[part.reference], float(angle))
+            * intensities[part.reference][part.tilt]
             for part in parts
         )
-        scales = find_physical_scales(np.asarray(recorded), std, signal.at(tilt), contrast * mean)
+        scales = find_physical_scales(np.asarray(recorded), std, signal.at(tilt), gain)
         values.append((scales.signal_scale, scales.noise_scale, mean, scales.std))
     return NoiseCurves(*np.array(values).T)
 

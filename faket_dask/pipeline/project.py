@@ -11,12 +11,17 @@ from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array
 from faket_dask.engine.marker import Findings
 from faket_dask.engine.stage import BatchKey, Stage, UnitCost
 from faket_dask.engine.unit import Item
+from faket_dask.kernels.projection_pixel import count_terms, measure_memory
+from faket_dask.kernels.projector import Projector
 from faket_dask.pipeline.build import BuildVolume, list_specimens
 from faket_dask.pipeline.costs import INTERPRETER_BYTES, block_rows, block_voxels
-from faket_dask.pipeline.kernel_rates import load_kernel_rates
+from faket_dask.pipeline.kernel_rates import KernelRates, load_kernel_rates
 
-PROJECT_BYTES_PER_VOXEL = 12
-"""The block as stored, as read, and transposed."""
+READ_BYTES_PER_VOXEL = 8
+"""The block as stored and as read."""
+
+TRANSPOSED_BYTES_PER_VOXEL = 4
+"""The block as the bilinear projection takes it."""
 
 PROJECT_STACKS = 3
 """The projected rows, the kernel's buffer, and the encoder's copy."""
@@ -69,10 +74,9 @@ class ProjectVolume(Stage[DatasetSpec]):
 
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
         """Project and write one block."""
-        from faket_dask.kernels.projection import project
-
         geometry, rows = spec.geometry, spec.geometry.block_rows(index)
         density = np.asarray(open_array(spec.folder.volume(item.owner), "density", "r")[:, rows, :])
+        project = spec.config.acquisition.projector.project
         stack = project(density, geometry.acquisition(item.owner).tilt_angles, width=geometry.tilt_shape[1])
         open_array(spec.folder.specimen_tilts(item.owner), "noiseless")[:, rows, :] = stack
         return {}
@@ -85,10 +89,21 @@ class ProjectVolume(Stage[DatasetSpec]):
             spec.geometry.tilt_counts[1],
         )
         stack_bytes = 4 * tilts * block_rows(spec) * spec.geometry.tilt_shape[1]
-        memory = INTERPRETER_BYTES + PROJECT_BYTES_PER_VOXEL * voxels + PROJECT_STACKS * stack_bytes
+        work_s, work_bytes = _estimate_work(spec, rates)
+        memory = INTERPRETER_BYTES + READ_BYTES_PER_VOXEL * voxels + work_bytes + PROJECT_STACKS * stack_bytes
         seconds = rates.unit_s + rates.load_s_per_byte * 4 * voxels + rates.store_s_per_byte * stack_bytes
-        seconds += rates.project_s_per_sample * _count_samples(spec)
-        return UnitCost(seconds, memory, stack_bytes)
+        return UnitCost(seconds + work_s, memory, stack_bytes)
+
+
+def _estimate_work(spec: DatasetSpec, rates: KernelRates) -> tuple[float, int]:
+    """Return the seconds and the bytes that the projector takes for the largest block."""
+    if spec.config.acquisition.projector is Projector.BILINEAR:
+        seconds = rates.project_s_per_sample * _count_samples(spec)
+        return seconds, TRANSPOSED_BYTES_PER_VOXEL * block_voxels(spec)
+    depth, _, width = spec.geometry.volume_shape(spec.specimens[0])
+    shape = (depth, block_rows(spec), width)
+    angles = spec.geometry.acquisition(spec.specimens[0]).tilt_angles
+    return rates.project_s_per_term * count_terms(shape, angles), measure_memory(shape, angles)
 
 
 def _count_samples(spec: DatasetSpec) -> float:

@@ -120,7 +120,7 @@ class MeasureStatistics(Stage[DatasetSpec]):
         if spec.shares_background:
             from faket_dask.references.statistics import count_rings
 
-            power = measure_relative_power(reference, count_rings(spec))
+            power = measure_relative_power(reference, np.asarray(values["std"]), count_rings(spec))
             common = np.stack([getattr(power, name) for name in COMMON_ROWS])
             open_array(spec.folder.statistics(item.owner), COMMON_POWER)[...] = common
         return {"tilts": reference.tilt_angles.size, "excluded": float(np.mean(values["excluded"]))}

@@ -2,74 +2,137 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from faket_dask.config import RunConfig, TiltSeriesReference, parse
+from faket_dask.config import TiltSeriesReference, parse
+from faket_dask.config.references import BlendedReference
 from faket_dask.config.run_file import fill_in_statistics
 from faket_dask.config.signal import NO_CTF
-from faket_dask.dataset.inputs import RecordingInput
+from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.errors import InputError
+from faket_dask.kernels.noise.physical import find_normalisation
+from faket_dask.references import open_reference
 from faket_dask.references.common_power import list_neighbours
-from faket_dask.references.recorded import open_recording
+from faket_dask.references.recorded import RecordedReference
 
 
-def resolve_signal(config: RunConfig, recordings: Mapping[str, RecordingInput]) -> RunConfig:
-    """Return a run file with contrast transfer, noise statistics and shared matter chosen.
+def resolve_signal(spec: DatasetSpec) -> DatasetSpec:
+    """Return a specification with contrast transfer, noise statistics and shared matter chosen.
 
     Parameters
     ----------
-    config
-        Run file.
-    recordings
-        Facts about its recorded references.
+    spec
+        Specification of a data set as its run file has it.
 
     Raises
     ------
     InputError
-        If it asks for what its references do not allow; one line for each mistake.
+        If the run file asks for what its references do not allow.
+
+    Warns
+    -----
+    UserWarning
+        If the references do not allow what would be chosen otherwise.
     """
-    document: dict[str, Any] = config.model_dump(mode="json")
-    unknown = [name for name, recording in recordings.items() if recording.ctf is None]
-    if config.signal.ctf == "auto":
-        document["signal"]["ctf"] = "reference" if config.references and not unknown else NO_CTF
-    elif config.signal.ctf == "reference" and unknown:
+    document: dict[str, Any] = spec.config.model_dump(mode="json")
+    chosen = {**document, "signal": {"ctf": _choose_ctf(spec)}}
+    if chosen["signal"]["ctf"] == NO_CTF:
+        chosen = fill_in_statistics(chosen)
+    else:
+        chosen["noise"] = {**chosen["noise"], "statistics": _choose_statistics(spec)}
+    source = _choose_background(spec, is_physical=chosen["noise"]["statistics"] == "physical")
+    chosen["background"] = {**chosen["background"], "source": source}
+    return spec if chosen == document else replace(spec, config=parse(chosen, Path()))
+
+
+def _choose_ctf(spec: DatasetSpec) -> Any:
+    """Return the contrast transfer: the run file's, or for `auto` that of the references if all are known."""
+    wanted = spec.config.model_dump(mode="json")["signal"]["ctf"]
+    unknown = [name for name, recording in spec.inputs.recordings.items() if recording.ctf is None]
+    if wanted == "auto":
+        return "reference" if spec.references and not unknown else NO_CTF
+    if wanted == "reference" and unknown:
         raise InputError(
             f"signal.ctf: the files of {unknown[0]!r} tell no defocus; give it (the key `ctf` or `defocus_um` of the "
             "reference), draw one (`signal: {ctf: {defocus_um: [2, 4]}}`), or write `ctf: none`"
         )
-    if document["signal"]["ctf"] == NO_CTF:
-        document = fill_in_statistics(document)
-    elif config.noise.statistics == "auto":
-        document["noise"]["statistics"] = "physical"
-    if config.background.source == "auto":
-        physical = document["noise"]["statistics"] == "physical"
-        shared = physical and not any(True for _ in _find_obstacles(config, recordings))
-        document["background"]["source"] = "reference" if shared else "none"
-    elif config.background.source == "reference":
-        for obstacle in _find_obstacles(config, recordings):
+    return wanted
+
+
+def _choose_statistics(spec: DatasetSpec) -> str:
+    """Return the noise statistics of a signal with contrast transfer: the run file's, or physical ones."""
+    section = spec.config.noise
+    wanted = section.statistics
+    if wanted not in ("auto", "physical") or section.intensity != "mean":
+        return "physical" if wanted == "auto" else wanted
+    for name in spec.inputs.recordings:
+        reference = open_reference(spec, name)
+        assert isinstance(reference, RecordedReference)
+        reason = _find_normalisation(reference)
+        if reason is None:
+            continue
+        message = (
+            f"{name}: {reason}, so its tilts hold no counts, of which contrast would be a share; give the series as it "
+            "was counted, or write `noise: {statistics: physical, intensity: counting}` with its exposures"
+        )
+        if wanted == "physical":
+            raise InputError(f"noise.statistics: {message}, or `statistics: unpaired`")
+        warnings.warn(
+            f"{message}; unpaired statistics are taken, as good as the specimen fits it", stacklevel=2
+        )
+        return "unpaired"
+    return "physical"
+
+
+def _find_normalisation(reference: RecordedReference) -> str | None:
+    """Return why a recording's tilts are no intensities, by its middle and outermost ones, or ``None``."""
+    angles = reference.tilt_angles
+    tilts = sorted({0, int(np.argmin(np.abs(angles))), angles.size - 1})
+    images = [reference.read_tilt(tilt) for tilt in tilts]
+    valid = [image.pixels[image.valid_mask] for image in images]
+    return find_normalisation(
+        [float(pixels.mean(dtype=np.float64)) for pixels in valid],
+        [float(pixels.std(dtype=np.float64)) for pixels in valid],
+        angles[tilts],
+    )
+
+
+def _choose_background(spec: DatasetSpec, *, is_physical: bool) -> str:
+    """Return the source of shared matter: the run file's, or for `auto` the references where it can be measured."""
+    wanted = spec.config.background.source
+    if wanted == "none" or (wanted == "auto" and not (is_physical and spec.makes_series)):
+        return "none"
+    for obstacle in _find_obstacles(spec):
+        if wanted == "reference":
             raise InputError(f"background.source: {obstacle}")
-    if document == config.model_dump(mode="json"):
-        return config
-    return parse(document, Path())
+        warnings.warn(f"the tilts of a series share their specimen alone: {obstacle}", stacklevel=2)
+        return "none"
+    return "reference"
 
 
-def _find_obstacles(config: RunConfig, recordings: Mapping[str, RecordingInput]) -> Iterator[str]:
+def _find_obstacles(spec: DatasetSpec) -> Iterator[str]:
     """Iterate over the reasons why the matter that tilts share cannot be measured."""
-    for reference in config.references:
-        if isinstance(reference, TiltSeriesReference):
-            try:
-                list_neighbours(reference.name, np.asarray(recordings[reference.name].tilt_angles))
-            except InputError as error:
-                yield str(error)
-                continue
-            series = open_recording(reference)
-            if series.alignment is None and not series.needs_alignment and not reference.aligned:
+    for name, section in spec.references.items():
+        if isinstance(section, BlendedReference):
+            continue
+        reference = open_reference(spec, name)
+        try:
+            list_neighbours(name, reference.tilt_angles)
+        except InputError as error:
+            yield str(error)
+            continue
+        if isinstance(section, TiltSeriesReference) and not section.aligned:
+            assert isinstance(reference, RecordedReference)
+            series = reference.series
+            if series.alignment is None and not series.needs_alignment:
                 yield (
-                    f"nothing is known about the alignment of {reference.stack}, and what its tilts share shows in "
-                    "aligned tilts alone; give its .xf file (`align`), or write `aligned: true` if its tilt axis lies "
+                    f"nothing is known about the alignment of {section.stack}, and what its tilts share shows in "
+                    "aligned tilts alone; give its .xf file beside it, or write `aligned: true` if its tilt axis lies "
                     "along y through the centre"
                 )

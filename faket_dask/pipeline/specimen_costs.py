@@ -48,13 +48,14 @@ def estimate_specimen(spec: DatasetSpec, rates: KernelRates) -> SpecimenCost:
     if not isinstance(section, BuiltSpecimen):
         return SpecimenCost(0.0, 0.0, 0.0)
     voxel_A = spec.config.acquisition.pixel_sizes_A[0]
-    recipe = section.recipe(spec.config.built_shape(section, voxel_A), voxel_A)
+    shape = spec.config.built_shape(section, voxel_A)
+    recipe = section.recipe(shape, voxel_A, spec.config.acquisition.sampling)
     templates_s = render_s = objects = 0.0
     occupied_A3 = 0.0
     for species in recipe.species:
         count = _mean_count(recipe, species)
-        templates = load_conformations(species, voxel_A)
-        templates_s += measure_loading(species, voxel_A)
+        templates = load_conformations(species, voxel_A, recipe.sampling)
+        templates_s += measure_loading(species, voxel_A, recipe.sampling)
         objects += count * (MEMBRANE_TRIES if species.on_membrane else 1)
         supports = [_ball(template.support_A / voxel_A) for template in templates]
         render_s += rates.render_s_per_voxel * count * float(np.mean(supports))

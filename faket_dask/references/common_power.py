@@ -1,4 +1,4 @@
-"""Power that neighbouring tilts of a reference have in common, as a share of their intensities."""
+"""Power that neighbouring tilts of a reference have in common, as a share of their variance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from faket_dask.kernels.similarity.tilt_coherence import CommonPower, measure_co
 from faket_dask.references.base import Reference
 
 COMMON_POWER = "common_power"
-"""Array of the power that neighbouring tilts have in common, in units of their squared means."""
+"""Array of the power that neighbouring tilts have in common, in units of their variances."""
 
 COMMON_ROWS = ("common", "total", "null", "standard_error", "number")
 """Its rows, as in `CommonPower`."""
@@ -40,18 +40,20 @@ def list_neighbours(name: str, tilt_angles: NDArray[np.float64]) -> list[tuple[i
     if not pairs or abs(tilt_angles[pairs[0][0]] - tilt_angles[pairs[0][1]]) > WIDEST_STEP_DEG:
         raise InputError(
             f"{name}: no two of its {tilt_angles.size} tilts at less than 30° lie within {WIDEST_STEP_DEG:g}° of each "
-            "other, so what tilts have in common cannot be measured; write `background: {source: none}`"
+            "other, so what tilts have in common cannot be measured"
         )
     return pairs
 
 
-def measure_relative_power(reference: Reference, rings: int) -> CommonPower:
-    """Measure the power that neighbouring tilts of a reference have in common, in units of their squared means.
+def measure_relative_power(reference: Reference, deviations: NDArray[np.float64], rings: int) -> CommonPower:
+    """Measure the power that neighbouring tilts of a reference have in common, in units of their variances.
 
     Parameters
     ----------
     reference
         Reference; its tilts are read aligned.
+    deviations
+        ``(tilt,)`` standard deviation of each tilt before its alignment.
     rings
         Number of rings of equal frequency.
 
@@ -65,8 +67,7 @@ def measure_relative_power(reference: Reference, rings: int) -> CommonPower:
     read = lru_cache(maxsize=1)(reference.read_aligned_tilt)
 
     def scale(tilt: int) -> NDArray[np.float64]:
-        masked = read(tilt)
-        return masked.pixels / masked.pixels[masked.valid_mask].mean(dtype=np.float64)
+        return read(tilt).pixels / np.float64(deviations[tilt])
 
     def mask(tilt: int) -> NDArray[np.bool_]:
         return read(tilt).artefact_free

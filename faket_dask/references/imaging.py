@@ -148,14 +148,31 @@ def _open_recorded(spec: DatasetSpec, reference: RecordedReference) -> Imaging |
     recording, section = reference.recording, spec.config.microscope
     if recording.ctf is None:
         return None
-    doses, before = recording.exposure_e_per_A2, recording.exposure_before_e_per_A2
-    if doses is None or before is None:
-        dose = float(np.mean(ends(section.dose_e_per_A2)))
-        order = acquisition_order(recording.tilt_angles, section.tilt_order)
-        doses, before = (dose,) * order.size, tuple(exposure_before(order, dose).tolist())
+    doses, before = expose(spec, reference)
     exposures = (
         Exposure(*conditions)
         for conditions in zip(recording.tilt_angles, recording.ctf.defocus, doses, before, strict=True)
     )
     optics = recording.ctf.complete(section.optics)
     return Imaging(replace(section.to_microscope(0.0), optics=optics), tuple(exposures))
+
+
+def expose(spec: DatasetSpec, reference: RecordedReference) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the exposure of each tilt of a recording, and that of the specimen before it, in e/Å².
+
+    They are those that its files tell, or else those of the section `microscope`.
+
+    Parameters
+    ----------
+    spec
+        Specification of the data set.
+    reference
+        Recorded reference.
+    """
+    recording, section = reference.recording, spec.config.microscope
+    doses, before = recording.exposure_e_per_A2, recording.exposure_before_e_per_A2
+    if doses is not None and before is not None:
+        return doses, before
+    dose = float(np.mean(ends(section.dose_e_per_A2)))
+    order = acquisition_order(recording.tilt_angles, section.tilt_order)
+    return (dose,) * order.size, tuple(exposure_before(order, dose).tolist())

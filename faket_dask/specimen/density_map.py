@@ -18,19 +18,24 @@ from faket_dask.formats.mrc import open_samples
 from faket_dask.geometry import UNKNOWN_PIXEL_SIZE_A, edges_agree
 from faket_dask.kernels.grid_interpolation import interpolate_grid
 from faket_dask.specimen.template import (
-    BLUR,
     OVERSAMPLING,
+    Sampling,
     Template,
     centred_template,
     check_edge,
     surface_level,
 )
 
+SIMILAR_SHARE = 0.3
+"""Size of a separate piece of a map over that of the largest from which on it may be a particle, and not noise."""
+
 MOST_MAP_VOXELS = 2**29
 """Most voxels of a map: 2 GiB."""
 
 
-def map_template(path: Path, voxel_size_A: float, mean_potential_V: float) -> Template:
+def map_template(
+    path: Path, voxel_size_A: float, mean_potential_V: float, sampling: Sampling = Sampling.SMOOTHED
+) -> Template:
     """Make the template of a density map.
 
     Parameters
@@ -41,6 +46,8 @@ def map_template(path: Path, voxel_size_A: float, mean_potential_V: float) -> Te
         Edge of the specimen's voxels in Å; the template is sampled twice as finely.
     mean_potential_V
         Mean density inside the particle, in volts over ice.
+    sampling
+        Frequencies that the specimen's voxels keep.
 
     Returns
     -------
@@ -62,24 +69,23 @@ def map_template(path: Path, voxel_size_A: float, mean_potential_V: float) -> Te
     density = density - surroundings
     if density.max() <= -density.min():
         raise InputError(f"map {path}: its strongest contrast is negative; {_advise(is_signed_bytes, path)}")
-    density = _isolate(density)
-    # Frequencies beyond the specimen's sampling are removed; the map's own sampling has removed some already.
-    blur = np.sqrt(max(0.0, voxel_size_A**2 - map_voxel_A**2)) * BLUR / map_voxel_A
-    if blur > 0:
-        density = ndimage.gaussian_filter(density, blur)
-    coefficients = ndimage.spline_filter(density, order=3)
+    density = _isolate(density, path)
+    smoothed = _blur(density, Sampling.SMOOTHED, voxel_size_A, map_voxel_A)
     fine = voxel_size_A / OVERSAMPLING
-    dense = np.argwhere(density > 0.01 * density.max())
+    dense = np.argwhere(smoothed > 0.01 * smoothed.max())
     middle = dense.mean(axis=0)
     reach = 1.1 * np.linalg.norm(dense - middle, axis=1).max() * map_voxel_A + 2 * map_voxel_A
     size = 2 * (int(np.ceil(reach / fine)) + 2)
     check_edge(f"map {path}", size, fine)
-    sample = partial(
-        _resample, coefficients=coefficients, middle=middle, size=size, ratio=fine / map_voxel_A, voxel_A=fine
-    )
+    resample = partial(_resample, middle=middle, size=size, ratio=fine / map_voxel_A, voxel_A=fine)
+    sample = partial(resample, coefficients=ndimage.spline_filter(smoothed, order=3))
+    # The mean inside depends on the resolution, so the scale is found at the one that the potential is known for.
     raw = sample(np.zeros(3))
     scale = mean_potential_V / float(raw[raw >= surface_level(raw)].mean())
-    return centred_template(str(path), lambda offset: np.float32(scale) * sample(offset), fine)
+    if sampling is not Sampling.SMOOTHED:
+        blurred = _blur(density, sampling, voxel_size_A, map_voxel_A)
+        sample = partial(resample, coefficients=ndimage.spline_filter(blurred, order=3))
+    return centred_template(str(path), lambda offset: np.float32(scale) * sample(offset), fine, sampling)
 
 
 def _advise(is_signed_bytes: bool, path: Path) -> str:
@@ -132,10 +138,26 @@ def _faces(density: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     return [np.take(density, index, axis) for axis in range(3) for index in (0, -1)]
 
 
-def _isolate(density: NDArray[np.float32]) -> NDArray[np.float32]:
+def _blur(
+    density: NDArray[np.float32], sampling: Sampling, voxel_size_A: float, map_voxel_A: float
+) -> NDArray[np.float32]:
+    """Remove frequencies that the specimen's voxels do not keep; the map's own have removed some already."""
+    blur = np.sqrt(max(0.0, voxel_size_A**2 - map_voxel_A**2)) * sampling.blur / map_voxel_A
+    return ndimage.gaussian_filter(density, blur) if blur > 0 else density
+
+
+def _isolate(density: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
     """Keep the largest connected piece and its close surroundings; zero elsewhere, with a soft edge."""
     pieces, count = ndimage.label(density >= surface_level(density))
-    largest = pieces == 1 + np.argmax(np.bincount(pieces.ravel(), minlength=count + 1)[1:])
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
+    similar = np.sort(sizes)[::-1][: np.count_nonzero(sizes >= SIMILAR_SHARE * sizes.max())]
+    if similar.size > 1:
+        warnings.warn(
+            f"map {path} holds {similar.size} separate pieces of {', '.join(map(str, similar))} voxels, and the "
+            "particle is the largest alone; if they belong together, low-pass filter the map until they touch",
+            stacklevel=3,
+        )
+    largest = pieces == 1 + np.argmax(sizes)
     distance = ndimage.distance_transform_edt(~largest)
     return (density * np.clip(4.0 - distance, 0.0, 1.0)).astype(np.float32)
 

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from faket_dask.specimen.template import OVERSAMPLING, Template, centred_template, check_edge
+from faket_dask.specimen.template import OVERSAMPLING, Sampling, Template, centred_template, check_edge
 
 _Blob = tuple[float, float, float, float, float]
 
@@ -125,7 +125,7 @@ def _span(chosen: NDArray[np.bool_]) -> slice:
     return slice(places[0], places[-1] + 1) if places.size else slice(0)
 
 
-def phantom_template(name: str, voxel_size_A: float) -> Template:
+def phantom_template(name: str, voxel_size_A: float, sampling: Sampling = Sampling.SMOOTHED) -> Template:
     """Make the template of a built-in phantom.
 
     Parameters
@@ -134,6 +134,8 @@ def phantom_template(name: str, voxel_size_A: float) -> Template:
         Key of :data:`PHANTOMS`.
     voxel_size_A
         Edge of the specimen's voxels in Å; the template is sampled twice as finely.
+    sampling
+        Frequencies that the specimen's voxels keep.
 
     Returns
     -------
@@ -154,4 +156,4 @@ def phantom_template(name: str, voxel_size_A: float) -> Template:
     size = 2 * (int(np.ceil(reach / fine)) + 2)
     check_edge(f"phantom '{name}'", size, fine)
     sample = partial(_sample, spheres=spheres, size=size, voxel_size_A=fine, edge_A=edge)
-    return centred_template(name, sample, fine)
+    return centred_template(name, sample, fine, sampling)

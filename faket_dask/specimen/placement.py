@@ -46,7 +46,7 @@ def check_fits(recipe: Recipe) -> None:
     sizes = []
     claimed = 0.0
     for species in recipe.species:
-        templates = load_conformations(species, recipe.voxel_size_A)
+        templates = load_conformations(species, recipe.voxel_size_A, recipe.sampling)
         sizes += [(species.name, 2 * template.radius_A) for template in templates]
         claimed += recipe.count_range(species)[0] * min(template.volume_A3 for template in templates)
     for name, group, widening in (
@@ -114,7 +114,10 @@ def place(recipe: Recipe, rng: np.random.Generator) -> ParticleTable:
     rows: dict[int, list[_Row]] = {}
     for index, species in enumerate(recipe.species):
         rows[index] = []
-        radius = max(template.radius_A for template in load_conformations(species, recipe.voxel_size_A))
+        radius = max(
+            template.radius_A
+            for template in load_conformations(species, recipe.voxel_size_A, recipe.sampling)
+        )
         order.append((np.inf if species.on_membrane else radius, index, species))
     fiducials = len(recipe.species)
     rows[fiducials] = []
@@ -205,7 +208,7 @@ def _place_species(
     conformations = rng.integers(len(species.sources), size=requested)
     rotations = uniform_rotations(requested, rng)
     class_id = recipe.class_ids.get(species.name, 0) if species.labelled else 0
-    templates = load_conformations(species, recipe.voxel_size_A)
+    templates = load_conformations(species, recipe.voxel_size_A, recipe.sampling)
     rows: list[_Row] = []
     for conformation, rotation in zip(conformations, rotations, strict=True):
         template = templates[conformation]

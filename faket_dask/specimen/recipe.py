@@ -18,7 +18,9 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from faket_dask.documents.section import refuse_bool
 from faket_dask.errors import InputError
+from faket_dask.specimen.composition import mean_map_potential
 from faket_dask.specimen.phantoms import PHANTOMS
+from faket_dask.specimen.template import Sampling
 
 VESICLE = "vesicle"
 SHEET = "sheet"
@@ -84,9 +86,13 @@ class Species:
     assembly
         Biological assembly of a structure file: its name, ``None`` for the first where the file lists any,
         ``"asymmetric unit"`` for the coordinates as they stand.
+    rna_fraction
+        Share of RNA in the mass of a particle that comes from a density map, 0 to 1: 0 for proteins, about 0.5 for
+        ribosomes of mitochondria, 0.55 of eukaryotes, 0.65 of bacteria. It sets the mean potential inside the map,
+        since maps come in arbitrary units: 2.1, 2.5, 2.6, 2.7 V over ice. Coordinates have a composition of their own.
     map_potential_V
-        Mean potential inside a density map over that of ice, in volts: maps come in arbitrary units. The
-        default is the value that coordinates give for a protein of this kind at 10 Å.
+        Mean potential inside a density map over that of ice, in volts, instead of that which follows from
+        `rna_fraction`.
 
     Raises
     ------
@@ -109,7 +115,8 @@ class Species:
     on_membrane: bool = False
     membrane_offset_A: float = 0.0
     assembly: str | None = None
-    map_potential_V: float = 2.1
+    rna_fraction: float = 0.0
+    map_potential_V: float | None = None
 
     def __post_init__(self) -> None:
         where = f"species '{self.name}'"
@@ -128,7 +135,11 @@ class Species:
             _whole(self.count, f"{where}: count")
         if self.density_per_um3 is not None:
             _interval(self.density_per_um3, f"{where}: density_per_um3")
-        if not 0 < self.map_potential_V <= 1000:
+        if not 0 <= self.rna_fraction <= 1:
+            raise InputError(f"{where}: rna_fraction is {self.rna_fraction:g}; it lies between 0 and 1")
+        if self.map_potential_V is not None and self.rna_fraction:
+            raise InputError(f"{where}: give one of rna_fraction and map_potential_V, not both")
+        if self.map_potential_V is not None and not 0 < self.map_potential_V <= 1000:
             raise InputError(
                 f"{where}: map_potential_V is {self.map_potential_V:g}; it must be positive, and at most 1000"
             )
@@ -136,6 +147,13 @@ class Species:
             raise InputError(
                 f"{where}: membrane_offset_A is {self.membrane_offset_A:g}; it lies between -10000 and 10000"
             )
+
+    @property
+    def mean_potential_V(self) -> float:
+        """Mean potential inside a density map, in volts over ice."""
+        if self.map_potential_V is None:
+            return mean_map_potential(self.rna_fraction)
+        return self.map_potential_V
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -252,10 +270,15 @@ class Recipe:
         Membranes and gold beads, if any.
     ice_texture
         Strength of the density fluctuations of amorphous ice; 1 is the physical one, 0 none.
+    surroundings_V
+        Mean potential over that of ice of what the objects displace, in volts: 0 for ice, about 0.8 for cytosol, a
+        quarter of the volume of which is protein of 3.3 V.
     spacing_A
         Smallest gap between two objects, in Å; at least one voxel is kept.
     balanced
         True if all labelled particle classes have the same number of particles, drawn from the range that all allow.
+    sampling
+        Frequencies that voxels keep.
 
     Raises
     ------
@@ -276,8 +299,10 @@ class Recipe:
     sheets: Sheets | None = None
     fiducials: Fiducials | None = None
     ice_texture: float = 1.0
+    surroundings_V: float = 0.0
     spacing_A: float = 0.0
     balanced: bool = False
+    sampling: Sampling = Sampling.SMOOTHED
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or any(n != int(n) or n < 2 for n in self.shape):
@@ -286,6 +311,8 @@ class Recipe:
             raise InputError(f"specimen voxel size is {self.voxel_size_A}; it must be positive, in Å")
         if not (self.ice_texture >= 0 and self.spacing_A >= 0):
             raise InputError("specimen: ice_texture and spacing_A must not be negative")
+        if not abs(self.surroundings_V) <= 100:
+            raise InputError(f"specimen: surroundings_V is {self.surroundings_V:g}; it lies within ±100 V")
         names = [species.name for species in self.species]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
 from faket_dask.specimen.ice import ICE_V
-from faket_dask.specimen.template import BLUR, OVERSAMPLING, Template, centred_template, check_edge
+from faket_dask.specimen.template import OVERSAMPLING, Sampling, Template, centred_template, check_edge
 
 ASYMMETRIC_UNIT = "asymmetric unit"
 
@@ -177,7 +177,12 @@ def _count_hydrogens(residue: gemmi.Residue) -> float:
     return float(known.hydrogen_count - 2 * in_chain)
 
 
-def structure_template(path: Path, voxel_size_A: float, assembly: str | None = None) -> Template:
+def structure_template(
+    path: Path,
+    voxel_size_A: float,
+    assembly: str | None = None,
+    sampling: Sampling = Sampling.SMOOTHED,
+) -> Template:
     """Make the template of a structure file.
 
     Parameters
@@ -188,6 +193,8 @@ def structure_template(path: Path, voxel_size_A: float, assembly: str | None = N
         Edge of the specimen's voxels in Å; the template is sampled twice as finely.
     assembly
         Name of a biological assembly, as for :func:`read_atoms`.
+    sampling
+        Frequencies that the specimen's voxels keep.
 
     Returns
     -------
@@ -205,12 +212,13 @@ def structure_template(path: Path, voxel_size_A: float, assembly: str | None = N
     atoms = {element: np.column_stack((rows[:, :3] - middle, rows[:, 3])) for element, rows in atoms.items()}
     fine = voxel_size_A / OVERSAMPLING
     # Room for the centre to move, and for the blur.
-    reach = 1.1 * np.linalg.norm(positions[:, :3] - middle, axis=1).max() + 4 * BLUR * voxel_size_A + 10.0
+    reach = 1.1 * np.linalg.norm(positions[:, :3] - middle, axis=1).max() + 2 * voxel_size_A + 10.0
     size = scipy.fft.next_fast_len(2 * int(np.ceil(reach / fine)) + 2, real=True)
     size += size % 2
     check_edge(f"structure {path}", size * _refine_grid(fine), fine / _refine_grid(fine))
-    spectrum = potential_spectrum(atoms, size, fine, BLUR * voxel_size_A)
-    return centred_template(str(path), partial(shifted_density, spectrum=spectrum, voxel_size_A=fine), fine)
+    spectrum = potential_spectrum(atoms, size, fine, sampling.blur * voxel_size_A)
+    sample = partial(shifted_density, spectrum=spectrum, voxel_size_A=fine)
+    return centred_template(str(path), sample, fine, sampling)
 
 
 def potential_spectrum(atoms: Atoms, size: int, voxel_size_A: float, blur_A: float) -> NDArray[np.complex128]:
@@ -241,7 +249,7 @@ def potential_spectrum(atoms: Atoms, size: int, voxel_size_A: float, blur_A: flo
     for element, rows in atoms.items():
         index = rows[:, 2::-1] / spacing + grid // 2
         counts = _share_out(index, rows[:, 3], grid)
-        spectrum += _form_factor(element, k2) * _crop_frequencies(scipy.fft.rfftn(counts), size)
+        spectrum += form_factor(element, k2) * _crop_frequencies(scipy.fft.rfftn(counts), size)
     # Sharing out linearly multiplied the spectrum by sinc² along each axis.
     for k in (kz, ky, kx):
         spectrum /= np.sinc(k * spacing) ** 2
@@ -285,8 +293,26 @@ def _frequencies(size: int, voxel_size_A: float) -> tuple[NDArray[np.floating], 
     return k[:, None, None], k[None, :, None], np.fft.rfftfreq(size, voxel_size_A)[None, None, :]
 
 
-def _form_factor(element: str, k2: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Compute the spectrum of one atom's potential over that of the ice in its place, in V Å³."""
+def form_factor(element: str, k2: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute the spectrum of one atom's potential over that of the ice in its place, in V Å³.
+
+    Parameters
+    ----------
+    element
+        Symbol of the element.
+    k2
+        Squares of spatial frequencies in 1/Å².
+
+    Raises
+    ------
+    InputError
+        If no scattering factor of the element is known.
+
+    Examples
+    --------
+    >>> round(float(form_factor("P", np.zeros(()))), 1)
+    236.8
+    """
     coefficients = gemmi.Element(element).c4322
     if coefficients is None:
         raise InputError(f"no electron scattering factor is known for the element {element}")

@@ -56,7 +56,10 @@ def test_projection(dataset: faket_dask.Dataset, series: xr.Dataset) -> None:
     store = dataset.spec.folder.specimen(specimen)
     volume = xr.open_zarr(store, group="volume", consolidated=False)["density"]
     projected = graphs.project(
-        volume, dataset.spec.geometry.acquisition(dataset.series[0]).tilt_angles, width=series.sizes["x"]
+        volume,
+        dataset.spec.geometry.acquisition(dataset.series[0]).tilt_angles,
+        width=series.sizes["x"],
+        projector=dataset.spec.config.acquisition.projector,
     )
     assert len(projected.chunksizes["y"]) > 1
     assert_same_bytes(projected, series["noiseless"])

@@ -60,6 +60,21 @@ def test_time_of_a_membrane_follows_its_radius(tmp_path: Path) -> None:
     assert large > small
 
 
+@pytest.mark.parametrize("projector", ["pixel", "bilinear"])
+def test_time_of_a_projection_follows_the_number_of_tilts(tmp_path: Path, projector: str) -> None:
+    few, many = (
+        estimate(
+            tmp_path,
+            acquisition={
+                "projector": projector,
+                "tilt_angles": {"start_deg": -40, "stop_deg": 40, "step_deg": step},
+            },
+        )["project"].work_s
+        for step in (40, 2)
+    )
+    assert many > 2 * few
+
+
 def test_time_of_gpu_stages_is_unknown(tmp_path: Path) -> None:
     stages = estimate(tmp_path, style={"device": "cuda"})
     unknown = {name for name, stage in stages.items() if stage.seconds is None}

@@ -7,7 +7,7 @@ import pytest
 from faket_dask.errors import InputError
 from faket_dask.specimen.density_map import map_template
 from faket_dask.specimen.phantoms import phantom_template
-from faket_dask.specimen.template import Template
+from faket_dask.specimen.template import Sampling, Template
 
 
 def write_map(path, density, voxel_A=10.0):
@@ -120,3 +120,22 @@ def test_map_smaller_than_a_voxel_or_larger_than_a_cell_is_refused(tmp_path):
         map_template(write_map(tmp_path / "small.mrc", ball(), 1e-4), 10.0, 2.1)
     with pytest.raises(InputError, match="at most 800 are possible"):
         map_template(write_map(tmp_path / "large.mrc", ball(), 1000.0), 10.0, 2.1)
+
+
+def test_map_of_two_particles_is_warned_of(tmp_path):
+    two = ball(48, (12, 24, 24)) + ball(48, (34, 24, 24))
+    with pytest.warns(
+        UserWarning, match="2 separate pieces of [0-9]+, [0-9]+ voxels, and the particle is the largest"
+    ):
+        template = map_template(write_map(tmp_path / "two.mrc", two), 10.0, 2.1)
+    assert template.volume_A3 == pytest.approx(4 / 3 * np.pi * 60**3, rel=0.12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        map_template(write_map(tmp_path / "dust.mrc", two - 0.9 * ball(48, (34, 24, 24))), 10.0, 2.1)
+
+
+@pytest.mark.parametrize("voxel_A", [3.0, 10.0])
+def test_contrast_of_a_map_does_not_depend_on_the_sampling(tmp_path, voxel_A):
+    path = write_map(tmp_path / "ball.mrc", ball(64, (32, 32, 32), 60 / voxel_A), voxel_A)
+    sums = [map_template(path, 10.0, 2.1, sampling).density.sum() for sampling in Sampling]
+    assert sums[0] == pytest.approx(sums[1], rel=0.01)

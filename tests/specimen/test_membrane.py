@@ -24,6 +24,8 @@ def test_profile_is_that_of_a_bilayer():
     assert head == pytest.approx(19.0, abs=1.5)  # half the phosphate-to-phosphate distance
     assert at(0.0) == profile.min()  # the methyl trough
     assert at(0.0) < at(9.0) < at(head)
+    assert 2 <= at(head) <= 3  # neutral atoms of a hydrated head group
+    assert 1.5 <= at(9.0) <= 1.8  # CH2 in 27 Å³
     assert profile[-1] == 0
     assert abs(at(membrane.HALF_THICKNESS_A + 10)) < 0.05 * profile.max()
 

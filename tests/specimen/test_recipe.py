@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,8 @@ def test_counts_cover_their_whole_range():
         ({"count": 1.5}, "whole numbers"),
         ({"count": None, "density_per_um3": float("nan")}, "density_per_um3 is nan"),
         ({"map_potential_V": 0.0}, "must be positive"),
+        ({"rna_fraction": 1.5}, "rna_fraction is 1.5"),
+        ({"rna_fraction": 0.5, "map_potential_V": 2.5}, "not both"),
     ],
 )
 def test_impossible_classes_are_refused(fields, message):
@@ -89,3 +93,11 @@ def test_impossible_specimens_are_refused(make, message):
 
 def test_crowding_is_not_limited_by_the_instance_mask():
     recipe(COMMA, Species("crowd", ("comma",), count=100_000, labelled=False))
+
+
+def test_potential_of_a_map_follows_from_its_composition_unless_it_is_given():
+    potentials = [
+        replace(COMMA, **given).mean_potential_V
+        for given in ({}, {"rna_fraction": 0.5}, {"map_potential_V": 3.0})
+    ]
+    assert potentials == pytest.approx([2.1, 2.5, 3.0], abs=0.05)

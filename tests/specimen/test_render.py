@@ -219,3 +219,19 @@ def test_row_of_unknown_class_is_refused():
 def test_slices_outside_volume_are_refused(start, stop):
     with pytest.raises(InputError, match="not within the specimen's 60 slices"):
         render_block(MIXED, TABLE, start, stop)
+
+
+def test_particles_displace_their_surroundings():
+    """A particle in cytosol stands out less than one in ice, by what it displaces."""
+    species = (Species("boot", count=1),)
+    ice, cytosol = (
+        Recipe((48, 48, 48), 10.0, species, ice_texture=0.0, surroundings_V=volts) for volts in (0.0, 0.8)
+    )
+    table = place(ice, np.random.default_rng(0))
+    bare, crowded = (render_block(recipe, table, 0, 48).density for recipe in (ice, cytosol))
+    assert crowded[0, 0, 0] == np.float32(0.8)
+    inside = bare > 0.99 * bare.max()
+    np.testing.assert_allclose(crowded[inside], bare[inside])
+    lost = (bare.sum() - (crowded - 0.8).sum()) / 0.8
+    volume = np.count_nonzero(render_block(ice, table, 0, 48).class_mask)
+    assert 0.7 * volume < lost < 1.4 * volume

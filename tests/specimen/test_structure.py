@@ -20,24 +20,13 @@ from faket_dask.specimen.structure import (
     shifted_density,
     structure_template,
 )
+from tests.specimen.pdb import write_pdb
 
 SHREC = (
     *("4v94", "4cr2", "1qvr", "1bxn", "3cf3", "1u6g", "3d2f"),
     *("2cg9", "3h84", "3gl1", "3qm1", "1s3x", "5mrc"),
 )
 VOLT_A3_PER_A = 47.878
-
-ATOM = "ATOM  {0:5d} {1:<4s} {2} A{0:4d}    {3:8.3f}{4:8.3f}{5:8.3f}  1.00 20.00          {6:>2s}\n"
-
-
-def write_pdb(path, atoms, head=""):
-    """Write a file of single-atom residues: (element, x, y, z) or (element, x, y, z, residue name)."""
-    lines = [
-        ATOM.format(serial, element, *(residue or ["UNL"]), x, y, z, element)
-        for serial, (element, x, y, z, *residue) in enumerate(atoms, start=1)
-    ]
-    path.write_text(head + "".join(lines) + "END\n")
-    return path
 
 
 def source(structures, name):

@@ -7,12 +7,15 @@ tilt's variance is larger than the recording's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faket_dask.kernels._checks import as_angles
+from faket_dask.kernels.detector import Detector
+from faket_dask.kernels.noise.spectra import ring_means
 from faket_dask.kernels.noise.spectral import LEAST_SHARE, ring_shares
 from faket_dask.kernels.noise.unpaired import LOWEST_FREQUENCY
 
@@ -96,6 +99,85 @@ def find_physical_scales(
         float(np.sqrt(bare) * np.hypot(*scales)),
         float(share[lowest:] @ above / (share @ total)),
     )
+
+
+def count_intensity(
+    power: NDArray[np.float64], pixel_size_A: float, detector: Detector, electrons: float
+) -> float:
+    """Return the intensity at which a tilt's finest noise is that of counted electrons.
+
+    Counting n electrons in a pixel leaves a relative noise power of ``MTF² / (n DQE)``. The highest fifth of the
+    frequencies counts, where specimens have next to no power. Whatever else is noise there, and what a resampling took
+    from it, is a mistake of the intensity by half as much.
+
+    Parameters
+    ----------
+    power
+        ``(rings,)`` power of the tilt between 0 and 0.5 cycles per pixel in its unit squared; that of white noise is
+        its variance.
+    pixel_size_A
+        Pixel edge in Å.
+    detector
+        Detector that counted them.
+    electrons
+        Electrons that reached a pixel.
+
+    Examples
+    --------
+    >>> perfect = Detector(None, 1.0, 1.0, 1.0)
+    >>> round(count_intensity(np.full(64, 4.0), 10.0, perfect, 100.0), 6)
+    20.0
+    """
+    rings = power.size
+    finest = slice(int(0.8 * rings), rings)
+    shape = (2 * rings, 2 * rings)
+    modulation, efficiency = (
+        ring_means(transfer[:, : rings + 1], shape, rings)[finest].mean()
+        for transfer in (
+            detector.modulation_transfer(shape, pixel_size_A) ** 2,
+            detector.quantum_efficiency(shape, pixel_size_A),
+        )
+    )
+    return float(np.sqrt(power[finest].mean() * electrons * efficiency / modulation))
+
+
+def find_normalisation(
+    means: Sequence[float], deviations: Sequence[float], tilt_angles: ArrayLike
+) -> str | None:
+    """Return why tilts cannot be intensities: their means are lost, or do not fall with the tilt.
+
+    Parameters
+    ----------
+    means, deviations
+        Mean and standard deviation of each tilt.
+    tilt_angles
+        ``(tilt,)`` degrees.
+
+    Returns
+    -------
+    reason
+        Clause for a message; ``None`` where the tilts may be intensities.
+
+    Examples
+    --------
+    >>> find_normalisation([0.0, 0.1], [1.0, 1.0], [0.0, 60.0])
+    'the mean of the tilt at 0° is 0 and its standard deviation 1'
+    >>> find_normalisation([100.0, 100.0], [9.0, 9.0], [0.0, 60.0])
+    'the mean is the same at 0° and 60°'
+    >>> find_normalisation([100.0, 60.0], [9.0, 7.0], [0.0, 60.0]) is None
+    True
+    """
+    angles = as_angles(tilt_angles, len(means))
+    for mean, deviation, angle in zip(means, deviations, angles, strict=True):
+        if mean <= deviation:
+            return (
+                f"the mean of the tilt at {angle:g}° is {mean:.3g} and its standard deviation {deviation:.3g}"
+            )
+    least, most = int(np.argmin(np.abs(angles))), int(np.argmax(np.abs(angles)))
+    longer = 1 / np.cos(np.deg2rad(angles[most])) - 1 / np.cos(np.deg2rad(angles[least]))
+    if longer > 0.3 and abs(means[most] / means[least] - 1) < 0.01 * longer:
+        return f"the mean is the same at {angles[least]:g}° and {angles[most]:g}°"
+    return None
 
 
 def estimate_relative_thickness(intensity: ArrayLike, tilt_angles: ArrayLike) -> float:

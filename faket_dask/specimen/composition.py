@@ -1,0 +1,32 @@
+"""Mean potential of a particle by its composition, for density maps, which come in arbitrary units."""
+
+PROTEIN_MAP_V = 2.1
+"""Mean potential over ice inside a protein's surface at 10 Å, as coordinates give it."""
+
+_PROTEIN = (4.10, 1.249)
+_RNA = (4.43, 0.920)
+"""Potential over ice in V Å³, and volume in Å³, per dalton.
+
+From neutral atoms and the volumes that they keep from the solvent (`faket_dask.specimen.structure`), for the average
+residue of proteins (C4.94 H7.76 N1.36 O1.48 S0.04) and the average nucleotide of RNA (C9.5 H11.75 N3.75 O7 P): 3.3 and
+4.8 V.
+"""
+
+
+def mean_map_potential(rna_fraction: float) -> float:
+    """Compute the mean potential in volts over ice inside a particle of protein and RNA, at 10 Å.
+
+    Parameters
+    ----------
+    rna_fraction
+        Share of RNA in the particle's mass, 0 to 1.
+
+    Examples
+    --------
+    >>> round(mean_map_potential(0.0), 2), round(mean_map_potential(0.5), 2), round(mean_map_potential(0.65), 2)
+    (2.1, 2.52, 2.67)
+    """
+    potential, volume = (
+        (1 - rna_fraction) * protein + rna_fraction * rna for protein, rna in zip(_PROTEIN, _RNA, strict=True)
+    )
+    return PROTEIN_MAP_V * ((potential / volume) / (_PROTEIN[0] / _PROTEIN[1]))
