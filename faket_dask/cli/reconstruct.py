@@ -15,6 +15,8 @@ from faket_dask.cli.console import (
     FAILED,
     Align,
     Angles,
+    CtfFile,
+    DefocusUm,
     Exclude,
     ExcludeAngles,
     Overwrite,
@@ -88,6 +90,35 @@ def reconstruct(
             "--erase-beads", help="Replace gold beads by their surroundings first: no streaks of them."
         ),
     ] = False,
+    ctf: Annotated[
+        str,
+        typer.Option(
+            help="Correction of the CTF, with the defocus of each column of a tilted image: none, phase_flip, wiener."
+        ),
+    ] = "none",
+    wiener_snr: Annotated[
+        float | None,
+        typer.Option(
+            "--wiener-snr",
+            help="For wiener: power of the signal before the lens over that of noise, at all frequencies alike.",
+            show_default="10",
+        ),
+    ] = None,
+    dose_weighting: Annotated[
+        bool,
+        typer.Option(
+            "--dose-weighting",
+            help="Weight each frequency of a tilt by the signal that radiation has left there.",
+        ),
+    ] = False,
+    halves: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Further tomograms of half of the tilts each: tilts (odd and even ones), dose (first and second half "
+            "in time); may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     align: Align = False,
     angles: Angles = None,
@@ -97,6 +128,8 @@ def reconstruct(
     tomogram: TomogramName = None,
     exclude: Exclude = "",
     exclude_angles: ExcludeAngles = "",
+    ctf_file: CtfFile = "files",
+    defocus_um: DefocusUm = None,
     threads: Threads = 1,
     imod: Annotated[
         bool, typer.Option("--imod", help="Use IMOD's tilt from the PATH (untested against IMOD).")
@@ -121,6 +154,10 @@ def reconstruct(
         tilt_stride=tilt_stride,
         thickness_A=thickness_a,
         erase_beads=erase_beads,
+        ctf=ctf,
+        **({} if wiener_snr is None else {"wiener_snr": wiener_snr}),
+        dose_weighting=dose_weighting,
+        halves=halves or [],
         device=device,
         modalities=modality or ["faket"],
     )
@@ -132,6 +169,7 @@ def reconstruct(
         recorded: dict[str, object] = {"--to": to, "--align": align, "--angles": angles, "--imod": imod}
         recorded |= {"--transforms": transforms, "--pixel-size-A": pixel_size_a, "--tomogram": tomogram}
         recorded |= {"--exclude": exclude, "--exclude-angles": exclude_angles}
+        recorded |= {"--ctf-file": ctf_file != "files", "--defocus-um": defocus_um is not None}
         _refuse(recorded, f"for recorded series, and {source} is a data set")
         with resumable(command), ProgressDisplay(err) as display:
             dataset = reconstruct_dataset(
@@ -145,6 +183,10 @@ def reconstruct(
         return
     if cluster != "local":
         raise InputError(f"--cluster is for data sets, and {source} is none; a stack has --threads")
+    needs_ctf = section.ctf_method is not None or section.dose_weighting
+    if not needs_ctf:
+        told: dict[str, object] = {"--ctf-file": ctf_file != "files", "--defocus-um": defocus_um is not None}
+        _refuse(told, "for --ctf phase_flip or wiener, and for --dose-weighting")
     series = open_tilt_series(
         source,
         tilt_angles=angles,
@@ -154,9 +196,12 @@ def reconstruct(
         sign=sign,
         exclude=exclude,
         exclude_angles=exclude_angles,
+        ctf=ctf_file if needs_ctf else "none",
+        defocus_um=defocus_um,
     )
     target = to if to is not None else Path(f"{source.resolve().name.split('.')[0]}{TOMOGRAM_SUFFIX}")
     files = [path for path in (source, angles, transforms) if path is not None]
+    files += [Path(ctf_file)] if Path(ctf_file).is_file() else []
     if align:
         series = series.aligned()
     if imod:
@@ -167,6 +212,10 @@ def reconstruct(
             "--binning": binning > 1,
             "--post-binning": post_binning > 1,
             "--erase-beads": erase_beads,
+            "--ctf": ctf != "none",
+            "--wiener-snr": wiener_snr,
+            "--dose-weighting": dose_weighting,
+            "--halves": halves,
         }
         _refuse(
             options | {"--tilt-stride": tilt_stride > 1, "--device": device != "cpu"}, "not for IMOD's tilt"

@@ -226,6 +226,10 @@ class MicroscopeSection(Section):
         le=1e9,
         description="path in ice after which 1/e of the electrons have lost no energy",
     )
+    plural_scattering: bool = Field(
+        default=Microscope.plural_scattering,
+        description="electrons that the ice scatters elastically carry no contrast",
+    )
     energy_filter: bool = Field(
         default=Microscope.energy_filter,
         description="true: electrons that lost energy are taken away; false: they add a background without contrast",
@@ -282,6 +286,7 @@ class MicroscopeSection(Section):
             ice_thickness_A=ice_thickness_A if self.ice_thickness_A is None else self.ice_thickness_A,
             inelastic_mean_free_path_A=self.inelastic_mean_free_path_A,
             damage=self.damage,
+            plural_scattering=self.plural_scattering,
             energy_filter=self.energy_filter,
             ice_wedge_deg=self.ice_wedge_deg,
         )

@@ -51,6 +51,13 @@ class NoiseSection(Section):
         "tilt (counts and what is proportional to them), or that at which its exposure counts the noise of its highest "
         "frequencies (normalised stacks)",
     )
+    contrast_factor: float = Field(
+        default=1.0,
+        gt=0,
+        le=100,
+        description="of physical statistics, contrast of particles in the recording, where some are known, over that "
+        "which physics gives them",
+    )
     given: GivenCurves | None = None
     order: int = Field(
         default=2,

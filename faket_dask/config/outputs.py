@@ -13,6 +13,7 @@ from pydantic import (
 
 from faket_dask.config.limits import LARGEST_THICKNESS_A, MOST_TILTS
 from faket_dask.documents.section import Section, resolve_path
+from faket_dask.kernels.ctf_correction import CorrectionMethod, PhaseFlip, Wiener
 from faket_dask.modalities import MODALITIES
 
 
@@ -36,6 +37,12 @@ KnownModality = Annotated[str, AfterValidator(_check_known)]
 
 FilterKind = Literal["ramp", "crowther", "hann", "exact", "shrec"]
 
+CtfKind = Literal["none", "phase_flip", "wiener"]
+
+HalvesKind = Literal["tilts", "dose"]
+
+DEFAULT_WIENER_SNR = 10.0
+"""Signal-to-noise ratio of the Wiener filter."""
 
 SMALLEST_FILTERED = 8
 """Smallest side of a binned tilt, in pixels, that can be filtered."""
@@ -79,12 +86,49 @@ class ReconstructionSection(Section):
     erase_beads: bool = Field(
         default=False, description="replace gold beads and hot pixels by their surroundings before filtering"
     )
+    ctf: CtfKind = Field(
+        default="none",
+        description="correction of the contrast transfer function, with the defocus of each column of a tilted image: "
+        "none, phase_flip, wiener",
+    )
+    wiener_snr: float = Field(
+        default=DEFAULT_WIENER_SNR,
+        gt=0,
+        le=1e6,
+        description="for wiener: power of the signal before the lens over that of noise, at all frequencies alike",
+    )
+    dose_weighting: bool = Field(
+        default=False, description="weight each frequency of a tilt by the signal that radiation has left"
+    )
+    halves: tuple[HalvesKind, ...] = Field(
+        default=(),
+        description="further tomograms of half of the tilts each: tilts (odd and even ones), dose (first and second "
+        "half in time)",
+    )
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="device of the back-projection")
 
     def list_settings(self) -> dict[str, Any]:
         """Return what a tomogram depends on; a key that changes nothing is left out."""
-        unused = {"modalities"} if self.erase_beads else {"modalities", "erase_beads"}
+        unused = {"modalities", "halves"}
+        if not self.erase_beads:
+            unused.add("erase_beads")
+        if not self.dose_weighting:
+            unused.add("dose_weighting")
+        if self.ctf == "none":
+            unused.add("ctf")
+        if self.ctf != "wiener":
+            unused.add("wiener_snr")
         return self.model_dump(mode="json", exclude=unused)
+
+    @property
+    def ctf_method(self) -> CorrectionMethod | None:
+        """Method of the correction of the contrast transfer function, if there is to be one."""
+        match self.ctf:
+            case "phase_flip":
+                return PhaseFlip()
+            case "wiener":
+                return Wiener(self.wiener_snr)
+        return None
 
     @property
     def pixels_per_voxel(self) -> int:

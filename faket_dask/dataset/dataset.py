@@ -19,6 +19,7 @@ from faket_dask.errors import InputError, wrap_as_input_error
 from faket_dask.html_table import html_table
 from faket_dask.modalities import MODALITIES
 from faket_dask.specimen.particles import ParticleTable, read_particles
+from faket_dask.stages.reconstruction import Half
 
 ROWS_SHOWN = 10
 """Number of rows of tables in notebooks."""
@@ -73,10 +74,20 @@ class Dataset:
         """
         return _merge_series(self.spec.folder, self._find_series(series))
 
-    def tomogram(self, series: str, modality: str = "faket") -> xr.DataArray:
+    def tomogram(self, series: str, modality: str = "faket", half: Half | str | None = None) -> xr.DataArray:
         """Open the tomogram of one modality of a series, lazily: ``(z, y, x)`` float32, dense dark.
 
-        Its coordinates, in Å, are those of the labels and of the particle table.
+        Its coordinates, in Å, are those of the labels and of the particle table. Its attribute `density_scale` tells by
+        how many times its density is the specimen's (`faket_dask.stages.reconstruction.density_scale`).
+
+        Parameters
+        ----------
+        series
+            One of `series`.
+        modality
+            Modality that it was reconstructed from.
+        half
+            ``"odd"``, ``"even"``, ``"early"`` or ``"late"`` for the tomogram of half of the tilts.
 
         Raises
         ------
@@ -85,11 +96,12 @@ class Dataset:
         """
         pair = self._find_series(series)
         if modality in MODALITIES:
-            group = Tomogram(self.spec, owning_item(pair, modality), modality).group
-            if (group / modality / METADATA).exists():
-                return _open_group(group)[modality]
+            tomogram = Tomogram(self.spec, owning_item(pair, modality), modality, _find_half(half))
+            if (tomogram.group / tomogram.array_name / METADATA).exists():
+                return _open_group(tomogram.group)[tomogram.array_name]
+        which = "" if half is None else f"{half} tilts of "
         raise InputError(
-            f"{self.folder} has no tomogram of {modality} of {series}; make it with `faket-dask reconstruct`"
+            f"{self.folder} has no tomogram of {which}{modality} of {series}; make it with `faket-dask reconstruct`"
         )
 
     def particles(self, series: str) -> ParticleTable:
@@ -121,6 +133,14 @@ class Dataset:
         )
         failures = [f"<b>failed</b> {escape(f'{f.unit}: {f.cause}')}" for f in self.failures[:ROWS_SHOWN]]
         return "<br>".join([table, *failures])
+
+
+def _find_half(name: str | None) -> Half | None:
+    if name is None:
+        return None
+    if name not in list(Half):
+        raise InputError(f"tomograms are of the halves {', '.join(Half)}, not {name!r}; give one of them")
+    return Half(name)
 
 
 def open_dataset(folder: str | Path) -> Dataset:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from faket_dask.dataset.geometry import BLOCK_ROWS
 from faket_dask.engine.arrays import ArraySpec
@@ -54,14 +56,18 @@ class TomogramChunks:
             slice(block * BLOCK_ROWS, min((block + 1) * BLOCK_ROWS, rows)),
         )
 
-    def describe_array(self, name: str) -> ArraySpec:
-        """Describe the array that holds the tomogram, each piece in a file of its own."""
+    def describe_array(self, name: str, attributes: Mapping[str, Any]) -> ArraySpec:
+        """Describe the array that holds the tomogram, each piece in a file of its own, with further attributes."""
         return ArraySpec(
             name,
             ("z", "y", "x"),
             self.shape,
             (SLAB_LAYERS, BLOCK_ROWS, self.shape[2]),
-            attributes={"units": "arbitrary", "long_name": f"tomogram of {name}, dense dark"},
+            attributes={
+                "units": "arbitrary",
+                "long_name": f"tomogram of {name}, dense dark",
+                **attributes,
+            },
         )
 
 

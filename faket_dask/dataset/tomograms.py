@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from faket_dask.engine.arrays import read_tilt
 from faket_dask.engine.unit import Item
 from faket_dask.modalities import MODALITIES, Owner
 from faket_dask.stages.reconstruction import (
+    HALVES,
+    Half,
     binned_coordinates,
     binned_shape,
     choose_tilts,
@@ -38,15 +41,31 @@ class Tomogram:
         Name of the series or specimen.
     modality
         Modality that it is reconstructed from.
+    half
+        Half of the tilts that are back-projected; all of them if ``None``.
     """
 
     spec: DatasetSpec
     owner: str
     modality: str
+    half: Half | None = None
+
+    @classmethod
+    def from_item(cls, spec: DatasetSpec, item: Item) -> Self:
+        """Return the tomogram whose units an item names."""
+        if item.part in MODALITIES:
+            return cls(spec, item.owner, item.part)
+        modality, _, half = item.part.rpartition("_")
+        return cls(spec, item.owner, modality, Half(half))
 
     @property
     def item(self) -> Item:
         """Item of the units that make it."""
+        return Item(self.owner, self.array_name)
+
+    @property
+    def filtered_item(self) -> Item:
+        """Item of the units that filter its tilts, which it shares with the tomograms of halves."""
         return Item(self.owner, self.modality)
 
     @property
@@ -68,7 +87,12 @@ class Tomogram:
 
     @property
     def array_name(self) -> str:
-        """Name of the tomogram's array: its modality."""
+        """Name of the tomogram's array: its modality, and the half of the tilts."""
+        return self.modality if self.half is None else f"{self.modality}_{self.half}"
+
+    @property
+    def filtered_name(self) -> str:
+        """Name of the array of filtered tilts: the modality."""
         return self.modality
 
     @property
@@ -78,7 +102,7 @@ class Tomogram:
 
     @property
     def group(self) -> Path:
-        """Zarr group of the tomogram, an array with the modality's name."""
+        """Zarr group of the tomogram, an array called `array_name`."""
         return self.stack_group.with_name(TOMOGRAMS)
 
     @property
@@ -88,7 +112,7 @@ class Tomogram:
 
     @property
     def tilts(self) -> NDArray[np.intp]:
-        """Indices of the tilts that it is reconstructed from."""
+        """Indices of the tilts that are filtered."""
         return choose_tilts(self.acquisition.tilt_angles, self.section.tilt_stride)
 
     @property
@@ -154,7 +178,10 @@ class Tomogram:
 
 def list_tomograms(spec: DatasetSpec, series: Series) -> list[Tomogram]:
     """Return the tomograms of a series that the run file asks for, those of its specimen among them."""
+    section = spec.config.reconstruction
+    halves = [half for kind in dict.fromkeys(section.halves) for half in HALVES[kind]]
     return [
-        Tomogram(spec, owning_item(series, modality), modality)
-        for modality in spec.config.reconstruction.modalities
+        Tomogram(spec, owning_item(series, modality), modality, half)
+        for modality in section.modalities
+        for half in (None, *halves)
     ]

@@ -7,13 +7,22 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from faket_dask.config import FilterKind
 from faket_dask.errors import InputError
 from faket_dask.graphs.tilts import chunk_tilts, read_tilt_angles
 from faket_dask.kernels.backprojection_binned import back_project_binned
 from faket_dask.kernels.binning import bin_axes
-from faket_dask.stages.reconstruction import binned_shape, choose_tilts, prepare_tilt
+from faket_dask.stages.reconstruction import (
+    Half,
+    Restoration,
+    binned_shape,
+    choose_half,
+    choose_tilts,
+    density_scale,
+    prepare_tilt,
+)
 
 BLOCK_ROWS = 64
 """Rows of a tomogram in one chunk: what the kernel handles at a time."""
@@ -26,6 +35,7 @@ def filter_tilts(
     thickness_px: float | None = None,
     binning: int = 1,
     tilt_stride: int = 1,
+    restoration: Restoration | None = None,
 ) -> xr.DataArray:
     """Prepare tilts for back-projection, one by one.
 
@@ -41,11 +51,14 @@ def filter_tilts(
         Pixels per binned pixel along y and x.
     tilt_stride
         Distance of the tilts that are used, counted from the one nearest to 0°; 1 uses all.
+    restoration
+        Correction of the CTF, and dose weighting, of all tilts of the stack; none if not given.
 
     Returns
     -------
     filtered
-        ``(tilt, y, x)`` float32; where the stack has coordinates ``y`` and ``x``, with those of its new pixels.
+        ``(tilt, y, x)`` float32; where the stack has coordinates ``y`` and ``x``, with those of its new pixels. Its
+        attributes `filter` and `binning` tell a tomogram its density scale.
 
     Raises
     ------
@@ -59,6 +72,7 @@ def filter_tilts(
     kept = choose_tilts(angles, tilt_stride)
     angles = angles[kept]
     rows, columns = binned_shape(stack.shape[1:], binning)
+    own = None if restoration is None else restoration.select(kept)
 
     def tilt_block(block: np.ndarray, block_info: dict[int, Any]) -> np.ndarray:
         index = block_info[0]["chunk-location"][0]
@@ -69,6 +83,7 @@ def filter_tilts(
             index=index,
             thickness_px=thickness_px or 1.0,
             binning=binning,
+            restoration=own,
         )[None]
 
     chosen = tilts[kept]
@@ -76,10 +91,37 @@ def filter_tilts(
         tilt_block,
         dtype=np.float32,
         chunks=(chosen.chunks[0], (rows,), (columns,)),
-        name="filter-" + da.core.tokenize(chosen, kind, angles, thickness_px, binning),
+        name="filter-" + da.core.tokenize(chosen, kind, angles, thickness_px, binning, repr(own)),
     )
     coords = {"tilt_angle": ("tilt", angles, {"units": "degrees"}), **_binned_places(stack, binning)}
-    return xr.DataArray(filtered, dims=("tilt", "y", "x"), coords=coords, name="filtered")
+    attributes = {"filter": kind, "binning": binning}
+    return xr.DataArray(filtered, dims=("tilt", "y", "x"), coords=coords, name="filtered", attrs=attributes)
+
+
+def select_half(filtered: xr.DataArray, half: Half, before_e_per_A2: ArrayLike | None = None) -> xr.DataArray:
+    """Select half of the filtered tilts, for a tomogram of its own.
+
+    Tomograms of two halves, weighted by their numbers of tilts, add up to that of all tilts.
+
+    Parameters
+    ----------
+    filtered
+        ``(tilt, y, x)`` from `filter_tilts`.
+    half
+        Half to take: see `faket_dask.stages.reconstruction.choose_half`.
+    before_e_per_A2
+        ``(tilt,)`` exposure before each of the filtered tilts, by which early and late ones are told apart.
+
+    Raises
+    ------
+    InputError
+        If the half is empty, or the exposures are needed and not given.
+    """
+    before = None if before_e_per_A2 is None else np.asarray(before_e_per_A2, dtype=np.float64)
+    try:
+        return filtered.isel(tilt=choose_half(half, filtered.sizes["tilt"], before))
+    except ValueError as error:
+        raise InputError(str(error)) from None
 
 
 def reconstruct(filtered: xr.DataArray, depth: int, *, binning: int = 1, device: str = "cpu") -> xr.DataArray:
@@ -99,7 +141,8 @@ def reconstruct(filtered: xr.DataArray, depth: int, *, binning: int = 1, device:
     Returns
     -------
     tomogram
-        ``(z, y, x)`` float32, dense dark.
+        ``(z, y, x)`` float32, dense dark. Its attribute `density_scale` is that of
+        `faket_dask.stages.reconstruction.density_scale`.
 
     Raises
     ------
@@ -130,7 +173,12 @@ def reconstruct(filtered: xr.DataArray, depth: int, *, binning: int = 1, device:
         name="reconstruct-" + da.core.tokenize(blocks, angles, depth, binning, device),
     )
     coords = _binned_places(filtered, binning)
-    return xr.DataArray(volume, dims=("z", "y", "x"), coords=coords, name="reconstruction")
+    attributes = {}
+    if "filter" in filtered.attrs:
+        kind, before = filtered.attrs["filter"], filtered.attrs["binning"]
+        shape = (filtered.sizes["y"], filtered.sizes["x"])
+        attributes["density_scale"] = density_scale(kind, shape, angles, before)
+    return xr.DataArray(volume, dims=("z", "y", "x"), coords=coords, name="reconstruction", attrs=attributes)
 
 
 def _binned_places(stack: xr.DataArray, binning: int) -> dict[str, Any]:

@@ -17,6 +17,9 @@ from faket_dask.kernels._checks import as_angles, check_positive, check_same_sha
 _ROWS = 64
 """Rows that are filtered at a time: their continuation takes little memory beside the tilt."""
 
+_EVEN = 0.01
+"""Share of their mean by which the distances of tilts may differ from it, as angles read from a stage do."""
+
 
 def shrec_filter(ny: int, nx: int) -> NDArray[np.float64]:
     """Return the filter that the tomograms of SHREC 2021 and of FakET were reconstructed with.
@@ -48,22 +51,46 @@ def shrec_filter(ny: int, nx: int) -> NDArray[np.float64]:
     ((64, 64), 1.0)
     """
     _check_shape(ny, nx)
+    weights = _shrec_rows(ny, nx, np.arange(ny))
+    return weights / weights.max()
+
+
+def shrec_slope(ny: int, nx: int) -> float:
+    """Return the ratio of `shrec_filter` to a ramp at low frequencies, by which it multiplies densities.
+
+    Parameters
+    ----------
+    ny, nx
+        Rows and columns of a tilt.
+
+    Examples
+    --------
+    >>> round(shrec_slope(512, 512), 2)
+    4.35
+    """
+    _check_shape(ny, nx)
+    middle = _shrec_rows(ny, nx, np.array([0, -1]))  # the largest weight lies in one of them
+    return float(middle[0, 1] * nx / middle.max())
+
+
+def _shrec_rows(ny: int, nx: int, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return some rows of the filter of SHREC 2021, whose largest value is yet to be made 1."""
     if ny == nx and nx % 2 == 0 and nx >= 8:  # smaller, the published widths round to nothing
         n = nx
         kx, ky = _frequencies(n, n)
-        kx, ky = np.rint(kx * n), np.rint(ky * n)
+        kx, ky = np.rint(kx * n), np.rint(ky[rows] * n)
         ramp = np.minimum(np.abs(kx) / int(0.61 * (n // 2)), 1)
         off_by_one = np.concatenate((np.arange(1, n // 2 + 1), np.arange(-(n // 2) + 1, 1)))
         gauss_x = off_by_one / int(0.34 * n)
-        gauss_y = off_by_one[:, None] / int(0.20 * n)
+        gauss_y = off_by_one[rows, None] / int(0.20 * n)
         circle = np.hypot(kx, ky) < n // 2 + 1
     else:
         fx, fy = _frequencies(ny, nx)
+        fy = fy[rows]
         ramp = np.minimum(np.abs(fx) / (0.61 / 2), 1)
         gauss_x, gauss_y = fx / 0.34, fy / 0.20
         circle = np.hypot(fx, fy) < 0.5 + 1 / max(ny, nx)
-    weights = ramp * (np.exp(-(gauss_x**2 + gauss_y**2) / 2) + 0.33) * circle
-    return weights / weights.max()
+    return ramp * (np.exp(-(gauss_x**2 + gauss_y**2) / 2) + 0.33) * circle
 
 
 def ramp_filter(
@@ -152,15 +179,46 @@ def exact_filter(
     return np.broadcast_to((fx > 0) / (overlap * thickness * step), (ny, nx)).copy()
 
 
-def crowther_frequency(thickness_px: float, tilt_angles: ArrayLike) -> float:
-    """Return the frequency up to which evenly spaced tilts overlap (Crowther et al., Proc. R. Soc. A 317, 1970).
+def angular_spans(tilt_angles: ArrayLike) -> NDArray[np.float64]:
+    """Return the angle that each tilt of a series stands for.
+
+    Parameters
+    ----------
+    tilt_angles
+        ``(tilt,)`` degrees, at least two.
+
+    Returns
+    -------
+    spans
+        ``(tilt,)`` radians: half of the distances to the neighbours on either side, for the outermost tilts the whole
+        distance to their only neighbour. Where all distances agree within 1 % of their mean, that mean.
+
+    Examples
+    --------
+    >>> np.rad2deg(angular_spans([-4, -2, 0, 6, 12])).round(6)
+    array([2., 2., 4., 6., 6.])
+    """
+    angles = np.deg2rad(as_angles(tilt_angles, at_least=2))
+    order = np.argsort(angles, kind="stable")
+    gaps = np.diff(angles[order])
+    mean = np.ptp(angles) / (angles.size - 1)
+    if (np.abs(gaps - mean) <= _EVEN * mean).all():
+        return np.full(angles.size, mean)
+    around = np.concatenate((gaps[:1], gaps, gaps[-1:]))
+    spans = np.empty(angles.size)
+    spans[order] = (around[:-1] + around[1:]) / 2
+    return spans
+
+
+def crowther_frequency(thickness_px: float, span: float) -> float:
+    """Return the frequency up to which a tilt overlaps its neighbours (Crowther et al., Proc. R. Soc. A 317, 1970).
 
     Parameters
     ----------
     thickness_px
         Thickness of the object in pixels.
-    tilt_angles
-        ``(tilt,)`` degrees, at least two.
+    span
+        Distance of the tilts in radians: see `angular_spans`.
 
     Returns
     -------
@@ -169,14 +227,11 @@ def crowther_frequency(thickness_px: float, tilt_angles: ArrayLike) -> float:
 
     Examples
     --------
-    >>> round(crowther_frequency(100, [-3, 0, 3]), 3)
+    >>> round(crowther_frequency(100, np.deg2rad(3.0)), 3)
     0.191
     """
-    angles = np.deg2rad(as_angles(tilt_angles, at_least=2))
-    step = np.ptp(angles) / (angles.size - 1)
-    return 1 / (
-        check_positive("thickness_px", thickness_px) * check_positive("step of tilt_angles", float(step))
-    )
+    thickness = check_positive("thickness_px", thickness_px)
+    return 1 / (thickness * check_positive("step of tilt_angles", float(span)))
 
 
 def filter_tilt(tilt: NDArray[np.generic], weights: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -23,6 +23,7 @@ from faket_dask.kernels.displacement import STILL, Displacement
 from faket_dask.kernels.exit_wave import Frame, Layer, leave_specimen
 from faket_dask.kernels.exposure import Exposure
 from faket_dask.kernels.optics import Optics, aberration_phase
+from faket_dask.kernels.plural_scattering import coherent_fraction
 from faket_dask.kernels.sensor_faults import SensorFaults
 
 
@@ -43,6 +44,9 @@ class Microscope:
         Rice et al., J. Struct. Biol. 204, 38, 2018).
     damage
         True if exposure takes away fine detail of all but gold and ice.
+    plural_scattering
+        True if electrons that the ice scatters elastically carry no contrast; see
+        `faket_dask.kernels.plural_scattering`.
     energy_filter
         True if electrons that lost energy are taken away; otherwise they arrive as a background without contrast,
         the limit in which energy loss has put them out of focus.
@@ -60,6 +64,7 @@ class Microscope:
     ice_thickness_A: float = 1500.0
     inelastic_mean_free_path_A: float = 3100.0
     damage: bool = True
+    plural_scattering: bool = True
     energy_filter: bool = True
     ice_wedge_deg: float = 0.0
 
@@ -107,6 +112,28 @@ def transmission_across(
     wedge_A = math.tan(math.radians(microscope.ice_wedge_deg)) * distance_A / cosine
     thickness_A = np.maximum(microscope.ice_thickness_A + wedge_A, 0.0)
     return np.exp(-thickness_A / (cosine * microscope.inelastic_mean_free_path_A))
+
+
+def contrast_left(microscope: Microscope, tilt_angle: float) -> float:
+    """Return the share of a particle's contrast that scattering in the ice leaves.
+
+    Without an energy filter, electrons that lost energy belong to the mean and carry no contrast either.
+
+    Parameters
+    ----------
+    microscope
+        Voltage, ice and filter.
+    tilt_angle
+        Degrees, within ±90 (not included).
+    """
+    elastic = _find_coherent_share(microscope, tilt_angle)
+    return elastic if microscope.energy_filter else elastic * transmission(microscope, tilt_angle)
+
+
+def _find_coherent_share(microscope: Microscope, tilt_angle: float) -> float:
+    if not microscope.plural_scattering:
+        return 1.0
+    return coherent_fraction(microscope.ice_thickness_A, tilt_angle, microscope.optics.voltage_kV)
 
 
 def simulate_tilt(
@@ -196,6 +223,9 @@ def simulate_layers(
     )
     image = _focus(wave, frame, pixel_size_A, optics, _lower(exposure, height_A))
     del wave
+    coherent = _find_coherent_share(microscope, exposure.tilt_angle)
+    image *= coherent
+    image += 1 - coherent
     columns = np.arange(image.shape[1]) - frame.margin - shape[1] // 2
     passing = transmission_across(microscope, exposure.tilt_angle, columns * pixel_size_A)
     image *= passing

@@ -27,6 +27,32 @@ def critical_exposure(frequency: NDArray[np.float64], voltage_kV: float) -> NDAr
     return exposure * np.interp(voltage_kV, (200.0, 300.0), (0.8, 1.0))
 
 
+def damage_curve(
+    frequency: NDArray[np.float64], voltage_kV: float, exposure_before: float, dose: float
+) -> NDArray[np.float64]:
+    """Return the share of a spatial frequency's signal that is left, averaged over one exposure.
+
+    Parameters
+    ----------
+    frequency
+        Any shape, 1/Å.
+    voltage_kV
+        Acceleration voltage.
+    exposure_before, dose
+        Electrons per Å² before and during the exposure.
+
+    Returns
+    -------
+    share
+        Same shape, in [0, 1]: the mean of ``exp(−N / 2 N_c(k))`` over N during the exposure.
+    """
+    rate = 0.5 / critical_exposure(frequency, voltage_kV)
+    spent = rate * dose
+    # (1 − exp(−s)) / s, and its limit where nothing is spent.
+    mean = np.where(spent > 1e-9, -np.expm1(-spent) / np.maximum(spent, 1e-9), 1.0)
+    return np.exp(-rate * exposure_before) * mean
+
+
 def damage_envelope(
     shape: tuple[int, int], pixel_size_A: float, voltage_kV: float, exposure_before: float, dose: float
 ) -> NDArray[np.float64]:
@@ -46,12 +72,8 @@ def damage_envelope(
     Returns
     -------
     envelope
-        ``(y, x)`` in [0, 1], unshifted: the mean of ``exp(−N / 2 N_c(k))`` over N during the exposure.
+        ``(y, x)``, unshifted, of `damage_curve`.
     """
     ky = np.fft.fftfreq(shape[0], pixel_size_A)[:, None]
     kx = np.fft.fftfreq(shape[1], pixel_size_A)[None, :]
-    rate = 0.5 / critical_exposure(np.hypot(kx, ky), voltage_kV)
-    spent = rate * dose
-    # (1 − exp(−s)) / s, and its limit where nothing is spent.
-    mean = np.where(spent > 1e-9, -np.expm1(-spent) / np.maximum(spent, 1e-9), 1.0)
-    return np.exp(-rate * exposure_before) * mean
+    return damage_curve(np.hypot(kx, ky), voltage_kV, exposure_before, dose)

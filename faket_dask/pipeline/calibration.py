@@ -58,12 +58,15 @@ def measure_kernel_rates(threads: int) -> KernelRates:
     from faket_dask.geometry import TiltGeometry
     from faket_dask.kernels.artefacts import artefact_mask, fill
     from faket_dask.kernels.backprojection import back_project
+    from faket_dask.kernels.ctf_correction import CtfCorrection, PhaseFlip
+    from faket_dask.kernels.defocus_gradient import count_strip_pixels
+    from faket_dask.kernels.dose_weighting import DoseWeighting
     from faket_dask.kernels.exposure import Exposure
     from faket_dask.kernels.microscope import Microscope
     from faket_dask.kernels.moments import match_moments
     from faket_dask.kernels.noise import add_noise
     from faket_dask.kernels.noise.spectral import shaped_field
-    from faket_dask.kernels.optics import Defocus
+    from faket_dask.kernels.optics import Defocus, Optics
     from faket_dask.kernels.projection import project
     from faket_dask.kernels.projection_pixel import count_terms, project_pixels
     from faket_dask.kernels.random_slab import project_random_slab
@@ -120,6 +123,9 @@ def measure_kernel_rates(threads: int) -> KernelRates:
         exposure = Exposure(0.0, Defocus(3.0), 2.0)
         simulate_counts(-np.abs(image), 10.0, Microscope(), exposure, np.random.default_rng(0))
 
+    correction = CtfCorrection(PhaseFlip(), Optics(), (Defocus(3.0),))
+    weighting = DoseWeighting(300.0, tuple(2.0 * np.arange(41)), (2.0,) * 41)
+
     def image_signal() -> None:
         transfer_signal(image, 10.0, Microscope(), Exposure(45.0, Defocus(3.0), 2.0))
 
@@ -167,6 +173,9 @@ def measure_kernel_rates(threads: int) -> KernelRates:
         signal_s_per_pixel=measure(image_signal) / pixels,
         slab_s_per_sample=measure(draw_slab) / (64 * angles.size * image[:256, :256].size),
         filter_s_per_pixel=measure(prepare) / pixels,
+        correct_s_per_pixel=measure(lambda: correction.apply(image, 5.0, 0.0, 0))
+        / count_strip_pixels((size, size), 5.0, Optics(), 0.0, Defocus(3.0)),
+        weigh_s_per_pixel=measure(lambda: weighting.apply(image, 5.0, 0)) / pixels,
         mask_s_per_pixel=measure(lambda: artefact_mask(image)) / pixels,
         fill_s_per_pixel=measure(lambda: fill(image, ~valid)) / pixels,
         align_s_per_pixel=measure(align) / pixels,

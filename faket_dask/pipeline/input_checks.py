@@ -28,6 +28,7 @@ from faket_dask.formats.tilt_list import suggest_exclusion
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.geometry import PIXEL_SIZE_TOLERANCE, TiltGeometry
 from faket_dask.modalities import MODALITIES, Owner
+from faket_dask.pipeline.reconstruct import check_restorable
 from faket_dask.pipeline.signal_choice import resolve_signal
 from faket_dask.references.recorded import (
     find_valid_pixels,
@@ -131,6 +132,7 @@ def resolve(config: RunConfig) -> DatasetSpec:
         DatasetSpec(config, Inputs(recordings, tuple(volumes), tuple(structures), checksum, mtf_checksum))
     )
     split_series(spec, config.outputs.splits)
+    check_restorable(spec, config.reconstruction.modalities)
     return spec
 
 

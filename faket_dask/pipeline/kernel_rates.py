@@ -54,6 +54,8 @@ class KernelRates:
         Shared matter drawn and projected, per voxel and tilt.
     filter_s_per_pixel
         Binned pixels filtered for back-projection.
+    correct_s_per_pixel, weigh_s_per_pixel
+        Pixels of the strips in which the contrast transfer is corrected, and pixels weighted by their dose.
     fill_s_per_pixel
         Artefacts replaced by their surroundings, whose reach grows with the image.
     mask_s_per_pixel, align_s_per_pixel, resample_s_per_pixel
@@ -87,6 +89,8 @@ class KernelRates:
     signal_s_per_pixel: float
     slab_s_per_sample: float
     filter_s_per_pixel: float
+    correct_s_per_pixel: float
+    weigh_s_per_pixel: float
     fill_s_per_pixel: float
     mask_s_per_pixel: float
     align_s_per_pixel: float

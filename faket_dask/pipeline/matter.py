@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,11 @@ from faket_dask.dataset.field_of_view import mask_beads
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_tilt
 from faket_dask.kernels.artefacts import fill
-from faket_dask.kernels.microscope import transmission
+from faket_dask.kernels.microscope import contrast_left, transmission
 from faket_dask.kernels.noise.physical import count_intensity, estimate_relative_thickness
 from faket_dask.kernels.noise.shared_structure import TiltPair, fit_matter_power
 from faket_dask.kernels.noise.spectra import ring_means
 from faket_dask.kernels.noise.unpaired import ring_power
-from faket_dask.kernels.plural_scattering import coherent_fraction
 from faket_dask.kernels.signal_transfer import relative_contrast, signal_transfer
 from faket_dask.references import Reference, open_reference
 from faket_dask.references.common_power import COMMON_POWER, COMMON_ROWS, list_neighbours
@@ -40,12 +40,11 @@ def find_contrast(spec: DatasetSpec, reference: Reference, tilt_angle: float) ->
         Degrees.
     """
     imaging = open_reference_imaging(spec, reference.name)
-    optics = spec.config.microscope.optics if imaging is None else imaging.microscope.optics
-    contrast = relative_contrast(spec.geometry.nominal_pixel_size_A, optics)
-    if isinstance(reference, SimulatedReference):
-        return contrast
-    thickness_A = _find_ice_thickness(spec, reference)
-    return contrast * coherent_fraction(thickness_A, tilt_angle, optics.voltage_kV)
+    microscope = spec.config.microscope.to_microscope(0.0) if imaging is None else imaging.microscope
+    if not isinstance(reference, SimulatedReference):
+        microscope = replace(microscope, ice_thickness_A=_find_ice_thickness(spec, reference))
+    contrast = relative_contrast(spec.geometry.nominal_pixel_size_A, microscope.optics)
+    return spec.config.noise.contrast_factor * contrast * contrast_left(microscope, tilt_angle)
 
 
 def find_intensities(spec: DatasetSpec, reference: Reference) -> NDArray[np.float64]:
@@ -158,7 +157,10 @@ def _measure_specimen(spec: DatasetSpec, specimen: str) -> NDArray[np.float64]:
 
 
 def _find_ice_thickness(spec: DatasetSpec, reference: Reference) -> float:
-    """Return the thickness of a recording's ice at zero tilt in Å, by the fall of its intensity."""
+    """Return the thickness of a recording's ice at zero tilt in Å: the run file's, or by the fall of its intensity."""
+    given = spec.config.microscope.ice_thickness_A
+    if given is not None:
+        return given
     means = find_intensities(spec, reference)
     mean_free_path_A = spec.config.microscope.to_microscope(0.0).inelastic_mean_free_path_A
     return estimate_relative_thickness(means, reference.tilt_angles) * mean_free_path_A

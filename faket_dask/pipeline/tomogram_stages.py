@@ -8,8 +8,9 @@ piece of a tomogram can be made again. Where the tomogram is binned afterwards, 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from faket_dask.engine.arrays import OwnedArray, open_array
 from faket_dask.engine.marker import Findings
 from faket_dask.engine.stage import S, Stage
 from faket_dask.engine.unit import Item
+from faket_dask.stages.reconstruction import Restoration
 
 
 class TomogramSource(Protocol):
@@ -37,7 +39,17 @@ class TomogramSource(Protocol):
 
     @property
     def array_name(self) -> str:
-        """Name of the array in either group."""
+        """Name of the tomogram's array."""
+        ...
+
+    @property
+    def filtered_name(self) -> str:
+        """Name of the array of filtered tilts, which tomograms of halves of them share."""
+        ...
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """Further attributes of the tomogram's array."""
         ...
 
     @property
@@ -47,12 +59,22 @@ class TomogramSource(Protocol):
 
     @property
     def tilts(self) -> NDArray[np.intp]:
-        """Indices of the tilts that it is made from."""
+        """Indices of the tilts that are filtered."""
+        ...
+
+    @property
+    def members(self) -> NDArray[np.intp]:
+        """Indices, among the filtered tilts, of those that are back-projected."""
+        ...
+
+    @property
+    def restoration(self) -> Restoration | None:
+        """Correction of the tilts before they are filtered, if any."""
         ...
 
     @property
     def tilt_angles(self) -> NDArray[np.float64]:
-        """``(tilt,)`` degrees, of those tilts."""
+        """``(tilt,)`` degrees, of the filtered tilts."""
         ...
 
     @property
@@ -76,7 +98,7 @@ class TomogramSource(Protocol):
 
 
 def _filtered_array(source: TomogramSource) -> OwnedArray:
-    array = describe_filtered_array(source.array_name, source.filtered_shape)
+    array = describe_filtered_array(source.filtered_name, source.filtered_shape)
     return OwnedArray(source.filtered_group, array, unit_axes=(0,))
 
 
@@ -110,6 +132,7 @@ class FilterStack(Stage[S]):
             binning=section.binning,
             post_binning=section.post_binning,
             without_beads=section.erase_beads,
+            restoration=source.restoration,
         )
         return {}
 
@@ -128,7 +151,7 @@ class BackProjectPieces(Stage[S]):
     def arrays(self, spec: S, item: Item) -> list[OwnedArray]:
         """Return the tomogram."""
         source = self.open_source(spec, item)
-        array = source.chunks.describe_array(source.array_name)
+        array = source.chunks.describe_array(source.array_name, source.attributes)
         return [OwnedArray(source.group, array, unit_axes=source.chunks.UNIT_AXES)]
 
     def compute(self, spec: S, item: Item, index: int) -> Findings:
@@ -138,9 +161,10 @@ class BackProjectPieces(Stage[S]):
         source = self.open_source(spec, item)
         layers, rows = source.chunks.region(index)
         filtered = _filtered_array(source)
+        stack, members = open_array(filtered.group, filtered.spec.name, "r"), source.members
         piece = back_project_binned(
-            np.asarray(open_array(filtered.group, filtered.spec.name, "r")[:, rows, :]),
-            source.tilt_angles,
+            np.asarray(stack.oindex[members, rows, :]),
+            source.tilt_angles[members],
             layers.stop - layers.start,
             source.section.post_binning,
             z_centre=source.chunks.shape[0] // 2 - layers.start,

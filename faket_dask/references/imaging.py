@@ -16,6 +16,7 @@ from faket_dask.kernels.exposure import Exposure
 from faket_dask.kernels.microscope import Microscope
 from faket_dask.kernels.optics import Defocus
 from faket_dask.kernels.signal_transfer import transfer_signal
+from faket_dask.modalities import MODALITIES, SIMULATED, Owner
 from faket_dask.references.base import open_reference
 from faket_dask.references.recorded import RecordedReference
 from faket_dask.references.simulated import SimulatedReference
@@ -111,6 +112,23 @@ def open_imaging(spec: DatasetSpec, series: str) -> Imaging | None:
     main = max(weights, key=lambda name: weights[name])
     imaging = open_reference_imaging(spec, main)
     return None if imaging is None else imaging.match(spec.geometry.acquisition(specimen).tilt_angles)
+
+
+def open_modality_imaging(spec: DatasetSpec, owner: str, modality: str) -> Imaging | None:
+    """Return the imaging conditions of a modality; ``None`` where its signal has passed through no microscope.
+
+    Parameters
+    ----------
+    spec
+        Specification of the data set.
+    owner
+        Name of the series, or of the specimen for a modality of specimens.
+    modality
+        Name of the modality.
+    """
+    if MODALITIES.get(modality).owner is Owner.SERIES:
+        return open_imaging(spec, owner)
+    return simulate_imaging(spec, owner) if modality == SIMULATED else None
 
 
 def _draw_imaging(spec: DatasetSpec, specimen: str, section: DrawnCtf) -> Imaging:

@@ -12,6 +12,7 @@ import math
 import os
 import shutil
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -47,12 +48,29 @@ from faket_dask.outputs.placing import put_file_in_place, put_folder_in_place
 from faket_dask.outputs.record import absolute
 from faket_dask.pipeline.tomogram_stages import BackProjectPieces, FilterStack
 from faket_dask.stages.device import check_device
-from faket_dask.stages.reconstruction import binned_shape, choose_tilts, filtered_shape
+from faket_dask.stages.reconstruction import (
+    HALVES,
+    Half,
+    Restoration,
+    binned_shape,
+    choose_half,
+    choose_tilts,
+    density_scale,
+    describe_restoration,
+    filtered_shape,
+    weighs_spans,
+)
+from faket_dask.workflow.series_restoration import check_restorable, restore_series
 
 FILTER_SHARE = 0.15
 """Approximate share of the time that filtering takes of the whole."""
 
 ITEM = Item("tomogram")
+
+
+def _name_half(target: Path, half: Half | None) -> Path:
+    """Return the file of the tomogram of a half, beside that of all tilts."""
+    return target if half is None else target.with_name(f"{target.stem}_{half}{target.suffix}")
 
 
 @dataclass(frozen=True)
@@ -67,14 +85,17 @@ class StackSpec:
         Aligned tilt-series.
     section
         Settings; the thickness is given.
+    half
+        Half of the tilts that are back-projected; all of them if ``None``.
     """
 
     root: Path
     series: TiltSeries
     section: ReconstructionSection
+    half: Half | None = None
 
     threads_per_task = 1
-    array_name = "tomogram"
+    filtered_name = "tomogram"
     description_files = frozenset[str]()
 
     @property
@@ -100,6 +121,8 @@ class StackSpec:
             "tilt_angles": self.series.geometry.tilt_angles.tolist(),
             "pixel_size_A": self.series.pixel_size_A,
             "settings": self.section.list_settings(),
+            "restoration": repr(self.restoration),
+            "span_weights": weighs_spans(self.section.filter, self.tilt_angles),
             "kernel_version": KERNEL_VERSION,
         }
 
@@ -123,6 +146,37 @@ class StackSpec:
         write_text(self.folder.description, json.dumps(TOMOGRAM.describe(self)) + "\n")
 
     @property
+    def halves(self) -> tuple[Half, ...]:
+        """Halves of the tilts of which there are to be tomograms, too."""
+        return tuple(half for kind in dict.fromkeys(self.section.halves) for half in HALVES[kind])
+
+    @property
+    def array_name(self) -> str:
+        """Name of the tomogram's array."""
+        return self.filtered_name if self.half is None else f"{self.filtered_name}_{self.half}"
+
+    @cached_property
+    def restoration(self) -> Restoration | None:
+        """Correction of the tilts before they are filtered."""
+        return restore_series(self.series, self.section, self.tilts)
+
+    @property
+    def members(self) -> NDArray[np.intp]:
+        """Indices, among the filtered tilts, of those that are back-projected."""
+        if self.half is None:
+            return np.arange(self.tilts.size)
+        before = self.series.geometry.exposure_before_e_per_A2
+        return choose_half(self.half, self.tilts.size, None if before is None else before[self.tilts])
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Attributes of the tomogram's array."""
+        section, angles = self.section, self.tilt_angles[self.members]
+        shape = binned_shape(self.series.shape[1:], section.binning)
+        scale = density_scale(section.filter, shape, angles, section.binning)
+        return {"density_scale": scale, **describe_restoration(self.restoration)}
+
+    @property
     def store(self) -> Path:
         """Zarr store of the tomogram and its filtered tilts."""
         return self.root / "stores.zarr"
@@ -139,7 +193,7 @@ class StackSpec:
 
     @cached_property
     def tilts(self) -> NDArray[np.intp]:
-        """Indices of the tilts that it is made from."""
+        """Indices of the tilts that are filtered."""
         return choose_tilts(self.series.geometry.tilt_angles, self.section.tilt_stride)
 
     @cached_property
@@ -218,15 +272,15 @@ class ReconstructExternalStack(BackProjectPieces[StackSpec]):
 
     def open_source(self, spec: StackSpec, item: Item) -> StackSpec:
         """Return the specification, which is its own source."""
-        return spec
+        return replace(spec, half=Half(item.part) if item.part else None)
 
     def items(self, spec: StackSpec) -> list[Item]:
-        """Return the one tomogram."""
-        return [ITEM]
+        """Return the tomogram, and those of halves."""
+        return [ITEM, *(Item(ITEM.owner, half) for half in spec.halves)]
 
     def predecessors(self, spec: StackSpec, item: Item) -> list[BatchKey]:
         """Return the filtered tilts."""
-        return [BatchKey(FilterExternalStack.name, item)]
+        return [BatchKey(FilterExternalStack.name, ITEM)]
 
     def cost(self, spec: StackSpec) -> UnitCost:
         """Return nothing known: it runs in this process."""
@@ -267,7 +321,8 @@ def reconstruct_series(
         applied.
     target
         ``.mrc`` file or ``.zarr`` folder (OME-Zarr) to write, whole or not at all; an existing one is replaced if this
-        program wrote it. Unfinished work lies beside it, in ``.<name>.unfinished``.
+        program wrote it. Tomograms of halves of the tilts lie beside it, ``<name>_odd.mrc`` and so on. Unfinished work
+        is in ``.<name>.unfinished``.
     section
         Settings; the thickness must be given.
     threads
@@ -282,8 +337,9 @@ def reconstruct_series(
     Raises
     ------
     InputError
-        If the thickness is missing, the target is of another kind, a file of the series, or not this program's, or
-        cannot be written, the tilts are too small, or there is no such device.
+        If the thickness is missing, or the defocus or exposures that a correction needs, the target is of another
+        kind, a file of the series, or not this program's, or cannot be written, the tilts are too small, or there is
+        no such device.
     DiskFullError
         If the disk has no space for the tomogram.
     DatasetBusyError
@@ -303,14 +359,16 @@ def reconstruct_series(
     check_device(section.device)
     target = absolute(target)
     spec = StackSpec(target.with_name(f".{target.name}.unfinished"), series, section)
+    check_restorable(series, section, spec.tilts)
     is_folder = target.suffix == ".zarr"
+    targets = [_name_half(target, half) for half in (None, *spec.halves)]
     claim = claim_outputs(
-        [] if is_folder else [target],
-        [target] if is_folder else [],
+        [] if is_folder else targets,
+        targets if is_folder else [],
         inputs=list_series_files(series, inputs),
         overwrite=overwrite,
         refusals=[
-            *list_misreadings(target, is_series=False),
+            *(reason for path in targets for reason in list_misreadings(path, is_series=False)),
             *(
                 []
                 if _is_unfinished(spec.root)
@@ -356,10 +414,12 @@ def _check_sizes(spec: StackSpec, target: Path) -> None:
             f"{spec.series.images[0][0].path} cannot be filtered: {spec.section.pixels_per_voxel} pixels per voxel "
             f"are more than its tilts have ({spec.series.shape[1:]})"
         )
-    needed, free = 4 * math.prod(spec.chunks.shape), shutil.disk_usage(target.parent).free
+    tomograms = 1 + len(spec.halves)
+    needed, free = 4 * tomograms * math.prod(spec.chunks.shape), shutil.disk_usage(target.parent).free
     if needed > free:
+        number, take = ("a tomogram", "takes") if tomograms == 1 else (f"{tomograms} tomograms", "take")
         raise DiskFullError(
-            f"{target}: a tomogram of {' x '.join(map(str, spec.chunks.shape))} voxels takes {needed / GIB:.1f} GiB, "
+            f"{target}: {number} of {' x '.join(map(str, spec.chunks.shape))} voxels {take} {needed / GIB:.1f} GiB, "
             f"and {free / GIB:.1f} GiB are free there; choose another folder, a larger --binning or a smaller "
             "--thickness-A"
         )
@@ -382,7 +442,9 @@ def _discard_other_work(spec: StackSpec, target: Path) -> None:
 
 
 def _compute(plan: Plan[StackSpec], threads: int, advance: Callable[[float], None]) -> None:
-    counts = {batch.stage: batch.count for batch in plan.batches}
+    counts: Counter[str] = Counter()
+    for batch in plan.batches:
+        counts[batch.stage] += batch.count
     shares = {
         FilterExternalStack.name: FILTER_SHARE / counts[FilterExternalStack.name],
         ReconstructExternalStack.name: (1 - FILTER_SHARE) / counts[ReconstructExternalStack.name],
@@ -399,16 +461,18 @@ def _compute(plan: Plan[StackSpec], threads: int, advance: Callable[[float], Non
 
 
 def _write_target(spec: StackSpec, target: Path) -> None:
-    """Write the tomogram under its name, and remove everything else."""
-    volume = open_array(spec.group, spec.array_name, "r")
+    """Write the tomograms under their names, and remove everything else."""
     voxel_size_A = spec.series.pixel_size_A * spec.section.pixels_per_voxel
-    complete = spec.root / "complete" / target.name
-    shutil.rmtree(complete.parent, ignore_errors=True)
-    complete.parent.mkdir()
-    if target.suffix == ".zarr":
-        ome_zarr.write_volume(complete, volume, voxel_size_A)
-        put_folder_in_place(complete, target)
-    else:
-        write_volume(complete, volume, voxel_size_A)
-        put_file_in_place(complete, target)
+    complete = spec.root / "complete"
+    shutil.rmtree(complete, ignore_errors=True)
+    complete.mkdir()
+    for half in (*spec.halves, None):
+        volume = open_array(spec.group, replace(spec, half=half).array_name, "r")
+        named = _name_half(target, half)
+        if target.suffix == ".zarr":
+            ome_zarr.write_volume(complete / named.name, volume, voxel_size_A)
+            put_folder_in_place(complete / named.name, named)
+        else:
+            write_volume(complete / named.name, volume, voxel_size_A)
+            put_file_in_place(complete / named.name, named)
     shutil.rmtree(spec.root)

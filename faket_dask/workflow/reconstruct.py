@@ -21,6 +21,7 @@ from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.outputs.claim import claim_outputs
 from faket_dask.outputs.placing import put_file_in_place
 from faket_dask.pipeline.plan import plan_spec
+from faket_dask.pipeline.reconstruct import check_restorable
 from faket_dask.workflow.run import run_dataset_plan
 
 
@@ -47,13 +48,14 @@ def reconstruct_dataset(
     Raises
     ------
     InputError
-        If the folder holds no data set, or a modality was not kept.
+        If the folder holds no data set, a modality was not kept, or its images show no CTF that could be corrected.
     """
     existing = DatasetSpec.read(folder)
     modalities = tuple(dict.fromkeys((*existing.config.reconstruction.modalities, *section.modalities)))
     document = existing.config.model_dump(mode="json")
     document["reconstruction"] = section.model_copy(update={"modalities": modalities}).model_dump(mode="json")
     extended = DatasetSpec(parse(document, folder), existing.inputs)
+    check_restorable(extended, section.modalities)
     return run_dataset_plan(plan_spec(extended), client, watch, cluster, overwrite=overwrite)
 
 

@@ -1,5 +1,6 @@
 """Arrays on disk: files that a unit owns, and coordinates as xarray reads them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,14 @@ def test_writing_a_piece_creates_its_file_only(group: Path) -> None:
     assert list_files(group, "noiseless") == {BLOCKED.file((0, 1, 0))}
     open_array(group, "faket")[3] = np.ones((100, 90), np.float32)
     assert list_files(group, "faket") == {BY_TILT.file((3, 0, 0))}
+
+
+def test_attributes_give_way_to_others_and_data_stay(group: Path) -> None:
+    open_array(group, "faket")[3] = np.ones((100, 90), np.float32)
+    create_array(group, replace(BY_TILT, attributes={"units": "V"}))
+    array = open_array(group, "faket", "r")
+    assert dict(array.attrs) == {"units": "V"}
+    assert (array[3] == 1).all()
 
 
 def test_empty_piece_is_written(group: Path) -> None:

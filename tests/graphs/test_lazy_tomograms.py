@@ -7,10 +7,13 @@ import pytest
 import xarray as xr
 
 from faket_dask.errors import InputError
-from faket_dask.graphs import filter_tilts, project, reconstruct
+from faket_dask.graphs import filter_tilts, project, reconstruct, select_half
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.kernels.binning import bin_axes
-from faket_dask.stages.reconstruction import prepare_tilt
+from faket_dask.kernels.ctf_correction import CtfCorrection, Wiener
+from faket_dask.kernels.dose_weighting import DoseWeighting
+from faket_dask.kernels.optics import Defocus, Optics
+from faket_dask.stages.reconstruction import Half, Restoration, density_scale, prepare_tilt
 
 ANGLES = np.arange(-40.0, 41, 10)
 
@@ -95,3 +98,43 @@ def test_unusable_stacks_are_refused() -> None:
         reconstruct(filter_tilts(stack()), 0)
     with pytest.raises(InputError, match=r"\(131, 40\) pixels cannot be binned by 41"):
         reconstruct(filter_tilts(stack()), 5, binning=41)
+
+
+def test_lazy_tilts_are_corrected_as_by_the_stage() -> None:
+    series, tilts = stack(rows=48), ANGLES.size
+    restoration = Restoration(
+        5.0,
+        CtfCorrection(Wiener(5.0), Optics(), tuple(Defocus(2.0 + 0.1 * tilt) for tilt in range(tilts))),
+        DoseWeighting(300.0, tuple(3.0 * np.arange(tilts)), (3.0,) * tilts),
+    )
+    lazy = filter_tilts(series, "ramp", tilt_stride=2, restoration=restoration)
+    kept = np.arange(0, tilts, 2)
+    for place, tilt in enumerate(kept):
+        ready = prepare_tilt(
+            tilt=series.values[tilt],
+            kind="ramp",
+            tilt_angles=ANGLES[kept],
+            index=place,
+            thickness_px=1,
+            restoration=restoration.select(kept),
+        )
+        assert lazy[place].values.tobytes() == ready.tobytes()
+    assert not np.array_equal(lazy.values, filter_tilts(series, "ramp", tilt_stride=2).values)
+
+
+@pytest.mark.parametrize("halves", [(Half.ODD, Half.EVEN), (Half.EARLY, Half.LATE)])
+def test_halves_add_up_to_the_whole(halves: tuple[Half, Half]) -> None:
+    filtered = filter_tilts(stack(rows=16), "exact", thickness_px=9)
+    before = np.abs(ANGLES) + (ANGLES > 0)
+    parts = [select_half(filtered, half, before) for half in halves]
+    total = sum(part.sizes["tilt"] * reconstruct(part, 9).values for part in parts)
+    whole = reconstruct(filtered, 9).values
+    np.testing.assert_allclose(total / ANGLES.size, whole, atol=1e-5 * np.abs(whole).max())
+
+
+def test_lazy_tomogram_tells_its_density_scale() -> None:
+    filtered = filter_tilts(stack(rows=32), "shrec", binning=2)
+    expected = density_scale("shrec", (16, 20), ANGLES, 2)
+    assert reconstruct(filtered, 5).attrs["density_scale"] == expected
+    with pytest.raises(InputError, match="late half needs the exposure"):
+        select_half(filtered, Half.LATE)

@@ -72,7 +72,7 @@ def exported(
     request: pytest.FixtureRequest, one_worker: Client, tmp_path_factory: pytest.TempPathFactory
 ) -> Exported:
     folder = tmp_path_factory.mktemp("exported")
-    document = bead_document(folder / "data", modalities=["noiseless"], **request.param)
+    document = bead_document(folder / "data", modalities=["noiseless"], halves=["tilts"], **request.param)
     document["specimen"]["species"] = [{"name": "boot", "count": 3}]
     document["specimen"]["thickness_A"] = 590  # odd
     dataset = faket_dask.run(parse(document, folder), one_worker)
@@ -116,6 +116,10 @@ def test_mrc(exported: Exported) -> None:
     opened = open_volume(exported.folder / f"mrc/{SERIES}_noiseless_rec.mrc")
     assert opened.voxel_size_A == pytest.approx(exported.voxel_size_A)
     made = exported.dataset.tomogram(SERIES, "noiseless").values
+    for half in ("odd", "even"):
+        written = open_volume(exported.folder / f"mrc/{SERIES}_noiseless_{half}_rec.mrc")
+        expected = exported.dataset.tomogram(SERIES, "noiseless", half).values
+        np.testing.assert_array_equal(written.rows(0, written.shape[1]), expected)
     np.testing.assert_array_equal(opened.rows(0, opened.shape[1]), made)
     beads = read_table(exported.folder / f"mrc/{SERIES}_particles.csv")
     beads = beads.select(beads.class_name == "fiducial")

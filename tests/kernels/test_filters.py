@@ -1,9 +1,12 @@
+import random
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faket_dask.kernels.filters import (
+    angular_spans,
     continued_columns,
     crowther_frequency,
     exact_filter,
@@ -11,6 +14,7 @@ from faket_dask.kernels.filters import (
     filter_tilt,
     ramp_filter,
     shrec_filter,
+    shrec_slope,
 )
 
 sides = st.integers(4, 40)
@@ -62,7 +66,7 @@ def test_exact_weights_of_even_tilts_are_a_ramp_and_then_constant():
     thickness = 60
     weights = exact_filter(4, 512, angles, 20, thickness)[0, :257]
     frequency = np.arange(257) / 512
-    crowther = crowther_frequency(thickness, angles)
+    crowther = crowther_frequency(thickness, angular_spans(angles)[0])
     assert crowther == pytest.approx(1 / (60 * np.deg2rad(3)))
     # Below the lowest of these the missing wedge leaves fewer overlaps than a full circle would have.
     ramp = (frequency > 0.05) & (frequency < 0.5 * crowther)
@@ -131,7 +135,7 @@ def test_continuation_removes_the_step_between_the_ends():
         (lambda: ramp_filter(64, 64, hann=np.nan), "hann must be positive"),
         (lambda: exact_filter(64, 64, [0], 0, 10), "at least 2 angles"),
         (lambda: exact_filter(64, 64, [0, 1], 0, -1), "thickness_px must be positive"),
-        (lambda: crowther_frequency(10, [0, 0]), "step"),
+        (lambda: crowther_frequency(10, 0.0), "step"),
         (lambda: ramp_filter(1, 3), "at least 4 x 4"),
         (lambda: filter_tilt(np.zeros((4, 5)), np.zeros((5, 4))), "one shape"),
         (lambda: filter_rows(np.zeros((4, 5)), np.zeros(4)), "x to 3 x columns"),
@@ -142,3 +146,25 @@ def test_continuation_removes_the_step_between_the_ends():
 def test_unusable_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@given(st.lists(st.floats(0.5, 8), min_size=2, max_size=20), st.randoms())
+def test_spans_share_out_the_range_whatever_the_order(gaps: list[float], shuffle: random.Random) -> None:
+    angles = -60 + np.concatenate(([0], np.cumsum(gaps)))
+    spans = np.rad2deg(angular_spans(angles))
+    order = list(range(angles.size))
+    shuffle.shuffle(order)
+    np.testing.assert_allclose(np.rad2deg(angular_spans(angles[order])), spans[order])
+    if np.ptp(gaps) > 0.02 * np.mean(gaps):
+        assert spans.sum() == pytest.approx(np.sum(gaps) + (gaps[0] + gaps[-1]) / 2)
+
+
+def test_spacing_as_read_from_a_stage_is_even() -> None:
+    angles = np.arange(-60.0, 61, 3) + np.random.default_rng(0).uniform(-0.01, 0.01, 41)
+    assert np.ptp(angular_spans(angles)) == 0
+
+
+def test_slope_of_the_shrec_filter_is_measured_on_the_filter() -> None:
+    for shape in ((64, 64), (100, 100), (96, 80), (65, 65)):
+        weights = shrec_filter(*shape)
+        assert shrec_slope(*shape) == pytest.approx(weights[0, 1] * shape[1], rel=1e-12)

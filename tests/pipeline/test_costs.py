@@ -129,3 +129,23 @@ def test_starts_are_counted_once(tmp_path: Path) -> None:
     assert set(starts) == {"place", "reference_gram"}, (
         "the network is loaded once, by the first stage that needs it"
     )
+
+
+def test_time_of_filtering_follows_the_corrections(tmp_path: Path) -> None:
+    kept = {"outputs": {"modalities": ["benchmark"]}}
+    steep = {"tilt_angles": {"start_deg": -60, "stop_deg": 60, "step_deg": 20}, "detector_px": [64, 2048]}
+
+    def seconds(acquisition: dict[str, Any], **settings: Any) -> float:
+        section = {"modalities": ["benchmark"], **settings}
+        return estimate(tmp_path, acquisition=acquisition, reconstruction=section, **kept)["filter"].work_s
+
+    plain = seconds(steep)
+    level = seconds({**steep, "tilt_angles": {"start_deg": -0.3, "stop_deg": 0.3, "step_deg": 0.1}})
+    assert plain == pytest.approx(level)
+    weighted = seconds(steep, dose_weighting=True) - plain
+    assert weighted == pytest.approx(7 * 64 * 2048 * RATES.weigh_s_per_pixel * 2)
+    flipped = seconds(steep, ctf="phase_flip") - plain
+    near = seconds(
+        {**steep, "tilt_angles": {"start_deg": -0.3, "stop_deg": 0.3, "step_deg": 0.1}}, ctf="phase_flip"
+    )
+    assert flipped > near - level > weighted

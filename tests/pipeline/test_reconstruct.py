@@ -11,10 +11,17 @@ import pytest
 from distributed import Client
 
 import faket_dask
-from faket_dask.config import parse
+from faket_dask.config import ReconstructionSection, parse
 from faket_dask.engine.events import Event, UnitDone
 from faket_dask.errors import InputError
-from faket_dask.graphs import filter_tilts, reconstruct
+from faket_dask.geometry import acquisition_order, exposure_before
+from faket_dask.graphs import filter_tilts, reconstruct, select_half
+from faket_dask.kernels.ctf_correction import CtfCorrection, PhaseFlip
+from faket_dask.kernels.dose_weighting import DoseWeighting
+from faket_dask.kernels.optics import Defocus, Optics
+from faket_dask.pipeline.reconstruct import fingerprint_tomograms
+from faket_dask.stages.reconstruction import Half, Restoration
+from faket_dask.workflow.reconstruct import reconstruct_dataset
 from tests.beads import bead_document, bead_errors
 from tests.runs import checksum_results, copy_without
 
@@ -154,3 +161,107 @@ for unit in plan.units():
 def test_missing_tomogram_is_explained(dataset: faket_dask.Dataset) -> None:
     with pytest.raises(InputError, match="no tomogram of faket of specimen-000__a"):
         dataset.tomogram("specimen-000__a", "faket")
+
+
+@pytest.fixture(scope="module")
+def imaged(one_worker: Client, tmp_path_factory: pytest.TempPathFactory) -> faket_dask.Dataset:
+    """Data set with simulated images, at 2 µm, 3 e/Å² a tilt, and their plain tomograms."""
+    document = bead_document(tmp_path_factory.mktemp("imaged") / "data", modalities=["benchmark"])
+    document["outputs"]["modalities"] = ["benchmark"]
+    document["references"] = []
+    document["acquisition"]["tilt_angles"] = {"start_deg": -60, "stop_deg": 60, "step_deg": 10}
+    document["microscope"] = {"defocus_um": 2.0, "astigmatism_um": 0.3, "dose_e_per_A2": 3.0}
+    return run(one_worker, document)[0]
+
+
+def test_simulated_images_are_corrected_by_what_they_were_simulated_with(
+    imaged: faket_dask.Dataset, one_worker: Client, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(imaged.folder, tmp_path / "data")
+    section = ReconstructionSection(
+        modalities=("benchmark", "noiseless"), ctf="phase_flip", dose_weighting=True, halves=("tilts", "dose")
+    )
+    dataset = reconstruct_dataset(copy, section, one_worker)
+    [name] = dataset.series
+    tilts = faket_dask.open_series(dataset.spec.folder.specimen(name))["tilts"]
+    stack = tilts["benchmark"]
+    angles = stack["tilt_angle"].values
+    before = exposure_before(acquisition_order(angles, "dose_symmetric"), 3.0)
+    restoration = Restoration(
+        10.0,
+        CtfCorrection(PhaseFlip(), Optics(), (Defocus(2.0, 0.3),) * angles.size),
+        DoseWeighting(300.0, tuple(before), (3.0,) * angles.size),
+    )
+    filtered = filter_tilts(stack, "hann", restoration=restoration)
+    whole = dataset.tomogram(name, "benchmark")
+    assert whole.values.tobytes() == reconstruct(filtered, 60).values.tobytes()
+    assert whole.attrs["ctf"] == "phase_flip"
+    assert whole.attrs["dose_weighting"] is True
+    for half in Half:
+        lazy = reconstruct(select_half(filtered, half, before), 60)
+        tomogram = dataset.tomogram(name, "benchmark", half)
+        assert tomogram.values.tobytes() == lazy.values.tobytes()
+        assert tomogram.attrs["density_scale"] == lazy.attrs["density_scale"]
+    noiseless = dataset.tomogram(name, "noiseless")
+    assert noiseless.attrs["ctf"] == "none"
+    plain = reconstruct(filter_tilts(tilts["noiseless"], "hann"), 60)
+    assert noiseless.values.tobytes() == plain.values.tobytes()
+
+
+def test_halves_are_made_from_the_same_filtered_tilts(
+    imaged: faket_dask.Dataset, one_worker: Client, tmp_path: Path
+) -> None:
+    document = bead_document(
+        shutil.copytree(imaged.folder, tmp_path / "data"), modalities=["benchmark"], halves=["tilts"]
+    )
+    for section in ("outputs", "references", "acquisition", "microscope"):
+        document[section] = imaged.spec.config.model_dump(mode="json")[section]
+    _, done = run(one_worker, document)
+    assert {unit.split()[0] for unit in done} == {"reconstruct"}
+    assert len(done) == 2 * 2
+
+
+def test_attributes_follow_the_settings(
+    imaged: faket_dask.Dataset, one_worker: Client, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(imaged.folder, tmp_path / "data")
+    [name] = imaged.series
+    assert imaged.tomogram(name, "benchmark").attrs["density_scale"] == pytest.approx(180 / 130)
+    section = ReconstructionSection(modalities=("benchmark",), filter="shrec")
+    again = reconstruct_dataset(copy, section, one_worker)
+    scale = again.tomogram(name, "benchmark").attrs["density_scale"]
+    assert 4.2 < scale / (180 / 130) < 4.4
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ({"ctf": "wiener"}, "ctf: wiener"),
+        ({"dose_weighting": True}, "dose_weighting: true"),
+        ({"halves": ["dose"]}, "halves: dose"),
+    ],
+)
+def test_correction_of_images_without_a_ctf_is_refused(
+    setting: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    document = bead_document(tmp_path / "data", modalities=["noiseless", "baseline"], **setting)
+    document["outputs"]["modalities"] = ["baseline"]
+    document["signal"] = {"ctf": "none"}
+    with pytest.raises(InputError, match=f"`{told}` needs .* images of baseline passed .*benchmark"):
+        faket_dask.plan(parse(document, tmp_path))
+
+
+def test_unknown_half_is_explained(imaged: faket_dask.Dataset) -> None:
+    with pytest.raises(InputError, match="odd, even, early, late, not 'third'"):
+        imaged.tomogram(imaged.series[0], "benchmark", "third")
+    with pytest.raises(InputError, match="no tomogram of odd tilts of benchmark"):
+        imaged.tomogram(imaged.series[0], "benchmark", "odd")
+
+
+def test_weights_by_span_are_part_of_the_fingerprint_where_there_are_any(tmp_path: Path) -> None:
+    prints = []
+    for angles in ([-40, -20, 0, 20, 40], [-40, -30, 0, 20, 40]):
+        document = bead_document(tmp_path / "data", modalities=["noisy"])
+        document["acquisition"]["tilt_angles"] = angles
+        prints.append(fingerprint_tomograms(faket_dask.plan(parse(document, tmp_path)).spec))
+    assert ["span_weights" in text for text in prints] == [False, True]

@@ -1,6 +1,7 @@
 """Tomograms on request: of a complete data set, and of recorded series, from Python and the command line."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import mrcfile
@@ -18,10 +19,14 @@ from faket_dask.formats.mrc import write_stack
 from faket_dask.formats.ome_zarr import open_volume
 from faket_dask.formats.openers import open_tilt_series
 from faket_dask.formats.tilt_series import TiltSeries
+from faket_dask.geometry.series_ctf import SeriesCtf
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.kernels.backprojection_binned import back_project_binned
+from faket_dask.kernels.ctf_correction import CtfCorrection, PhaseFlip
+from faket_dask.kernels.dose_weighting import DoseWeighting
+from faket_dask.kernels.optics import Defocus, Optics
 from faket_dask.outputs.record import RECORD
-from faket_dask.stages.reconstruction import prepare_tilt
+from faket_dask.stages.reconstruction import Restoration, prepare_tilt
 from faket_dask.workflow.external_stack import reconstruct_series
 from faket_dask.workflow.reconstruct import reconstruct_dataset
 from tests.formats.conftest import VOXEL_A, make_phantom, registration_error
@@ -197,3 +202,110 @@ def test_imod_gets_its_files_and_commands(
     assert result.exit_code == 0, result.output
     assert target.read_text() == "turned\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == [RECORD, "bin", "rec.mrc"]
+
+
+def with_exposures(series: TiltSeries, defocus_um: float | None = None) -> TiltSeries:
+    """Return the series as if its files told exposures, in the order of the angles, and a defocus."""
+    tilts = series.shape[0]
+    geometry = replace(
+        series.geometry, exposure_e_per_A2=np.full(tilts, 3.0), acquisition_order=np.arange(tilts)
+    )
+    ctf = None if defocus_um is None else SeriesCtf((Defocus(defocus_um),) * tilts, "a.defocus", 200.0)
+    return replace(series, geometry=geometry, ctf=ctf)
+
+
+def test_recorded_series_is_corrected_with_the_defocus_of_its_files(
+    series: TiltSeries, tmp_path: Path
+) -> None:
+    section = THICK.model_copy(
+        update={"ctf": "phase_flip", "dose_weighting": True, "halves": ("tilts", "dose")}
+    )
+    told = with_exposures(series, defocus_um=4.0)
+    reconstruct_series(told, tmp_path / "a.mrc", section)
+    names = ["a.mrc", "a_early.mrc", "a_even.mrc", "a_late.mrc", "a_odd.mrc"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    angles, tilts = series.geometry.tilt_angles, series.shape[0]
+    restoration = Restoration(
+        VOXEL_A,
+        CtfCorrection(PhaseFlip(), Optics(voltage_kV=200.0), (Defocus(4.0),) * tilts),
+        DoseWeighting(200.0, tuple(3.0 * np.arange(tilts)), (3.0,) * tilts),
+    )
+    ready = np.stack(
+        [
+            prepare_tilt(
+                tilt=series.tilt(index),
+                kind="hann",
+                tilt_angles=angles,
+                index=index,
+                thickness_px=40,
+                restoration=restoration,
+            )
+            for index in range(tilts)
+        ]
+    )
+    early = (tilts + 1) // 2
+    parts = {"a": slice(None), "a_odd": slice(0, None, 2), "a_even": slice(1, None, 2)}
+    parts |= {"a_early": slice(early), "a_late": slice(early, None)}
+    for name, part in parts.items():
+        with mrcfile.open(tmp_path / f"{name}.mrc") as file:
+            assert file.data.tobytes() == back_project(ready[part], angles[part], 40).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (
+            {"ctf": "phase_flip"},
+            "TS_01.st cannot be corrected for its CTF: no file .* defocus .*--ctf-file",
+        ),
+        (
+            {"dose_weighting": True},
+            "TS_01.st cannot be weighted by its dose: no file .* exposure .* put its .mdoc",
+        ),
+        ({"halves": ("dose",)}, "TS_01.st cannot be halved by its dose"),
+        ({"halves": ("tilts",), "tilt_stride": 90}, "one tilt has no halves"),
+    ],
+)
+def test_series_without_what_a_correction_needs_is_refused(
+    series: TiltSeries, tmp_path: Path, setting: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        reconstruct_series(series, tmp_path / "a.mrc", THICK.model_copy(update=setting))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_exposure_of_nothing_and_assumed_voltage_are_told(series: TiltSeries, tmp_path: Path) -> None:
+    told = with_exposures(series)
+    with pytest.warns(UserWarning, match="does not tell the voltage .*; 300 kV is assumed"):
+        reconstruct_series(told, tmp_path / "a.mrc", THICK.model_copy(update={"dose_weighting": True}))
+    exposure = np.full(series.shape[0], 3.0)
+    exposure[4] = 0
+    unexposed = replace(told, geometry=replace(told.geometry, exposure_e_per_A2=exposure))
+    with pytest.raises(InputError, match="an exposure of 0 for view 5 of"):
+        reconstruct_series(unexposed, tmp_path / "b.mrc", THICK.model_copy(update={"dose_weighting": True}))
+
+
+def test_command_makes_tomograms_of_halves(stack_file: Path, tmp_path: Path) -> None:
+    command = ["reconstruct", str(stack_file), "--thickness-A", "400", "--to", str(tmp_path / "a.zarr")]
+    result = CliRunner().invoke(app, [*command, "--halves", "tilts"])
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in tmp_path.glob("*.zarr")) == ["a.zarr", "a_even.zarr", "a_odd.zarr"]
+
+
+def test_command_corrects_the_ctf_with_a_given_defocus(
+    series: TiltSeries, stack_file: Path, tmp_path: Path
+) -> None:
+    command = ["reconstruct", str(stack_file), "--thickness-A", "400", "--to", str(tmp_path / "a.mrc")]
+    refused = CliRunner().invoke(app, [*command, "--ctf", "wiener"])
+    assert refused.exit_code != 0
+    assert "--defocus-um" in refused.output
+    idle = CliRunner().invoke(app, [*command, "--defocus-um", "4"])
+    assert "--defocus-um: for --ctf phase_flip or wiener" in idle.output
+    result = CliRunner().invoke(app, [*command, "--ctf", "wiener", "--wiener-snr", "3", "--defocus-um", "4"])
+    assert result.exit_code == 0, result.output
+    assert "300 kV is assumed" in result.output
+    told = replace(series, ctf=SeriesCtf((Defocus(4.0),) * series.shape[0], "a.defocus", 300.0))
+    section = THICK.model_copy(update={"ctf": "wiener", "wiener_snr": 3.0})
+    reconstruct_series(told, tmp_path / "b.mrc", section)
+    with mrcfile.open(tmp_path / "a.mrc") as file, mrcfile.open(tmp_path / "b.mrc") as expected:
+        np.testing.assert_array_equal(file.data, expected.data)

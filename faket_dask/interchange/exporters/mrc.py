@@ -23,8 +23,9 @@ class MrcExporter:
     Every series gives, for each modality, the stack ``<series>_<modality>.mrc``, its tilt angles with IMOD's sign
     (`.rawtlt`), SerialEM's ``.mrc.mdoc``, AreTomo3's ``<series>_<modality>_CTF.txt`` where its images carry a CTF,
     IMOD's `.xf` where they are displaced and the export tells so, and ``<series>_<modality>_rec.mrc`` where it has a
-    tomogram. Every specimen gives its volumes, cut to the field of view, and a table of the particles centred there.
-    A series with tomograms has masks and a table of its own, ``<series>_class_mask.mrc``,
+    tomogram, with ``<series>_<modality>_odd_rec.mrc`` and so on where it has those of halves of the tilts. Every
+    specimen gives its volumes, cut to the field of view, and a table of the particles centred there. A series with
+    tomograms has masks and a table of its own, ``<series>_class_mask.mrc``,
     ``<series>_instance_mask.mrc`` and ``<series>_particles.csv``, on the voxels of its tomograms, which may be larger
     or more.
     """
@@ -81,5 +82,9 @@ def _write_stack(source: Source, series: Series, modality: str, folder: Path) ->
     tomogram = source.tomogram(series, modality)
     if tomogram is not None:
         path = folder / f"{series.name}_{modality}_rec.mrc"
+        write_volume(path, tomogram, source.grid(series).voxel_size_A)
+        yield path
+    for half, tomogram in source.half_tomograms(series, modality):
+        path = folder / f"{series.name}_{modality}_{half}_rec.mrc"
         write_volume(path, tomogram, source.grid(series).voxel_size_A)
         yield path

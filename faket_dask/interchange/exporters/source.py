@@ -18,18 +18,19 @@ from faket_dask.dataset.imaging import draw_imaging_conditions
 from faket_dask.dataset.modality_stores import owning_item, stack_group
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.spec import DatasetSpec
-from faket_dask.dataset.tomograms import Tomogram
+from faket_dask.dataset.tomograms import Tomogram, list_tomograms
 from faket_dask.engine.arrays import open_array, read_tilt
 from faket_dask.errors import InputError
 from faket_dask.formats.mrc_writing import ArrayLike3D
 from faket_dask.geometry import TiltGeometry, acquisition_order, exposure_before
 from faket_dask.geometry.series_ctf import SeriesCtf
 from faket_dask.kernels.optics import Optics
-from faket_dask.modalities import MODALITIES, SIMULATED, Owner
+from faket_dask.modalities import SIMULATED
 from faket_dask.references import open_reference
-from faket_dask.references.imaging import Imaging, open_imaging, simulate_imaging
+from faket_dask.references.imaging import Imaging, open_modality_imaging
 from faket_dask.specimen.particles import ParticleTable, read_particles
 from faket_dask.specimen.recipe import SHEET, VESICLE
+from faket_dask.stages.reconstruction import Half
 
 _SAME_EXPOSURE = 1e-9
 
@@ -120,11 +121,7 @@ class Source:
 
     def _imaging(self, series: Series, modality: str) -> Imaging | None:
         """Return the conditions under which the specimen's signal was imaged, ``None`` where it was only projected."""
-        if modality == SIMULATED:
-            return simulate_imaging(self.spec, series.specimen)
-        if MODALITIES.get(modality).owner is Owner.SERIES:
-            return open_imaging(self.spec, series.name)
-        return None
+        return open_modality_imaging(self.spec, owning_item(series, modality), modality)
 
     def _exposed(self, series: Series, modality: str) -> Acquisition | None:
         """Return the acquisition whose exposures the style of a modality shows, ``None`` where it is not known.
@@ -168,6 +165,12 @@ class Source:
         if modality not in self.spec.config.reconstruction.modalities:
             return None
         return open_array(self._tomogram(series, modality).group, modality, "r")
+
+    def half_tomograms(self, series: Series, modality: str) -> Iterator[tuple[Half, zarr.Array]]:
+        """Iterate over the tomograms of halves of the tilts of a modality, where the data set makes any."""
+        for tomogram in list_tomograms(self.spec, series):
+            if tomogram.modality == modality and tomogram.half is not None:
+                yield tomogram.half, open_array(tomogram.group, tomogram.array_name, "r")
 
     def _tomogram(self, series: Series, modality: str) -> Tomogram:
         return Tomogram(self.spec, owning_item(series, modality), modality)
