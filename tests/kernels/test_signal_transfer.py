@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from faket_dask.kernels.defocus_gradient import defocus_at
 from faket_dask.kernels.detector import Detector
 from faket_dask.kernels.exposure import Exposure
-from faket_dask.kernels.microscope import Microscope, simulate_tilt
+from faket_dask.kernels.microscope import Microscope, contrast_left, simulate_tilt
 from faket_dask.kernels.optics import Defocus, Optics
 from faket_dask.kernels.signal_transfer import (
     relative_contrast,
@@ -34,9 +34,8 @@ def test_signal_is_the_mean_of_many_simulated_images():
     exposure = Exposure(0.0, Defocus(3.0, 0.3, 20.0), 1e9)
     counts = simulate_tilt(-PIXEL_A * image, PIXEL_A, microscope, exposure, np.random.default_rng(0))
     relative = counts / counts.mean() - 1
-    signal = relative_contrast(PIXEL_A, microscope.optics) * transfer_signal(
-        image, PIXEL_A, microscope, exposure
-    )
+    contrast = relative_contrast(PIXEL_A, microscope.optics) * contrast_left(microscope, 0.0)
+    signal = contrast * transfer_signal(image, PIXEL_A, microscope, exposure)
     signal -= signal.mean()
     assert np.corrcoef(relative.ravel(), signal.ravel())[0, 1] > 0.999
     assert np.std(relative - signal) < 0.03 * np.std(signal)
