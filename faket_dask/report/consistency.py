@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from faket_dask.dataset.pairing import Series
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.unit import Item
 from faket_dask.modalities import SIMULATED
-from faket_dask.pipeline.consistency import Coherence, ConsistencyFindings, MeasureConsistency, ParticleSignal
+from faket_dask.pipeline.consistency import ConsistencyFindings, MeasureConsistency, ParticleSignal
+
+if TYPE_CHECKING:
+    from faket_dask.stages.consistency import Coherence
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Linear gain of a known noiseless signal in images, ring by ring, and the noise beside it.
 
 The gain is the cross-spectrum of image and signal over the power of the signal: the real factor by which every ring of
-the signal appears in the image, negative where the lens turns phases round. What is left of the image's power is
-noise, so that an image is ``gain · signal + noise``.
+the signal appears in the image, negative where the lens turns phases round. The rest of the image's power
+is noise, so that an image is ``gain · signal + noise``.
 """
 
 from __future__ import annotations
