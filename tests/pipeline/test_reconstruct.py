@@ -19,6 +19,7 @@ from faket_dask.graphs import filter_tilts, reconstruct, select_half
 from faket_dask.kernels.ctf_correction import CtfCorrection, PhaseFlip
 from faket_dask.kernels.dose_weighting import DoseWeighting
 from faket_dask.kernels.optics import Defocus, Optics
+from faket_dask.pipeline.imaged_tomogram import ImagedTomogram
 from faket_dask.pipeline.reconstruct import fingerprint_tomograms
 from faket_dask.stages.reconstruction import Half, Restoration
 from faket_dask.workflow.reconstruct import reconstruct_dataset
@@ -265,3 +266,17 @@ def test_weights_by_span_are_part_of_the_fingerprint_where_there_are_any(tmp_pat
         document["acquisition"]["tilt_angles"] = angles
         prints.append(fingerprint_tomograms(faket_dask.plan(parse(document, tmp_path)).spec))
     assert ["span_weights" in text for text in prints] == [False, True]
+
+
+def test_synthetic_tilts_are_corrected_by_the_conditions_of_their_reference(tmp_path: Path) -> None:
+    document = bead_document(tmp_path / "data", modalities=["noisy"], ctf="phase_flip", dose_weighting=True)
+    document["microscope"] = {"defocus_um": [1.0, 5.0], "dose_e_per_A2": [1.0, 3.0]}
+    document["signal"] = {"ctf": "reference"}
+    spec = faket_dask.plan(parse(document, tmp_path)).spec
+    restoration = ImagedTomogram(spec, spec.series[0].name, "noisy").restoration
+    assert restoration is not None
+    assert restoration.ctf is not None
+    assert restoration.dose is not None
+    imaged = spec.geometry.acquisition(spec.simulated_specimen("a"))
+    assert {defocus.mean_um for defocus in restoration.ctf.defocus} == {imaged.defocus_um}
+    assert set(restoration.dose.dose_e_per_A2) == {imaged.dose_e_per_A2}
