@@ -23,7 +23,7 @@ def small_document(folder: Path, **changes: Any) -> dict[str, Any]:
             "detector_px": [96, 80],
         },
         "references": [{"kind": "simulated", "name": "a"}, {"kind": "simulated", "name": "b"}],
-        "style": {"weights": "random", "random_seed": 5},
+        "style": {"preset": "published", "weights": "random", "random_seed": 5},
         "outputs": {"modalities": ["faket", "noisy", "content", "baseline", "benchmark"], "report": False},
         "cluster": {"workers": 2},
     }

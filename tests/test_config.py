@@ -228,11 +228,25 @@ def test_noise_statistics_follow_from_the_references() -> None:
     clean = {"name": "known", "stack": "b.mrc", "clean": "c.mrc"}
     simulated = {"kind": "simulated", "name": "made"}
 
-    def statistics(*references: dict[str, Any]) -> str:
-        return parse(document(references=list(references)), Path("/nowhere")).noise.statistics
+    def statistics(*references: dict[str, Any], **sections: Any) -> str:
+        return parse(document(references=list(references), **sections), Path("/nowhere")).noise.statistics
 
-    assert statistics(clean, simulated) == "paired"
-    assert statistics(recorded) == statistics(clean, recorded, simulated) == "unpaired"
+    for published in ({"style": {"preset": "published"}}, {"signal": {"ctf": "none"}}):
+        assert statistics(clean, simulated, **published) == "paired"
+        assert statistics(recorded, **published) == "unpaired"
+        assert statistics(clean, recorded, simulated, **published) == "unpaired"
+    assert statistics(simulated) == statistics(recorded, style={"preset": "matched"}) == "auto"
+    assert statistics(recorded, noise={"statistics": "unpaired"}) == "unpaired"
+
+
+def test_published_preset_alone_switches_contrast_transfer_off() -> None:
+    def ctf(**sections: Any) -> Any:
+        return parse(document(**sections), Path("/nowhere")).signal.ctf
+
+    assert ctf(style={"preset": "published"}) == ctf(style={"method": "published"}) == "none"
+    assert ctf() == ctf(style={"preset": "matched"}) == ctf(style={"noise": "spectral"}) == "auto"
+    assert ctf(style={"preset": "published"}, signal={"ctf": "reference"}) == "reference"
+    assert ctf(signal={"ctf": {"defocus_um": [2, 4]}}).defocus_um == (2, 4)
 
 
 def test_projector_follows_from_the_style() -> None:
@@ -243,7 +257,7 @@ def test_projector_follows_from_the_style() -> None:
         assert parse(yaml.safe_load(dump(config)), Path("/nowhere")) == config
         return config.acquisition.projector
 
-    assert projector(style={}) is Projector.BILINEAR
+    assert projector(style={}) is Projector.PIXEL
     assert projector(style={"preset": "published"}) is Projector.BILINEAR
     assert projector(style={"preset": "matched"}) is Projector.PIXEL
     assert projector(style={"preset": "recorded"}) is Projector.PIXEL
@@ -262,7 +276,10 @@ def test_voxels_are_those_that_the_projector_needs() -> None:
 
 def test_unpaired_statistics_of_beads_in_ice_are_refused() -> None:
     """Their spectrum is that of noise."""
-    beads = {"specimen": {"thickness_A": 600, "species": [], "fiducials": {"count": 4}}}
+    beads = {
+        "specimen": {"thickness_A": 600, "species": [], "fiducials": {"count": 4}},
+        "style": {"preset": "published"},
+    }
     recorded = {"references": [{"name": "real", "stack": "a.mrc"}]}
     [line] = mistakes(**beads, **recorded)
     assert "noise.statistics" in line
@@ -276,7 +293,8 @@ def test_keys_beside_a_preset_override_it() -> None:
     style = parse(document(style={"preset": "recorded", "iterations": 2}), Path("/nowhere")).style
     assert (style.noise, style.settings.scaling, style.settings.iterations) == ("spectral", "tilt", 2)
     published = parse(document(style={"preset": "published"}), Path("/nowhere"))
-    assert published == parse(document(), Path("/nowhere"))
+    assert published.style.settings == parse(document(), Path("/nowhere")).style.settings
+    assert (published.style.method, published.style.noise) == ("published", "white")
     assert any("published, recorded, matched" in line for line in mistakes(style={"preset": "best"}))
 
 

@@ -30,7 +30,7 @@ from faket_dask.methods.noise import NOISE_MODELS, NoiseModel
 from faket_dask.methods.transfer import TRANSFER_METHODS, TransferMethod
 
 STYLE_PRESETS: dict[str, dict[str, Any]] = {
-    "published": {},
+    "published": {"method": "published"},
     "recorded": {
         "noise": "spectral",
         "scaling": "tilt",
@@ -47,21 +47,15 @@ STYLE_PRESETS: dict[str, dict[str, Any]] = {
 
 
 def names_published_style(document: dict[str, Any]) -> bool:
-    """Return True if the sections of a run file ask for FakET's published style, by its name or by naming none.
+    """Return True if the sections of a run file name FakET's published style, by its preset or its method.
 
     Examples
     --------
     >>> names_published_style({"style": {"preset": "published"}}), names_published_style({})
-    (True, True)
-    >>> names_published_style({"style": {"preset": "matched"}}), names_published_style({"style": {"method": "matched"}})
-    (False, False)
+    (True, False)
     """
     style = document.get("style", {})
-    if not isinstance(style, dict):
-        return True
-    if "preset" in style:
-        return bool(style["preset"] == "published")
-    return bool(style.get("method", "published") == "published")
+    return isinstance(style, dict) and style.get("preset", style.get("method")) == "published"
 
 
 class StyleSection(Section):
@@ -114,6 +108,12 @@ class StyleSection(Section):
     memory_per_task_GiB: float = Field(
         default=4.0, gt=0, le=100_000, description="of a worker process, for tile: auto"
     )
+
+    @property
+    def is_named(self) -> bool:
+        """True if the run file names a preset, a method, its noise or one of its settings."""
+        named = {"method", "noise"} & self.model_fields_set
+        return bool(named) or self.settings != self.transfer.settings_type()
 
     @property
     def tile_px(self) -> int | None:

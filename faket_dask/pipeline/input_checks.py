@@ -29,7 +29,7 @@ from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.geometry import PIXEL_SIZE_TOLERANCE, TiltGeometry
 from faket_dask.modalities import MODALITIES, Owner
 from faket_dask.pipeline.reconstruct import check_restorable
-from faket_dask.pipeline.signal_choice import resolve_signal
+from faket_dask.pipeline.signal_choice import choose_style, resolve_signal
 from faket_dask.references.recorded import (
     find_valid_pixels,
     open_clean_series,
@@ -101,6 +101,8 @@ def resolve(config: RunConfig) -> DatasetSpec:
         if isinstance(reference, TiltSeriesReference):
             with problems.collect(f"references.{reference.name}"):
                 recordings[reference.name] = check_recording(reference, config)
+    if not problems.lines:
+        config = choose_style(config, recordings)
     volumes: list[VolumeInput] = []
     structures: list[str] = []
     if isinstance(config.specimen, BuiltSpecimen):

@@ -3,23 +3,47 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from faket_dask.config import TiltSeriesReference, parse
+from faket_dask.config import RunConfig, StyleSection, TiltSeriesReference, parse
 from faket_dask.config.references import BlendedReference
 from faket_dask.config.run_file import fill_in_statistics
-from faket_dask.config.signal import NO_CTF
+from faket_dask.config.signal import NO_CTF, DrawnCtf
+from faket_dask.dataset.inputs import RecordingInput
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.errors import InputError
 from faket_dask.kernels.noise.physical import find_normalisation
 from faket_dask.references import open_reference
 from faket_dask.references.common_power import list_neighbours
 from faket_dask.references.recorded import RecordedReference
+
+DEFAULT_PRESET = "matched"
+"""Style of a run file that names none, where the contrast transfer of its references is known."""
+
+
+def choose_style(config: RunConfig, recordings: Mapping[str, RecordingInput]) -> RunConfig:
+    """Return a run file with a preset of the style, where it names none and its signal has a contrast transfer.
+
+    Parameters
+    ----------
+    config
+        Run file.
+    recordings
+        Facts about its recorded references.
+    """
+    known = config.references and all(recording.ctf is not None for recording in recordings.values())
+    transferred = config.signal.ctf != NO_CTF and (known or isinstance(config.signal.ctf, DrawnCtf))
+    if config.style.is_named or not transferred:
+        return config
+    document: dict[str, Any] = config.model_dump(mode="json")
+    kept = StyleSection.model_fields.keys() - {"method", "noise", "settings"}
+    style = {key: value for key, value in document["style"].items() if key in kept}
+    return parse({**document, "style": {**style, "preset": DEFAULT_PRESET}}, Path())
 
 
 def resolve_signal(spec: DatasetSpec) -> DatasetSpec:
