@@ -16,8 +16,8 @@ from faket_dask.kernels.artefacts import fill
 from faket_dask.kernels.noise import NoiseCurves, fit_curves
 from faket_dask.kernels.noise.physical import SignalMoments, find_physical_scales
 from faket_dask.kernels.noise.unpaired import fit_spectral_scales, ring_power, signal_is_distinct
-from faket_dask.pipeline.matter import find_contrast, find_intensities
-from faket_dask.pipeline.series_arrays import SIGNAL_POWER, SIGNAL_STD, SIGNAL_VARIANCE
+from faket_dask.pipeline.matter import find_contrast, find_intensities, project_matter
+from faket_dask.pipeline.series_arrays import MATTER_POWER, SIGNAL_POWER, SIGNAL_STD, SIGNAL_VARIANCE
 from faket_dask.pipeline.signal_tilts import SignalTilts
 from faket_dask.references import Reference, open_reference
 from faket_dask.references.blend import open_blend
@@ -101,10 +101,6 @@ def fit_series_curves(
     curves
         Statistics at the series' tilt angles.
     """
-    if spec.config.noise.statistics == "physical":
-        assert signal is not None
-        curves = _find_physical_curves(spec, series, signal)
-        return curves if order else curves.average()
     tilt_angles = spec.geometry.acquisition(series).tilt_angles
     weights = (
         dict.fromkeys(spec.used_references, 1.0)
@@ -128,15 +124,35 @@ def fit_series_curves(
     )
 
 
-def _find_physical_curves(spec: DatasetSpec, series: str, signal: SignalSpectra) -> NoiseCurves:
-    """Return the statistics that physics gives the series' signal in the style of its own reference."""
+def find_physical_curves(
+    spec: DatasetSpec, series: str, signal: SignalSpectra
+) -> tuple[NoiseCurves, NDArray[np.float64]]:
+    """Find the noise statistics that physics gives a series' tilts in the style of its own reference.
+
+    Parameters
+    ----------
+    spec
+        Specification of the data set.
+    series
+        Name of the series.
+    signal
+        Its signal.
+
+    Returns
+    -------
+    curves
+        Statistics at the series' tilt angles.
+    explained
+        ``(tilt, rings)`` power of the reference's tilts that is no noise; see `PhysicalScales`.
+    """
+    matter = read_vector(spec.folder.series_tilts(series), MATTER_POWER) if spec.shares_background else None
     statistics, blend = (
         ReferenceStatistics(spec.folder),
         open_blend(spec, spec.series_by_name[series].reference),
     )
     references = {reference.name: reference for reference, _ in blend.parts}
     intensities = {name: find_intensities(spec, reference) for name, reference in references.items()}
-    values = []
+    values, explained = [], []
     for tilt, angle in enumerate(spec.geometry.acquisition(series).tilt_angles):
         parts = blend.select_tilts(float(angle), spec.config.style.angle_match)
         mean, std = (statistics.blend(parts, name) for name in ("mean", "std"))
@@ -147,9 +163,11 @@ def _find_physical_curves(spec: DatasetSpec, series: str, signal: SignalSpectra)
             * intensities[part.reference][part.tilt]
             for part in parts
         )
-        scales = find_physical_scales(np.asarray(recorded), std, signal.at(tilt), gain)
+        shared = None if matter is None else project_matter(spec, series, matter, tilt)
+        scales = find_physical_scales(np.asarray(recorded), std, signal.at(tilt), gain, shared)
         values.append((scales.signal_scale, scales.noise_scale, mean, scales.std))
-    return NoiseCurves(*np.array(values).T)
+        explained.append(scales.explained)
+    return NoiseCurves(*np.array(values).T), np.stack(explained)
 
 
 def _estimate_scales(
