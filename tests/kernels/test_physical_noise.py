@@ -56,4 +56,4 @@ def test_noise_is_what_the_recordings_own_matter_leaves():
     scales = find_physical_scales(np.ones(64), 4.0, crowd, 0.2, matter=np.full(64, 4.0 / 0.2**2))
     noise = scales.noise_scale / np.hypot(scales.signal_scale, scales.noise_scale) * scales.std
     assert noise == pytest.approx(np.sqrt(12.0))
-    np.testing.assert_allclose(scales.explained, 0.25)
+    np.testing.assert_allclose(scales.explained, 0.25, rtol=1e-3)
