@@ -34,6 +34,10 @@ TILT_ARRAYS = 3
 """Arrays that are opened for each tilt."""
 
 
+EXCESS = "excess"
+"""Finding: variance that the signal alone has over the reference's, relative to that."""
+
+
 class FitNoise(Stage[DatasetSpec]):
     """Fit noise statistics of a series over its references, and find the extrema of its noisy tilts."""
 
@@ -78,9 +82,9 @@ class FitNoise(Stage[DatasetSpec]):
         ]
 
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
-        """Fit and write the statistics of all tilts."""
+        """Fit and write the statistics of all tilts; the finding is the excess of a physical signal's variance."""
         from faket_dask.kernels.style.scaling import tilt_extrema
-        from faket_dask.pipeline.noise_fit import fit_series_curves, measure_signal
+        from faket_dask.pipeline.noise_fit import find_excess, fit_series_curves, measure_signal
         from faket_dask.pipeline.series_tilts import SeriesTilts
 
         path = spec.folder.series_tilts(item.owner)
@@ -103,6 +107,8 @@ class FitNoise(Stage[DatasetSpec]):
         for name, ends in extrema.items():
             for end, values in zip(("low", "high"), ends, strict=True):
                 open_array(path, f"{name}_{end}")[...] = values
+        if spec.config.noise.statistics == "physical" and signal is not None:
+            return {EXCESS: find_excess(spec, item.owner, signal)}
         return {}
 
     def cost(self, spec: DatasetSpec) -> UnitCost:

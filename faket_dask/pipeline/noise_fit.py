@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from faket_dask.engine.arrays import read_vector
 from faket_dask.errors import InputError
 from faket_dask.kernels.artefacts import fill
 from faket_dask.kernels.noise import NoiseCurves, fit_curves
-from faket_dask.kernels.noise.physical import SignalMoments, find_physical_scales
+from faket_dask.kernels.noise.physical import PhysicalScales, SignalMoments, find_physical_scales
 from faket_dask.kernels.noise.unpaired import fit_spectral_scales, ring_power, signal_is_distinct
 from faket_dask.pipeline.matter import find_contrast, find_intensities
 from faket_dask.pipeline.series_arrays import SIGNAL_POWER, SIGNAL_STD, SIGNAL_VARIANCE
@@ -130,13 +131,41 @@ def fit_series_curves(
 
 def _find_physical_curves(spec: DatasetSpec, series: str, signal: SignalSpectra) -> NoiseCurves:
     """Return the statistics that physics gives the series' signal in the style of its own reference."""
-    statistics, blend = (
-        ReferenceStatistics(spec.folder),
-        open_blend(spec, spec.series_by_name[series].reference),
-    )
+    values = [
+        (scales.signal_scale, scales.noise_scale, mean, scales.std)
+        for mean, scales in _find_tilt_scales(spec, series, signal)
+    ]
+    return NoiseCurves(*np.array(values).T)
+
+
+def find_excess(spec: DatasetSpec, series: str, signal: SignalSpectra) -> float:
+    """Return the variance that a series' signal alone has over the reference's, ring by ring, relative to that.
+
+    Parameters
+    ----------
+    spec
+        Specification of a data set with physical statistics.
+    series
+        Name of the series.
+    signal
+        Spectra of its signal.
+
+    Returns
+    -------
+    excess
+        Largest of all tilts; 0 where the reference has room for the whole signal.
+    """
+    return max(scales.excess for _, scales in _find_tilt_scales(spec, series, signal))
+
+
+def _find_tilt_scales(
+    spec: DatasetSpec, series: str, signal: SignalSpectra
+) -> Iterator[tuple[float, PhysicalScales]]:
+    """Iterate over the tilts of a series: mean of the reference, strengths of signal and noise."""
+    blend = open_blend(spec, spec.series_by_name[series].reference)
+    statistics = ReferenceStatistics(spec.folder)
     references = {reference.name: reference for reference, _ in blend.parts}
     intensities = {name: find_intensities(spec, reference) for name, reference in references.items()}
-    values = []
     for tilt, angle in enumerate(spec.geometry.acquisition(series).tilt_angles):
         parts = blend.select_tilts(float(angle), spec.config.style.angle_match)
         mean, std = (statistics.blend(parts, name) for name in ("mean", "std"))
@@ -147,9 +176,7 @@ def _find_physical_curves(spec: DatasetSpec, series: str, signal: SignalSpectra)
             * intensities[part.reference][part.tilt]
             for part in parts
         )
-        scales = find_physical_scales(np.asarray(recorded), std, signal.at(tilt), gain)
-        values.append((scales.signal_scale, scales.noise_scale, mean, scales.std))
-    return NoiseCurves(*np.array(values).T)
+        yield mean, find_physical_scales(np.asarray(recorded), std, signal.at(tilt), gain)
 
 
 def _estimate_scales(
