@@ -47,6 +47,9 @@ DrawnAngle = Annotated[Angle | tuple[Angle, Angle], AfterValidator(_ordered)]
 DrawnPixelSize = Annotated[PixelSize | tuple[PixelSize, PixelSize], AfterValidator(_ordered)]
 DrawnDose = Annotated[Dose | tuple[Dose, Dose], AfterValidator(_ordered)]
 DrawnDefocus = Annotated[DefocusUm | tuple[DefocusUm, DefocusUm], AfterValidator(_ordered)]
+UnderfocusUm = Annotated[float, Field(ge=0.1, le=20)]
+"""Defocus that recordings have; other values are mistaken units or signs."""
+DrawnUnderfocus = Annotated[UnderfocusUm | tuple[UnderfocusUm, UnderfocusUm], AfterValidator(_ordered)]
 
 
 def ends(value: float | tuple[float, float]) -> tuple[float, float]:
@@ -164,13 +167,17 @@ class AcquisitionSection(Section):
         return isinstance(self.pixel_size_A, tuple) or (isinstance(angles, AngleRange) and angles.varies)
 
     @property
+    def end_angles_deg(self) -> tuple[float, float]:
+        """Smallest and largest tilt angle that a series may have."""
+        angles = self.tilt_angles
+        if isinstance(angles, AngleRange):
+            return ends(angles.start_deg)[0], ends(angles.stop_deg)[1]
+        return min(angles), max(angles)
+
+    @property
     def steepest_angle_deg(self) -> float:
         """Largest distance of a tilt angle from 0°."""
-        angles = self.tilt_angles
-        values = (
-            (*ends(angles.start_deg), *ends(angles.stop_deg)) if isinstance(angles, AngleRange) else angles
-        )
-        return max(map(abs, values))
+        return max(map(abs, self.end_angles_deg))
 
     @property
     def pixel_sizes_A(self) -> tuple[float, float]:

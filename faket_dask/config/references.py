@@ -13,7 +13,7 @@ from pydantic import (
     field_validator,
 )
 
-from faket_dask.config.acquisition import PixelSize
+from faket_dask.config.acquisition import PixelSize, UnderfocusUm
 from faket_dask.config.limits import MOST_TILTS
 from faket_dask.documents.section import TRUTH_VALUES, Section, kind_or, resolve_path
 from faket_dask.errors import InputError
@@ -99,7 +99,7 @@ class TiltSeriesReference(Section):
         "none; or a file that goes before them: IMOD's .defocus, a text file of CTFFIND or AreTomo, RELION's table of "
         "the tilt-series, Warp's .xml, or an .mdoc",
     )
-    defocus_um: Annotated[float, Field(ge=0.1, le=20)] | None = Field(
+    defocus_um: UnderfocusUm | None = Field(
         default=None, description="defocus of all tilts, in place of what files say; underfocus is positive"
     )
     clean: Path | None = Field(

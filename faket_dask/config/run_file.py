@@ -46,6 +46,9 @@ from faket_dask.modalities import MODALITIES, SIMULATED, Owner
 FEWEST_ELECTRONS = 100.0
 """Electrons of a simulated image below which it shows nothing, or is zero everywhere."""
 
+STEEPEST_SLAB_DEG = 80.0
+"""Largest angle at which an inclined slab is seen: rays through it are then six times as long as at 0°."""
+
 RUN_FILE_VERSION = 2
 """Raised when keys of the run file change their names or their meaning."""
 
@@ -184,6 +187,17 @@ class RunConfig(Section):
             raise ValueError(
                 f"microscope.match_amplitudes: {name!r} is no recorded reference of this file; it has "
                 f"{', '.join(recorded) or 'none'}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _background_is_seen_from_above(self) -> RunConfig:
+        inclination, angles = self.background.inclination_deg, self.acquisition.end_angles_deg
+        steepest = max((angle + inclination for angle in angles), key=abs)
+        if inclination and abs(steepest) > STEEPEST_SLAB_DEG:
+            raise ValueError(
+                f"background.inclination_deg: at {inclination:g}° the slab would be seen at {steepest:g}° in the most "
+                f"tilted image, almost from its edge; at most {STEEPEST_SLAB_DEG:g}° are possible: lower it"
             )
         return self
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from faket_dask.config.acquisition import DrawnDefocus
+from faket_dask.config.acquisition import DrawnUnderfocus
 from faket_dask.documents.section import Section
 from faket_dask.kernels.optics import Defocus
 from faket_dask.kernels.tilt_angles import LARGEST_TILT_DEG
@@ -18,7 +18,7 @@ NO_CTF = "none"
 class DrawnCtf(Section):
     """Defocus that is drawn for each series."""
 
-    defocus_um: DrawnDefocus = Field(
+    defocus_um: DrawnUnderfocus = Field(
         description="mean defocus, or a range to draw it from; positive is underfocus"
     )
     astigmatism_um: float = Field(

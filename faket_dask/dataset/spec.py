@@ -226,12 +226,13 @@ class DatasetSpec:
 
     @cached_property
     def studied_noise_models(self) -> list[NoiseModel]:
-        """Noise models that are used and must know the references; unpaired statistics need the spectral one's."""
+        """Noise models that are used and must know the references; others need the spectral one's power."""
         shown = {find_noise_model(modality) for modality in self.config.outputs.modalities}
         names = [name for name in NOISE_MODELS.names if name in shown]
         if self.makes_series:
             names.append(self.config.style.noise)
-        if self.config.noise.measures_spectra:
+        counts = self.shares_background and self.config.noise.intensity == "counting"
+        if self.config.noise.measures_spectra or counts:
             names.append("spectral")
         models = (NOISE_MODELS.get(name) for name in dict.fromkeys(names))
         return [model for model in models if model.arrays(1)]

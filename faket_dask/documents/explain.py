@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import types
 from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -301,11 +302,19 @@ def _describe(kinds: Sequence[Any]) -> str:
     """Describe the values of some types, as the rest of a sentence that begins with "must be"."""
     words: list[str] = []
     for kind in kinds:
-        if get_origin(kind) is Literal:
-            words += [str(value) for value in get_args(kind)]
-    words += [_describe_kind(kind) for kind in kinds if get_origin(kind) is not Literal]
+        words += _list_choices(kind)
+    words += [_describe_kind(kind) for kind in kinds if not _list_choices(kind)]
     choices = list(dict.fromkeys(word for word in words if word))
     return " or ".join([", ".join(choices[:-1]), choices[-1]] if choices[1:] else choices)
+
+
+def _list_choices(kind: Any) -> list[str]:
+    """Return the values of a type that lists them."""
+    if get_origin(kind) is Literal:
+        return [str(value) for value in get_args(kind)]
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return [str(member.value) for member in kind]
+    return []
 
 
 def _describe_kind(kind: Any) -> str:

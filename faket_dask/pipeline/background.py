@@ -23,6 +23,18 @@ BYTES_PER_PIXEL = 24
 """Transforms of all tilts, each as wide as rays at the steepest angle need, twice in single precision."""
 
 
+LAYER_BYTES = 32
+"""Random layers of one frequency along x, and their phases, for each row and voxel of the thickness."""
+
+
+def background_depth(spec: DatasetSpec, series: str) -> int:
+    """Return the thickness of the slab of shared matter in voxels: the run file's, or that of the specimen."""
+    given = spec.config.background.thickness_A
+    if given is None:
+        return spec.geometry.volume_shape(spec.series_by_name[series].specimen)[0]
+    return max(1, round(given / spec.geometry.acquisition(series).pixel_size_A))
+
+
 class DrawBackground(Stage[DatasetSpec]):
     """Draw and project the shared matter of a series."""
 
@@ -70,7 +82,7 @@ class DrawBackground(Stage[DatasetSpec]):
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
         """Draw, project and write all tilts."""
         from faket_dask.kernels.random_slab import interpolate_rings, project_random_slab
-        from faket_dask.pipeline.matter import background_depth, fit_matter, measure_specimen_matter
+        from faket_dask.pipeline.matter import fit_matter, measure_specimen_matter
 
         path = spec.folder.series_tilts(item.owner)
         matter = fit_matter(spec, item.owner)
@@ -95,9 +107,12 @@ class DrawBackground(Stage[DatasetSpec]):
         """Estimate one series."""
         rates, pixels = load_kernel_rates(spec.threads_per_task), tilt_pixels(spec)
         tilts = spec.geometry.tilt_counts[1]
-        width = 1 / math.cos(math.radians(spec.config.acquisition.steepest_angle_deg))
+        inclination = spec.config.background.inclination_deg
+        steepest = max(abs(angle + inclination) for angle in spec.config.acquisition.end_angles_deg)
+        width = 1 / math.cos(math.radians(steepest))
+        depth = background_depth(spec, spec.series[0].name)
         memory = INTERPRETER_BYTES + int(BYTES_PER_PIXEL * width * pixels * tilts)
-        depth = spec.geometry.volume_shape(spec.specimens[0])[0]
+        memory += LAYER_BYTES * depth * spec.geometry.tilt_shape[0]
         per_tilt = rates.slab_s_per_sample * depth * pixels * width + rates.store_s_per_byte * 4 * pixels
         per_tilt += estimate_projection_reading(spec, rates) + rates.spectrum_s_per_pixel * pixels
         return UnitCost(rates.unit_s + tilts * per_tilt, memory, 4 * pixels * tilts)

@@ -18,6 +18,7 @@ from faket_dask.kernels.noise.shared_structure import TiltPair, fit_matter_power
 from faket_dask.kernels.noise.spectra import ring_means
 from faket_dask.kernels.noise.unpaired import ring_power
 from faket_dask.kernels.signal_transfer import relative_contrast, signal_transfer
+from faket_dask.pipeline.background import background_depth
 from faket_dask.references import Reference, open_reference
 from faket_dask.references.common_power import COMMON_POWER, COMMON_ROWS, list_neighbours
 from faket_dask.references.imaging import Imaging, expose, open_imaging, open_reference_imaging
@@ -61,9 +62,7 @@ def find_intensities(spec: DatasetSpec, reference: Reference) -> NDArray[np.floa
     means = statistics.read(reference.name, "mean")
     if spec.config.noise.intensity == "mean" or not isinstance(reference, RecordedReference):
         return means
-    # Normalised tilts do not tell how thick the ice is: as thick as the specimen.
-    specimen_A = spec.geometry.volume_shape(spec.specimens[0])[0] * spec.geometry.nominal_pixel_size_A
-    microscope = spec.config.microscope.to_microscope(specimen_A)
+    microscope = spec.config.microscope.to_microscope(_find_specimen_thickness(spec))
     doses = expose(spec, reference)[0]
     deviations, powers = (statistics.read(reference.name, name) for name in ("std", "power"))
     pixel_A = reference.pixel_size_A
@@ -139,14 +138,6 @@ def project_matter(
     return power * rays * (1.0 if imaging is None else _square_transfer(spec, imaging, tilt))
 
 
-def background_depth(spec: DatasetSpec, series: str) -> int:
-    """Return the thickness of the slab of shared matter in voxels: the run file's, or that of the specimen."""
-    given = spec.config.background.thickness_A
-    if given is None:
-        return spec.geometry.volume_shape(spec.series_by_name[series].specimen)[0]
-    return max(1, round(given / spec.geometry.acquisition(series).pixel_size_A))
-
-
 def _fit_reference(spec: DatasetSpec, series: str, reference: Reference) -> NDArray[np.float64]:
     """Fit the spectrum of all matter in a reference, as if it were as thick as the series' slab."""
     statistics = ReferenceStatistics(spec.folder)
@@ -168,7 +159,7 @@ def _fit_reference(spec: DatasetSpec, series: str, reference: Reference) -> NDAr
             float(angles[second]),
             np.broadcast_to(transfers[first] * transfers[second], rows["common"].shape),
         )
-        for first, second in list_neighbours(reference.name, angles)
+        for first, second in list_neighbours(reference)
     ]
     depth = background_depth(spec, series)
     return fit_matter_power(rows["common"], rows["standard_error"], rows["number"], depth, pairs)
@@ -184,10 +175,18 @@ def _square_transfer(spec: DatasetSpec, imaging: Imaging, tilt: int) -> NDArray[
 
 
 def _find_ice_thickness(spec: DatasetSpec, reference: Reference) -> float:
-    """Return the thickness of a recording's ice at zero tilt in Å: the run file's, or by the fall of its intensity."""
-    given = spec.config.microscope.ice_thickness_A
-    if given is not None:
-        return given
-    means = find_intensities(spec, reference)
-    mean_free_path_A = spec.config.microscope.to_microscope(0.0).inelastic_mean_free_path_A
-    return estimate_relative_thickness(means, reference.tilt_angles) * mean_free_path_A
+    """Return the thickness of a recording's ice at zero tilt in Å: the run file's, or by its intensity's fall."""
+    section = spec.config.microscope
+    if section.ice_thickness_A is not None:
+        return section.ice_thickness_A
+    if spec.config.noise.intensity == "counting":
+        return _find_specimen_thickness(spec)
+    assert isinstance(reference, RecordedReference)
+    intensities = ReferenceStatistics(spec.folder).read(reference.name, "mean") / expose(spec, reference)[0]
+    thickness = estimate_relative_thickness(intensities, reference.tilt_angles)
+    return thickness * section.to_column(0.0).inelastic_mean_free_path_A
+
+
+def _find_specimen_thickness(spec: DatasetSpec) -> float:
+    """Return the thickness of a specimen in Å, that of the ice where tilts do not tell it: they are normalised."""
+    return spec.geometry.volume_shape(spec.specimens[0])[0] * spec.geometry.nominal_pixel_size_A

@@ -35,6 +35,10 @@ TILT_ARRAYS = 3
 """Arrays that are opened for each tilt."""
 
 
+EXCESS = "excess"
+"""Finding: variance that the signal alone has over the reference's, relative to that."""
+
+
 class FitNoise(Stage[DatasetSpec]):
     """Fit noise statistics of a series over its references, and find the extrema of its noisy tilts."""
 
@@ -81,21 +85,22 @@ class FitNoise(Stage[DatasetSpec]):
         ]
 
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
-        """Fit and write the statistics of all tilts."""
+        """Fit and write the statistics of all tilts; the finding is the excess of a physical signal's variance."""
         from faket_dask.kernels.style.scaling import tilt_extrema
-        from faket_dask.pipeline.noise_fit import find_physical_curves, fit_series_curves, measure_signal
+        from faket_dask.pipeline.noise_fit import fit_physically, fit_series_curves, measure_signal
         from faket_dask.pipeline.series_tilts import SeriesTilts
 
         path = spec.folder.series_tilts(item.owner)
-        signal = None
+        signal, findings = None, {}
         if spec.measures_spectra:
             signal = measure_signal(spec, item.owner)
             for name, measured in signal.arrays.items():
                 open_array(path, name)[...] = measured
         if spec.config.noise.is_physical:
             assert signal is not None
-            curves, explained = find_physical_curves(spec, item.owner, signal)
-            open_array(path, EXPLAINED_POWER)[...] = explained
+            fit = fit_physically(spec, item.owner, signal)
+            curves, findings = fit.curves, {EXCESS: fit.excess}
+            open_array(path, EXPLAINED_POWER)[...] = fit.explained
         else:
             curves = fit_series_curves(spec, item.owner, spec.config.noise.order, signal)
         for name in CURVES:
@@ -111,7 +116,7 @@ class FitNoise(Stage[DatasetSpec]):
         for name, ends in extrema.items():
             for end, values in zip(("low", "high"), ends, strict=True):
                 open_array(path, f"{name}_{end}")[...] = values
-        return {}
+        return findings
 
     def cost(self, spec: DatasetSpec) -> UnitCost:
         """Estimate one series."""

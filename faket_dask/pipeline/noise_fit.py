@@ -124,9 +124,27 @@ def fit_series_curves(
     )
 
 
-def find_physical_curves(
-    spec: DatasetSpec, series: str, signal: SignalSpectra
-) -> tuple[NoiseCurves, NDArray[np.float64]]:
+@dataclass(frozen=True, eq=False)
+class PhysicalFit:
+    """Noise statistics that physics gives a series' tilts.
+
+    Parameters
+    ----------
+    curves
+        Statistics at the series' tilt angles.
+    explained
+        ``(tilt, rings)`` power of the reference's tilts that is no noise; see `PhysicalScales`.
+    excess
+        Largest variance that the signal of a tilt alone has over the reference's, ring by ring, relative to that; 0
+        where the reference has room for the whole signal.
+    """
+
+    curves: NoiseCurves
+    explained: NDArray[np.float64]
+    excess: float
+
+
+def fit_physically(spec: DatasetSpec, series: str, signal: SignalSpectra) -> PhysicalFit:
     """Find the noise statistics that physics gives a series' tilts in the style of its own reference.
 
     Parameters
@@ -137,13 +155,6 @@ def find_physical_curves(
         Name of the series.
     signal
         Its signal.
-
-    Returns
-    -------
-    curves
-        Statistics at the series' tilt angles.
-    explained
-        ``(tilt, rings)`` power of the reference's tilts that is no noise; see `PhysicalScales`.
     """
     matter = read_vector(spec.folder.series_tilts(series), MATTER_POWER) if spec.shares_background else None
     statistics, blend = (
@@ -152,7 +163,7 @@ def find_physical_curves(
     )
     references = {reference.name: reference for reference, _ in blend.parts}
     intensities = {name: find_intensities(spec, reference) for name, reference in references.items()}
-    values, explained = [], []
+    values, fits = [], []
     for tilt, angle in enumerate(spec.geometry.acquisition(series).tilt_angles):
         parts = blend.select_tilts(float(angle), spec.config.style.angle_match)
         mean, std = (statistics.blend(parts, name) for name in ("mean", "std"))
@@ -166,8 +177,9 @@ def find_physical_curves(
         shared = None if matter is None else project_matter(spec, series, matter, tilt)
         scales = find_physical_scales(np.asarray(recorded), std, signal.at(tilt), gain, shared)
         values.append((scales.signal_scale, scales.noise_scale, mean, scales.std))
-        explained.append(scales.explained)
-    return NoiseCurves(*np.array(values).T), np.stack(explained)
+        fits.append(scales)
+    explained = np.stack([scales.explained for scales in fits])
+    return PhysicalFit(NoiseCurves(*np.array(values).T), explained, max(scales.excess for scales in fits))
 
 
 def _estimate_scales(

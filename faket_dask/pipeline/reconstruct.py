@@ -23,7 +23,7 @@ from faket_dask.pipeline.imaged_tomogram import ImagedTomogram
 from faket_dask.pipeline.kernel_rates import KernelRates, load_kernel_rates
 from faket_dask.pipeline.tomogram_stages import BackProjectPieces, FilterStack
 from faket_dask.references.imaging import open_modality_imaging
-from faket_dask.stages.reconstruction import binned_shape, weighs_spans
+from faket_dask.stages.reconstruction import binned_shape, choose_tilts, weighs_spans
 
 FILTER_BYTES_PER_PIXEL = 60
 """The tilt binned, its transform, and the filter in double precision with what it is made from."""
@@ -63,6 +63,8 @@ def check_restorable(spec: DatasetSpec, modalities: Iterable[str]) -> None:
         Naming the settings and the modalities whose images show neither defocus nor exposures.
     """
     section = spec.config.reconstruction
+    if section.halves and modalities:
+        _check_halves(spec)
     settings = {
         f"ctf: {section.ctf}": section.ctf_method is not None,
         "dose_weighting: true": section.dose_weighting,
@@ -84,6 +86,18 @@ def check_restorable(spec: DatasetSpec, modalities: Iterable[str]) -> None:
             f"{', '.join(without)} passed through no microscope; reconstruct {SIMULATED}, give the signal a contrast "
             "transfer (`signal.ctf`), or leave the setting out"
         )
+
+
+def _check_halves(spec: DatasetSpec) -> None:
+    """Refuse to halve fewer than two tilts."""
+    stride = spec.config.reconstruction.tilt_stride
+    for specimen in spec.specimens:
+        angles = spec.geometry.acquisition(specimen).tilt_angles
+        if choose_tilts(angles, stride).size < 2:
+            raise InputError(
+                f"reconstruction.halves: a tomogram of {specimen} has one tilt, which cannot be halved; leave `halves` "
+                "out, or give more tilts"
+            )
 
 
 class FilterTilts(FilterStack[DatasetSpec]):

@@ -78,8 +78,17 @@ def resolve_signal(spec: DatasetSpec) -> DatasetSpec:
 def _choose_ctf(spec: DatasetSpec) -> Any:
     """Return the contrast transfer: the run file's, or for `auto` that of the references if all are known."""
     wanted = spec.config.model_dump(mode="json")["signal"]["ctf"]
-    unknown = [name for name, recording in spec.inputs.recordings.items() if recording.ctf is None]
+    recordings = spec.inputs.recordings
+    unknown = [name for name, recording in recordings.items() if recording.ctf is None]
     if wanted == "auto":
+        if unknown and len(unknown) < len(recordings):
+            known = next(name for name in recordings if name not in unknown)
+            warnings.warn(
+                f"the files of {known!r} tell its defocus and those of {unknown[0]!r} do not, so no signal gets a "
+                "contrast transfer; give it (the key `ctf` or `defocus_um` of the reference), or write "
+                "`signal: {ctf: none}`",
+                stacklevel=2,
+            )
         return "reference" if spec.references and not unknown else NO_CTF
     if wanted == "reference" and unknown:
         raise InputError(
@@ -115,16 +124,23 @@ def _choose_statistics(spec: DatasetSpec) -> str:
 
 
 def _find_normalisation(reference: RecordedReference) -> str | None:
-    """Return why a recording's tilts are no intensities, by its middle and outermost ones, or ``None``."""
-    angles = reference.tilt_angles
+    """Return why a recording's tilts are no intensities, or ``None``; beads are masked in three of them alone."""
+    angles, series = reference.tilt_angles, reference.series
     tilts = sorted({0, int(np.argmin(np.abs(angles))), angles.size - 1})
     images = [reference.read_tilt(tilt) for tilt in tilts]
     valid = [image.pixels[image.valid_mask] for image in images]
-    return find_normalisation(
+    reason = find_normalisation(
         [float(pixels.mean(dtype=np.float64)) for pixels in valid],
         [float(pixels.std(dtype=np.float64)) for pixels in valid],
         angles[tilts],
     )
+    if reason is not None:
+        return reason
+    for tilt, (stack, section) in enumerate(series.images):
+        mean = float(stack.tilt(section).mean(dtype=np.float64))
+        if mean <= 0:
+            return f"the mean of {series.describe_tilt(tilt)} is {mean:.3g}"
+    return None
 
 
 def _choose_background(spec: DatasetSpec, *, is_physical: bool) -> str:
@@ -132,7 +148,7 @@ def _choose_background(spec: DatasetSpec, *, is_physical: bool) -> str:
     wanted = spec.config.background.source
     if wanted == "none" or (wanted == "auto" and not (is_physical and spec.makes_series)):
         return "none"
-    for obstacle in _find_obstacles(spec):
+    for obstacle in _find_obstacles(spec, is_physical=is_physical):
         if wanted == "reference":
             raise InputError(f"background.source: {obstacle}")
         warnings.warn(f"the tilts of a series share their specimen alone: {obstacle}", stacklevel=2)
@@ -140,19 +156,27 @@ def _choose_background(spec: DatasetSpec, *, is_physical: bool) -> str:
     return "reference"
 
 
-def _find_obstacles(spec: DatasetSpec) -> Iterator[str]:
+def _find_obstacles(spec: DatasetSpec, *, is_physical: bool) -> Iterator[str]:
     """Iterate over the reasons why the matter that tilts share cannot be measured."""
     for name, section in spec.references.items():
         if isinstance(section, BlendedReference):
             continue
         reference = open_reference(spec, name)
         try:
-            list_neighbours(name, reference.tilt_angles)
+            list_neighbours(reference)
         except InputError as error:
             yield str(error)
             continue
+        if not isinstance(reference, RecordedReference):
+            continue
+        # Physical statistics have refused it already.
+        measured = is_physical or spec.config.noise.intensity == "counting"
+        if not measured and (reason := _find_normalisation(reference)) is not None:
+            yield (
+                f"{name}: {reason}, so its tilts hold no counts, of which contrast would be a share; give the series "
+                "as it was counted, or write `noise: {intensity: counting}` with its exposures"
+            )
         if isinstance(section, TiltSeriesReference) and not section.aligned:
-            assert isinstance(reference, RecordedReference)
             series = reference.series
             if series.alignment is None and not series.needs_alignment:
                 yield (

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
 from faket_dask.kernels.similarity.tilt_coherence import (
+    LEAST_VALID,
     WIDEST_STEP_DEG,
     CommonPower,
     measure_common_power,
     pair_neighbours,
+    share_valid,
 )
 from faket_dask.references.base import Reference
+from faket_dask.references.recorded import RecordedReference
 
 COMMON_POWER = "common_power"
 """Array of the power that neighbouring tilts have in common, in units of their variances."""
@@ -23,28 +27,37 @@ COMMON_ROWS = ("common", "total", "null", "standard_error", "number")
 """Its rows, as in `CommonPower`."""
 
 
-def list_neighbours(name: str, tilt_angles: NDArray[np.float64]) -> list[tuple[int, int]]:
+def list_neighbours(reference: Reference) -> list[tuple[int, int]]:
     """Return the pairs of neighbouring tilts whose common power can be measured.
 
     Parameters
     ----------
-    name
-        Name of the reference, for messages.
-    tilt_angles
-        ``(tilt,)`` degrees.
+    reference
+        Reference; of a recording with a mask from a file, pairs that this leaves too little of are left out.
 
     Raises
     ------
     InputError
         If there are none.
     """
-    pairs = pair_neighbours(tilt_angles)
-    if not pairs or abs(tilt_angles[pairs[0][0]] - tilt_angles[pairs[0][1]]) > WIDEST_STEP_DEG:
+    angles = reference.tilt_angles
+    pairs = pair_neighbours(angles)
+    if not pairs or abs(angles[pairs[0][0]] - angles[pairs[0][1]]) > WIDEST_STEP_DEG:
+        number = f"none of its {angles.size} tilts has" if angles.size > 1 else "its one tilt has not"
         raise InputError(
-            f"{name}: no two of its {tilt_angles.size} tilts at less than 30° lie within {WIDEST_STEP_DEG:g}° of each "
-            "other, so what tilts have in common cannot be measured"
+            f"{reference.name}: {number} a neighbour within {WIDEST_STEP_DEG:g}° at less than 30°, so what tilts have "
+            "in common cannot be measured"
         )
-    return pairs
+    if not isinstance(reference, RecordedReference) or not isinstance(reference.section.mask, Path):
+        return pairs
+    read = lru_cache(maxsize=2)(reference.read_given_mask)
+    left = [pair for pair in pairs if share_valid(*map(read, pair)) > LEAST_VALID]
+    if not left:
+        raise InputError(
+            f"{reference.name}: {reference.section.mask} leaves less than {LEAST_VALID:.0%} of any two neighbouring "
+            "tilts, their edges counted less, so what tilts have in common cannot be measured"
+        )
+    return left
 
 
 def measure_relative_power(reference: Reference, deviations: NDArray[np.float64], rings: int) -> CommonPower:
@@ -62,10 +75,9 @@ def measure_relative_power(reference: Reference, deviations: NDArray[np.float64]
     Raises
     ------
     InputError
-        If no tilts are neighbours.
+        If no tilts are neighbours, or artefacts and edges cover most of them.
     """
-    angles = reference.tilt_angles
-    list_neighbours(reference.name, angles)
+    pairs = list_neighbours(reference)
     read = lru_cache(maxsize=1)(reference.read_aligned_tilt)
 
     def scale(tilt: int) -> NDArray[np.float64]:
@@ -74,4 +86,10 @@ def measure_relative_power(reference: Reference, deviations: NDArray[np.float64]
     def mask(tilt: int) -> NDArray[np.bool_]:
         return read(tilt).artefact_free
 
-    return measure_common_power(scale, angles, mask, rings=rings)
+    try:
+        return measure_common_power(scale, reference.tilt_angles, mask, rings=rings, pairs=pairs)
+    except ValueError as error:
+        raise InputError(
+            f"{reference.name}: {error}, so what tilts have in common cannot be measured; leave such tilts out (its "
+            "key `exclude`), or write `background: {source: none}`"
+        ) from None

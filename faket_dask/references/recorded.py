@@ -106,6 +106,10 @@ class RecordedReference:
         valid = find_valid_pixels(self.section, series, tilt, image, outside)
         return MaskedTilt(image, valid).resample(self.resampling_factor)
 
+    def read_given_mask(self, tilt: int) -> NDArray[np.bool_]:
+        """Read the usable pixels, ``(y, x)`` as recorded, that the run file's mask leaves of a tilt."""
+        return ~open_mask(self.section, self.series).nonzero_pixels(tilt)
+
     def read_clean_tilt(self, tilt: int) -> NDArray[np.float32] | None:
         """Read the noiseless counterpart of a tilt, where the run file names one."""
         if self.section.clean is None:

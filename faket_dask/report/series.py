@@ -18,7 +18,7 @@ from faket_dask.geometry import format_tilt_angle
 from faket_dask.kernels.noise.spectra import radial_power_spectrum
 from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline.build import PlaceParticles
-from faket_dask.pipeline.noise import FitNoise
+from faket_dask.pipeline.noise import EXCESS, FitNoise
 from faket_dask.pipeline.reference import MeasureStatistics
 from faket_dask.references import open_reference
 from faket_dask.references.statistics import ReferenceStatistics
@@ -43,6 +43,9 @@ SPECTRUM_PX = 1024
 
 MEASURED_TILTS = 21
 """Largest number of tilts that are read back to measure their mean and standard deviation."""
+
+LEAST_EXCESS = 0.02
+"""Variance of the signal over the reference's that a report mentions."""
 
 _DASHES = ("-", "--", ":", "-.")
 
@@ -94,6 +97,7 @@ class SeriesReport:
 
     series: Series
     pairing: str
+    excess: float | None
     missing: list[str]
     rows: list[PictureRow]
     overlays: dict[str, list[Overlay]]
@@ -136,6 +140,7 @@ def report_series(completed: CompletedUnits, series: Series) -> SeriesReport:
     return SeriesReport(
         series,
         _pairing(completed, series),
+        _excess(completed, series),
         [reason for key in batches if (reason := completed.why_missing(*key))],
         rows,
         overlays,
@@ -177,6 +182,13 @@ def _pairing(completed: CompletedUnits, series: Series) -> str:
         return f"{series.specimen} in the style of {next(iter(weights))}"
     blend = ", ".join(f"{weight:.0%} {name}" for name, weight in weights.items())
     return f"{series.specimen} in the style of {series.reference}: {blend}"
+
+
+def _excess(completed: CompletedUnits, series: Series) -> float | None:
+    """Return the variance that the signal has over the reference's, where it is worth a word."""
+    fitted = completed.read_markers(FitNoise.name, Item(series.name)).get(0)
+    excess = None if fitted is None else fitted.findings.get(EXCESS)
+    return excess if excess is not None and excess > LEAST_EXCESS else None
 
 
 def _spectra(panels: list[Panel], angle: float, pixel_size_A: float) -> list[ChartBox]:

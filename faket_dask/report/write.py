@@ -17,6 +17,8 @@ import jinja2
 from faket_dask._version import __version__
 from faket_dask.atomic import write_text
 from faket_dask.config import BuiltSpecimen, TiltSeriesReference, dump
+from faket_dask.config.acquisition import ends
+from faket_dask.config.signal import DrawnCtf
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.durations import format_duration
 from faket_dask.engine.completed import CompletedUnits
@@ -142,8 +144,10 @@ def _facts(spec: DatasetSpec) -> dict[str, str]:
         "Detector": f"{columns} × {rows} pixels of {pixel:.4g} Å",
         "Specimen": voxels if isinstance(config.specimen, BuiltSpecimen) else f"{voxels}, from files",
         "Kept": ", ".join(MODALITIES.kept(config.outputs.modalities)),
-        "Noise": f"{config.noise.statistics} statistics, order {config.noise.order} over the tilt angle",
     }
+    if spec.makes_series:
+        facts["Signal"] = _describe_signal(spec)
+        facts["Noise"] = _describe_noise(spec)
     if "faket" in config.outputs.modalities:
         style = config.style
         facts["Style transfer"] = f"{style.transfer.describe()}, {style.pooling} pooling"
@@ -151,6 +155,35 @@ def _facts(spec: DatasetSpec) -> dict[str, str]:
     facts["Seed"] = str(config.dataset.seed)
     facts["Fingerprint"] = spec.fingerprint
     return facts
+
+
+def _describe_signal(spec: DatasetSpec) -> str:
+    """Describe what the signal of synthetic tilts has passed through, and what it holds beside the specimen."""
+    ctf = spec.config.signal.ctf
+    if isinstance(ctf, DrawnCtf):
+        low, high = ends(ctf.defocus_um)
+        transfer = (
+            f"contrast transfer at {low:g} µm"
+            if low == high
+            else f"contrast transfer at {low:g} … {high:g} µm"
+        )
+    else:
+        transfer = (
+            "contrast transfer of the reference"
+            if spec.config.signal.is_transferred
+            else "no contrast transfer"
+        )
+    matter = "the matter that the reference's tilts share" if spec.shares_background else "nothing"
+    return f"{transfer}; beside the specimen, tilts share {matter}"
+
+
+def _describe_noise(spec: DatasetSpec) -> str:
+    section = spec.config.noise
+    if section.statistics != "physical":
+        return f"{section.statistics} statistics, order {section.order} over the tilt angle"
+    intensity = "the mean" if section.intensity == "mean" else "the intensity that counts the noise"
+    factor = "" if section.contrast_factor == 1 else f", times {section.contrast_factor:g}"
+    return f"physical statistics, contrast a share of {intensity} of each tilt{factor}"
 
 
 def _reference_line(completed: CompletedUnits, name: str) -> ReferenceLine:

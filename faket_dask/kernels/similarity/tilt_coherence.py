@@ -31,7 +31,7 @@ _SMALLEST_TILT = 16
 _ROUNDING_DEG = 0.5
 """Excess of a recorded angle over the nominal one that does not count."""
 
-_LEAST_VALID = 0.25
+LEAST_VALID = 0.25
 """Share of the weight of two tilts that must be valid in both."""
 
 
@@ -192,6 +192,24 @@ def pair_neighbours(
     return pairs
 
 
+def share_valid(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    """Return the share of the weight of two tilts that is valid in both; `measure_common_power` needs a quarter.
+
+    Parameters
+    ----------
+    first, second
+        ``(y, x)`` masks, true for valid pixels.
+
+    Examples
+    --------
+    >>> half = np.arange(64)[None] < 32
+    >>> share_valid(np.ones((64, 64), bool), np.broadcast_to(half, (64, 64))).round(2)
+    0.5
+    """
+    weight = _window(first.shape) ** 2
+    return float(np.sum(weight * first * second) / np.sum(weight))
+
+
 def measure_common_power(
     tilts: NDArray[np.generic] | Sequence[NDArray[np.generic]] | Callable[[int], NDArray[np.generic]],
     tilt_angles: ArrayLike,
@@ -203,6 +221,7 @@ def measure_common_power(
     step_deg: float | None = None,
     limit_deg: float = 30.0,
     rings: int | None = None,
+    pairs: Sequence[tuple[int, int]] | None = None,
 ) -> CommonPower:
     """Measure the power that tilts one step apart have in common.
 
@@ -220,6 +239,8 @@ def measure_common_power(
         Angle between the tilts of a pair, and largest tilt, as for `pair_neighbours`.
     rings
         Number of rings up to the Nyquist frequency; half the shorter side of a tilt if not given.
+    pairs
+        Indices of the tilts of each pair, in place of those of `pair_neighbours`.
 
     Returns
     -------
@@ -244,7 +265,7 @@ def measure_common_power(
     angles = as_angles(tilt_angles, None if callable(tilts) else len(tilts))
     read = tilts if callable(tilts) else tilts.__getitem__
     read_mask = valid_masks if valid_masks is None or callable(valid_masks) else valid_masks.__getitem__
-    pairs = pair_neighbours(angles, step_deg, limit_deg)
+    pairs = pair_neighbours(angles, step_deg, limit_deg) if pairs is None else pairs
     if not pairs:
         wanted = "of neighbours" if step_deg is None else f"{step_deg:g} degrees apart"
         raise ValueError(f"no two tilts {wanted} lie within {limit_deg:g} degrees")
@@ -304,7 +325,7 @@ def _compare_pair(
     window = _window(shape)
     weight = window**2 / np.sum(window**2)
     both, upside_down = np.sum(weight * masks[0] * masks[1]), np.sum(weight * masks[0] * masks[1][::-1])
-    if both < _LEAST_VALID:
+    if both < LEAST_VALID:
         raise ValueError(
             f"only {both:.0%} of the tilts at {tilt_angles[0]:g} and {tilt_angles[1]:g} degrees is valid in both"
         )
@@ -317,7 +338,7 @@ def _compare_pair(
         ring_means((spectra[0] * np.conj(other)).real, shape, rings) / share
         for other, share in (
             (spectra[1], both),
-            (_transform(images[1][::-1] * window), max(upside_down, _LEAST_VALID)),
+            (_transform(images[1][::-1] * window), max(upside_down, LEAST_VALID)),
         )
     )
     scale = 1 / np.sum(window**2)
