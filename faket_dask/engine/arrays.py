@@ -116,7 +116,7 @@ def create_group(path: Path, attributes: Mapping[str, Any]) -> None:
 
 
 def create_array(path: Path, spec: ArraySpec) -> None:
-    """Create an array in the group at `path`; one of another shape is replaced, other attributes give way to these."""
+    """Create an array in the group at `path`; one of another shape is replaced, old attributes give way to these."""
     target = path / spec.name
     _remove_leftovers(target / "zarr.json")
     if (target / "zarr.json").exists():
@@ -126,8 +126,9 @@ def create_array(path: Path, spec: ArraySpec) -> None:
         except Exception:  # whatever is wrong with torn metadata, the remedy is the same
             same = False
         if same:
-            if dict(existing.attrs) != dict(spec.attributes or {}):
-                zarr.open_array(target, mode="r+").attrs.put(dict(spec.attributes or {}))
+            attributes = dict(spec.attributes or {})
+            if dict(existing.attrs) != {**existing.attrs, **attributes}:
+                zarr.open_array(target, mode="r+").attrs.update(attributes)
             return
         shutil.rmtree(target)
     zarr.create_array(

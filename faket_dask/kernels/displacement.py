@@ -58,8 +58,8 @@ class Displacement:
 
         Examples
         --------
-        >>> Displacement(drift_A=(10.0, 0.0)).envelope((1, 4), 5.0).round(2)
-        array([[ 1.  ,  0.64, -0.  ,  0.64]])
+        >>> Displacement(drift_A=(10.0, 0.0)).envelope((1, 4), 8.0).round(2)
+        array([[1.  , 0.85, 0.47, 0.85]])
         """
         ky, kx = _frequencies(shape, pixel_size_A)
         blur = np.exp(-2 * (np.pi * self.motion_A) ** 2 * (kx**2 + ky**2))

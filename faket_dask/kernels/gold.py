@@ -126,7 +126,7 @@ def project_beads(
     --------
     >>> beads = Beads(np.array([[0.0, 40.0, 0.0]]), np.array([20.0]), 22.0)
     >>> project_beads(beads, (9, 9), 10.0, 60.0).path_A[4, 4].round(1)
-    np.float32(38.3)
+    np.float32(39.2)
     """
     path = np.zeros(shape, dtype=np.float32)
     theta = math.radians(tilt_angle)

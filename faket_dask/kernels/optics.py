@@ -190,7 +190,7 @@ def contrast_transfer(
     Examples
     --------
     >>> contrast_transfer((1, 4), 10.0, Optics(amplitude_contrast=0.1), Defocus(3.0)).round(2)
-    array([[-0.1 , -0.97,  0.71, -0.97]])
+    array([[-0.1 , -0.95,  1.  , -0.95]])
     """
     chi = aberration_phase(shape, pixel_size_A, optics, defocus)
     fraction = optics.amplitude_contrast

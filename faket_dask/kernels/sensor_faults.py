@@ -61,7 +61,7 @@ def draw_sensor_faults(
     Examples
     --------
     >>> faults = draw_sensor_faults((64, 64), 0.02, 0.01, np.random.default_rng(0))
-    >>> float(faults.gain.std().round(3)), int(faults.hot.sum())
+    >>> round(float(faults.gain.std()), 3), int(faults.hot.sum())
     (0.02, 41)
     """
     normal = rng.standard_normal(shape, dtype=np.float32)
