@@ -73,6 +73,11 @@ class NoiseSection(Section):
     )
 
     @property
+    def is_physical(self) -> bool:
+        """True if the signal per volt follows from physics."""
+        return self.statistics == "physical"
+
+    @property
     def measures_spectra(self) -> bool:
         """True if the statistics follow from the references' spectra."""
         return self.statistics in ("unpaired", "physical")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from faket_dask.dataset.attributes import STACK_ATTRIBUTES
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array
@@ -14,7 +16,7 @@ from faket_dask.pipeline.costs import INTERPRETER_BYTES, estimate_projection_rea
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
 from faket_dask.pipeline.project import ProjectVolume
 from faket_dask.pipeline.reference import MeasureStatistics
-from faket_dask.pipeline.series_arrays import BACKGROUND, describe_series
+from faket_dask.pipeline.series_arrays import BACKGROUND, BACKGROUND_POWER, MATTER_POWER, describe_series
 from faket_dask.stages.seeds import Purpose, generator
 
 BYTES_PER_PIXEL = 24
@@ -71,19 +73,23 @@ class DrawBackground(Stage[DatasetSpec]):
                 **STACK_ATTRIBUTES,
             },
         )
-        spectrum = ArraySpec(
-            f"{BACKGROUND}_power", ("ring",), (rings,), (rings,), "float64", attributes={"units": "V^2"}
-        )
-        return [OwnedArray(path, stack), OwnedArray(path, spectrum)]
+        spectra = [
+            ArraySpec(name, ("ring",), (rings,), (rings,), "float64", attributes={"units": "V^2"})
+            for name in (MATTER_POWER, BACKGROUND_POWER)
+        ]
+        return [OwnedArray(path, array) for array in (stack, *spectra)]
 
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
-        """Draw, project and write all tilts; the finding is the matter's standard deviation in volts."""
+        """Draw, project and write all tilts."""
         from faket_dask.kernels.random_slab import interpolate_rings, project_random_slab
-        from faket_dask.pipeline.matter import fit_background
+        from faket_dask.pipeline.matter import fit_matter, measure_specimen_matter
 
         path = spec.folder.series_tilts(item.owner)
-        power = fit_background(spec, item.owner)
-        open_array(path, f"{BACKGROUND}_power")[...] = power
+        matter = fit_matter(spec, item.owner)
+        specimen = measure_specimen_matter(spec, spec.series_by_name[item.owner].specimen)
+        power = np.maximum(matter - specimen, 0.0)
+        open_array(path, MATTER_POWER)[...] = matter
+        open_array(path, BACKGROUND_POWER)[...] = power
         stack = open_array(path, BACKGROUND)
         tilts = project_random_slab(
             interpolate_rings(power),

@@ -79,8 +79,8 @@ def find_intensities(spec: DatasetSpec, reference: Reference) -> NDArray[np.floa
     )
 
 
-def fit_background(spec: DatasetSpec, series: str) -> NDArray[np.float64]:
-    """Fit the spectrum of the matter that a series' references hold beyond the series' own specimen.
+def fit_matter(spec: DatasetSpec, series: str) -> NDArray[np.float64]:
+    """Fit the spectrum of all matter in a series' references, as if they were as thick as the series' slab.
 
     Parameters
     ----------
@@ -94,13 +94,48 @@ def fit_background(spec: DatasetSpec, series: str) -> NDArray[np.float64]:
     power
         ``(rings,)`` V² by frequency between 0 and 0.5 cycles per voxel; that of white matter is its variance.
     """
-    item = spec.series_by_name[series]
-    weights = spec.blend_weights(item.reference)
-    total = sum(
-        weight / sum(weights.values()) * _fit_reference(spec, series, open_reference(spec, name))
+    weights = spec.blend_weights(spec.series_by_name[series].reference)
+    total = sum(weights.values())
+    parts = (
+        weight / total * _fit_reference(spec, series, open_reference(spec, name))
         for name, weight in weights.items()
     )
-    return np.maximum(total - _measure_specimen(spec, item.specimen), 0)
+    return np.sum(list(parts), axis=0)
+
+
+def measure_specimen_matter(spec: DatasetSpec, specimen: str) -> NDArray[np.float64]:
+    """Measure the spectrum ``(rings,)`` of a specimen's matter in V², without its beads, in its noiseless tilts."""
+    table = read_particles(spec.folder.particles(specimen))
+    angles, depth = spec.geometry.acquisition(specimen).tilt_angles, spec.geometry.volume_shape(specimen)[0]
+    powers = []
+    for tilt, angle in enumerate(angles):
+        image = read_tilt(spec.folder.specimen_tilts(specimen), "noiseless", tilt)
+        bare = fill(image, mask_beads(spec, specimen, table, float(angle)))
+        rays = depth / math.cos(math.radians(float(angle)))
+        powers.append(ring_power(bare, count_rings(spec))[0] * bare.var(dtype=np.float64) / rays)
+    return np.mean(powers, axis=0)
+
+
+def project_matter(
+    spec: DatasetSpec, series: str, power: NDArray[np.float64], tilt: int
+) -> NDArray[np.float64]:
+    """Return the power ``(rings,)`` that matter has in the signal of one of a series' tilts, in (V voxel)².
+
+    Parameters
+    ----------
+    spec
+        Specification of the data set.
+    series
+        Name of a series.
+    power
+        ``(rings,)`` spectrum of the matter in V².
+    tilt
+        Index of the tilt.
+    """
+    angle = float(spec.geometry.acquisition(series).tilt_angles[tilt])
+    rays = background_depth(spec, series) / math.cos(math.radians(angle))
+    imaging = open_imaging(spec, series)
+    return power * rays * (1.0 if imaging is None else _square_transfer(spec, imaging, tilt))
 
 
 def _fit_reference(spec: DatasetSpec, series: str, reference: Reference) -> NDArray[np.float64]:
@@ -112,39 +147,31 @@ def _fit_reference(spec: DatasetSpec, series: str, reference: Reference) -> NDAr
     if imaging is None and (drawn := open_imaging(spec, series)) is not None:
         imaging = drawn.match(angles)
     scales = find_intensities(spec, reference) / statistics.read(reference.name, "std")
-    transfers = [scale * _transfer_rings(spec, reference, imaging, tilt) for tilt, scale in enumerate(scales)]
+    transfers = [
+        scale
+        * find_contrast(spec, reference, float(angle))
+        * (1.0 if imaging is None else np.sqrt(_square_transfer(spec, imaging, tilt)))
+        for tilt, (scale, angle) in enumerate(zip(scales, angles, strict=True))
+    ]
     pairs = [
-        TiltPair(float(angles[first]), float(angles[second]), transfers[first] * transfers[second])
+        TiltPair(
+            float(angles[first]),
+            float(angles[second]),
+            np.broadcast_to(transfers[first] * transfers[second], rows["common"].shape),
+        )
         for first, second in list_neighbours(reference)
     ]
     depth = background_depth(spec, series)
     return fit_matter_power(rows["common"], rows["standard_error"], rows["number"], depth, pairs)
 
 
-def _transfer_rings(
-    spec: DatasetSpec, reference: Reference, imaging: Imaging | None, tilt: int
-) -> NDArray[np.float64]:
-    """Return the factor ``(rings,)`` by which a tilt of a reference shows matter, root mean square over directions."""
+def _square_transfer(spec: DatasetSpec, imaging: Imaging, tilt: int) -> NDArray[np.float64]:
+    """Return the mean square ``(rings,)`` of a tilt's transfer over the directions."""
     rings = count_rings(spec)
-    contrast = find_contrast(spec, reference, float(reference.tilt_angles[tilt]))
-    if imaging is None:
-        return np.full(rings, contrast)
     shape = (2 * rings, 2 * rings)
-    transfer = signal_transfer(shape, reference.pixel_size_A, imaging.microscope, imaging.exposures[tilt])
-    return contrast * np.sqrt(ring_means(transfer[:, : rings + 1] ** 2, shape, rings))
-
-
-def _measure_specimen(spec: DatasetSpec, specimen: str) -> NDArray[np.float64]:
-    """Measure the power of a specimen's matter, without its beads, in its noiseless tilts."""
-    table = read_particles(spec.folder.particles(specimen))
-    angles, depth = spec.geometry.acquisition(specimen).tilt_angles, spec.geometry.volume_shape(specimen)[0]
-    powers = []
-    for tilt, angle in enumerate(angles):
-        image = read_tilt(spec.folder.specimen_tilts(specimen), "noiseless", tilt)
-        bare = fill(image, mask_beads(spec, specimen, table, float(angle)))
-        rays = depth / math.cos(math.radians(float(angle)))
-        powers.append(ring_power(bare, count_rings(spec))[0] * bare.var(dtype=np.float64) / rays)
-    return np.mean(powers, axis=0)
+    pixel_A = spec.geometry.nominal_pixel_size_A
+    transfer = signal_transfer(shape, pixel_A, imaging.microscope, imaging.exposures[tilt])
+    return ring_means(transfer[:, : rings + 1] ** 2, shape, rings)
 
 
 def _find_ice_thickness(spec: DatasetSpec, reference: Reference) -> float:

@@ -20,6 +20,7 @@ from faket_dask.pipeline.project import ProjectVolume
 from faket_dask.pipeline.reference import MeasureStatistics
 from faket_dask.pipeline.series_arrays import (
     CURVES,
+    EXPLAINED_POWER,
     SCALED,
     SIGNAL_POWER,
     SIGNAL_STD,
@@ -72,6 +73,8 @@ class FitNoise(Stage[DatasetSpec]):
         if spec.measures_spectra:
             arrays[SIGNAL_POWER] = (("tilt", "off_or_on_axes", "ring"), (2, count_rings(spec)))
             arrays |= {name: (("tilt",), ()) for name in (SIGNAL_VARIANCE, SIGNAL_STD)}
+        if spec.config.noise.is_physical:
+            arrays[EXPLAINED_POWER] = (("tilt", "ring"), (count_rings(spec),))
         path = spec.folder.series_tilts(item.owner)
         return [
             OwnedArray(
@@ -84,16 +87,23 @@ class FitNoise(Stage[DatasetSpec]):
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
         """Fit and write the statistics of all tilts; the finding is the excess of a physical signal's variance."""
         from faket_dask.kernels.style.scaling import tilt_extrema
-        from faket_dask.pipeline.noise_fit import find_excess, fit_series_curves, measure_signal
+        from faket_dask.pipeline.noise_fit import find_physical_curves, fit_series_curves, measure_signal
         from faket_dask.pipeline.series_tilts import SeriesTilts
 
         path = spec.folder.series_tilts(item.owner)
+        findings: Findings = {}
         signal = None
         if spec.measures_spectra:
             signal = measure_signal(spec, item.owner)
             for name, measured in signal.arrays.items():
                 open_array(path, name)[...] = measured
-        curves = fit_series_curves(spec, item.owner, spec.config.noise.order, signal)
+        if spec.config.noise.is_physical:
+            assert signal is not None
+            fit = find_physical_curves(spec, item.owner, signal)
+            curves, findings = fit.curves, {EXCESS: fit.excess}
+            open_array(path, EXPLAINED_POWER)[...] = fit.explained
+        else:
+            curves = fit_series_curves(spec, item.owner, spec.config.noise.order, signal)
         for name in CURVES:
             open_array(path, name)[...] = getattr(curves, name)
         tilts = SeriesTilts.open(spec, item.owner)
@@ -107,9 +117,7 @@ class FitNoise(Stage[DatasetSpec]):
         for name, ends in extrema.items():
             for end, values in zip(("low", "high"), ends, strict=True):
                 open_array(path, f"{name}_{end}")[...] = values
-        if spec.config.noise.statistics == "physical" and signal is not None:
-            return {EXCESS: find_excess(spec, item.owner, signal)}
-        return {}
+        return findings
 
     def cost(self, spec: DatasetSpec) -> UnitCost:
         """Estimate one series."""

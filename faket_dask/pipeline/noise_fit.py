@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +14,10 @@ from faket_dask.engine.arrays import read_vector
 from faket_dask.errors import InputError
 from faket_dask.kernels.artefacts import fill
 from faket_dask.kernels.noise import NoiseCurves, fit_curves
-from faket_dask.kernels.noise.physical import PhysicalScales, SignalMoments, find_physical_scales
+from faket_dask.kernels.noise.physical import SignalMoments, find_physical_scales
 from faket_dask.kernels.noise.unpaired import fit_spectral_scales, ring_power, signal_is_distinct
-from faket_dask.pipeline.matter import find_contrast, find_intensities
-from faket_dask.pipeline.series_arrays import SIGNAL_POWER, SIGNAL_STD, SIGNAL_VARIANCE
+from faket_dask.pipeline.matter import find_contrast, find_intensities, project_matter
+from faket_dask.pipeline.series_arrays import MATTER_POWER, SIGNAL_POWER, SIGNAL_STD, SIGNAL_VARIANCE
 from faket_dask.pipeline.signal_tilts import SignalTilts
 from faket_dask.references import Reference, open_reference
 from faket_dask.references.blend import open_blend
@@ -102,10 +101,6 @@ def fit_series_curves(
     curves
         Statistics at the series' tilt angles.
     """
-    if spec.config.noise.statistics == "physical":
-        assert signal is not None
-        curves = _find_physical_curves(spec, series, signal)
-        return curves if order else curves.average()
     tilt_angles = spec.geometry.acquisition(series).tilt_angles
     weights = (
         dict.fromkeys(spec.used_references, 1.0)
@@ -129,43 +124,46 @@ def fit_series_curves(
     )
 
 
-def _find_physical_curves(spec: DatasetSpec, series: str, signal: SignalSpectra) -> NoiseCurves:
-    """Return the statistics that physics gives the series' signal in the style of its own reference."""
-    values = [
-        (scales.signal_scale, scales.noise_scale, mean, scales.std)
-        for mean, scales in _find_tilt_scales(spec, series, signal)
-    ]
-    return NoiseCurves(*np.array(values).T)
+@dataclass(frozen=True, eq=False)
+class PhysicalFit:
+    """Strengths of signal and noise that physics gives a series' tilts.
+
+    Parameters
+    ----------
+    curves
+        Statistics at the series' tilt angles.
+    explained
+        ``(tilt, rings)`` power of the reference's tilts that is no noise; see `PhysicalScales`.
+    excess
+        Variance that the signal alone has over the reference's, ring by ring, relative to that, in the tilt where it
+        is largest.
+    """
+
+    curves: NoiseCurves
+    explained: NDArray[np.float64]
+    excess: float
 
 
-def find_excess(spec: DatasetSpec, series: str, signal: SignalSpectra) -> float:
-    """Return the variance that a series' signal alone has over the reference's, ring by ring, relative to that.
+def find_physical_curves(spec: DatasetSpec, series: str, signal: SignalSpectra) -> PhysicalFit:
+    """Find the noise statistics that physics gives a series' tilts in the style of its own reference.
 
     Parameters
     ----------
     spec
-        Specification of a data set with physical statistics.
+        Specification of the data set.
     series
         Name of the series.
     signal
-        Spectra of its signal.
-
-    Returns
-    -------
-    excess
-        Largest of all tilts; 0 where the reference has room for the whole signal.
+        Its signal.
     """
-    return max(scales.excess for _, scales in _find_tilt_scales(spec, series, signal))
-
-
-def _find_tilt_scales(
-    spec: DatasetSpec, series: str, signal: SignalSpectra
-) -> Iterator[tuple[float, PhysicalScales]]:
-    """Iterate over the tilts of a series: mean of the reference, strengths of signal and noise."""
-    blend = open_blend(spec, spec.series_by_name[series].reference)
-    statistics = ReferenceStatistics(spec.folder)
+    matter = read_vector(spec.folder.series_tilts(series), MATTER_POWER) if spec.shares_background else None
+    statistics, blend = (
+        ReferenceStatistics(spec.folder),
+        open_blend(spec, spec.series_by_name[series].reference),
+    )
     references = {reference.name: reference for reference, _ in blend.parts}
     intensities = {name: find_intensities(spec, reference) for name, reference in references.items()}
+    values, explained, excess = [], [], 0.0
     for tilt, angle in enumerate(spec.geometry.acquisition(series).tilt_angles):
         parts = blend.select_tilts(float(angle), spec.config.style.angle_match)
         mean, std = (statistics.blend(parts, name) for name in ("mean", "std"))
@@ -176,7 +174,12 @@ def _find_tilt_scales(
             * intensities[part.reference][part.tilt]
             for part in parts
         )
-        yield mean, find_physical_scales(np.asarray(recorded), std, signal.at(tilt), gain)
+        shared = None if matter is None else project_matter(spec, series, matter, tilt)
+        scales = find_physical_scales(np.asarray(recorded), std, signal.at(tilt), gain, shared)
+        values.append((scales.signal_scale, scales.noise_scale, mean, scales.std))
+        explained.append(scales.explained)
+        excess = max(excess, scales.excess)
+    return PhysicalFit(NoiseCurves(*np.array(values).T), np.stack(explained), excess)
 
 
 def _estimate_scales(

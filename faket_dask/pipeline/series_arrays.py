@@ -16,6 +16,12 @@ SCALED = ("start", "content")
 BACKGROUND = "background"
 """Projections of the matter that a series' tilts share beside the specimen's."""
 
+BACKGROUND_POWER, MATTER_POWER = "background_power", "matter_power"
+"""Spectra of that matter, and of all matter in the references."""
+
+EXPLAINED_POWER = "explained_power"
+"""Power of the references' tilts that is no noise."""
+
 SIGNAL_POWER, SIGNAL_VARIANCE, SIGNAL_STD = "signal_power", "signal_variance", "signal_std"
 """Spectra of a series' signal, its variance without beads relative to that with them, and its standard deviation."""
 

@@ -15,7 +15,7 @@ from faket_dask.engine.arrays import open_array, read_vector
 from faket_dask.kernels.noise import NoiseCurves
 from faket_dask.methods.arrays import TiltArrays
 from faket_dask.methods.noise import NOISE_MODELS, NoiseModel, SignalSpectrum
-from faket_dask.pipeline.series_arrays import CURVES, SIGNAL_POWER
+from faket_dask.pipeline.series_arrays import CURVES, EXPLAINED_POWER, SIGNAL_POWER
 from faket_dask.pipeline.signal_tilts import SignalTilts
 from faket_dask.references.blend import BlendedReference, WeightedTilt, open_blend
 from faket_dask.references.statistics import ReferenceStatistics, count_rings
@@ -55,6 +55,8 @@ class SeriesTilts:
         Name of the noise model of a transfer's images.
     content_level
         Part of the noise that `CONTENT` has.
+    is_physical
+        True if the signal per volt follows from physics.
     """
 
     signal: SignalTilts
@@ -69,6 +71,7 @@ class SeriesTilts:
     rings: int
     transfer_noise: str
     content_level: float
+    is_physical: bool
 
     @classmethod
     def open(cls, spec: DatasetSpec, name: str) -> SeriesTilts:
@@ -87,6 +90,7 @@ class SeriesTilts:
             rings=count_rings(spec),
             transfer_noise=config.style.noise,
             content_level=config.noise.content_level,
+            is_physical=config.noise.is_physical,
         )
 
     def read_curves(self) -> NoiseCurves:
@@ -150,7 +154,12 @@ class SeriesTilts:
             for part in self.select_reference_tilts(tilt):
                 estimates = {name: self.statistics.read(part.reference, name)[part.tilt] for name in names}
                 reference.append((estimates, part.weight))
-            power = np.asarray(open_array(self.store, SIGNAL_POWER, "r")[tilt, 0])
-            signal = SignalSpectrum(power, signal_scale)
+            signal = self._read_explained(tilt, signal_scale)
         angle = float(self.tilt_angles[tilt])
         return shape_noise(model, white, tilt_angle=angle, reference=reference, signal=signal)
+
+    def _read_explained(self, tilt: int, signal_scale: float) -> SignalSpectrum:
+        """Return the power of the reference that is no noise."""
+        if self.is_physical:
+            return SignalSpectrum(np.asarray(open_array(self.store, EXPLAINED_POWER, "r")[tilt]), 1.0)
+        return SignalSpectrum(np.asarray(open_array(self.store, SIGNAL_POWER, "r")[tilt, 0]), signal_scale)

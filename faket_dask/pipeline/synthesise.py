@@ -91,10 +91,10 @@ class SynthesiseTilts(Stage[DatasetSpec]):
         fitted = tilts.read_curves()
         noisy = (name for name in MODALITIES.select(Owner.SERIES, is_noise=True) if name in kept)
         curves = dict.fromkeys([*noisy, *(SCALED if spec.uses_network else ())], fitted)
-        if "baseline" in kept:
-            signal = None
-            if spec.measures_spectra:
-                signal = SignalSpectra.read(tilts.store)
+        if "baseline" in kept and spec.config.noise.is_physical:
+            curves["baseline"] = fitted.average()
+        elif "baseline" in kept:
+            signal = SignalSpectra.read(tilts.store) if spec.measures_spectra else None
             curves["baseline"] = fit_series_curves(spec, item.owner, 0, signal)
         images = tilts.draw(index, curves)
         if spec.uses_network:

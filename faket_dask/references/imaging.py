@@ -54,10 +54,30 @@ class Imaging:
         return Imaging(self.microscope, tuple(exposures))
 
     def transfer(
-        self, noiseless: NDArray[np.floating], pixel_size_A: float, tilt: int
+        self,
+        noiseless: NDArray[np.floating],
+        pixel_size_A: float,
+        tilt: int,
+        gold: NDArray[np.floating] | None = None,
     ) -> NDArray[np.float32]:
-        """Return a noiseless tilt as the microscope shows it; see `transfer_signal`."""
-        return transfer_signal(noiseless, pixel_size_A, self.microscope, self.exposures[tilt])
+        """Return a noiseless tilt as the microscope shows it.
+
+        Parameters
+        ----------
+        noiseless, pixel_size_A
+            As for `faket_dask.kernels.signal_transfer.transfer_signal`.
+        tilt
+            Index of the tilt.
+        gold
+            ``(y, x)`` part of the noiseless tilt that radiation does not damage.
+        """
+        exposure = self.exposures[tilt]
+        if gold is None or not self.microscope.damage:
+            return transfer_signal(noiseless, pixel_size_A, self.microscope, exposure)
+        sparing = replace(self.microscope, damage=False)
+        return transfer_signal(noiseless - gold, pixel_size_A, self.microscope, exposure) + transfer_signal(
+            gold, pixel_size_A, sparing, exposure
+        )
 
 
 def open_reference_imaging(spec: DatasetSpec, name: str) -> Imaging | None:

@@ -48,3 +48,12 @@ def test_ice_is_as_thick_as_its_intensity_falls():
     assert estimate_relative_thickness(np.full(3, 2.0), [-60, 0, 60]) == pytest.approx(0)
     with pytest.raises(ValueError, match="positive"):
         estimate_relative_thickness([1.0, -1.0], [0, 10])
+
+
+def test_noise_is_what_the_recordings_own_matter_leaves():
+    # A crowded specimen in the style of a recording whose specimen explains a quarter of its power.
+    crowd = SignalMoments(40.0, 1.0, np.ones(64))
+    scales = find_physical_scales(np.ones(64), 4.0, crowd, 0.2, matter=np.full(64, 4.0 / 0.2**2))
+    noise = scales.noise_scale / np.hypot(scales.signal_scale, scales.noise_scale) * scales.std
+    assert noise == pytest.approx(np.sqrt(12.0))
+    np.testing.assert_allclose(scales.explained, 0.25, rtol=1e-3)

@@ -15,4 +15,4 @@ def test_every_projection_holds_the_particles_integral() -> None:
     integral = float(template.density.sum()) * template.voxel_size_A**3 / 10.0**3
     assert projections.shape[0] == 6
     np.testing.assert_allclose(-projections.sum(axis=(1, 2)), integral, rtol=0.02)
-    assert np.abs(projections[:, 0]).max() == pytest.approx(0.0, abs=1e-3 * np.abs(projections).max())
+    assert np.abs(projections[:, 0]).max() == pytest.approx(0.0, abs=1e-3 * float(np.abs(projections).max()))

@@ -39,7 +39,7 @@ class SignalMoments:
     power: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PhysicalScales:
     """Strengths of signal and noise in a synthetic tilt.
 
@@ -50,6 +50,8 @@ class PhysicalScales:
         have a variance of 1 together.
     std
         Standard deviation of the tilt with its beads, in the unit of the recording.
+    explained
+        ``(rings,)`` power of the recorded tilt that is no noise, as `noise_power` takes that of a signal of scale 1.
     excess
         Variance that the signal alone has over the recording's, ring by ring, relative to the recording's.
     """
@@ -57,11 +59,16 @@ class PhysicalScales:
     signal_scale: float
     noise_scale: float
     std: float
+    explained: NDArray[np.float64]
     excess: float
 
 
 def find_physical_scales(
-    recorded: NDArray[np.float64], std: float, signal: SignalMoments, gain: float
+    recorded: NDArray[np.float64],
+    std: float,
+    signal: SignalMoments,
+    gain: float,
+    matter: NDArray[np.float64] | None = None,
 ) -> PhysicalScales:
     """Find the strengths of signal and noise in a tilt.
 
@@ -75,6 +82,9 @@ def find_physical_scales(
         Signal through the microscope.
     gain
         Change of the recorded tilt per volt and voxel of the signal: its intensity times `relative_contrast`.
+    matter
+        ``(rings,)`` power of the recorded specimen's signal, in (V voxel)², where it is known; otherwise the recorded
+        specimen is taken to have that of `signal`.
 
     Examples
     --------
@@ -86,17 +96,20 @@ def find_physical_scales(
     share = ring_shares(recorded.size)
     lowest = int(np.ceil(LOWEST_FREQUENCY * 2 * recorded.size)) - 1
     total, own = std**2 * recorded, (gain * signal.std) ** 2 * signal.power
-    left = np.maximum(total - own, LEAST_SHARE * total)
+    explained = own if matter is None else gain**2 * matter
+    left = np.maximum(total - explained, LEAST_SHARE * total)
     # As `noise_power` has it: the lowest rings show the shape of the ice.
     left[:lowest] = left[lowest : lowest + 3].mean()
     noise = float(share @ left)
     bare = noise + (gain * signal.std) ** 2 * signal.variance
     scales = gain * signal.std / np.sqrt(bare), np.sqrt(noise / bare)
+    variance = float(share[lowest:] @ total[lowest:] + share[:lowest] @ explained[:lowest])
     above = np.maximum(own - total, 0)[lowest:]
     return PhysicalScales(
         float(scales[0]),
         float(scales[1]),
         float(np.sqrt(bare) * np.hypot(*scales)),
+        explained / variance,
         float(share[lowest:] @ above / (share @ total)),
     )
 

@@ -42,7 +42,7 @@ def test_gain_is_the_lens_with_its_sign() -> None:
     expected = np.array([transfer[np.abs(radius - f) < 0.008].mean() for f in gain.frequency])
     inside = (gain.frequency > 0.03) & (gain.frequency < 0.45)
     assert expected[inside].min() < -0.3 < 0.5 < expected[inside].max()
-    np.testing.assert_allclose(gain.gain[inside], expected[inside], atol=0.06)
+    np.testing.assert_allclose(gain.gain[inside], expected[inside], atol=0.09)
 
 
 @settings(max_examples=10, deadline=None)
