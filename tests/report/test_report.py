@@ -82,7 +82,8 @@ def read_page(path: Path) -> Page:
 def rewritten(config: RunConfig, **options: Any) -> Page:
     """The report of what is on disk now, under a configuration."""
     stored = DatasetSpec.read(config.dataset.folder)
-    settled = config.model_copy(update={"style": stored.config.style})
+    chosen = ("style", "signal", "noise", "background")
+    settled = config.model_copy(update={name: getattr(stored.config, name) for name in chosen})
     plan = plan_spec(DatasetSpec(settled, stored.inputs))
     return read_page(write_report(CompletedUnits.read(plan), plan, **options))
 
