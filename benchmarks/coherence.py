@@ -1,7 +1,7 @@
 """A data set against a recording in three dimensions: coherence of neighbouring tilts, and judges of tomograms.
 
     python benchmarks/coherence.py DATASET RECORDING [--modalities noisy spectral faket] [--size 256] [--layers 64]
-        [--network] [--sign warp]
+        [--network] [--sign warp] [--picks CSV --class ribosome --radius 80 --picks-centre 3260 3140 1500]
 
 Coherence is the share of their power that neighbouring tilts have in common, within ±30°, by wavelength in Å; beside
 it stands its standard error, and in the last row that of the recording. Tomograms are those of the middle of both
@@ -9,6 +9,10 @@ it stands its standard error, and in the last row that of the recording. Tomogra
 patches (skewness, kurtosis, dark blobs), and, with `--network`, by a small 3-D network on whitened patches with two
 seeds: accuracy on the half that they have not learned from, beside that of the left half of the recording against its
 right half. A recording is read through its own alignment.
+
+With `--picks`, a table of particles in the recording (columns x_A, y_A, z_A and score, in a tomogram whose tilt axis is
+at `--picks-centre`), the third table is the contrast of the particles of a class in the data set's tomograms and in the
+recording's: the mean of the layers minus that of spheres about their places, in standard deviations.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
+import csv
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,12 +38,14 @@ from faket_dask.kernels.artefacts import artefact_mask, fill
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.kernels.moments import standardise
 from faket_dask.kernels.similarity.discrimination import Discrimination
+from faket_dask.kernels.similarity.particle_contrast import measure_particle_contrast
 from faket_dask.kernels.similarity.tilt_coherence import centred_bands, measure_common_power
 from faket_dask.kernels.similarity.tomogram_judges import (
     judge_by_network,
     judge_ring_powers,
     judge_shapes,
 )
+from faket_dask.specimen.particles import read_particles
 from faket_dask.stages.consistency import crop_middle
 from faket_dask.stages.process import prepare_process
 from faket_dask.stages.reconstruction import prepare_tilt
@@ -94,6 +101,25 @@ def print_coherence(
     print(f"| {name} | {step:.1f}° | {' | '.join(cells)} |", flush=True)
 
 
+def read_picks(options: argparse.Namespace, pixel_A: float) -> NDArray[np.float64]:
+    """Return the places ``(n, 3)`` in voxels ``(z, y, x)`` of known particles in the recording's middle."""
+    with options.picks.open() as file:
+        rows = [row for row in csv.DictReader(file) if float(row.get("score", 1)) > options.least_score]
+    places = np.array([[float(row[f"{axis}_A"]) for axis in "zyx"] for row in rows])
+    middle = np.array([options.layers // 2, options.size // 2, options.size // 2])
+    return (places - options.picks_centre[::-1]) / pixel_A + middle
+
+
+def read_particles_of(spec: DatasetSpec, name: str, layers: int, size: int) -> NDArray[np.float64]:
+    """Return the places ``(n, 3)`` in voxels ``(z, y, x)`` of a class in a data set's middle."""
+    specimen = spec.series[0].specimen
+    table = read_particles(spec.folder.particles(specimen))
+    places = table.select(table.class_name == name).centre_A[:, ::-1]
+    centre = np.array(spec.geometry.volume_shape(specimen)) // 2
+    pixel_A = spec.geometry.acquisition(specimen).pixel_size_A
+    return places / pixel_A - centre + np.array([layers // 2, size // 2, size // 2])
+
+
 def print_judgement(name: str, judge: str, judgement: Callable[[], Discrimination]) -> None:
     """Print accuracy and floor of one judge."""
     start = time.perf_counter()
@@ -114,6 +140,13 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=64)
     parser.add_argument("--network", action="store_true")
     parser.add_argument("--sign", default="imod", choices=["imod", "warp"])
+    parser.add_argument("--picks", type=Path)
+    parser.add_argument("--least-score", type=float, default=0.4)
+    parser.add_argument(
+        "--picks-centre", type=float, nargs=3, default=[3260, 3140, 1500], metavar=("X", "Y", "Z")
+    )
+    parser.add_argument("--class", dest="species", default="ribosome")
+    parser.add_argument("--radius", type=float, default=80.0, help="of the spheres, in Å")
     options = parser.parse_args()
     prepare_process(1)
     spec = DatasetSpec.read(options.dataset)
@@ -131,9 +164,11 @@ def main() -> None:
     nearest = np.array([int(np.argmin(np.abs(acquisition.tilt_angles - angle))) for angle in their_angles])
     ours, kept = np.unique(nearest, return_index=True)
     recorded = reconstruct(theirs[kept], their_masks[kept], their_angles[kept], options.layers)
+    tomograms = {"recording": recorded}
     print("\n| | judge | accuracy | within the recording | s |\n|---|---|---|---|---|")
     for name, (stack, masks) in made.items():
         tomogram = reconstruct(stack[ours], masks[ours], acquisition.tilt_angles[ours], options.layers)
+        tomograms[f"`{name}`"] = tomogram
         pair = tomogram, recorded
         print_judgement(f"`{name}`", "ring powers", lambda pair=pair: judge_ring_powers(*pair))
         print_judgement(f"`{name}`", "shapes", lambda pair=pair: judge_shapes(*pair))
@@ -143,6 +178,16 @@ def main() -> None:
                 f"network, seed {seed}",
                 lambda pair=pair, seed=seed: judge_by_network(*pair, seeds=[seed])[0],
             )
+    if options.picks is None:
+        return
+    ours_px = read_particles_of(spec, options.species, options.layers, options.size)
+    places = dict.fromkeys(tomograms, ours_px) | {"recording": read_picks(options, pixel_A)}
+    print("\n| | particles | contrast |\n|---|---|---|")
+    for name, tomogram in tomograms.items():
+        found = measure_particle_contrast(tomogram, places[name], options.radius / pixel_A)
+        print(
+            f"| {name} | {found.particles} | {found.contrast:.3f} ± {found.standard_error:.3f} |", flush=True
+        )
 
 
 if __name__ == "__main__":

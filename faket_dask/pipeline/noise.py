@@ -87,19 +87,18 @@ class FitNoise(Stage[DatasetSpec]):
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
         """Fit and write the statistics of all tilts; the finding is the excess of a physical signal's variance."""
         from faket_dask.kernels.style.scaling import tilt_extrema
-        from faket_dask.pipeline.noise_fit import find_physical_curves, fit_series_curves, measure_signal
+        from faket_dask.pipeline.noise_fit import fit_physically, fit_series_curves, measure_signal
         from faket_dask.pipeline.series_tilts import SeriesTilts
 
         path = spec.folder.series_tilts(item.owner)
-        findings: Findings = {}
-        signal = None
+        signal, findings = None, {}
         if spec.measures_spectra:
             signal = measure_signal(spec, item.owner)
             for name, measured in signal.arrays.items():
                 open_array(path, name)[...] = measured
         if spec.config.noise.is_physical:
             assert signal is not None
-            fit = find_physical_curves(spec, item.owner, signal)
+            fit = fit_physically(spec, item.owner, signal)
             curves, findings = fit.curves, {EXCESS: fit.excess}
             open_array(path, EXPLAINED_POWER)[...] = fit.explained
         else:

@@ -126,7 +126,7 @@ def fit_series_curves(
 
 @dataclass(frozen=True, eq=False)
 class PhysicalFit:
-    """Strengths of signal and noise that physics gives a series' tilts.
+    """Noise statistics that physics gives a series' tilts.
 
     Parameters
     ----------
@@ -135,8 +135,8 @@ class PhysicalFit:
     explained
         ``(tilt, rings)`` power of the reference's tilts that is no noise; see `PhysicalScales`.
     excess
-        Variance that the signal alone has over the reference's, ring by ring, relative to that, in the tilt where it
-        is largest.
+        Largest variance that the signal of a tilt alone has over the reference's, ring by ring, relative to that; 0
+        where the reference has room for the whole signal.
     """
 
     curves: NoiseCurves
@@ -144,7 +144,7 @@ class PhysicalFit:
     excess: float
 
 
-def find_physical_curves(spec: DatasetSpec, series: str, signal: SignalSpectra) -> PhysicalFit:
+def fit_physically(spec: DatasetSpec, series: str, signal: SignalSpectra) -> PhysicalFit:
     """Find the noise statistics that physics gives a series' tilts in the style of its own reference.
 
     Parameters
@@ -163,7 +163,7 @@ def find_physical_curves(spec: DatasetSpec, series: str, signal: SignalSpectra) 
     )
     references = {reference.name: reference for reference, _ in blend.parts}
     intensities = {name: find_intensities(spec, reference) for name, reference in references.items()}
-    values, explained, excess = [], [], 0.0
+    values, fits = [], []
     for tilt, angle in enumerate(spec.geometry.acquisition(series).tilt_angles):
         parts = blend.select_tilts(float(angle), spec.config.style.angle_match)
         mean, std = (statistics.blend(parts, name) for name in ("mean", "std"))
@@ -177,9 +177,9 @@ def find_physical_curves(spec: DatasetSpec, series: str, signal: SignalSpectra) 
         shared = None if matter is None else project_matter(spec, series, matter, tilt)
         scales = find_physical_scales(np.asarray(recorded), std, signal.at(tilt), gain, shared)
         values.append((scales.signal_scale, scales.noise_scale, mean, scales.std))
-        explained.append(scales.explained)
-        excess = max(excess, scales.excess)
-    return PhysicalFit(NoiseCurves(*np.array(values).T), np.stack(explained), excess)
+        fits.append(scales)
+    explained = np.stack([scales.explained for scales in fits])
+    return PhysicalFit(NoiseCurves(*np.array(values).T), explained, max(scales.excess for scales in fits))
 
 
 def _estimate_scales(

@@ -32,6 +32,7 @@ from faket_dask.pipeline.reference_costs import (
 from faket_dask.pipeline.simulate import SimulateImages
 from faket_dask.references import Reference, open_reference
 from faket_dask.references.common_power import COMMON_POWER, COMMON_ROWS, measure_relative_power
+from faket_dask.references.imaging import open_reference_imaging
 
 MOMENTS = ("mean", "std", "low", "high", "excluded")
 """Statistics of the valid pixels of a tilt; `excluded` is the share of the others."""
@@ -175,6 +176,11 @@ def _measure_tilt(spec: DatasetSpec, reference: Reference, tilt: int) -> dict[st
     if spec.config.noise.statistics == "paired":
         clean = reference.read_clean_tilt(tilt)
         if clean is not None:
+            imaging = (
+                open_reference_imaging(spec, reference.name) if spec.config.signal.is_transferred else None
+            )
+            if imaging is not None:
+                clean = imaging.transfer(clean, reference.pixel_size_A, tilt)
             curves = noise_curves(image[mask][None, None], clean[mask][None, None])
             values["signal_scale"] = float(curves.signal_scale[0])
             values["noise_scale"] = float(curves.noise_scale[0])
