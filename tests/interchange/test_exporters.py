@@ -278,7 +278,7 @@ def test_every_mrc_file_of_every_format_is_valid(exported: Exported) -> None:
         form = path.relative_to(exported.folder).parts[0]
         files_by_format[form] = files_by_format.get(form, 0) + 1
     shrec = 5 if exported.voxel_size_A == 10 else 6
-    expected = {"mrc": 7, "imod": 1, "shrec": shrec, "relion5": 2, "warp": 25, "deepfinder": 2}
+    expected = {"mrc": 9, "imod": 1, "shrec": shrec, "relion5": 2, "warp": 25, "deepfinder": 2}
     assert files_by_format == expected
 
 
