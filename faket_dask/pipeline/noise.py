@@ -35,6 +35,9 @@ TILT_ARRAYS = 3
 """Arrays that are opened for each tilt."""
 
 
+COMMON_RATIO = "common_ratio"
+"""Finding: power of the signal by unpaired statistics over what neighbouring tilts of the reference share."""
+
 EXCESS = "excess"
 """Finding: variance that the signal alone has over the reference's, relative to that."""
 
@@ -85,9 +88,14 @@ class FitNoise(Stage[DatasetSpec]):
         ]
 
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
-        """Fit and write the statistics of all tilts; the finding is the excess of a physical signal's variance."""
+        """Fit and write the statistics of all tilts; findings are how well the specimen fits the reference."""
         from faket_dask.kernels.style.scaling import tilt_extrema
-        from faket_dask.pipeline.noise_fit import fit_physically, fit_series_curves, measure_signal
+        from faket_dask.pipeline.noise_fit import (
+            compare_common_power,
+            fit_physically,
+            fit_series_curves,
+            measure_signal,
+        )
         from faket_dask.pipeline.series_tilts import SeriesTilts
 
         path = spec.folder.series_tilts(item.owner)
@@ -103,6 +111,9 @@ class FitNoise(Stage[DatasetSpec]):
             open_array(path, EXPLAINED_POWER)[...] = fit.explained
         else:
             curves = fit_series_curves(spec, item.owner, spec.config.noise.order, signal)
+        if spec.config.noise.statistics == "unpaired" and signal is not None:
+            ratio = compare_common_power(spec, item.owner, signal, curves)
+            findings = {} if ratio is None else {COMMON_RATIO: ratio}
         for name in CURVES:
             open_array(path, name)[...] = getattr(curves, name)
         tilts = SeriesTilts.open(spec, item.owner)

@@ -15,14 +15,26 @@ from faket_dask.errors import InputError
 from faket_dask.kernels.artefacts import fill
 from faket_dask.kernels.noise import NoiseCurves, fit_curves
 from faket_dask.kernels.noise.physical import SignalMoments, find_physical_scales
-from faket_dask.kernels.noise.unpaired import fit_spectral_scales, ring_power, signal_is_distinct
+from faket_dask.kernels.noise.unpaired import (
+    LOWEST_FREQUENCY,
+    fit_spectral_scales,
+    ring_power,
+    signal_is_distinct,
+)
 from faket_dask.pipeline.matter import find_contrast, find_intensities, project_matter
 from faket_dask.pipeline.series_arrays import MATTER_POWER, SIGNAL_POWER, SIGNAL_STD, SIGNAL_VARIANCE
 from faket_dask.pipeline.signal_tilts import SignalTilts
 from faket_dask.references import Reference, open_reference
 from faket_dask.references.blend import open_blend
+from faket_dask.references.common_power import measure_relative_power
 from faket_dask.references.statistics import ReferenceStatistics, count_rings
 from faket_dask.specimen.particles import read_particles
+
+_COARSEST_NOISE = 0.25
+"""Cycles per pixel above which tilts share next to nothing."""
+
+_LOW_TILT_DEG = 30.0
+"""Tilts that are compared with what neighbouring tilts of a reference share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +192,45 @@ def fit_physically(spec: DatasetSpec, series: str, signal: SignalSpectra) -> Phy
         fits.append(scales)
     explained = np.stack([scales.explained for scales in fits])
     return PhysicalFit(NoiseCurves(*np.array(values).T), explained, max(scales.excess for scales in fits))
+
+
+def compare_common_power(
+    spec: DatasetSpec, series: str, signal: SignalSpectra, curves: NoiseCurves
+) -> float | None:
+    """Return the power that unpaired statistics give a series' signal over what the reference's tilts have in common.
+
+    Parameters
+    ----------
+    spec
+        Specification of the data set.
+    series
+        Name of the series.
+    signal, curves
+        Its signal and noise statistics.
+
+    Returns
+    -------
+    ratio
+        1 where the specimen is all that neighbouring tilts of the reference share between 64 and 4 pixels;
+        ``None`` where they cannot be compared.
+    """
+    weights = spec.blend_weights(spec.series_by_name[series].reference)
+    reference = open_reference(spec, max(weights, key=lambda name: weights[name]))
+    if not reference.knows_alignment:
+        return None
+    rings = count_rings(spec)
+    deviations = ReferenceStatistics(spec.folder).read(reference.name, "std")
+    try:
+        power = measure_relative_power(reference, deviations, rings)
+    except (InputError, ValueError):
+        return None
+    band = (power.frequency >= LOWEST_FREQUENCY) & (power.frequency <= _COARSEST_NOISE)
+    low = np.abs(spec.geometry.acquisition(series).tilt_angles) <= _LOW_TILT_DEG
+    given = (curves.signal_scale[low, None] ** 2 * signal.power[low, 0]).mean(axis=0) if low.any() else None
+    common = float(power.number[band] @ power.common[band])
+    if given is None or common <= 0:
+        return None
+    return float(power.number[band] @ given[band]) / common
 
 
 def _estimate_scales(

@@ -176,11 +176,9 @@ def _find_obstacles(spec: DatasetSpec, *, is_physical: bool) -> Iterator[str]:
                 f"{name}: {reason}, so its tilts hold no counts, of which contrast would be a share; give the series "
                 "as it was counted, or write `noise: {intensity: counting}` with its exposures"
             )
-        if isinstance(section, TiltSeriesReference) and not section.aligned:
-            series = reference.series
-            if series.alignment is None and not series.needs_alignment:
-                yield (
-                    f"nothing is known about the alignment of {section.stack}, and what its tilts share shows in "
-                    "aligned tilts alone; give its .xf file beside it, or write `aligned: true` if its tilt axis lies "
-                    "along y through the centre"
-                )
+        if isinstance(section, TiltSeriesReference) and not reference.knows_alignment:
+            yield (
+                f"nothing is known about the alignment of {section.stack}, and what its tilts share shows in "
+                "aligned tilts alone; give its .xf file beside it, or write `aligned: true` if its tilt axis lies "
+                "along y through the centre"
+            )

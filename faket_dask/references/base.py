@@ -45,6 +45,11 @@ class Reference(Protocol):
         ...
 
     @property
+    def knows_alignment(self) -> bool:
+        """True if it is known how its tilts are aligned."""
+        ...
+
+    @property
     def simulated_specimen(self) -> str | None:
         """Name of the specimen whose images it consists of; ``None`` for a recording."""
         ...

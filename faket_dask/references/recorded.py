@@ -72,6 +72,11 @@ class RecordedReference:
         return 0.5 / max(1.0, self.resampling_factor)
 
     @property
+    def knows_alignment(self) -> bool:
+        """True if its files tell its alignment, or the run file that it is aligned."""
+        return self.section.aligned or self.series.alignment is not None or self.series.needs_alignment
+
+    @property
     def simulated_specimen(self) -> None:
         """Nothing: it is a recording."""
         return None

@@ -56,6 +56,11 @@ class SimulatedReference:
         return 0.5
 
     @property
+    def knows_alignment(self) -> bool:
+        """Always: its tilts are made aligned."""
+        return True
+
+    @property
     def simulated_specimen(self) -> str:
         """Name of the specimen that it images."""
         return self.specimen

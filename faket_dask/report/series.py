@@ -18,7 +18,7 @@ from faket_dask.geometry import format_tilt_angle
 from faket_dask.kernels.noise.spectra import radial_power_spectrum
 from faket_dask.modalities import MODALITIES
 from faket_dask.pipeline.build import PlaceParticles
-from faket_dask.pipeline.noise import EXCESS, FitNoise
+from faket_dask.pipeline.noise import COMMON_RATIO, EXCESS, FitNoise
 from faket_dask.pipeline.reference import MeasureStatistics
 from faket_dask.references import open_reference
 from faket_dask.references.statistics import ReferenceStatistics
@@ -43,6 +43,9 @@ SPECTRUM_PX = 1024
 
 MEASURED_TILTS = 21
 """Largest number of tilts that are read back to measure their mean and standard deviation."""
+
+FAR_RATIO = 2.0
+"""Power of an unpaired signal over what the reference's tilts share, or its inverse, that is worth a word."""
 
 LEAST_EXCESS = 0.02
 """Variance of the signal over the reference's that a report mentions."""
@@ -98,6 +101,7 @@ class SeriesReport:
     series: Series
     pairing: str
     excess: float | None
+    common_ratio: float | None
     missing: list[str]
     rows: list[PictureRow]
     overlays: dict[str, list[Overlay]]
@@ -141,6 +145,7 @@ def report_series(completed: CompletedUnits, series: Series) -> SeriesReport:
         series,
         _pairing(completed, series),
         _excess(completed, series),
+        _common_ratio(completed, series),
         [reason for key in batches if (reason := completed.why_missing(*key))],
         rows,
         overlays,
@@ -184,10 +189,21 @@ def _pairing(completed: CompletedUnits, series: Series) -> str:
     return f"{series.specimen} in the style of {series.reference}: {blend}"
 
 
+def _common_ratio(completed: CompletedUnits, series: Series) -> float | None:
+    """Return the power of an unpaired signal over what the reference's tilts share, where that is far from 1."""
+    ratio = _find(completed, series, COMMON_RATIO)
+    return ratio if ratio is not None and not 1 / FAR_RATIO < ratio < FAR_RATIO else None
+
+
+def _find(completed: CompletedUnits, series: Series, finding: str) -> float | None:
+    """Return a finding of a series' noise fit."""
+    fitted = completed.read_markers(FitNoise.name, Item(series.name)).get(0)
+    return None if fitted is None else fitted.findings.get(finding)
+
+
 def _excess(completed: CompletedUnits, series: Series) -> float | None:
     """Return the variance that the signal has over the reference's, where it is worth a word."""
-    fitted = completed.read_markers(FitNoise.name, Item(series.name)).get(0)
-    excess = None if fitted is None else fitted.findings.get(EXCESS)
+    excess = _find(completed, series, EXCESS)
     return excess if excess is not None and excess > LEAST_EXCESS else None
 
 

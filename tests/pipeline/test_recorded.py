@@ -1,5 +1,6 @@
 """Recorded references without noiseless counterparts: statistics and noise from their spectra."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +121,43 @@ def test_empty_specimen_is_reported_and_the_others_are_complete(
     assert 0 < len(empty) < 4
     assert {failure.unit.item.owner.split("__")[0] for failure in dataset.failures} == empty
     assert all("shows nothing but beads and ice" in failure.cause for failure in dataset.failures)
+
+
+def test_power_of_an_unpaired_signal_is_compared_with_what_tilts_share(tmp_path: Path) -> None:
+    """A pattern that all tilts share has the power of the specimen's signal, or ten times it."""
+    angles = np.arange(-9.0, 10.0, 3.0)
+    rng = np.random.default_rng(0)
+    radius = np.hypot(np.fft.fftfreq(96)[:, None], np.fft.rfftfreq(80)[None, :])
+    shared = np.fft.irfft2(
+        np.fft.rfft2(rng.standard_normal((96, 80))) * np.exp(-((radius / 0.1) ** 2)), s=(96, 80)
+    )
+    ratios = []
+    for strength in (3, 30):
+        tilts = np.stack(
+            [100 + strength * shared / shared.std() + 10 * rng.standard_normal((96, 80)) for _ in angles]
+        )
+        folder = tmp_path / str(strength)
+        folder.mkdir()
+        with mrcfile.new(folder / "a.mrc") as file:
+            file.set_data(tilts.astype(np.float32))
+            file.voxel_size = 10.0
+        document = small_document(
+            folder / "data",
+            specimen={"count": 1},
+            acquisition={"tilt_angles": {"start_deg": -9, "stop_deg": 9, "step_deg": 3}},
+            references=[
+                {
+                    "name": "a",
+                    "stack": "a.mrc",
+                    "tilt_angles": angles.tolist(),
+                    "aligned": True,
+                    "mask": "none",
+                }
+            ],
+        )
+        document["outputs"] = {"modalities": ["noisy"], "report": False}
+        dataset = faket_dask.run(parse(document, folder))
+        marker = json.loads((dataset.folder / f"progress/fit_noise/{dataset.series[0]}/0.json").read_text())
+        ratios.append(marker["findings"]["common_ratio"])
+    assert 0.1 < ratios[0] < 10
+    assert ratios[1] < 2
