@@ -102,8 +102,11 @@ def _choose_statistics(spec: DatasetSpec) -> str:
     """Return the noise statistics of a signal with contrast transfer: the run file's, or physical ones."""
     section = spec.config.noise
     wanted = section.statistics
-    if wanted not in ("auto", "physical") or section.intensity != "mean":
-        return "physical" if wanted == "auto" else wanted
+    if wanted not in ("auto", "physical"):
+        return wanted
+    if section.intensity != "mean":
+        _warn_of_unknown_exposures(spec)
+        return "physical"
     for name in spec.inputs.recordings:
         reference = open_reference(spec, name)
         assert isinstance(reference, RecordedReference)
@@ -121,6 +124,18 @@ def _choose_statistics(spec: DatasetSpec) -> str:
         )
         return "unpaired"
     return "physical"
+
+
+def _warn_of_unknown_exposures(spec: DatasetSpec) -> None:
+    """Warn of recordings whose exposures are not known, by which their electrons are counted."""
+    dose = spec.config.microscope.dose_e_per_A2
+    for name, recording in spec.inputs.recordings.items():
+        if recording.exposure_e_per_A2 is None:
+            warnings.warn(
+                f"{name}: its files tell no exposures, by which `noise.intensity: counting` counts; "
+                f"microscope.dose_e_per_A2 is taken, {dose} e/Å² for each tilt, and a wrong one is a wrong contrast",
+                stacklevel=2,
+            )
 
 
 def _find_normalisation(reference: RecordedReference) -> str | None:

@@ -159,3 +159,20 @@ def test_one_tilt_has_no_halves(tmp_path: Path) -> None:
         reconstruction={"modalities": ["noisy"], "halves": ["tilts"]},
     )
     assert line.startswith("reconstruction.halves: a tomogram of specimen-000 has one tilt")
+
+
+def test_counting_without_exposures_says_which_dose_is_taken(tmp_path: Path) -> None:
+    changes = {"noise": {"intensity": "counting"}, "microscope": {"dose_e_per_A2": 3.5}}
+    with pytest.warns(UserWarning, match=r"tell no exposures.*3\.5 e/Å² for each tilt"):
+        assert summarise(choose(tmp_path, record(tmp_path, offset=0.0), **changes))[1] == "physical"
+
+
+def test_style_that_no_key_names_follows_from_the_contrast_transfer(tmp_path: Path) -> None:
+    def style(reference: dict[str, Any], **keys: Any) -> str:
+        made = document(tmp_path, reference)
+        made["style"] = {"weights": "random", **keys}
+        return resolve(parse(made, tmp_path)).config.style.method
+
+    assert style(record(tmp_path)) == style({"kind": "simulated", "name": "a"}) == "matched"
+    assert style(record(tmp_path, "other", defocus_um=None)) == "published"
+    assert style(record(tmp_path), noise="white") == "published"
