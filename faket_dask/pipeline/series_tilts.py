@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from faket_dask.dataset.modality_noise import find_noise_model
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import open_array, read_vector
+from faket_dask.kernels.moments import Moments
 from faket_dask.kernels.noise import NoiseCurves
 from faket_dask.methods.arrays import TiltArrays
 from faket_dask.methods.noise import NOISE_MODELS, NoiseModel, SignalSpectrum
@@ -100,6 +102,24 @@ class SeriesTilts:
     def select_reference_tilts(self, tilt: int) -> list[WeightedTilt]:
         """Select the reference tilts that stand for the angle of one of the series' tilts."""
         return self.reference.select_tilts(float(self.tilt_angles[tilt]), self.angle_match)
+
+    def find_moments(self, tilt: int, curves: NoiseCurves, *, without_beads: bool) -> Moments | None:
+        """Return the moments of a transferred tilt whose signal per volt is known; ``None`` for the reference's.
+
+        Parameters
+        ----------
+        tilt
+            Index of the tilt.
+        curves
+            Noise statistics of the series.
+        without_beads
+            True for the moments of what is no bead.
+        """
+        if not self.is_physical:
+            return None
+        statistics = select_statistics(curves, tilt)
+        beads = math.hypot(statistics.signal_scale, statistics.noise_scale) if without_beads else 1.0
+        return Moments(statistics.mean, statistics.std / beads)
 
     def draw(self, tilt: int, curves: Mapping[str, NoiseCurves]) -> dict[str, NDArray[np.float32]]:
         """Draw images of one tilt; they share one draw of noise.

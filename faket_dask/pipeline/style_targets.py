@@ -98,7 +98,12 @@ class StyleTargets:
         }
 
     def transfer(
-        self, *, content: TiltImage, start: TiltImage, reference: Sequence[WeightedTilt]
+        self,
+        *,
+        content: TiltImage,
+        start: TiltImage,
+        reference: Sequence[WeightedTilt],
+        moments: Moments | None = None,
     ) -> NDArray[np.float32]:
         """Transfer a reference's style to one tilt of a series.
 
@@ -110,13 +115,17 @@ class StyleTargets:
             Tilt that the transfer starts from.
         reference
             Reference tilts that stand for the tilt's angle.
+        moments
+            Mean and standard deviation of the result; those of the reference if not given.
         """
-        statistics = ReferenceStatistics(self.folder)
+        if moments is None:
+            statistics = ReferenceStatistics(self.folder)
+            moments = Moments(*(statistics.blend(reference, name) for name in ("mean", "std")))
         return transfer_tilt(
             content=content,
             start=start,
             targets=[(self.read(part), part.weight) for part in reference],
-            moments=Moments(*(statistics.blend(reference, name) for name in ("mean", "std"))),
+            moments=moments,
             style=self.style,
             weights_checksum=self.weights_checksum,
         )

@@ -105,6 +105,9 @@ class SynthesiseTilts(Stage[DatasetSpec]):
                 content=TiltImage(images["content"], read_stack_range(spec, item.owner, "content")),
                 start=TiltImage(images["start"], read_stack_range(spec, item.owner, "start")),
                 reference=tilts.select_reference_tilts(index),
+                moments=tilts.find_moments(
+                    index, fitted, without_beads=spec.config.style.transfer.masks_artefacts
+                ),
             )
         for name in kept:
             open_array(tilts.store, name)[index] = images[name]

@@ -151,3 +151,21 @@ def test_resumed_series_has_the_same_bytes(spec: DatasetSpec, tmp_path: Path) ->
     open_array(copy / spec.folder.series_tilts(SERIES).relative_to(root), BACKGROUND)[...] = 0
     compute(document)
     assert checksum_results(copy) == checksum_results(root)
+
+
+def test_matched_transfer_keeps_the_signal_that_it_was_given(tmp_path: Path) -> None:
+    """Gain per volt of transferred tilts is that of their start, signs included, where the signal has power."""
+    made = make(
+        tmp_path / "data",
+        acquisition={"tilt_angles": [-3.0, 0.0, 3.0], "pixel_size_A": 10, "detector_px": [112, 112]},
+        style={"preset": "matched", "weights": "random"},
+        outputs={"modalities": ["spectral", "faket"]},
+    )
+    group, specimen = made.folder.series_tilts(SERIES), made.folder.specimen_tilts("specimen-000")
+    signals = [read_tilt(specimen, "noiseless", tilt) for tilt in range(3)]
+    start, transferred = (
+        measure_signal_gain([read_tilt(group, name, tilt) for tilt in range(3)], signals, rings=6)
+        for name in ("spectral", "faket")
+    )
+    strong = np.abs(start.gain) > 0.1 * np.abs(start.gain).max()
+    np.testing.assert_allclose(transferred.gain[strong], start.gain[strong], rtol=0.1)
