@@ -151,7 +151,7 @@ def test_units_of_killed_workers_are_computed_again(
     task_size: int,
 ) -> None:
     copy = copy_without(tiny_dataset.folder, tmp_path, "project/specimen-000", "synthesise/specimen-000__b")
-    # Dask gives a task up after the fourth death of a worker that held it, and either fault may take the other's worker.
+    # Dask gives a task up after the fourth death of a worker that held it; either fault may take the other's worker.
     schedule_faults(faults, "project specimen-000 0", "die", "die")
     schedule_faults(faults, "synthesise specimen-000__b 1", "die")
     dataset, events = run_with_faults(processes, copy, task_size=FixedTaskSize(task_size))
