@@ -203,7 +203,7 @@ def share_valid(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
     Examples
     --------
     >>> half = np.arange(64)[None] < 32
-    >>> share_valid(np.ones((64, 64), bool), np.broadcast_to(half, (64, 64))).round(2)
+    >>> round(share_valid(np.ones((64, 64), bool), np.broadcast_to(half, (64, 64))), 2)
     0.5
     """
     weight = _window(first.shape) ** 2
