@@ -190,6 +190,11 @@ class DatasetSpec:
         """Return the plain references of one with weights that add up to 1: itself, unless it is a blend or none."""
         return {} if not reference else self.references[reference].blend_weights
 
+    def main_reference(self, reference: str) -> str:
+        """Return the plain reference with the largest weight in one: itself, unless it is a blend."""
+        weights = self.blend_weights(reference)
+        return max(weights, key=lambda name: weights[name])
+
     @cached_property
     def used_references(self) -> list[str]:
         """Names of plain references whose statistics are needed."""

@@ -10,6 +10,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from faket_dask.kernels._checks import check_between
+from faket_dask.kernels.frequency_grid import frequency_grid
 from faket_dask.kernels.transfer_curve import NYQUIST, TransferCurve
 
 USUAL_PIXEL_A = 2.0
@@ -102,8 +103,7 @@ class Detector:
 
     def _square_frequency(self, shape: tuple[int, int], pixel_size_A: float) -> NDArray[np.float64]:
         """Return the square of each frequency in units of the detector's Nyquist frequency."""
-        ky = np.fft.fftfreq(shape[0], pixel_size_A)[:, None]
-        kx = np.fft.fftfreq(shape[1], pixel_size_A)[None, :]
+        ky, kx = frequency_grid(shape, pixel_size_A)
         own = self.pixel_size_A or min(USUAL_PIXEL_A, pixel_size_A)
         return (2 * own) ** 2 * (kx**2 + ky**2)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.kernels._checks import check_between
+from faket_dask.kernels.frequency_grid import frequency_grid
 
 _FARTHEST_A = 1e5
 
@@ -61,21 +62,15 @@ class Displacement:
         >>> Displacement(drift_A=(10.0, 0.0)).envelope((1, 4), 8.0).round(2)
         array([[1.  , 0.85, 0.47, 0.85]])
         """
-        ky, kx = _frequencies(shape, pixel_size_A)
+        ky, kx = frequency_grid(shape, pixel_size_A)
         blur = np.exp(-2 * (np.pi * self.motion_A) ** 2 * (kx**2 + ky**2))
         return blur * np.sinc(kx * self.drift_A[0] + ky * self.drift_A[1])
 
     def phase_ramp(self, shape: tuple[int, int], pixel_size_A: float) -> NDArray[np.complex128]:
         """Return the factor of each frequency, ``(y, x)``, unshifted, that displaces an image by `shift_A`."""
-        ky, kx = _frequencies(shape, pixel_size_A)
+        ky, kx = frequency_grid(shape, pixel_size_A)
         return np.exp(-2j * np.pi * (kx * self.shift_A[0] + ky * self.shift_A[1]))
 
 
 STILL = Displacement()
 """No displacement."""
-
-
-def _frequencies(
-    shape: tuple[int, int], pixel_size_A: float
-) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    return np.fft.fftfreq(shape[0], pixel_size_A)[:, None], np.fft.fftfreq(shape[1], pixel_size_A)[None, :]

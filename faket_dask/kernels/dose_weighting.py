@@ -12,6 +12,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from faket_dask.kernels.frequency_grid import frequency_grid
 from faket_dask.kernels.radiation_damage import damage_curve
 
 _SAMPLES = 2048
@@ -101,8 +102,7 @@ class DoseWeighting:
         tilt
             Index of the tilt.
         """
-        ky = np.fft.fftfreq(shape[0], pixel_size_A)[:, None]
-        kx = np.fft.fftfreq(shape[1], pixel_size_A)[None, :]
+        ky, kx = frequency_grid(shape, pixel_size_A)
         frequency = np.linspace(0, np.sqrt(0.5) / pixel_size_A, _SAMPLES)
         return np.interp(np.hypot(kx, ky), frequency, self.curve(frequency, tilt))
 

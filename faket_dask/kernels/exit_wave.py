@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from faket_dask.kernels.displacement import Displacement
 from faket_dask.kernels.exposure import Exposure
+from faket_dask.kernels.frequency_grid import frequency_grid
 from faket_dask.kernels.gold import Gold, gold_mean_free_path
 from faket_dask.kernels.optics import Optics, interaction_constant, wavelength
 from faket_dask.kernels.radiation_damage import damage_envelope
@@ -195,8 +196,7 @@ def _propagate(
     wave: NDArray[np.complex128], distance_A: float, pixel_size_A: float, optics: Optics
 ) -> NDArray[np.complex128]:
     """Return the wave further down the beam: its spectrum times ``exp(−iπλ d k²)``."""
-    ky = np.fft.fftfreq(wave.shape[0], pixel_size_A)[:, None]
-    kx = np.fft.fftfreq(wave.shape[1], pixel_size_A)[None, :]
+    ky, kx = frequency_grid(wave.shape, pixel_size_A)
     factor = -1j * math.pi * wavelength(optics.voltage_kV) * distance_A
     spectrum = scipy.fft.fft2(wave, overwrite_x=True)
     spectrum *= np.exp(factor * ky**2)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from faket_dask.kernels.elastic_scattering import REST_ENERGY_KEV, elastic_cross_section, squared_speed
 from faket_dask.kernels.optics import wavelength
 
 ATOMIC_NUMBER = 79
@@ -20,7 +21,6 @@ ATOMS_PER_A3 = 0.0590
 """Atoms of gold per Å³ (19.3 g/cm³)."""
 
 BOHR_RADIUS_A = 0.529177
-REST_ENERGY_KEV = 510.999
 ENERGY_LOSS_KEV = 0.02
 """Typical energy that an electron loses."""
 
@@ -80,13 +80,11 @@ def gold_mean_free_path(voltage_kV: float) -> float:
     >>> round(gold_mean_free_path(300.0), -1)
     140.0
     """
-    total_keV = voltage_kV + REST_ENERGY_KEV
-    beta2 = 1 - (REST_ENERGY_KEV / total_keV) ** 2
-    screening = 1 - 0.26 * ATOMIC_NUMBER / (137 * math.sqrt(beta2))
-    elastic_A2 = 1.4e-4 * ATOMIC_NUMBER**1.5 / beta2 * screening
+    beta2 = squared_speed(voltage_kV)
+    elastic_A2 = elastic_cross_section(ATOMIC_NUMBER, voltage_kV)
     screening_mrad = 1e3 * wavelength(voltage_kV) * ATOMIC_NUMBER ** (1 / 3) / (2 * math.pi * BOHR_RADIUS_A)
     lost = 1 / (1 + (APERTURE_MRAD / screening_mrad) ** 2)
-    loss_angle = ENERGY_LOSS_KEV / (beta2 * total_keV)
+    loss_angle = ENERGY_LOSS_KEV / (beta2 * (voltage_kV + REST_ENERGY_KEV))
     inelastic_A2 = 1.5e-4 * math.sqrt(ATOMIC_NUMBER) / beta2 * math.log(2 / loss_angle)
     return 1 / (ATOMS_PER_A3 * (elastic_A2 * lost + inelastic_A2))
 

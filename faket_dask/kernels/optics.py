@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.kernels._checks import check_between
+from faket_dask.kernels.frequency_grid import frequency_grid
 
 VOLTAGE_RANGE_KV = (10.0, 3000.0)
 """Smallest and largest acceleration voltage."""
@@ -150,8 +151,7 @@ def aberration_phase(
     chi
         ``(y, x)``, unshifted as ``fft2`` has it: ``πλ Δf k² − π/2 Cs λ³ k⁴`` in radians, plus the phase plate's shift.
     """
-    ky = np.fft.fftfreq(shape[0], pixel_size_A)[:, None]
-    kx = np.fft.fftfreq(shape[1], pixel_size_A)[None, :]
+    ky, kx = frequency_grid(shape, pixel_size_A)
     k2 = kx**2 + ky**2
     shift = 1e4 * defocus.mean_um * k2
     if defocus.astigmatism_um:

@@ -1,11 +1,12 @@
 """Loss of contrast by elastic scattering in the ice around a particle.
 
 Electrons that the ice scatters elastically pass the energy filter and the aperture, and carry no contrast of the
-particle: they add to the image's mean alone. Source: elastic cross-sections of light atoms, Langmore & Smith,
-Ultramicroscopy 46, 349 (1992), equation 2.
+particle: they add to the image's mean alone.
 """
 
 import math
+
+from faket_dask.kernels.elastic_scattering import elastic_cross_section
 
 ICE_MOLECULES_PER_A3 = 0.0308
 """Water molecules in vitreous ice of 0.92 g/cm³."""
@@ -27,11 +28,7 @@ def elastic_mean_free_path(voltage_kV: float) -> float:
     >>> round(elastic_mean_free_path(300.0), -2)
     5800.0
     """
-    rest_keV = 510.99895
-    beta = math.sqrt(1 - 1 / (1 + voltage_kV / rest_keV) ** 2)
-    molecule_A2 = sum(
-        1.4e-4 * number**1.5 / beta**2 * (1 - 0.26 * number / (137 * beta)) for number in _ATOMS_OF_WATER
-    )
+    molecule_A2 = sum(elastic_cross_section(number, voltage_kV) for number in _ATOMS_OF_WATER)
     return 1 / (ICE_MOLECULES_PER_A3 * molecule_A2)
 
 

@@ -6,6 +6,8 @@ Source: Grant & Grigorieff, eLife 4, e06980 (2015).
 import numpy as np
 from numpy.typing import NDArray
 
+from faket_dask.kernels.frequency_grid import frequency_grid
+
 
 def critical_exposure(frequency: NDArray[np.float64], voltage_kV: float) -> NDArray[np.float64]:
     """Return the exposure at which a spatial frequency's signal has fallen to ``exp(−1/2)``.
@@ -74,6 +76,5 @@ def damage_envelope(
     envelope
         ``(y, x)``, unshifted, of `damage_curve`.
     """
-    ky = np.fft.fftfreq(shape[0], pixel_size_A)[:, None]
-    kx = np.fft.fftfreq(shape[1], pixel_size_A)[None, :]
+    ky, kx = frequency_grid(shape, pixel_size_A)
     return damage_curve(np.hypot(kx, ky), voltage_kV, exposure_before, dose)

@@ -128,9 +128,7 @@ def open_imaging(spec: DatasetSpec, series: str) -> Imaging | None:
     specimen, reference = spec.series_by_name[series].specimen, spec.series_by_name[series].reference
     if isinstance(signal.ctf, DrawnCtf):
         return _draw_imaging(spec, specimen, signal.ctf)
-    weights = spec.blend_weights(reference)
-    main = max(weights, key=lambda name: weights[name])
-    imaging = open_reference_imaging(spec, main)
+    imaging = open_reference_imaging(spec, spec.main_reference(reference))
     return None if imaging is None else imaging.match(spec.geometry.acquisition(specimen).tilt_angles)
 
 

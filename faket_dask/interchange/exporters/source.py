@@ -42,10 +42,10 @@ class SeriesAlignment(StrEnum):
     """Alignment that an export tells of images whose tilt angles and positions have errors."""
 
     NOMINAL = "nominal"
-    """As a microscope tells it: angles of the run file, no displacement."""
+    """Angles of the run file and no displacement, as a microscope tells them."""
 
     TRUE = "true"
-    """As the images are: true angles and displacements."""
+    """True angles and displacements of the images."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Source:
         specimens = {name: open_reference(spec, name).simulated_specimen for name in weights}
         if modality == "noiseless" or None in specimens.values():
             return None
-        specimen = specimens[max(weights, key=lambda name: weights[name])]
+        specimen = specimens[spec.main_reference(series.reference)]
         assert specimen is not None
         return spec.geometry.acquisition(specimen)
 
