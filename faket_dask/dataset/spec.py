@@ -248,6 +248,12 @@ class DatasetSpec:
         return self.makes_series and self.config.background.source == "reference"
 
     @property
+    def measures_common_power(self) -> bool:
+        """True if the power that neighbouring tilts of references have in common is measured."""
+        unpaired = self.makes_series and self.config.noise.statistics == "unpaired"
+        return self.shares_background or unpaired
+
+    @property
     def measures_spectra(self) -> bool:
         """True if spectra of references and of the signal are needed, for statistics or for shaped noise."""
         return bool(self.studied_noise_models)

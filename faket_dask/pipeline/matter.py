@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +21,7 @@ from faket_dask.kernels.noise.unpaired import ring_power
 from faket_dask.kernels.signal_transfer import relative_contrast, signal_transfer
 from faket_dask.pipeline.background import background_depth
 from faket_dask.references import Reference, open_reference
-from faket_dask.references.common_power import COMMON_POWER, COMMON_ROWS, list_neighbours
+from faket_dask.references.common_power import list_neighbours, read_common_power
 from faket_dask.references.imaging import Imaging, expose, open_imaging, open_reference_imaging
 from faket_dask.references.recorded import RecordedReference
 from faket_dask.references.simulated import SimulatedReference
@@ -28,8 +29,10 @@ from faket_dask.references.statistics import ReferenceStatistics, count_rings
 from faket_dask.specimen.particles import read_particles
 
 
-def find_contrast(spec: DatasetSpec, reference: Reference, tilt_angle: float) -> float:
-    """Return the change of a reference's relative intensity per volt and voxel of matter, before its transfer.
+def find_contrasts(
+    spec: DatasetSpec, reference: Reference, tilt_angles: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the change ``(tilt,)`` of a reference's relative intensity per volt and voxel, before its transfer.
 
     Parameters
     ----------
@@ -37,15 +40,16 @@ def find_contrast(spec: DatasetSpec, reference: Reference, tilt_angle: float) ->
         Specification of the data set.
     reference
         Plain reference.
-    tilt_angle
-        Degrees.
+    tilt_angles
+        ``(tilt,)`` degrees.
     """
     imaging = open_reference_imaging(spec, reference.name)
     microscope = spec.config.microscope.to_microscope(0.0) if imaging is None else imaging.microscope
     if not isinstance(reference, SimulatedReference):
         microscope = replace(microscope, ice_thickness_A=_find_ice_thickness(spec, reference))
     contrast = relative_contrast(spec.geometry.nominal_pixel_size_A, microscope.optics)
-    return spec.config.noise.contrast_factor * contrast * contrast_left(microscope, tilt_angle)
+    left = np.array([contrast_left(microscope, float(angle)) for angle in tilt_angles])
+    return spec.config.noise.contrast_factor * contrast * left
 
 
 def find_intensities(spec: DatasetSpec, reference: Reference) -> NDArray[np.float64]:
@@ -107,19 +111,17 @@ def measure_specimen_matter(spec: DatasetSpec, specimen: str) -> NDArray[np.floa
     """Measure the spectrum ``(rings,)`` of a specimen's matter in V², without its beads, in its noiseless tilts."""
     table = read_particles(spec.folder.particles(specimen))
     angles, depth = spec.geometry.acquisition(specimen).tilt_angles, spec.geometry.volume_shape(specimen)[0]
-    powers = []
+    rings, powers = count_rings(spec), []
     for tilt, angle in enumerate(angles):
         image = read_tilt(spec.folder.specimen_tilts(specimen), "noiseless", tilt)
         bare = fill(image, mask_beads(spec, specimen, table, float(angle)))
         rays = depth / math.cos(math.radians(float(angle)))
-        powers.append(ring_power(bare, count_rings(spec))[0] * bare.var(dtype=np.float64) / rays)
+        powers.append(ring_power(bare, rings)[0] * bare.var(dtype=np.float64) / rays)
     return np.mean(powers, axis=0)
 
 
-def project_matter(
-    spec: DatasetSpec, series: str, power: NDArray[np.float64], tilt: int
-) -> NDArray[np.float64]:
-    """Return the power ``(rings,)`` that matter has in the signal of one of a series' tilts, in (V voxel)².
+def project_matter(spec: DatasetSpec, series: str, power: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the power ``(tilt, rings)`` that matter has in the signal of a series' tilts, in (V voxel)².
 
     Parameters
     ----------
@@ -129,49 +131,47 @@ def project_matter(
         Name of a series.
     power
         ``(rings,)`` spectrum of the matter in V².
-    tilt
-        Index of the tilt.
     """
-    angle = float(spec.geometry.acquisition(series).tilt_angles[tilt])
-    rays = background_depth(spec, series) / math.cos(math.radians(angle))
-    imaging = open_imaging(spec, series)
-    return power * rays * (1.0 if imaging is None else _square_transfer(spec, imaging, tilt))
+    angles = spec.geometry.acquisition(series).tilt_angles
+    rays = background_depth(spec, series) / np.cos(np.deg2rad(angles))
+    return power * rays[:, None] * _square_transfers(spec, open_imaging(spec, series), range(angles.size))
 
 
 def _fit_reference(spec: DatasetSpec, series: str, reference: Reference) -> NDArray[np.float64]:
     """Fit the spectrum of all matter in a reference, as if it were as thick as the series' slab."""
     statistics = ReferenceStatistics(spec.folder)
-    rows = dict(zip(COMMON_ROWS, statistics.read(reference.name, COMMON_POWER), strict=True))
+    power = read_common_power(spec, reference.name)
+    assert power is not None
     angles = reference.tilt_angles
     imaging = open_reference_imaging(spec, reference.name)
     if imaging is None and (drawn := open_imaging(spec, series)) is not None:
         imaging = drawn.match(angles)
     scales = find_intensities(spec, reference) / statistics.read(reference.name, "std")
-    transfers = [
-        scale
-        * find_contrast(spec, reference, float(angle))
-        * (1.0 if imaging is None else np.sqrt(_square_transfer(spec, imaging, tilt)))
-        for tilt, (scale, angle) in enumerate(zip(scales, angles, strict=True))
-    ]
+    neighbours = list_neighbours(reference)
+    tilts = sorted({tilt for pair in neighbours for tilt in pair})
+    gains = (scales * find_contrasts(spec, reference, angles))[tilts, None]
+    gains = gains * np.sqrt(_square_transfers(spec, imaging, tilts))
+    by_tilt = dict(zip(tilts, gains, strict=True))
     pairs = [
-        TiltPair(
-            float(angles[first]),
-            float(angles[second]),
-            np.broadcast_to(transfers[first] * transfers[second], rows["common"].shape),
-        )
-        for first, second in list_neighbours(reference)
+        TiltPair(float(angles[first]), float(angles[second]), by_tilt[first] * by_tilt[second])
+        for first, second in neighbours
     ]
     depth = background_depth(spec, series)
-    return fit_matter_power(rows["common"], rows["standard_error"], rows["number"], depth, pairs)
+    return fit_matter_power(power.common, power.standard_error, power.number, depth, pairs)
 
 
-def _square_transfer(spec: DatasetSpec, imaging: Imaging, tilt: int) -> NDArray[np.float64]:
-    """Return the mean square ``(rings,)`` of a tilt's transfer over the directions."""
+def _square_transfers(
+    spec: DatasetSpec, imaging: Imaging | None, tilts: Sequence[int]
+) -> NDArray[np.float64]:
+    """Return the mean squares ``(tilt, rings)`` of some tilts' transfer over the directions; 1 without any."""
     rings = count_rings(spec)
-    shape = (2 * rings, 2 * rings)
-    pixel_A = spec.geometry.nominal_pixel_size_A
-    transfer = signal_transfer(shape, pixel_A, imaging.microscope, imaging.exposures[tilt])
-    return ring_means(transfer[:, : rings + 1] ** 2, shape, rings)
+    if imaging is None:
+        return np.ones((len(tilts), rings))
+    shape, pixel_A = (2 * rings, 2 * rings), spec.geometry.nominal_pixel_size_A
+    transfers = (
+        signal_transfer(shape, pixel_A, imaging.microscope, imaging.exposures[tilt]) for tilt in tilts
+    )
+    return np.stack([ring_means(transfer[:, : rings + 1] ** 2, shape, rings) for transfer in transfers])
 
 
 def _find_ice_thickness(spec: DatasetSpec, reference: Reference) -> float:

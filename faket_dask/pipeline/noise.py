@@ -34,7 +34,6 @@ NOISE_BYTES_PER_PIXEL = 64
 TILT_ARRAYS = 3
 """Arrays that are opened for each tilt."""
 
-
 COMMON_RATIO = "common_ratio"
 """Finding: power of the signal by unpaired statistics over what neighbouring tilts of the reference share."""
 

@@ -15,26 +15,25 @@ from faket_dask.errors import InputError
 from faket_dask.kernels.artefacts import fill
 from faket_dask.kernels.noise import NoiseCurves, fit_curves
 from faket_dask.kernels.noise.physical import SignalMoments, find_physical_scales
+from faket_dask.kernels.noise.spectra import ring_frequencies
 from faket_dask.kernels.noise.unpaired import (
     LOWEST_FREQUENCY,
     fit_spectral_scales,
     ring_power,
     signal_is_distinct,
 )
-from faket_dask.pipeline.matter import find_contrast, find_intensities, project_matter
+from faket_dask.kernels.similarity.tilt_coherence import LOW_TILT_DEG
+from faket_dask.pipeline.matter import find_contrasts, find_intensities, project_matter
 from faket_dask.pipeline.series_arrays import MATTER_POWER, SIGNAL_POWER, SIGNAL_STD, SIGNAL_VARIANCE
 from faket_dask.pipeline.signal_tilts import SignalTilts
 from faket_dask.references import Reference, open_reference
 from faket_dask.references.blend import open_blend
-from faket_dask.references.common_power import measure_relative_power
+from faket_dask.references.common_power import read_common_power
 from faket_dask.references.statistics import ReferenceStatistics, count_rings
 from faket_dask.specimen.particles import read_particles
 
 _COARSEST_NOISE = 0.25
 """Cycles per pixel above which tilts share next to nothing."""
-
-_LOW_TILT_DEG = 30.0
-"""Tilts that are compared with what neighbouring tilts of a reference share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,25 +167,27 @@ def fit_physically(spec: DatasetSpec, series: str, signal: SignalSpectra) -> Phy
     signal
         Its signal.
     """
-    matter = read_vector(spec.folder.series_tilts(series), MATTER_POWER) if spec.shares_background else None
-    statistics, blend = (
-        ReferenceStatistics(spec.folder),
-        open_blend(spec, spec.series_by_name[series].reference),
-    )
-    references = {reference.name: reference for reference, _ in blend.parts}
-    intensities = {name: find_intensities(spec, reference) for name, reference in references.items()}
+    angles = spec.geometry.acquisition(series).tilt_angles
+    matter = None
+    if spec.shares_background:
+        matter = project_matter(spec, series, read_vector(spec.folder.series_tilts(series), MATTER_POWER))
+    statistics = ReferenceStatistics(spec.folder)
+    blend = open_blend(spec, spec.series_by_name[series].reference)
+    contrasts, intensities, powers = {}, {}, {}
+    for reference, _ in blend.parts:
+        contrasts[reference.name] = find_contrasts(spec, reference, angles)
+        intensities[reference.name] = find_intensities(spec, reference)
+        powers[reference.name] = statistics.read(reference.name, "power")[:, 0]
     values, fits = [], []
-    for tilt, angle in enumerate(spec.geometry.acquisition(series).tilt_angles):
+    for tilt, angle in enumerate(angles):
         parts = blend.select_tilts(float(angle), spec.config.style.angle_match)
         mean, std = (statistics.blend(parts, name) for name in ("mean", "std"))
-        recorded = sum(part.weight * statistics.read(part.reference, "power")[part.tilt, 0] for part in parts)
+        recorded = sum(part.weight * powers[part.reference][part.tilt] for part in parts)
         gain = sum(
-            part.weight
-            * find_contrast(spec, references[part.reference], float(angle))
-            * intensities[part.reference][part.tilt]
+            part.weight * contrasts[part.reference][tilt] * intensities[part.reference][part.tilt]
             for part in parts
         )
-        shared = None if matter is None else project_matter(spec, series, matter, tilt)
+        shared = None if matter is None else matter[tilt]
         scales = find_physical_scales(np.asarray(recorded), std, signal.at(tilt), gain, shared)
         values.append((scales.signal_scale, scales.noise_scale, mean, scales.std))
         fits.append(scales)
@@ -214,23 +215,15 @@ def compare_common_power(
         1 where the specimen is all that neighbouring tilts of the reference share between 64 and 4 pixels;
         ``None`` where they cannot be compared.
     """
-    weights = spec.blend_weights(spec.series_by_name[series].reference)
-    reference = open_reference(spec, max(weights, key=lambda name: weights[name]))
-    if not reference.knows_alignment:
+    power = read_common_power(spec, spec.main_reference(spec.series_by_name[series].reference))
+    low = np.abs(spec.geometry.acquisition(series).tilt_angles) <= LOW_TILT_DEG
+    if power is None or not low.any():
         return None
-    rings = count_rings(spec)
-    deviations = ReferenceStatistics(spec.folder).read(reference.name, "std")
-    try:
-        power = measure_relative_power(reference, deviations, rings)
-    except (InputError, ValueError):
-        return None
-    band = (power.frequency >= LOWEST_FREQUENCY) & (power.frequency <= _COARSEST_NOISE)
-    low = np.abs(spec.geometry.acquisition(series).tilt_angles) <= _LOW_TILT_DEG
-    given = (curves.signal_scale[low, None] ** 2 * signal.power[low, 0]).mean(axis=0) if low.any() else None
+    frequency = ring_frequencies(power.common.size)
+    band = (frequency >= LOWEST_FREQUENCY) & (frequency <= _COARSEST_NOISE)
+    given = (curves.signal_scale[low, None] ** 2 * signal.power[low, 0]).mean(axis=0)
     common = float(power.number[band] @ power.common[band])
-    if given is None or common <= 0:
-        return None
-    return float(power.number[band] @ given[band]) / common
+    return float(power.number[band] @ given[band]) / common if common > 0 else None
 
 
 def _estimate_scales(

@@ -13,6 +13,7 @@ from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array
 from faket_dask.engine.marker import Findings
 from faket_dask.engine.stage import BatchKey, Stage, UnitCost
 from faket_dask.engine.unit import Item
+from faket_dask.kernels.similarity.tilt_coherence import LOW_TILT_DEG
 from faket_dask.pipeline.costs import (
     INTERPRETER_BYTES,
     STATISTICS_BYTES_PER_PIXEL,
@@ -22,7 +23,7 @@ from faket_dask.pipeline.costs import (
     reference_pixels,
     transfer_task_bytes,
 )
-from faket_dask.pipeline.kernel_rates import load_kernel_rates
+from faket_dask.pipeline.kernel_rates import KernelRates, load_kernel_rates
 from faket_dask.pipeline.reference_costs import (
     count_pixels,
     count_style_pixels,
@@ -31,7 +32,7 @@ from faket_dask.pipeline.reference_costs import (
 )
 from faket_dask.pipeline.simulate import SimulateImages
 from faket_dask.references import Reference, open_reference
-from faket_dask.references.common_power import COMMON_POWER, COMMON_ROWS, measure_relative_power
+from faket_dask.references.common_power import COMMON_POWER, describe_common_power, write_common_power
 from faket_dask.references.imaging import open_reference_imaging
 
 MOMENTS = ("mean", "std", "low", "high", "excluded")
@@ -42,6 +43,9 @@ PAIRED = ("signal_scale", "noise_scale")
 
 MOMENT_PASSES = 2
 """Time of the moments and extrema of a tilt's valid pixels over that of adding noise."""
+
+COMMON_PASSES = 3
+"""Time in which a tilt is flattened, stretched and compared with its neighbour over that of measuring its spectrum."""
 
 GRAM_VALUES = 610_000
 """Values of the Gram matrices of the published layers of a VGG-19."""
@@ -100,11 +104,7 @@ class MeasureStatistics(Stage[DatasetSpec]):
             )
             for name, (dims, size) in arrays.items()
         ]
-        if spec.shares_background:
-            shape = (len(COMMON_ROWS), count_rings(spec))
-            common = ArraySpec(COMMON_POWER, ("common_statistic", "ring"), shape, shape, "float64")
-            owned.append(OwnedArray(path, common))
-        return owned
+        return [*owned, describe_common_power(spec, path)] if spec.measures_common_power else owned
 
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
         """Measure and write all tilts; the findings are their number and the mean excluded share."""
@@ -116,12 +116,8 @@ class MeasureStatistics(Stage[DatasetSpec]):
                 values[name].append(value)
         for owned in arrays:
             open_array(owned.group, owned.spec.name)[...] = np.asarray(values[owned.spec.name])
-        if spec.shares_background:
-            from faket_dask.references.statistics import count_rings
-
-            power = measure_relative_power(reference, np.asarray(values["std"]), count_rings(spec))
-            common = np.stack([getattr(power, name) for name in COMMON_ROWS])
-            open_array(spec.folder.statistics(item.owner), COMMON_POWER)[...] = common
+        if spec.measures_common_power:
+            write_common_power(spec, reference, np.asarray(values["std"]))
         return {"tilts": reference.tilt_angles.size, "excluded": float(np.mean(values["excluded"]))}
 
     def cost(self, spec: DatasetSpec) -> UnitCost:
@@ -151,7 +147,20 @@ def _estimate_statistics(spec: DatasetSpec, name: str) -> float:
         simulated = reference.simulated_specimen is not None
         seconds += MOMENT_PASSES * rates.noise_s_per_pixel * pixels
         seconds += estimate_projection_reading(spec, rates) if simulated else rates.align_s_per_pixel * pixels
-    return rates.unit_s + seconds * reference.tilt_angles.size
+    return (
+        rates.unit_s + seconds * reference.tilt_angles.size + _estimate_common_power(spec, reference, rates)
+    )
+
+
+def _estimate_common_power(spec: DatasetSpec, reference: Reference, rates: KernelRates) -> float:
+    """Estimate the seconds in which neighbouring low tilts of one reference are compared."""
+    if not spec.measures_common_power:
+        return 0.0
+    pixels, low = count_pixels(reference), np.count_nonzero(np.abs(reference.tilt_angles) <= LOW_TILT_DEG)
+    tilt = estimate_reading(spec, reference.name, rates) + estimate_search(spec, reference.name, rates)
+    if reference.simulated_specimen is None:
+        tilt += rates.align_s_per_pixel * pixels
+    return float(low) * (tilt + COMMON_PASSES * rates.spectrum_s_per_pixel * pixels)
 
 
 def _measure_tilt(spec: DatasetSpec, reference: Reference, tilt: int) -> dict[str, Any]:

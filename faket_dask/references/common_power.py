@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from faket_dask.dataset.spec import DatasetSpec
+from faket_dask.engine.arrays import ArraySpec, OwnedArray, open_array
 from faket_dask.errors import InputError
 from faket_dask.kernels.similarity.tilt_coherence import (
     LEAST_VALID,
@@ -19,12 +22,64 @@ from faket_dask.kernels.similarity.tilt_coherence import (
 )
 from faket_dask.references.base import Reference
 from faket_dask.references.recorded import RecordedReference
+from faket_dask.references.statistics import ReferenceStatistics, count_rings
 
 COMMON_POWER = "common_power"
 """Array of the power that neighbouring tilts have in common, in units of their variances."""
 
-COMMON_ROWS = ("common", "total", "null", "standard_error", "number")
+_ROWS = ("common", "total", "null", "standard_error", "number")
 """Its rows, as in `CommonPower`."""
+
+
+@dataclass(frozen=True, eq=False)
+class StoredPower:
+    """Power that neighbouring tilts of a reference have in common, ``(rings,)`` each; see `CommonPower`."""
+
+    common: NDArray[np.float64]
+    total: NDArray[np.float64]
+    null: NDArray[np.float64]
+    standard_error: NDArray[np.float64]
+    number: NDArray[np.float64]
+
+
+def describe_common_power(spec: DatasetSpec, group: Path) -> OwnedArray:
+    """Return the array of the power that neighbouring tilts of a reference have in common."""
+    shape = (len(_ROWS), count_rings(spec))
+    return OwnedArray(group, ArraySpec(COMMON_POWER, ("common_statistic", "ring"), shape, shape, "float64"))
+
+
+def write_common_power(spec: DatasetSpec, reference: Reference, deviations: NDArray[np.float64]) -> None:
+    """Measure and store the power that neighbouring tilts of a reference have in common.
+
+    Parameters
+    ----------
+    spec
+        Specification of the data set.
+    reference
+        Plain reference.
+    deviations
+        ``(tilt,)`` standard deviation of each tilt before its alignment.
+
+    Raises
+    ------
+    InputError
+        If it cannot be measured, and shared matter follows from it; otherwise NaN is stored.
+    """
+    power = None
+    if spec.shares_background or reference.knows_alignment:
+        try:
+            power = measure_relative_power(reference, deviations, count_rings(spec))
+        except InputError:
+            if spec.shares_background:
+                raise
+    rows = np.nan if power is None else np.stack([getattr(power, name) for name in _ROWS])
+    open_array(spec.folder.statistics(reference.name), COMMON_POWER)[...] = rows
+
+
+def read_common_power(spec: DatasetSpec, name: str) -> StoredPower | None:
+    """Read the stored power of a plain reference; ``None`` where it could not be measured."""
+    rows = ReferenceStatistics(spec.folder).read(name, COMMON_POWER)
+    return StoredPower(*rows) if np.isfinite(rows).all() else None
 
 
 def list_neighbours(reference: Reference) -> list[tuple[int, int]]:

@@ -24,6 +24,9 @@ from faket_dask.kernels._checks import as_angles, check_image
 from faket_dask.kernels.artefacts import artefact_mask, background, fill
 from faket_dask.kernels.noise.spectra import ring_frequencies, ring_means, ring_numbers
 
+LOW_TILT_DEG = 30.0
+"""Largest tilt of those that are compared, unless another is given."""
+
 WIDEST_STEP_DEG = 5.0
 """Angle between neighbouring tilts beyond which a slab leaves them nothing in common."""
 
@@ -154,7 +157,7 @@ def centred_bands(frequencies: ArrayLike, width: float = 1.5) -> NDArray[np.floa
 
 
 def pair_neighbours(
-    tilt_angles: ArrayLike, step_deg: float | None = None, limit_deg: float = 30.0
+    tilt_angles: ArrayLike, step_deg: float | None = None, limit_deg: float = LOW_TILT_DEG
 ) -> list[tuple[int, int]]:
     """Pair the tilts of a series that are one step apart.
 
@@ -219,7 +222,7 @@ def measure_common_power(
     | None = None,
     *,
     step_deg: float | None = None,
-    limit_deg: float = 30.0,
+    limit_deg: float = LOW_TILT_DEG,
     rings: int | None = None,
     pairs: Sequence[tuple[int, int]] | None = None,
 ) -> CommonPower:
