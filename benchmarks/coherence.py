@@ -34,9 +34,7 @@ from faket_dask.dataset.modality_stores import owning_item, stack_group
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.engine.arrays import read_tilt
 from faket_dask.formats.openers import open_tilt_series
-from faket_dask.kernels.artefacts import artefact_mask, fill
-from faket_dask.kernels.backprojection import back_project
-from faket_dask.kernels.moments import standardise
+from faket_dask.kernels.artefacts import artefact_mask
 from faket_dask.kernels.similarity.discrimination import Discrimination
 from faket_dask.kernels.similarity.particle_contrast import measure_particle_contrast
 from faket_dask.kernels.similarity.tilt_coherence import centred_bands, measure_common_power
@@ -46,9 +44,8 @@ from faket_dask.kernels.similarity.tomogram_judges import (
     judge_shapes,
 )
 from faket_dask.specimen.particles import read_particles
-from faket_dask.stages.consistency import crop_middle
+from faket_dask.stages.consistency import crop_middle, mask_artefacts, reconstruct_middle, standardise_tilts
 from faket_dask.stages.process import prepare_process
-from faket_dask.stages.reconstruction import prepare_tilt
 
 WAVELENGTHS_A = (640.0, 320.0, 213.0, 142.0, 91.0, 61.0, 41.0, 25.0)
 
@@ -62,7 +59,8 @@ def read_dataset(spec: DatasetSpec, modality: str, size: int) -> tuple[Stack, Ma
     group = stack_group(spec.folder, owning_item(series, modality), modality)
     count = spec.geometry.acquisition(series.name).tilt_angles.size
     tilts = [crop_middle(read_tilt(group, modality, tilt), size) for tilt in range(count)]
-    return np.stack(tilts), np.stack([~artefact_mask(tilt) for tilt in tilts])
+    stack = np.stack(tilts)
+    return stack, mask_artefacts(stack)
 
 
 def read_recording(path: Path, sign: str, size: int) -> tuple[Stack, Masks, NDArray[np.float64], float]:
@@ -77,22 +75,11 @@ def read_recording(path: Path, sign: str, size: int) -> tuple[Stack, Masks, NDAr
     return np.stack(tilts), np.stack(masks), series.geometry.tilt_angles, series.pixel_size_A
 
 
-def reconstruct(stack: Stack, masks: Masks, angles: NDArray[np.float64], layers: int) -> NDArray[np.float32]:
-    """Reconstruct a tomogram of standardised tilts without artefacts."""
-    images = [standardise(fill(tilt, ~valid)) for tilt, valid in zip(stack, masks, strict=True)]
-    filtered = [
-        prepare_tilt(tilt=image, kind="hann", tilt_angles=angles, index=index, thickness_px=layers)
-        for index, image in enumerate(images)
-    ]
-    return back_project(np.stack(filtered), angles, layers)
-
-
 def print_coherence(
     name: str, stack: Stack, masks: Masks, angles: NDArray[np.float64], pixel_A: float
 ) -> None:
     """Print one row."""
-    scaled = np.stack([standardise(fill(tilt, ~valid)) for tilt, valid in zip(stack, masks, strict=True)])
-    power = measure_common_power(scaled, angles, masks)
+    power = measure_common_power(standardise_tilts(stack, masks), angles, masks)
     cells = []
     for edges in centred_bands(pixel_A / np.array(WAVELENGTHS_A)):
         band = power.average_bands(edges)
@@ -163,11 +150,11 @@ def main() -> None:
     print_coherence("recording", theirs, their_masks, their_angles, pixel_A)
     nearest = np.array([int(np.argmin(np.abs(acquisition.tilt_angles - angle))) for angle in their_angles])
     ours, kept = np.unique(nearest, return_index=True)
-    recorded = reconstruct(theirs[kept], their_masks[kept], their_angles[kept], options.layers)
+    recorded = reconstruct_middle(theirs[kept], their_masks[kept], their_angles[kept], options.layers)
     tomograms = {"recording": recorded}
     print("\n| | judge | accuracy | within the recording | s |\n|---|---|---|---|---|")
     for name, (stack, masks) in made.items():
-        tomogram = reconstruct(stack[ours], masks[ours], acquisition.tilt_angles[ours], options.layers)
+        tomogram = reconstruct_middle(stack[ours], masks[ours], acquisition.tilt_angles[ours], options.layers)
         tomograms[f"`{name}`"] = tomogram
         pair = tomogram, recorded
         print_judgement(f"`{name}`", "ring powers", lambda pair=pair: judge_ring_powers(*pair))

@@ -191,7 +191,28 @@ class AcquisitionSection(Section):
         return (smallest + largest) / 2
 
 
-class MicroscopeSection(Section):
+class AstigmaticSection(Section):
+    """Astigmatism of a lens, whatever its defocus."""
+
+    astigmatism_um: float = Field(
+        default=Defocus.astigmatism_um,
+        ge=-100,
+        le=100,
+        description="defocus along the direction of astigmatism minus defocus across it",
+    )
+    astigmatism_angle_deg: float = Field(
+        default=Defocus.astigmatism_angle,
+        ge=-360,
+        le=360,
+        description="angle of the larger defocus, from the x axis to the y axis",
+    )
+
+    def to_defocus(self, mean_um: float) -> Defocus:
+        """Return the defocus of a tilt whose mean is known."""
+        return Defocus(mean_um, self.astigmatism_um, self.astigmatism_angle_deg)
+
+
+class MicroscopeSection(AstigmaticSection):
     """Physics of simulated references and of the modality `benchmark`."""
 
     voltage_kV: float = Field(default=Optics.voltage_kV, ge=1, le=10_000, description="acceleration voltage")
@@ -205,18 +226,6 @@ class MicroscopeSection(Section):
         default=Optics.amplitude_contrast, ge=0, le=1, description="fraction of amplitude contrast"
     )
     defocus_um: DrawnDefocus = Field(default=3.0, description="positive is underfocus")
-    astigmatism_um: float = Field(
-        default=Defocus.astigmatism_um,
-        ge=-100,
-        le=100,
-        description="defocus along the direction of astigmatism minus defocus across it",
-    )
-    astigmatism_angle_deg: float = Field(
-        default=Defocus.astigmatism_angle,
-        ge=-360,
-        le=360,
-        description="angle of the larger defocus, from the x axis to the y axis",
-    )
     dose_e_per_A2: DrawnDose = Field(default=2.0, description="per tilt")
     tilt_order: Literal["dose_symmetric", "increasing", "decreasing"] = Field(
         default="dose_symmetric", description="order of exposure, which sets the accumulated dose"
@@ -297,7 +306,3 @@ class MicroscopeSection(Section):
             energy_filter=self.energy_filter,
             ice_wedge_deg=self.ice_wedge_deg,
         )
-
-    def to_defocus(self, mean_um: float) -> Defocus:
-        """Return the defocus of a tilt whose mean is known."""
-        return Defocus(mean_um, self.astigmatism_um, self.astigmatism_angle_deg)

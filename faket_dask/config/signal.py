@@ -6,32 +6,19 @@ from typing import Literal
 
 from pydantic import Field
 
-from faket_dask.config.acquisition import DrawnUnderfocus
+from faket_dask.config.acquisition import AstigmaticSection, DrawnUnderfocus
 from faket_dask.documents.section import Section
-from faket_dask.kernels.optics import Defocus
 from faket_dask.kernels.tilt_angles import LARGEST_TILT_DEG
 
 NO_CTF = "none"
 """Value of `signal.ctf` for a signal without contrast transfer."""
 
 
-class DrawnCtf(Section):
+class DrawnCtf(AstigmaticSection):
     """Defocus that is drawn for each series."""
 
     defocus_um: DrawnUnderfocus = Field(
         description="mean defocus, or a range to draw it from; positive is underfocus"
-    )
-    astigmatism_um: float = Field(
-        default=Defocus.astigmatism_um,
-        ge=-100,
-        le=100,
-        description="defocus along the direction of astigmatism minus defocus across it",
-    )
-    astigmatism_angle_deg: float = Field(
-        default=Defocus.astigmatism_angle,
-        ge=-360,
-        le=360,
-        description="angle of the larger defocus, from the x axis to the y axis",
     )
 
 

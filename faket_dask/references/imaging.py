@@ -14,7 +14,6 @@ from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.geometry import acquisition_order, exposure_before
 from faket_dask.kernels.exposure import Exposure
 from faket_dask.kernels.microscope import Microscope
-from faket_dask.kernels.optics import Defocus
 from faket_dask.kernels.signal_transfer import transfer_signal
 from faket_dask.modalities import MODALITIES, SIMULATED, Owner
 from faket_dask.references.base import open_reference
@@ -152,9 +151,7 @@ def open_modality_imaging(spec: DatasetSpec, owner: str, modality: str) -> Imagi
 def _draw_imaging(spec: DatasetSpec, specimen: str, section: DrawnCtf) -> Imaging:
     """Return the conditions of a specimen with one drawn defocus."""
     rng = generator(spec.config.dataset.seed, specimen, Purpose.DEFOCUS)
-    defocus = Defocus(
-        float(rng.uniform(*ends(section.defocus_um))), section.astigmatism_um, section.astigmatism_angle_deg
-    )
+    defocus = section.to_defocus(float(rng.uniform(*ends(section.defocus_um))))
     imaging = simulate_imaging(spec, specimen)
     exposures = tuple(replace(exposure, defocus=defocus) for exposure in imaging.exposures)
     return replace(imaging, exposures=exposures)

@@ -97,7 +97,7 @@ def measure_coherence(
     if not pairs or max(steps) > WIDEST_STEP_DEG or not periods:
         return None
     try:
-        power = measure_common_power(_standardise(stack, masks), tilt_angles, masks)
+        power = measure_common_power(standardise_tilts(stack, masks), tilt_angles, masks)
     except ValueError:  # an empty stack, or one whose middle is masked
         return None
     bands = [power.average_bands(edges) for edges in centred_bands(1 / np.array(periods))]
@@ -137,28 +137,48 @@ def tell_tomograms_apart(
     if len(first) < LEAST_TOMOGRAM[0] or side < LEAST_TOMOGRAM[1]:
         return None
     try:
-        return judge_ring_powers(
-            _reconstruct(*ours, our_angles, chosen[0]), _reconstruct(*theirs, their_angles, chosen[1])
-        )
+        tomograms = [
+            reconstruct_middle(stack[tilts], masks[tilts], angles[tilts])
+            for (stack, masks), angles, tilts in (
+                (ours, our_angles, chosen[0]),
+                (theirs, their_angles, chosen[1]),
+            )
+        ]
+        return judge_ring_powers(tomograms[0], tomograms[1])
     except ValueError:  # too few patches in a quarter of the recorded tomogram
         return None
 
 
-def _standardise(stack: NDArray[np.float32], masks: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return the tilts without artefacts, each of mean 0 and standard deviation 1."""
+def standardise_tilts(stack: NDArray[np.float32], masks: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the tilts ``(tilt, y, x)`` without artefacts, each of mean 0 and standard deviation 1.
+
+    Parameters
+    ----------
+    stack, masks
+        ``(tilt, y, x)`` tilts and their valid pixels.
+    """
     return np.stack([standardise(fill(tilt, ~valid)) for tilt, valid in zip(stack, masks, strict=True)])
 
 
-def _reconstruct(
+def reconstruct_middle(
     stack: NDArray[np.float32],
     masks: NDArray[np.bool_],
     tilt_angles: NDArray[np.float64],
-    tilts: NDArray[np.intp],
+    layers: int = LAYERS,
 ) -> NDArray[np.float32]:
-    """Reconstruct a tomogram of some tilts, standardised and without artefacts."""
-    angles = tilt_angles[tilts]
+    """Reconstruct a tomogram ``(layers, y, x)`` of tilts, standardised and without artefacts.
+
+    Parameters
+    ----------
+    stack, masks
+        ``(tilt, y, x)`` aligned tilts and their valid pixels.
+    tilt_angles
+        ``(tilt,)`` degrees.
+    layers
+        Layers of the tomogram.
+    """
     filtered = [
-        prepare_tilt(tilt=image, kind="hann", tilt_angles=angles, index=index, thickness_px=LAYERS)
-        for index, image in enumerate(_standardise(stack[tilts], masks[tilts]))
+        prepare_tilt(tilt=image, kind="hann", tilt_angles=tilt_angles, index=index, thickness_px=layers)
+        for index, image in enumerate(standardise_tilts(stack, masks))
     ]
-    return back_project(np.stack(filtered), angles, LAYERS)
+    return back_project(np.stack(filtered), tilt_angles, layers)
