@@ -108,10 +108,8 @@ def write_ctffind(path: Path, ctf: SeriesCtf) -> None:
         "# #6 - cross correlation; #7 - spacing (in Angstroms) up to which CTF rings were fit successfully",
     ]
     for number, defocus in enumerate(ctf.order_axes().defocus, start=1):
-        larger = 1e4 * (defocus.mean_um + defocus.astigmatism_um / 2)
-        smaller = 1e4 * (defocus.mean_um - defocus.astigmatism_um / 2)
         lines.append(
-            f"{number:4d}   {larger:8.2f}  {smaller:8.2f}  {defocus.astigmatism_angle:8.2f}  "
+            f"{number:4d}   {1e4 * defocus.along_um:8.2f}  {1e4 * defocus.across_um:8.2f}  {defocus.astigmatism_angle:8.2f}  "
             f"{np.deg2rad(defocus.phase_shift):9.4f}  {1:8.4f}  {0:8.4f}"
         )
     write_text(path, "\n".join(lines) + "\n")

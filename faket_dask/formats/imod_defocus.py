@@ -127,11 +127,8 @@ def write_defocus(path: Path, ctf: SeriesCtf, stage_angles: NDArray[np.float64])
     flags = _Flag.ASTIGMATISM | (_Flag.PHASE_SHIFT if has_phase else _Flag(0))
     lines = [f"{int(flags)} 0 0. 0. 0 3"]
     for view, (tilt, angle) in enumerate(zip(ctf.order_axes().defocus, stage_angles, strict=True), start=1):
-        larger = 1e3 * (tilt.mean_um + tilt.astigmatism_um / 2)
-        smaller = 1e3 * (tilt.mean_um - tilt.astigmatism_um / 2)
-        line = (
-            f"{view} {view} {angle:z.2f} {angle:z.2f} {larger:.1f} {smaller:.1f} {tilt.astigmatism_angle:.2f}"
-        )
+        defoci_nm = f"{1e3 * tilt.along_um:.1f} {1e3 * tilt.across_um:.1f}"
+        line = f"{view} {view} {angle:z.2f} {angle:z.2f} {defoci_nm} {tilt.astigmatism_angle:.2f}"
         lines.append(f"{line} {tilt.phase_shift:.2f}" if has_phase else line)
     write_text(path, "\n".join(lines) + "\n")
 

@@ -93,8 +93,8 @@ def _tilts(tomogram: RelionTomogram) -> dict[str, Sequence[object]]:
         phase_shift = zeros
     else:
         defocus = tomogram.ctf.defocus
-        u = [1e4 * (tilt.mean_um + tilt.astigmatism_um / 2) for tilt in defocus]
-        v = [1e4 * (tilt.mean_um - tilt.astigmatism_um / 2) for tilt in defocus]
+        u = [1e4 * tilt.along_um for tilt in defocus]
+        v = [1e4 * tilt.across_um for tilt in defocus]
         angle = [tilt.astigmatism_angle for tilt in defocus]
         phase_shift = [tilt.phase_shift for tilt in defocus]
         scale = list(np.cos(np.deg2rad(geometry.tilt_angles)))

@@ -87,6 +87,16 @@ class Defocus:
         check_between("defocus: astigmatism_angle", self.astigmatism_angle, -360.0, 360.0)
         check_between("defocus: phase_shift", self.phase_shift, -360.0, 360.0)
 
+    @property
+    def along_um(self) -> float:
+        """Defocus along the angle of astigmatism, the larger one where `astigmatism_um` is positive."""
+        return self.mean_um + self.astigmatism_um / 2
+
+    @property
+    def across_um(self) -> float:
+        """Defocus across the angle of astigmatism."""
+        return self.mean_um - self.astigmatism_um / 2
+
 
 def wavelength(voltage_kV: float) -> float:
     """Return the relativistic wavelength of an electron.
