@@ -109,7 +109,7 @@ def write_ctffind(path: Path, ctf: SeriesCtf) -> None:
     ]
     for number, defocus in enumerate(ctf.order_axes().defocus, start=1):
         lines.append(
-            f"{number:4d}   {1e4 * defocus.along_um:8.2f}  {1e4 * defocus.across_um:8.2f}  {defocus.astigmatism_angle:8.2f}  "
-            f"{np.deg2rad(defocus.phase_shift):9.4f}  {1:8.4f}  {0:8.4f}"
+            f"{number:4d}   {1e4 * defocus.along_um:8.2f}  {1e4 * defocus.across_um:8.2f}  "
+            f"{defocus.astigmatism_angle:8.2f}  {np.deg2rad(defocus.phase_shift):9.4f}  {1:8.4f}  {0:8.4f}"
         )
     write_text(path, "\n".join(lines) + "\n")

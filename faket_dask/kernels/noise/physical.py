@@ -16,8 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from faket_dask.kernels._checks import as_angles
 from faket_dask.kernels.detector import Detector
 from faket_dask.kernels.noise.spectra import ring_means
-from faket_dask.kernels.noise.spectral import LEAST_SHARE, ring_shares
-from faket_dask.kernels.noise.unpaired import LOWEST_FREQUENCY
+from faket_dask.kernels.noise.spectral import lowest_ring, ring_shares, subtract_signal
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,13 +93,10 @@ def find_physical_scales(
     (0.5, 0.866, 5.0, 0.0)
     """
     share = ring_shares(recorded.size)
-    lowest = int(np.ceil(LOWEST_FREQUENCY * 2 * recorded.size)) - 1
+    lowest = lowest_ring(recorded.size)
     total, own = std**2 * recorded, (gain * signal.std) ** 2 * signal.power
     explained = own if matter is None else gain**2 * matter
-    left = np.maximum(total - explained, LEAST_SHARE * total)
-    # As `noise_power` has it: the lowest rings show the shape of the ice.
-    left[:lowest] = left[lowest : lowest + 3].mean()
-    noise = float(share @ left)
+    noise = float(share @ subtract_signal(total, explained))
     bare = noise + (gain * signal.std) ** 2 * signal.variance
     scales = gain * signal.std / np.sqrt(bare), np.sqrt(noise / bare)
     variance = float(share[lowest:] @ total[lowest:] + share[:lowest] @ explained[:lowest])

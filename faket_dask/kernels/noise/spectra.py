@@ -127,8 +127,23 @@ def ring_means(power: NDArray[np.float64], shape: tuple[int, ...], rings: int) -
     """Return the ``(rings,)`` means of the half spectrum of an image of that shape over rings up to Nyquist."""
     ring, count = ring_numbers(shape, rings)
     total = np.bincount(ring.ravel(), (power * count).ravel(), minlength=rings + 1)
+    return total[1 : rings + 1] / _sum_counts(ring, count, rings)
+
+
+def count_coefficients(shape: tuple[int, ...], rings: int) -> NDArray[np.float64]:
+    """Return the ``(rings,)`` numbers of coefficients in the rings of an image's spectrum, both half planes counted.
+
+    Examples
+    --------
+    >>> count_coefficients((8, 8), 2)
+    array([24., 34.])
+    """
+    return _sum_counts(*ring_numbers(shape, rings), rings)
+
+
+def _sum_counts(ring: NDArray[np.int64], count: NDArray[np.float64], rings: int) -> NDArray[np.float64]:
     number = np.bincount(ring.ravel(), np.broadcast_to(count, ring.shape).ravel(), minlength=rings + 1)
-    return total[1 : rings + 1] / number[1 : rings + 1]
+    return np.asarray(number[1 : rings + 1], dtype=np.float64)
 
 
 def ring_numbers(shape: tuple[int, ...], rings: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

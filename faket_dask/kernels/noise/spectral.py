@@ -21,7 +21,7 @@ from faket_dask.kernels.noise.unpaired import LOWEST_FREQUENCY
 CELLS = (32, 17)
 """Cells of the map of directions: rows of the frequency along y from -0.5 to 0.5, columns along x from 0 to 0.5."""
 
-LEAST_SHARE = 0.1
+_LEAST_SHARE = 0.1
 """Smallest share of a ring's power that counts as noise, however much signal it holds."""
 
 
@@ -80,9 +80,36 @@ def noise_power(
         ``(rings,)`` in units of the variance of the tilt; below the frequencies of particles, where a recorded tilt
         shows the shape of the ice, the level of the lowest rings above them.
     """
-    lowest = int(np.ceil(LOWEST_FREQUENCY * 2 * recorded.size)) - 1
-    recorded = recorded / _variance(recorded, signal, signal_scale, lowest)
-    left = np.maximum(recorded - signal_scale**2 * signal, LEAST_SHARE * recorded)
+    recorded = recorded / _variance(recorded, signal, signal_scale, lowest_ring(recorded.size))
+    return subtract_signal(recorded, signal_scale**2 * signal)
+
+
+def lowest_ring(rings: int) -> int:
+    """Return the first ring of the frequencies of particles; those below show the shape of the ice.
+
+    Examples
+    --------
+    >>> lowest_ring(64)
+    1
+    """
+    return int(np.ceil(LOWEST_FREQUENCY * 2 * rings)) - 1
+
+
+def subtract_signal(recorded: NDArray[np.float64], signal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the power ``(rings,)`` of noise: what a signal leaves of a recorded tilt's, a tenth at least.
+
+    Parameters
+    ----------
+    recorded, signal
+        ``(rings,)`` powers in one unit.
+
+    Returns
+    -------
+    noise
+        Below the frequencies of particles, the level of the lowest rings above them.
+    """
+    lowest = lowest_ring(recorded.size)
+    left = np.maximum(recorded - signal, _LEAST_SHARE * recorded)
     # A few rings together, since the lowest hold few coefficients.
     left[:lowest] = left[lowest : lowest + 3].mean()
     return left
@@ -98,7 +125,7 @@ def _variance(
     """
     share = ring_shares(recorded.size)
     low = signal_scale**2 * float(share[:lowest] @ signal[:lowest])
-    return float(share[lowest:] @ recorded[lowest:]) / max(1 - low, LEAST_SHARE) or 1.0
+    return float(share[lowest:] @ recorded[lowest:]) / max(1 - low, _LEAST_SHARE) or 1.0
 
 
 def ring_shares(rings: int) -> NDArray[np.float64]:

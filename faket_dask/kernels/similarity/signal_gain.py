@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from faket_dask.kernels._checks import check_image, check_same_shape
 from faket_dask.kernels.artefacts import background
-from faket_dask.kernels.noise.spectra import ring_frequencies, ring_means, ring_numbers
+from faket_dask.kernels.noise.spectra import count_coefficients, ring_frequencies, ring_means
+from faket_dask.kernels.taper import edge_taper
 
 _SMALLEST_TILT = 16
 
@@ -99,21 +100,20 @@ def measure_signal_gain(
         check_image("tilt", image, smallest=_SMALLEST_TILT)
         check_same_shape("a tilt and its signal", "(y, x)", image, signal)
         number = rings or min(image.shape) // 2
+        window = np.outer(*map(edge_taper, image.shape))
+        weight = window**2
         spectra = []
         for values in (image, signal):
             if not np.isfinite(values).all():
                 raise ValueError("a tilt or its signal holds NaN or infinite values")
             level = np.asarray(values, dtype=np.float64)
-            spectra.append(scipy.fft.rfft2((level - background(level)) * _window(image.shape)))
-        scale = np.sum(_window(image.shape) ** 2)
+            spectra.append(scipy.fft.rfft2((level - background(level)) * window))
+        scale = np.sum(weight)
         products = (spectra[0] * np.conj(spectra[1])).real, np.abs(spectra[0]) ** 2, np.abs(spectra[1]) ** 2
         for means, product in zip((cross, image_power, signal_power), products, strict=True):
             means.append(ring_means(product, image.shape, number) / scale)
-        ring, count = ring_numbers(image.shape, number)
-        weight = _window(image.shape) ** 2
         widening = np.mean(weight**2) / np.mean(weight) ** 2
-        held = np.bincount(ring.ravel(), np.broadcast_to(count, ring.shape).ravel(), minlength=number + 1)
-        coefficients.append(held[1 : number + 1] / widening)
+        coefficients.append(count_coefficients(image.shape, number) / widening)
     if not cross:
         raise ValueError("there is no tilt to measure a gain of")
     shared, total, known = (np.mean(means, axis=0) for means in (cross, image_power, signal_power))
@@ -126,12 +126,3 @@ def measure_signal_gain(
     return SignalGain(
         ring_frequencies(gain.size), gain, noise + gain**2 * np.asarray(ice_power), known, error
     )
-
-
-def _window(shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return a window that tapers an eighth of each side: it loses little, and edges do not leak."""
-    tapers = []
-    for size in shape:
-        rise = np.sin(np.pi / 2 * (np.arange(size // 8) + 0.5) / max(size // 8, 1)) ** 2
-        tapers.append(np.concatenate([rise, np.ones(size - 2 * rise.size), rise[::-1]]))
-    return np.outer(*tapers)

@@ -22,7 +22,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from faket_dask.kernels._checks import as_angles, check_image
 from faket_dask.kernels.artefacts import artefact_mask, background, fill
-from faket_dask.kernels.noise.spectra import ring_frequencies, ring_means, ring_numbers
+from faket_dask.kernels.noise.spectra import count_coefficients, ring_frequencies, ring_means
+from faket_dask.kernels.taper import hann_taper
 
 LOW_TILT_DEG = 30.0
 """Largest tilt of those that are compared, unless another is given."""
@@ -287,7 +288,7 @@ def measure_common_power(
     weight = _window(shape) ** 2
     return CommonPower(
         ring_frequencies(number),
-        _count_coefficients(shape, number),
+        count_coefficients(shape, number),
         angles[np.array(pairs)],
         np.stack([cross for cross, _, _ in spectra]),
         np.stack([power for _, power, _ in spectra]),
@@ -361,16 +362,8 @@ def _stretch(
 
 
 def _window(shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return a Hann window, which keeps a difference between opposite edges from leaking over all frequencies."""
-    rows, columns = (np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2 for size in shape)
-    return np.outer(rows, columns)
+    return np.outer(*map(hann_taper, shape))
 
 
 def _transform(image: NDArray[np.float64]) -> NDArray[np.complex128]:
     return np.asarray(scipy.fft.rfft2(image))
-
-
-def _count_coefficients(shape: tuple[int, ...], rings: int) -> NDArray[np.float64]:
-    ring, count = ring_numbers(shape, rings)
-    number = np.bincount(ring.ravel(), np.broadcast_to(count, ring.shape).ravel(), minlength=rings + 1)
-    return np.asarray(number[1 : rings + 1], dtype=np.float64)

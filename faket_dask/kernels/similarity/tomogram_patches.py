@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from faket_dask.kernels._checks import as_real
 from faket_dask.kernels.moments import standardise, standardise_float64
+from faket_dask.kernels.taper import edge_taper, hann_taper
 
 PATCH_PX = 64
 BANDS = 16
@@ -142,8 +143,7 @@ def whiten_tomogram(tomogram: NDArray[np.generic]) -> NDArray[np.float32]:
     """
     volume = np.asarray(as_real("tomogram", "(z, y, x)", tomogram), dtype=np.float32)
     volume = volume - volume.mean()
-    tapers = [np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in volume.shape[1:]]
-    window = np.outer(*tapers).astype(np.float32)
+    window = np.outer(*map(hann_taper, volume.shape[1:])).astype(np.float32)
     gains = _ring_gains(np.abs(scipy.fft.rfftn(volume * window)) ** 2, volume.shape)
     white = scipy.fft.irfftn(scipy.fft.rfftn(volume) * gains, s=volume.shape)
     return np.asarray(white / max(float(white.std()), np.finfo(np.float32).tiny), dtype=np.float32)
@@ -164,7 +164,7 @@ def whiten_patches(patches: NDArray[np.generic]) -> NDArray[np.float32]:
         ``(patch, z, y, x)`` of mean 0 and standard deviation 1, tapered at their sides before they are whitened.
     """
     white = np.empty(patches.shape, dtype=np.float32)
-    taper = np.outer(*(_taper(size) for size in patches.shape[-2:]))
+    taper = np.outer(*(edge_taper(size) for size in patches.shape[-2:]))
     for result, patch in zip(white, patches, strict=True):
         spectrum = scipy.fft.rfftn((patch - patch.mean()) * taper)
         values = scipy.fft.irfftn(spectrum * _ring_gains(np.abs(spectrum) ** 2, patch.shape), s=patch.shape)
@@ -190,12 +190,6 @@ def measure_shapes(white: NDArray[np.generic]) -> NDArray[np.float64]:
     for row, patch in zip(shapes, white, strict=True):
         row[:] = np.mean([_describe_layer(layer) for layer in patch], axis=0)
     return shapes
-
-
-def _taper(size: int) -> NDArray[np.float64]:
-    """Return 1, but for a cosine at either end over an eighth."""
-    rise = np.sin(np.pi / 2 * (np.arange(size // 8) + 0.5) / max(size // 8, 1)) ** 2
-    return np.concatenate([rise, np.ones(size - 2 * rise.size), rise[::-1]])
 
 
 def _describe_layer(layer: NDArray[np.generic]) -> list[float]:
