@@ -7,11 +7,10 @@ after the electrons had been counted.
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from faket_dask.kernels.moments import match_moments
-from faket_dask.kernels.noise.spectra import ring_frequencies
+from faket_dask.kernels.noise.spectral import shaped_field
 
 
 def match_amplitudes(
@@ -47,7 +46,4 @@ def match_amplitudes(
     """
     if own_power.shape != recorded_power.shape or not (own_power > 0).all() or not (recorded_power > 0).all():
         raise ValueError("amplitudes are matched by the positive powers of equally many rings")
-    radius = np.hypot(scipy.fft.fftfreq(image.shape[0])[:, None], scipy.fft.rfftfreq(image.shape[1]))
-    gain = np.sqrt(np.interp(radius, ring_frequencies(own_power.size), recorded_power / own_power))
-    spectrum = scipy.fft.rfft2(image - image.mean()) * gain
-    return match_moments(scipy.fft.irfft2(spectrum, s=image.shape), mean, deviation)
+    return match_moments(shaped_field(image, recorded_power / own_power), mean, deviation)
