@@ -34,8 +34,9 @@ from faket_dask.kernels.optics import Defocus, Optics
 from faket_dask.kernels.projection_pixel import project_pixels
 from faket_dask.kernels.signal_transfer import relative_contrast, transfer_signal
 from faket_dask.specimen.particles import ParticleTable
-from faket_dask.specimen.recipe import Recipe, Species
+from faket_dask.specimen.recipe import Recipe
 from faket_dask.specimen.render import render_block
+from faket_dask.specimen.species import Species
 from faket_dask.specimen.template import Sampling
 from faket_dask.stages.process import prepare_process
 
@@ -63,6 +64,9 @@ def read_table(path: Path, score: float) -> ParticleTable:
         rotations.reshape(count, 3, 3),
         np.full(count, 150.0),
         np.zeros(count, dtype=np.int64),
+        np.full(count, ""),
+        np.zeros(count, dtype=np.int64),
+        np.zeros(count, dtype=np.bool_),
     )
 
 

@@ -52,8 +52,8 @@ from faket_dask.kernels.similarity.detectability import (
 from faket_dask.kernels.similarity.signal_gain import SignalGain, measure_signal_gain
 from faket_dask.specimen.ice import ice_fluctuation
 from faket_dask.specimen.particle_projections import project_particle
-from faket_dask.specimen.recipe import Species
 from faket_dask.specimen.sources import load_template
+from faket_dask.specimen.species import Species
 from faket_dask.stages.process import prepare_process
 
 PIXEL_SIZE_A = 10.0

@@ -31,7 +31,7 @@ from skimage.transform import radon
 from faket_dask.kernels.projector import Projector
 from faket_dask.specimen import Recipe, Species, render_block
 from faket_dask.specimen.orientation import uniform_rotations
-from faket_dask.specimen.particles import particle_table
+from faket_dask.specimen.particles import Row, particle_table
 from faket_dask.specimen.structure import Atoms, form_factor, read_atoms
 from faket_dask.specimen.template import Sampling
 
@@ -135,7 +135,7 @@ def measure_transfer(projector: Projector, path: Path, poses: int = 6) -> None:
     rng = np.random.default_rng(0)
     for _ in range(poses):
         rotation, shift = uniform_rotations(1, rng)[0], rng.uniform(-5, 5, 3)
-        table = particle_table([("particle", 1, EDGE // 2 * VOXEL_A + shift, rotation, 100.0, 0)])
+        table = particle_table([Row("particle", 1, EDGE // 2 * VOXEL_A + shift, rotation, 100.0, 0)])
         stack = -projector.project(render_block(recipe, table, 0, EDGE).density, ANGLES)
         for tilt, (angle, image) in enumerate(zip(ANGLES, stack, strict=True)):
             exact, centroid = exact_spectrum(atoms, rotation, angle)

@@ -46,7 +46,7 @@ def recipe(shape: tuple[int, int, int], particles: int, structures: Path | None)
         Species(name, (source,), count=count)
         for (name, source), count in zip(sources.items(), counts, strict=True)
     )
-    return Recipe(shape, 10.0, species, Vesicles(12, (250, 600)), None, Fiducials(20))
+    return Recipe(shape, 10.0, (*species, Vesicles(12, (250, 600)), Fiducials(20)))
 
 
 def build(job: tuple[Recipe, ParticleTable, int, int]) -> tuple[int, float, float]:

@@ -16,8 +16,12 @@ from pydantic import (
 from faket_dask.config.acquisition import PixelSize
 from faket_dask.config.limits import LARGEST_THICKNESS_A, MOST_FILES, MOST_SERIES
 from faket_dask.documents.section import Section, kind_or, resolve_path
+from faket_dask.specimen.component import Component
+from faket_dask.specimen.fiducials import Fiducials
+from faket_dask.specimen.membranes import Sheets, Vesicles
 from faket_dask.specimen.phantoms import PHANTOMS
-from faket_dask.specimen.recipe import Fiducials, Recipe, Sheets, Species, Vesicles
+from faket_dask.specimen.recipe import Recipe
+from faket_dask.specimen.species import Species
 from faket_dask.specimen.template import Sampling
 
 
@@ -68,6 +72,12 @@ class BuiltSpecimen(Section):
         description="the same number of particles of every labelled class in each specimen",
     )
 
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """All objects, in the order of their labels."""
+        groups: tuple[Component | None, ...] = (*self.species, self.vesicles, self.fiducials, self.sheets)
+        return tuple(group for group in groups if group is not None)
+
     def recipe(self, shape: tuple[int, int, int], voxel_size_A: float, sampling: Sampling) -> Recipe:
         """Make the recipe of a specimen.
 
@@ -88,10 +98,7 @@ class BuiltSpecimen(Section):
         return Recipe(
             shape=shape,
             voxel_size_A=voxel_size_A,
-            species=self.species,
-            vesicles=self.vesicles,
-            sheets=self.sheets,
-            fiducials=self.fiducials,
+            components=self.components,
             ice_texture=self.ice_texture,
             surroundings_V=self.surroundings_V,
             spacing_A=self.spacing_A,

@@ -7,10 +7,10 @@ import numpy as np
 from faket_dask.config import BuiltSpecimen
 from faket_dask.dataset.spec import DatasetSpec
 from faket_dask.kernels.gold import Beads
+from faket_dask.specimen.class_names import FIDUCIAL
+from faket_dask.specimen.fiducials import GOLD_V
 from faket_dask.specimen.ice import ice_fluctuation
 from faket_dask.specimen.particles import read_particles
-from faket_dask.specimen.recipe import FIDUCIAL
-from faket_dask.specimen.render import GOLD_V
 from faket_dask.stages.imaging import Contents
 
 

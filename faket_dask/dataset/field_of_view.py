@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.dataset.spec import DatasetSpec
+from faket_dask.specimen.class_names import FIDUCIAL
 from faket_dask.specimen.particles import ParticleTable
-from faket_dask.specimen.recipe import FIDUCIAL
 
 
 def select_columns(spec: DatasetSpec, specimen: str) -> slice:

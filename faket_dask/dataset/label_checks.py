@@ -17,10 +17,8 @@ from faket_dask.specimen.label_evidence import (
     find_contradictions,
     gather_evidence,
 )
-from faket_dask.specimen.membrane import bounding_radius
-from faket_dask.specimen.particles import ParticleTable, read_particles
-from faket_dask.specimen.placement import membrane_surface
-from faket_dask.specimen.recipe import SHEET, VESICLE, Recipe
+from faket_dask.specimen.particles import read_particles
+from faket_dask.specimen.recipe import Recipe
 
 
 def find_misplaced_labels(spec: DatasetSpec, specimen: str) -> Iterator[str]:
@@ -47,9 +45,11 @@ def find_misplaced_labels(spec: DatasetSpec, specimen: str) -> Iterator[str]:
     if wrong:
         yield f"class_mask and instance_mask disagree in {wrong} voxels"
     shape = np.array(spec.geometry.volume_shape(specimen)[::-1])
-    for row, reach in enumerate(_measure_reach(source, table)):
-        instance, name = int(table.instance[row]), table.class_name[row]
-        centre = table.centre_A[row] / pixel_size_A
+    for index in range(len(table)):
+        row = table.row(index)
+        instance, name = row.instance, row.class_name
+        centre = row.centre_A / pixel_size_A
+        reach = source.by_class[name].measure_reach(row, source.grid)
         margin = reach / pixel_size_A + MARGIN_VOXELS
         particle = f"particle {instance} ({name})"
         if (centre < -0.5).any() or (centre > shape - 0.5).any():
@@ -97,13 +97,3 @@ def _find_boxes(
                 high = np.maximum(high, boxes[number][1])
             boxes[number] = (low, high)
     return boxes, foreign, wrong
-
-
-def _measure_reach(recipe: Recipe, table: ParticleTable) -> Iterator[float]:
-    """Yield how far each row reaches from its centre, in Å: membranes further than the radius of their middle."""
-    for row in range(len(table)):
-        name, radius = str(table.class_name[row]), float(table.radius_A[row])
-        if name in (VESICLE, SHEET):
-            centre, rotation, variant = table.centre_A[row], table.rotation[row], int(table.variant[row])
-            radius = bounding_radius(membrane_surface(recipe, name, centre, rotation, radius, variant))
-        yield radius

@@ -302,6 +302,9 @@ def to_particle_table(particles: ParticleList) -> ParticleTable:
         particles.rotation,
         np.zeros(count),
         np.zeros(count, dtype=np.int64),
+        np.full(count, ""),
+        np.zeros(count, dtype=np.int64),
+        np.zeros(count, dtype=np.bool_),
     )
 
 

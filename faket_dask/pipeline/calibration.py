@@ -195,14 +195,16 @@ def measure_kernel_rates(threads: int) -> KernelRates:
 def _measure_specimen(measure: Callable[[Callable[[], object]], float]) -> tuple[float, float, float]:
     """Return the seconds per packed object, and per voxel about a particle and about a membrane."""
     from faket_dask.specimen.membrane import HALF_THICKNESS_A
+    from faket_dask.specimen.membranes import Vesicles
     from faket_dask.specimen.placement import place
-    from faket_dask.specimen.recipe import Recipe, Species, Vesicles
+    from faket_dask.specimen.recipe import Recipe
     from faket_dask.specimen.render import render_block
     from faket_dask.specimen.sources import load_template
+    from faket_dask.specimen.species import Species
 
     species, voxel_A, count = Species("boot", count=60), 10.0, 60
     recipe = Recipe((60, 128, 128), voxel_A, (species,), ice_texture=0.0)
-    vesicle = Recipe((90, 90, 90), voxel_A, vesicles=Vesicles(1, (300.0, 300.0), 0.0), ice_texture=0.0)
+    vesicle = Recipe((90, 90, 90), voxel_A, (Vesicles(1, (300.0, 300.0), 0.0),), ice_texture=0.0)
     reach_A = load_template(species, 0, voxel_A).support_A
     table = place(recipe, np.random.default_rng(0))
     bubble = place(vesicle, np.random.default_rng(0))

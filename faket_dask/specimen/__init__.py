@@ -1,11 +1,14 @@
 """Specimens: recipes, particle tables, and the density and labels that follow from them."""
 
-from faket_dask.specimen.packing import PackingError
+from faket_dask.specimen.fiducials import Fiducials
+from faket_dask.specimen.membranes import Sheets, Vesicles
+from faket_dask.specimen.occupancy import PackingError
 from faket_dask.specimen.particles import ParticleTable, read_particles
 from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.placement import check_fits, place
-from faket_dask.specimen.recipe import Fiducials, Recipe, Sheets, Species, Vesicles
+from faket_dask.specimen.recipe import Recipe
 from faket_dask.specimen.render import Block, render_block
+from faket_dask.specimen.species import Species
 
 __all__ = [
     "PHANTOMS",

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,33 @@ from faket_dask.atomic import replace_atomically
 from faket_dask.errors import InputError
 
 _ROTATION = tuple(f"r_{row}{column}" for row in "xyz" for column in "xyz")
-_WHOLE = ("instance", "class_id", "variant")
+_WHOLE = ("instance", "class_id", "variant", "parent", "is_cut")
 _LARGEST_WHOLE = 2**53  # a float holds every whole number up to this one
-COLUMNS = ("instance", "class", "class_id", "x_A", "y_A", "z_A", *_ROTATION, "radius_A", "variant")
+_NEEDED = ("instance", "class", "class_id", "x_A", "y_A", "z_A", *_ROTATION, "radius_A", "variant")
+COLUMNS = (*_NEEDED, "state", "parent", "is_cut")
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One object in a specimen.
+
+    Parameters
+    ----------
+    class_name, class_id, centre_A, rotation, radius_A, variant, state, parent, is_cut, instance
+        Columns of `ParticleTable`. Before a table is made of rows, they have no instance, and `parent` is the number
+        of a row, counted from 1.
+    """
+
+    class_name: str
+    class_id: int
+    centre_A: NDArray[np.float64]
+    rotation: NDArray[np.float64]
+    radius_A: float
+    variant: int
+    state: str = ""
+    parent: int = 0
+    is_cut: bool = False
+    instance: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +64,13 @@ class ParticleTable:
     variant
         ``(n,)`` int64: conformation of a particle (index into the sources of its class); for vesicles and
         sheets the number that their shape is drawn from.
+    state
+        ``(n,)`` str: name of a particle's conformation, empty where its class has one only.
+    parent
+        ``(n,)`` int64: instance of the filament, membrane or first particle of the chain that a row belongs to; 0
+        for none.
+    is_cut
+        ``(n,)`` bool: true where a part of the object lies outside the volume.
     """
 
     instance: NDArray[np.int64]
@@ -48,20 +80,30 @@ class ParticleTable:
     rotation: NDArray[np.float64]
     radius_A: NDArray[np.float64]
     variant: NDArray[np.int64]
+    state: NDArray[np.str_]
+    parent: NDArray[np.int64]
+    is_cut: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.instance)
 
     def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "ParticleTable":
         """Return the table of some rows, chosen by a mask or by indices."""
-        return ParticleTable(
-            self.instance[rows],
-            self.class_name[rows],
-            self.class_id[rows],
-            self.centre_A[rows],
-            self.rotation[rows],
-            self.radius_A[rows],
-            self.variant[rows],
+        return ParticleTable(**{name: column[rows] for name, column in vars(self).items()})
+
+    def row(self, index: int) -> Row:
+        """Return one row."""
+        return Row(
+            str(self.class_name[index]),
+            int(self.class_id[index]),
+            self.centre_A[index],
+            self.rotation[index],
+            float(self.radius_A[index]),
+            int(self.variant[index]),
+            str(self.state[index]),
+            int(self.parent[index]),
+            bool(self.is_cut[index]),
+            int(self.instance[index]),
         )
 
     def labelled(self) -> "ParticleTable":
@@ -107,41 +149,52 @@ class ParticleTable:
                         int(self.class_id[row]),
                         *(repr(float(number)) for number in numbers),
                         int(self.variant[row]),
+                        str(self.state[row]),
+                        int(self.parent[row]),
+                        int(self.is_cut[row]),
                     )
                 )
 
 
-def particle_table(
-    rows: list[tuple[str, int, NDArray[np.float64], NDArray[np.float64], float, int]],
-) -> ParticleTable:
+def particle_table(rows: Sequence[Row]) -> ParticleTable:
     """Number the rows and turn them into a table.
 
     Parameters
     ----------
     rows
-        Class name, class id, centre ``(x, y, z)`` in Å, rotation ``(3, 3)``, radius in Å, variant of each row.
+        Objects in the order of rendering.
 
     Returns
     -------
     table
-        Table whose instances count from 1 over the rows with a class id, in their order.
+        Table whose instances count from 1 over the rows with a class id, in their order. Rows that belong to an
+        unlabelled one have the parent 0.
 
     Examples
     --------
-    >>> rows = [("boot", 1, np.zeros(3), np.eye(3), 50.0, 0), ("crowd", 0, np.ones(3), np.eye(3), 40.0, 0)]
+    >>> rows = [
+    ...     Row("boot", 1, np.zeros(3), np.eye(3), 50.0, 0),
+    ...     Row("crowd", 0, np.ones(3), np.eye(3), 40.0, 0),
+    ...     Row("boot", 1, np.ones(3), np.eye(3), 50.0, 0, parent=1),
+    ... ]
     >>> table = particle_table(rows)
-    >>> table.instance, table.counts(), len(table.labelled())
-    (array([1, 0]), {'boot': 1, 'crowd': 1}, 1)
+    >>> table.instance, table.parent, table.counts(), len(table.labelled())
+    (array([1, 0, 2]), array([0, 0, 1]), {'boot': 2, 'crowd': 1}, 2)
     """
-    class_id = np.array([row[1] for row in rows], dtype=np.int64)
+    class_id = np.array([row.class_id for row in rows], dtype=np.int64)
+    instance = np.where(class_id > 0, np.cumsum(class_id > 0), 0).astype(np.int64)
+    parents = np.array([row.parent for row in rows], dtype=np.int64)
     return ParticleTable(
-        instance=np.where(class_id > 0, np.cumsum(class_id > 0), 0).astype(np.int64),
-        class_name=np.array([row[0] for row in rows], dtype=np.str_),
+        instance=instance,
+        class_name=np.array([row.class_name for row in rows], dtype=np.str_),
         class_id=class_id,
-        centre_A=np.array([row[2] for row in rows], dtype=np.float64).reshape(-1, 3),
-        rotation=np.array([row[3] for row in rows], dtype=np.float64).reshape(-1, 3, 3),
-        radius_A=np.array([row[4] for row in rows], dtype=np.float64),
-        variant=np.array([row[5] for row in rows], dtype=np.int64),
+        centre_A=np.array([row.centre_A for row in rows], dtype=np.float64).reshape(-1, 3),
+        rotation=np.array([row.rotation for row in rows], dtype=np.float64).reshape(-1, 3, 3),
+        radius_A=np.array([row.radius_A for row in rows], dtype=np.float64),
+        variant=np.array([row.variant for row in rows], dtype=np.int64),
+        state=np.array([row.state for row in rows], dtype=np.str_),
+        parent=np.concatenate(([0], instance))[parents],
+        is_cut=np.array([row.is_cut for row in rows], dtype=np.bool_),
     )
 
 
@@ -151,7 +204,8 @@ def read_particles(path: Path) -> ParticleTable:
     Parameters
     ----------
     path
-        Comma-separated file with the columns :data:`COLUMNS`, in any order.
+        Comma-separated file with the columns :data:`COLUMNS`, in any order. The last three, `state`, `parent` and
+        `is_cut`, may be missing, as in tables of others and of earlier versions.
 
     Raises
     ------
@@ -167,14 +221,14 @@ def read_particles(path: Path) -> ParticleTable:
         raise InputError(f"particle table {path} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"particle table {path} is not comma-separated text: {error}") from error
-    missing = [column for column in COLUMNS if column not in header]
+    missing = [column for column in _NEEDED if column not in header]
     if missing:
         raise InputError(f"particle table {path} has no column {', '.join(missing)}")
-    columns: dict[str, list[float]] = {column: [] for column in COLUMNS if column != "class"}
+    columns: dict[str, list[float]] = {column: [] for column in COLUMNS if column not in ("class", "state")}
     for line, record in enumerate(records, start=2):
         for column, values in columns.items():
             try:
-                value = float(record[column])
+                value = float(record[column]) if column in header else 0.0
             except (TypeError, ValueError):
                 raise InputError(
                     f"particle table {path}, line {line}: {column} is {record[column]!r}"
@@ -197,4 +251,7 @@ def read_particles(path: Path) -> ParticleTable:
         .copy(),
         radius_A=np.array(columns["radius_A"], dtype=np.float64),
         variant=np.array(columns["variant"], dtype=np.int64),
+        state=np.array([record.get("state", "") for record in records], dtype=np.str_),
+        parent=np.array(columns["parent"], dtype=np.int64),
+        is_cut=np.array(columns["is_cut"], dtype=np.int64).astype(np.bool_),
     )

@@ -1,17 +1,22 @@
 """Templates of particles by the name of their source: phantom, structure or density map."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from faket_dask.errors import InputError
 from faket_dask.formats.compression import kind_suffix
 from faket_dask.specimen.density_map import map_template
 from faket_dask.specimen.phantoms import PHANTOMS, phantom_template
-from faket_dask.specimen.recipe import Species
 from faket_dask.specimen.structure import structure_template
 from faket_dask.specimen.template import Sampling, Template
+
+if TYPE_CHECKING:
+    from faket_dask.specimen.species import Species
 
 STRUCTURE_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif")
 MAP_SUFFIXES = (".mrc", ".map", ".ccp4", ".rec")
@@ -40,6 +45,7 @@ def load_template(
 
     Examples
     --------
+    >>> from faket_dask.specimen.species import Species
     >>> load_template(Species("boot", count=1), 0, 10.0).name
     'boot'
     """

@@ -11,7 +11,6 @@ from enum import Enum
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from faket_dask.errors import InputError
 
@@ -129,9 +128,6 @@ class Template:
         Distance of the farthest labelled point from the centre, in Å.
     support_A
         Radius in Å of the sphere about the centre outside which the density counts as zero.
-    spheres_A
-        ``(k, 4)`` float64: centres ``(x, y, z)`` and radii in Å of spheres that together cover the labelled
-        part, for packing.
     """
 
     name: str
@@ -140,7 +136,6 @@ class Template:
     level_V: float
     radius_A: float
     support_A: float
-    spheres_A: NDArray[np.float64]
 
     @property
     def volume_A3(self) -> float:
@@ -196,66 +191,6 @@ def labelled_points(density: NDArray[np.float32], level_V: float, voxel_size_A: 
     return (np.argwhere(density >= level_V) - np.array(density.shape) // 2)[:, ::-1] * voxel_size_A
 
 
-def _spread_centres(points_A: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Compute centres of ``count`` groups of points: farthest-point seeds, then rounds of Lloyd's iteration."""
-    if count == 1:
-        return np.zeros((1, 3))
-    seeds = [int(np.argmax((points_A**2).sum(axis=1)))]
-    distance = np.full(len(points_A), np.inf)
-    for _ in range(count - 1):
-        distance = np.minimum(distance, ((points_A - points_A[seeds[-1]]) ** 2).sum(axis=1))
-        seeds.append(int(np.argmax(distance)))
-    centres = points_A[seeds]
-    for _ in range(5):
-        nearest = cKDTree(centres).query(points_A)[1]
-        members = np.bincount(nearest, minlength=count)
-        sums = np.stack(
-            [np.bincount(nearest, points_A[:, axis], minlength=count) for axis in range(3)], axis=1
-        )
-        centres = np.where(members[:, None] > 0, sums / np.maximum(members, 1)[:, None], centres)
-    return centres
-
-
-def covering_spheres(
-    points_A: NDArray[np.float64], padding_A: float, counts: tuple[int, ...] = (1, 4, 8, 16)
-) -> NDArray[np.float64]:
-    """Cover a set of points by few spheres that claim little space beyond it.
-
-    Parameters
-    ----------
-    points_A
-        ``(k, 3)`` points ``(x, y, z)`` in Å.
-    padding_A
-        Length in Å added to every radius, since a point stands for its voxel.
-    counts
-        Numbers of spheres to try; the cover with the smallest volume is taken.
-
-    Returns
-    -------
-    spheres
-        ``(m, 4)`` centres and radii in Å.
-
-    Examples
-    --------
-    >>> covering_spheres(np.array([[0.0, 0.0, -20.0], [0.0, 0.0, 20.0]]), 5.0)
-    array([[ 0.,  0.,  0., 25.]])
-    """
-    probes = np.random.default_rng(0).uniform(-1, 1, (4000, 3))
-    probes *= np.abs(points_A).max() + 2 * padding_A
-    covers = []
-    for count in counts:
-        if count > len(points_A):
-            break
-        centres = _spread_centres(points_A, count)
-        distance, nearest = cKDTree(centres).query(points_A)
-        radii = np.zeros(count)
-        np.maximum.at(radii, nearest, distance)
-        spheres = np.column_stack((centres, radii + padding_A))
-        inside = (np.linalg.norm(probes[:, None] - spheres[:, :3], axis=2) <= spheres[:, 3]).any(axis=1)
-        covers.append((np.count_nonzero(inside), count, spheres))
-    return min(covers, key=lambda cover: cover[:2])[2]
-
-
 def centred_template(
     name: str,
     sample: Callable[[NDArray[np.float64]], NDArray[np.float32]],
@@ -304,5 +239,4 @@ def centred_template(
         level_V=level,
         radius_A=float(np.linalg.norm(points, axis=1).max() + padding),
         support_A=float(min(np.linalg.norm(faint, axis=1).max() + 2 * voxel_size_A, inscribed)),
-        spheres_A=covering_spheres(points, padding),
     )

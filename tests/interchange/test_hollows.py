@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faket_dask.interchange.exporters.hollows import fill_hollows
-from faket_dask.specimen.particles import ParticleTable, particle_table
+from faket_dask.specimen.particles import ParticleTable, Row, particle_table
 
 VOXEL_A = 10.0
 
@@ -18,7 +18,7 @@ def shells(places: list[tuple[tuple[int, int, int], float]]) -> tuple[np.ndarray
     for number, (place, radius) in enumerate(places, start=1):
         distance = np.sqrt((x - place[0]) ** 2 + (y - place[1]) ** 2 + (z - place[2]) ** 2)
         mask[np.abs(distance - radius) < 0.9] = number
-        rows.append(("vesicle", 1, np.array(place) * VOXEL_A, np.eye(3), radius * VOXEL_A, 0))
+        rows.append(Row("vesicle", 1, np.array(place) * VOXEL_A, np.eye(3), radius * VOXEL_A, 0))
     return mask, particle_table(rows)
 
 
@@ -44,7 +44,7 @@ def test_particle_within_another_keeps_its_voxels_and_its_centre() -> None:
 
 def test_radius_that_is_not_known_is_found() -> None:
     mask, table = shells([((12, 12, 12), 6)])
-    unknown = particle_table([("vesicle", 1, table.centre_A[0], np.eye(3), 0.0, 0)])
+    unknown = particle_table([Row("vesicle", 1, table.centre_A[0], np.eye(3), 0.0, 0)])
     np.testing.assert_array_equal(fill(mask, unknown), fill(mask, table))
 
 

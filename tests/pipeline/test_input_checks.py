@@ -23,7 +23,7 @@ from faket_dask.kernels.optics import Defocus
 from faket_dask.kernels.vgg import random_state_dict
 from faket_dask.pipeline.input_checks import resolve
 from faket_dask.pipeline.plan import plan_spec
-from faket_dask.specimen.particles import particle_table
+from faket_dask.specimen.particles import Row, particle_table
 from faket_dask.weights.cache import store
 from tests.ctf import means_um
 from tests.runs import small_document
@@ -462,7 +462,7 @@ def write_labels(folder: Path, label: int, class_id: int, x_A: float = 300.0) ->
     classes[2:5, 40:45, 28:33], instances[2:5, 40:45, 28:33] = label, 1
     write_volume(folder / "classes.mrc", classes.astype(np.int16), 10.0)
     write_volume(folder / "instances.mrc", instances.astype(np.int16), 10.0)
-    row = ("boot", class_id, np.array([x_A, 420.0, 30.0]), np.eye(3), 0.0, 0)
+    row = Row("boot", class_id, np.array([x_A, 420.0, 30.0]), np.eye(3), 0.0, 0)
     particle_table([row]).write_csv(folder / "table.csv")
     return {"class_mask": "classes.mrc", "instance_mask": "instances.mrc", "particles": "table.csv"}
 

@@ -15,7 +15,7 @@ from faket_dask.specimen.label_evidence import (
     find_contradictions,
     gather_evidence,
 )
-from faket_dask.specimen.particles import ParticleTable, particle_table
+from faket_dask.specimen.particles import ParticleTable, Row, particle_table
 
 VOXEL_A = 10.0
 SHAPE = (20, 48, 64)
@@ -27,7 +27,7 @@ def make_table(*class_ids: int) -> ParticleTable:
     names = ("ring", "ring", "ball", "ball")
     return particle_table(
         [
-            (name, class_id, np.array(centre) * VOXEL_A, np.eye(3), 0.0, 0)
+            Row(name, class_id, np.array(centre) * VOXEL_A, np.eye(3), 0.0, 0)
             for name, class_id, centre in zip(names, class_ids, CENTRES, strict=True)
         ]
     )

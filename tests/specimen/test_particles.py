@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,27 +7,42 @@ from hypothesis import strategies as st
 
 from faket_dask.errors import InputError
 from faket_dask.specimen import ParticleTable, read_particles
-from faket_dask.specimen.particles import COLUMNS, particle_table
+from faket_dask.specimen.particles import COLUMNS, Row, particle_table
 
-FIELDS = ("instance", "class_name", "class_id", "centre_A", "rotation", "radius_A", "variant")
+FIELDS = (
+    "instance",
+    "class_name",
+    "class_id",
+    "centre_A",
+    "rotation",
+    "radius_A",
+    "variant",
+    "state",
+    "parent",
+    "is_cut",
+)
 
 finite = st.floats(allow_nan=False, allow_infinity=False, width=64)
-rows = st.tuples(
+rows = st.builds(
+    Row,
     st.text("abc1_,\"' ", min_size=1, max_size=8),
     st.integers(0, 255),
     st.lists(finite, min_size=3, max_size=3).map(np.array),
     st.lists(finite, min_size=9, max_size=9).map(lambda v: np.array(v).reshape(3, 3)),
     finite,
     st.integers(0, 2**31),
+    state=st.text("abc ", max_size=4),
+    parent=st.integers(0, 1),
+    is_cut=st.booleans(),
 )
 
 
 def table() -> ParticleTable:
     return particle_table(
         [
-            ("boot", 1, np.array([1.0, 2.0, 3.0]), np.eye(3), 5.0, 0),
-            ("crowd", 0, np.array([4.0, 5.0, 6.0]), np.eye(3), 6.0, 1),
-            ("boot", 1, np.array([7.0, 8.0, 9.0]), np.eye(3), 5.0, 2),
+            Row("boot", 1, np.array([1.0, 2.0, 3.0]), np.eye(3), 5.0, 0),
+            Row("crowd", 0, np.array([4.0, 5.0, 6.0]), np.eye(3), 6.0, 1),
+            Row("boot", 1, np.array([7.0, 8.0, 9.0]), np.eye(3), 5.0, 2),
         ]
     )
 
@@ -84,6 +101,26 @@ def test_damaged_number_is_named_with_its_line(tmp_path, column, value, message)
     path.write_text("\n".join(",".join(line) for line in lines))
     with pytest.raises(InputError, match=message):
         read_particles(path)
+
+
+def test_table_of_earlier_versions_has_no_parents_and_nothing_cut(tmp_path):
+    path = tmp_path / "particles.csv"
+    table().write_csv(path)
+    lines = [line.split(",")[: COLUMNS.index("state")] for line in path.read_text().splitlines()]
+    path.write_text("\n".join(",".join(line) for line in lines))
+    read = read_particles(path)
+    np.testing.assert_array_equal(read.centre_A, table().centre_A)
+    assert read.state.tolist() == ["", "", ""]
+    assert not read.parent.any()
+    assert not read.is_cut.any()
+
+
+def test_parents_are_numbered_as_instances():
+    spike = Row("boot", 1, np.zeros(3), np.eye(3), 5.0, 0)
+    rows = [replace(spike, class_id=0), spike, replace(spike, parent=2), replace(spike, parent=1)]
+    numbered = particle_table(rows)
+    assert numbered.instance.tolist() == [0, 1, 2, 3]
+    assert numbered.parent.tolist() == [0, 0, 1, 0]
 
 
 def test_other_file_is_refused(tmp_path):

@@ -8,11 +8,12 @@ from scipy import ndimage
 
 from faket_dask.errors import InputError
 from faket_dask.specimen import Block, Fiducials, Recipe, Sheets, Species, Vesicles, place, render_block
+from faket_dask.specimen.component import Component
+from faket_dask.specimen.fiducials import GOLD_V
 from faket_dask.specimen.ice import ice_fluctuation
 from faket_dask.specimen.orientation import uniform_rotations
-from faket_dask.specimen.particles import ParticleTable, particle_table
+from faket_dask.specimen.particles import ParticleTable, Row, particle_table
 from faket_dask.specimen.phantoms import phantom_template
-from faket_dask.specimen.render import GOLD_V
 
 MIXED = Recipe(
     (50, 60, 70),
@@ -22,10 +23,10 @@ MIXED = Recipe(
         Species("crowd", ("comma", "propeller"), count=10, labelled=False),
         Species("anvil", ("anvil",), count=3),
         Species("spike", ("comma",), count=3, on_membrane=True, membrane_offset_A=30.0),
+        Vesicles(1, (120.0, 180.0)),
+        Sheets(1, (120.0, 180.0)),
+        Fiducials(3, (60.0, 120.0)),
     ),
-    Vesicles(1, (120.0, 180.0)),
-    Sheets(1, (120.0, 180.0)),
-    Fiducials(3, (60.0, 120.0)),
 )
 TABLE = place(MIXED, np.random.default_rng(7))
 PARTS = ("density", "class_mask", "instance_mask")
@@ -37,12 +38,12 @@ def whole(recipe: Recipe, table: ParticleTable) -> Block:
 
 def one(recipe: Recipe, name: str, centre_A, rotation=None, radius_A=1.0, variant=0) -> ParticleTable:
     rotation = np.eye(3) if rotation is None else rotation
-    row = (name, recipe.class_ids.get(name, 0), np.array(centre_A), rotation, radius_A, variant)
+    row = Row(name, recipe.class_ids.get(name, 0), np.array(centre_A), rotation, radius_A, variant)
     return particle_table([row])
 
 
-def without_ice(**groups) -> Recipe:
-    return Recipe((40, 40, 40), 10.0, ice_texture=0.0, **groups)
+def without_ice(*components: Component) -> Recipe:
+    return Recipe((40, 40, 40), 10.0, components, ice_texture=0.0)
 
 
 @settings(max_examples=20)
@@ -93,7 +94,7 @@ def test_labels_and_density_are_registered():
 
 
 def test_crowding_has_density_and_no_label():
-    recipe = without_ice(species=(Species("crowd", ("boot",), count=1, labelled=False),))
+    recipe = without_ice(Species("crowd", ("boot",), count=1, labelled=False))
     block = whole(recipe, one(recipe, "crowd", (200.0, 200.0, 200.0)))
     assert block.density.max() > 2
     assert not block.class_mask.any()
@@ -103,7 +104,7 @@ def test_crowding_has_density_and_no_label():
 @settings(max_examples=15)
 @given(seed=st.integers(0, 9999))
 def test_particle_has_position_and_rotation_of_its_row(seed):
-    recipe = without_ice(species=(Species("anvil", ("anvil",), count=1),))
+    recipe = without_ice(Species("anvil", ("anvil",), count=1))
     rng = np.random.default_rng(seed)
     rotation, centre = uniform_rotations(1, rng)[0], rng.uniform(150, 250, 3)
     density = whole(recipe, one(recipe, "anvil", centre, rotation)).density
@@ -126,7 +127,7 @@ def test_particle_has_position_and_rotation_of_its_row(seed):
 @settings(max_examples=15)
 @given(seed=st.integers(0, 9999))
 def test_mass_and_volume_are_invariant_under_rotation_and_shift(seed):
-    recipe = without_ice(species=(Species("anvil", ("anvil",), count=1),))
+    recipe = without_ice(Species("anvil", ("anvil",), count=1))
     rng = np.random.default_rng(seed)
     block = whole(recipe, one(recipe, "anvil", rng.uniform(150, 250, 3), uniform_rotations(1, rng)[0]))
     template = phantom_template("anvil", recipe.voxel_size_A)
@@ -139,7 +140,7 @@ def test_mass_and_volume_are_invariant_under_rotation_and_shift(seed):
 @settings(max_examples=20)
 @given(diameter=st.floats(60, 140), x=st.floats(150, 250), y=st.floats(150, 250), z=st.floats(150, 250))
 def test_bead_is_a_sphere_of_gold(diameter, x, y, z):
-    recipe = without_ice(fiducials=Fiducials(1, diameter))
+    recipe = without_ice(Fiducials(1, diameter))
     block = whole(recipe, one(recipe, "fiducial", (x, y, z), radius_A=diameter / 2))
     volume = np.pi / 6 * (diameter / recipe.voxel_size_A) ** 3
     assert block.density.max() == pytest.approx(GOLD_V)
@@ -155,11 +156,8 @@ def test_bead_is_a_sphere_of_gold(diameter, x, y, z):
 @pytest.mark.parametrize("name", ["vesicle", "sheet"])
 def test_membrane_has_two_leaflets_around_a_trough(name):
     voxel_A = 3.0
-    groups = {
-        "vesicles": Vesicles(1, 150.0, deformation=0.0),
-        "sheets": Sheets(1, 150.0, bend=0.0),
-    }
-    recipe = Recipe((130, 130, 130), voxel_A, ice_texture=0.0, **groups)
+    groups = (Vesicles(1, 150.0, deformation=0.0), Sheets(1, 150.0, bend=0.0))
+    recipe = Recipe((130, 130, 130), voxel_A, groups, ice_texture=0.0)
     middle = 65 * voxel_A
     block = whole(recipe, one(recipe, name, (middle,) * 3, radius_A=150.0))
     line, label = block.density[:, 65, 65], block.class_mask[:, 65, 65] > 0
@@ -191,12 +189,10 @@ def test_ice_fills_voxels_without_objects():
 
 
 def test_membrane_protein_displaces_its_bilayer():
-    recipe = without_ice(
-        species=(Species("pore", ("boot",), count=1, on_membrane=True),), sheets=Sheets(1, 150.0)
-    )
+    recipe = without_ice(Species("pore", ("boot",), count=1, on_membrane=True), Sheets(1, 150.0))
     centre = np.full(3, 200.0)
-    sheet = ("sheet", recipe.class_ids["sheet"], centre, np.eye(3), 150.0, 1)
-    pore = ("pore", recipe.class_ids["pore"], centre, np.eye(3), 57.0, 0)
+    sheet = Row("sheet", recipe.class_ids["sheet"], centre, np.eye(3), 150.0, 1)
+    pore = Row("pore", recipe.class_ids["pore"], centre, np.eye(3), 57.0, 0)
     both = whole(recipe, particle_table([sheet, pore]))
     alone = whole(recipe, particle_table([pore]))
     inside = alone.class_mask > 0
@@ -206,7 +202,7 @@ def test_membrane_protein_displaces_its_bilayer():
 
 
 def test_row_of_unknown_class_is_refused():
-    recipe = without_ice(species=(Species("boot", ("boot",), count=1),))
+    recipe = without_ice(Species("boot", ("boot",), count=1))
     with pytest.raises(InputError, match="has a 'shoe' that the specimen does not: it knows boot"):
         whole(recipe, one(recipe, "shoe", (200.0, 200.0, 200.0)))
     with pytest.raises(InputError, match="'boot' has 1 conformations, and number 4 is asked for"):

@@ -1,36 +1,14 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from faket_dask.errors import InputError
 from faket_dask.kernels.projector import Projector
-from faket_dask.specimen import PHANTOMS, Recipe, Species, render_block
+from faket_dask.specimen import Recipe, Species, render_block
 from faket_dask.specimen.orientation import uniform_rotations
-from faket_dask.specimen.particles import particle_table
+from faket_dask.specimen.particles import Row, particle_table
 from faket_dask.specimen.phantoms import phantom_template
-from faket_dask.specimen.template import Sampling, covering_spheres, labelled_points, surface_level
+from faket_dask.specimen.template import Sampling, surface_level
 from tests.specimen.pdb import write_pdb
-
-
-@settings(max_examples=30)
-@given(seed=st.integers(0, 9999), count=st.integers(1, 300), padding=st.floats(0.1, 10))
-def test_covering_spheres_contain_padded_points(seed, count, padding):
-    points = np.random.default_rng(seed).uniform(-50, 50, (count, 3))
-    spheres = covering_spheres(points, padding)
-    room = spheres[:, 3] - np.linalg.norm(points[:, None] - spheres[:, :3], axis=2)
-    assert (room.max(axis=1) >= padding - 1e-9).all()
-
-
-@pytest.mark.parametrize("name", PHANTOMS)
-def test_cover_is_smaller_than_bounding_sphere(name):
-    template = phantom_template(name, 14.0)
-    probes = np.random.default_rng(1).uniform(-1, 1, (4000, 3)) * template.radius_A
-    spheres = template.spheres_A
-    claimed = (np.linalg.norm(probes[:, None] - spheres[:, :3], axis=2) <= spheres[:, 3]).any(axis=1)
-    assert claimed.mean() * 8 * template.radius_A**3 < 4 / 3 * np.pi * template.radius_A**3
-    points = labelled_points(template.density, template.level_V, template.voxel_size_A)
-    assert np.linalg.norm(points, axis=1).max() < template.radius_A < template.support_A
 
 
 def test_surface_level_of_a_step_is_half_its_height():
@@ -61,7 +39,7 @@ def transfer(path, atoms_A, sampling: Sampling, projector: Projector) -> np.ndar
     place = np.arange(EDGE) - EDGE // 2
     for _ in range(4):
         rotation, shift = uniform_rotations(1, rng)[0], rng.uniform(-5, 5, 3)
-        table = particle_table([("p", 1, EDGE // 2 * VOXEL_A + shift, rotation, 60.0, 0)])
+        table = particle_table([Row("p", 1, EDGE // 2 * VOXEL_A + shift, rotation, 60.0, 0)])
         stack = -projector.project(render_block(recipe, table, 0, EDGE).density, TRANSFER_ANGLES)
         x, y, z = rotation @ atoms_A.T / VOXEL_A
         for tilt, angle in enumerate(np.deg2rad(TRANSFER_ANGLES)):

@@ -9,7 +9,7 @@ from faket_dask.errors import InputError
 from faket_dask.specimen import Fiducials, ParticleTable, Recipe, Species, place, read_particles, render_block
 from faket_dask.specimen.volume import open_specimen_volume
 
-RECIPE = Recipe((20, 24, 28), 14.0, (Species("boot", ("boot",), count=3),), fiducials=Fiducials(1))
+RECIPE = Recipe((20, 24, 28), 14.0, (Species("boot", ("boot",), count=3), Fiducials(1)))
 TABLE = place(RECIPE, np.random.default_rng(0))
 BLOCK = render_block(RECIPE, TABLE, 0, 24)
 PARTS = ("density", "class_mask", "instance_mask")

@@ -30,10 +30,10 @@ def fill_hollows(instances: ArrayLike3D, table: ParticleTable, voxel_size_A: flo
 
     Examples
     --------
-    >>> from faket_dask.specimen.particles import particle_table
+    >>> from faket_dask.specimen.particles import Row, particle_table
     >>> shell = np.zeros((1, 1, 7), dtype=np.uint16)
     >>> shell[..., [1, 5]] = 1
-    >>> table = particle_table([("vesicle", 1, (30.0, 0.0, 0.0), np.eye(3), 25.0, 0)])
+    >>> table = particle_table([Row("vesicle", 1, np.array([30.0, 0.0, 0.0]), np.eye(3), 25.0, 0)])
     >>> fill_hollows(shell, table, 10.0)[:, :, :]
     array([[[0, 1, 1, 1, 1, 1, 0]]], dtype=uint16)
     """

@@ -28,8 +28,8 @@ from faket_dask.kernels.optics import Optics
 from faket_dask.modalities import SIMULATED
 from faket_dask.references import open_reference
 from faket_dask.references.imaging import Imaging, open_modality_imaging
+from faket_dask.specimen.class_names import SHEET, VESICLE
 from faket_dask.specimen.particles import ParticleTable, read_particles
-from faket_dask.specimen.recipe import SHEET, VESICLE
 from faket_dask.stages.reconstruction import Half
 
 _SAME_EXPOSURE = 1e-9

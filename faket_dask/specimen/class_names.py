@@ -1,0 +1,6 @@
+"""Names of the classes that are no particles, which particles cannot have."""
+
+VESICLE = "vesicle"
+SHEET = "sheet"
+FIDUCIAL = "fiducial"
+RESERVED_NAMES = (VESICLE, FIDUCIAL, SHEET)

@@ -1,0 +1,243 @@
+"""Occupancy: the voxels of a specimen that objects have claimed, and the compartments that membranes enclose.
+
+Objects claim the voxels that they will have in the masks, so no two labels overlap however tightly they are packed. A
+free place is found by random trials: the voxels of a shape are looked up in an order that scatters them, so a place
+that is taken is given up after two or three of them, and a million trials take about a second. The orientation of an
+object is fixed before its place is sought, so crowding does not favour some orientations over others.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from faket_dask.errors import InputError
+from faket_dask.specimen.shape import Shape, grow_shape
+from faket_dask.specimen.voxel_grid import VoxelGrid
+
+TRIALS = 200_000
+"""Random places that are tried for an object by default."""
+
+OUTSIDE = 0
+"""Compartment outside of all membranes."""
+
+_FIRST_SURFACE = 2**15
+_TAKEN = 2**16 - 1
+
+Position = tuple[int, int, int]
+Region = NDArray[np.bool_]
+
+
+class PackingError(InputError):
+    """Objects that do not fit into the specimen.
+
+    Parameters
+    ----------
+    class_name
+        Class that did not fit.
+    requested, placed
+        Number of objects of that class that were requested, and that were placed.
+    occupied_fraction
+        Fraction of the volume that objects already take.
+    """
+
+    def __init__(self, class_name: str, requested: int, placed: int, occupied_fraction: float) -> None:
+        super().__init__(
+            f"specimen: only {placed} of {requested} '{class_name}' found room, with {occupied_fraction:.0%} of "
+            "the volume occupied; ask for fewer or smaller objects, or enlarge the volume"
+        )
+        self.class_name = class_name
+        self.requested = requested
+        self.placed = placed
+        self.occupied_fraction = occupied_fraction
+
+    def __reduce__(self) -> tuple[type["PackingError"], tuple[str, int, int, float]]:
+        # Exceptions are pickled with their message as the only argument otherwise, and workers raise this one.
+        return PackingError, (self.class_name, self.requested, self.placed, self.occupied_fraction)
+
+
+class Occupancy:
+    """Voxels of a specimen: free ones by compartment, those of membranes, and those that other objects have taken.
+
+    Parameters
+    ----------
+    grid
+        Voxels of the specimen.
+    spacing_A
+        Smallest gap between two objects, in Å.
+    margin
+        Voxels ``(z, y, x)`` by which objects may reach beyond the volume on either side.
+
+    Examples
+    --------
+    >>> occupancy = Occupancy(VoxelGrid((4, 4, 4), 10.0))
+    >>> cube = Shape(np.argwhere(np.ones((2, 2, 2))).astype(np.int32), np.zeros(3))
+    >>> occupancy.claim(cube, (0, 0, 0))
+    >>> occupancy.fits(cube, (1, 0, 0)), occupancy.fits(cube, (2, 0, 0)), occupancy.occupied_fraction()
+    (False, True, 0.125)
+    """
+
+    def __init__(
+        self, grid: VoxelGrid, spacing_A: float = 0.0, margin: tuple[int, int, int] = (0, 0, 0)
+    ) -> None:
+        self.grid = grid
+        self.margin = np.array(margin)
+        self._spacing = spacing_A / grid.voxel_size_A
+        # Compartments from 0, surfaces from 2**15, and one number for all other objects: one look-up tells whether a
+        # voxel may be used, whatever an object is allowed.
+        self._space = np.zeros(tuple(np.array(grid.shape) + 2 * self.margin), np.uint16)
+        self._compartments = 0
+        self._surfaces = 0
+
+    def region(self, compartments: Iterable[int] | None = None, surface: int | None = None) -> Region:
+        """Return the voxels that an object may use, ``(65536,)`` bool.
+
+        Parameters
+        ----------
+        compartments
+            Compartments whose free voxels may be used, 0 outside of all membranes; all by default.
+        surface
+            Membrane whose voxels may be used, too, as `add_surface` returned it.
+        """
+        region = np.zeros(2**16, bool)
+        if compartments is None:
+            region[:_FIRST_SURFACE] = True
+        else:
+            region[list(compartments)] = True
+        if surface is not None:
+            region[_FIRST_SURFACE + surface] = True
+        return region
+
+    def fits(self, shape: Shape, position: Position, region: Region | None = None) -> bool:
+        """Tell whether all voxels of a shape, its centre in voxel ``(z, y, x)``, may be used."""
+        places = np.array([position], np.int64) + self.margin
+        lower, upper = self._limits(shape)
+        if (places[0] < lower).any() or (places[0] > upper).any():
+            return False
+        return bool(_first_fit(self._space, self._allowed(region), shape.voxels, places) == 0)
+
+    def find_position(
+        self, shape: Shape, rng: np.random.Generator, region: Region | None = None, trials: int = TRIALS
+    ) -> Position | None:
+        """Find a place for a shape by trying random ones.
+
+        Parameters
+        ----------
+        shape
+            Voxels of the object.
+        rng
+            Source of randomness.
+        region
+            Voxels that may be used; free ones by default.
+        trials
+            Most places to try.
+
+        Returns
+        -------
+        position
+            Voxel ``(z, y, x)`` of the object's centre, or ``None`` if no place that was tried is free.
+        """
+        lower, upper = self._limits(shape)
+        if (lower > upper).any():
+            return None
+        allowed = self._allowed(region)
+        scattered = shape.voxels[np.random.default_rng(0).permutation(len(shape))]
+        tried, count = 0, 64
+        while tried < trials:
+            places = rng.integers(lower, upper, (min(count, trials - tried), 3), endpoint=True)
+            index = _first_fit(self._space, allowed, scattered, places)
+            if index >= 0:
+                z, y, x = (int(place) for place in places[index] - self.margin)
+                return z, y, x
+            tried += len(places)
+            count = min(8 * count, 32768)
+        return None
+
+    def claim(self, shape: Shape, position: Position) -> None:
+        """Take the voxels of a shape, and those closer to it than the spacing."""
+        self._mark(shape, position, _TAKEN)
+
+    def add_surface(self, shape: Shape, position: Position) -> int:
+        """Take the voxels of a membrane, which objects that sit in it may use; return its number.
+
+        Raises
+        ------
+        InputError
+            If there are too many membranes.
+        """
+        if self._surfaces >= _TAKEN - _FIRST_SURFACE:
+            raise InputError(f"specimen: more than {self._surfaces} membranes; ask for fewer")
+        self._mark(shape, position, _FIRST_SURFACE + self._surfaces)
+        self._surfaces += 1
+        return self._surfaces - 1
+
+    def add_compartment(self, shape: Shape, position: Position) -> int:
+        """Make a compartment of the free voxels of a shape, and return its number, from 1.
+
+        Raises
+        ------
+        InputError
+            If there are too many compartments.
+        """
+        if self._compartments >= _FIRST_SURFACE - 1:
+            raise InputError(
+                f"specimen: more than {self._compartments} compartments; ask for fewer membranes"
+            )
+        self._compartments += 1
+        places = self._inside(shape.voxels + np.array(position, np.int64) + self.margin)
+        free = self._space[tuple(places.T)] < _FIRST_SURFACE
+        self._space[tuple(places[free].T)] = self._compartments
+        return self._compartments
+
+    def compartment(self, position: Position) -> int | None:
+        """Return the compartment of a voxel ``(z, y, x)``, ``None`` where an object has taken it."""
+        value = int(self._space[tuple(np.array(position) + self.margin)])
+        return value if value < _FIRST_SURFACE else None
+
+    def is_cut(self, shape: Shape, position: Position) -> bool:
+        """Tell whether a shape reaches beyond the volume."""
+        low, high = shape.bounds()
+        return bool((low + position < 0).any() or (high + position >= self.grid.shape).any())
+
+    def occupied_fraction(self) -> float:
+        """Return the fraction of the volume's voxels that are taken."""
+        inside = tuple(slice(m, m + n) for m, n in zip(self.margin, self.grid.shape, strict=True))
+        return float(np.count_nonzero(self._space[inside] >= _FIRST_SURFACE)) / self._space[inside].size
+
+    def _allowed(self, region: Region | None) -> Region:
+        return self.region() if region is None else region
+
+    def _limits(self, shape: Shape) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the lowest and the highest voxel of the padded volume that a shape's centre may lie in."""
+        low, high = shape.bounds()
+        return -low, np.array(self._space.shape) - 1 - high
+
+    def _inside(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        return places[((places >= 0) & (places < self._space.shape)).all(axis=1)]
+
+    def _mark(self, shape: Shape, position: Position, value: int) -> None:
+        if self._spacing > 0:
+            shape = grow_shape(shape, self._spacing)
+        places = self._inside(shape.voxels + np.array(position, np.int64) + self.margin)
+        self._space[tuple(places.T)] = value
+
+
+@njit(cache=True, nogil=True)
+def _first_fit(
+    space: NDArray[np.uint16],
+    allowed: NDArray[np.bool_],
+    voxels: NDArray[np.int32],
+    places: NDArray[np.int64],
+) -> int:
+    """Return the first of the places ``(m, 3)`` at which all voxels ``(n, 3)`` may be used; -1 if there is none."""
+    for candidate in range(places.shape[0]):
+        z, y, x = places[candidate, 0], places[candidate, 1], places[candidate, 2]
+        fits = True
+        for voxel in range(voxels.shape[0]):
+            if not allowed[space[z + voxels[voxel, 0], y + voxels[voxel, 1], x + voxels[voxel, 2]]]:
+                fits = False
+                break
+        if fits:
+            return candidate
+    return -1

@@ -1,0 +1,125 @@
+"""Scene: a specimen while it is drawn, with the rows and the space of all objects so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faket_dask.specimen.occupancy import OUTSIDE, Occupancy, PackingError, Position, Region
+from faket_dask.specimen.particles import Row
+from faket_dask.specimen.shape import Shape
+from faket_dask.specimen.voxel_grid import VoxelGrid
+
+if TYPE_CHECKING:
+    from faket_dask.specimen.component import Component
+
+
+class Surface(Protocol):
+    """Membrane of a scene that particles may sit on."""
+
+    @property
+    def area_A2(self) -> float:
+        """Area in Å², by which surfaces are chosen."""
+        ...
+
+    def draw_point(self, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Draw a point ``(x, y, z)`` in Å on the middle of the bilayer, and the unit normal there, outward."""
+        ...
+
+
+class Scene:
+    """Specimen while it is drawn.
+
+    Parameters
+    ----------
+    grid
+        Voxels of the specimen.
+    occupancy
+        Space of the specimen; claimed by `add`.
+    rng
+        Source of all randomness of the specimen.
+    class_ids
+        Label of each labelled class.
+    counts
+        Number of objects of each component, by the first of its classes, where it is given and not drawn.
+    """
+
+    def __init__(
+        self,
+        grid: VoxelGrid,
+        occupancy: Occupancy,
+        rng: np.random.Generator,
+        class_ids: Mapping[str, int],
+        counts: Mapping[str, int] | None = None,
+    ) -> None:
+        self.grid = grid
+        self.occupancy = occupancy
+        self.rng = rng
+        self.rows: list[Row] = []
+        self.surfaces: list[tuple[Surface, int, int]] = []
+        self._class_ids = class_ids
+        self._counts = counts or {}
+        self._compartments: dict[str, list[int]] = {}
+
+    @property
+    def next_number(self) -> int:
+        """Number of the next row, by which other rows name their parent; it counts from 1 in the order of drawing."""
+        return len(self.rows) + 1
+
+    def draw_count(self, component: Component) -> int:
+        """Draw the number of objects of a component."""
+        given = self._counts.get(component.class_names[0])
+        if given is not None:
+            return given
+        low, high = component.count_range(self.grid)
+        return int(self.rng.integers(low, high, endpoint=True))
+
+    def class_id(self, name: str) -> int:
+        """Return the label of a class, 0 for one without."""
+        return self._class_ids.get(name, 0)
+
+    def add(self, row: Row, shape: Shape, position: Position) -> int:
+        """Add an object that takes its voxels, and return its number."""
+        self.occupancy.claim(shape, position)
+        return self._append(row, shape, position)
+
+    def add_surface(self, row: Row, shape: Shape, position: Position, surface: Surface) -> int:
+        """Add a membrane, whose voxels particles that sit on it may take, and return its number."""
+        claim = self.occupancy.add_surface(shape, position)
+        number = self._append(row, shape, position)
+        self.surfaces.append((surface, claim, number))
+        return number
+
+    def add_compartment(self, name: str, shape: Shape, position: Position) -> None:
+        """Make a compartment of the free voxels of a shape, under the name of the membranes that enclose it."""
+        self._compartments.setdefault(name, []).append(self.occupancy.add_compartment(shape, position))
+
+    def region(self, names: Iterable[str] | None = None, surface: int | None = None) -> Region:
+        """Return the voxels that an object may use.
+
+        Parameters
+        ----------
+        names
+            Names of compartments, ``outside`` for what no membrane encloses; all by default.
+        surface
+            Claim of a membrane that the object sits on, as `surfaces` lists it.
+        """
+        numbers: list[int] | None = None
+        if names is not None:
+            numbers = []
+            for name in names:
+                numbers += [OUTSIDE] if name == "outside" else self._compartments.get(name, [])
+        return self.occupancy.region(numbers, surface)
+
+    def fail(self, name: str, requested: int, placed: int) -> PackingError:
+        """Return the error of a class whose objects find no room."""
+        return PackingError(name, requested, placed, self.occupancy.occupied_fraction())
+
+    def _append(self, row: Row, shape: Shape, position: Position) -> int:
+        is_cut = row.is_cut or self.occupancy.is_cut(shape, position)
+        self.rows.append(replace(row, is_cut=is_cut))
+        return len(self.rows)

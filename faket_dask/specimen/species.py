@@ -1,0 +1,379 @@
+"""Particles of a class: copies of a template, free in the ice or on membranes."""
+
+import math
+import os
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from faket_dask.errors import InputError
+from faket_dask.specimen.amounts import SECTION, Amount, Count, check_amount, check_count
+from faket_dask.specimen.canvas import Canvas, first_voxel, last_voxel
+from faket_dask.specimen.class_names import RESERVED_NAMES
+from faket_dask.specimen.component import Layer, Workload
+from faket_dask.specimen.composition import mean_map_potential
+from faket_dask.specimen.occupancy import Position
+from faket_dask.specimen.orientation import standing_rotation, uniform_rotations
+from faket_dask.specimen.particles import Row
+from faket_dask.specimen.phantoms import PHANTOMS
+from faket_dask.specimen.scene import Scene
+from faket_dask.specimen.shape import Shape, draw_fraction, split_position
+from faket_dask.specimen.sources import load_conformations, load_template, measure_loading
+from faket_dask.specimen.template import Template
+from faket_dask.specimen.voxel_grid import VoxelGrid
+
+_MEMBRANE_POSITIONS = 2000
+
+
+@dataclass(frozen=True)
+class Species:
+    """Particles of one class; exactly one of `count` and `density_per_um3` says how many.
+
+    Parameters
+    ----------
+    name
+        Name of the class, as it appears in tables and label maps.
+    source
+        Name of a built-in phantom, or path of a structure (PDB, mmCIF) or of a density map (MRC); a tuple of them
+        for several conformations, which are equally likely. ``None`` stands for the phantom called `name`.
+    count
+        Particles per specimen, one number or (smallest, largest), both included.
+    density_per_um3
+        Particles per cubic micrometre of the volume, one number or (smallest, largest).
+    labelled
+        False for crowding: the particles are imaged, and absent from masks and from the class list.
+    on_membrane
+        True for particles that sit on vesicles and sheets, their z axis along the outward normal.
+    membrane_offset_A
+        Height of the particle's centre over the middle of the bilayer, in Å.
+    assembly
+        Biological assembly of a structure file: its name, ``None`` for the first where the file lists any,
+        ``"asymmetric unit"`` for the coordinates as they stand.
+    rna_fraction
+        Share of RNA in the mass of a particle that comes from a density map, 0 to 1: 0 for proteins, about 0.5 for
+        ribosomes of mitochondria, 0.55 of eukaryotes, 0.65 of bacteria. It sets the mean potential inside the map,
+        since maps come in arbitrary units: 2.1, 2.5, 2.6, 2.7 V over ice. Coordinates have a composition of their own.
+    map_potential_V
+        Mean potential inside a density map over that of ice, in volts, instead of that which follows from
+        `rna_fraction`.
+
+    Raises
+    ------
+    InputError
+        If the name is taken, a source is neither a phantom nor a file, or a number is impossible.
+
+    Examples
+    --------
+    >>> Species("boot", count=(3, 5)).sources
+    ('boot',)
+    """
+
+    __pydantic_config__ = SECTION
+
+    name: str
+    source: str | tuple[str, ...] | None = None
+    count: Count | None = None
+    density_per_um3: Amount | None = None
+    labelled: bool = True
+    on_membrane: bool = False
+    membrane_offset_A: float = 0.0
+    assembly: str | None = None
+    rna_fraction: float = 0.0
+    map_potential_V: float | None = None
+
+    def __post_init__(self) -> None:
+        where = f"species '{self.name}'"
+        if not self.name or self.name in RESERVED_NAMES:
+            raise InputError(f"{where}: the names {', '.join(RESERVED_NAMES)} are taken; choose another")
+        if not self.sources:
+            raise InputError(f"{where} has no source; give a built-in phantom or a file")
+        for source in self.sources:
+            if source not in PHANTOMS and not os.path.isfile(source):
+                raise InputError(
+                    f"{where}: '{source}' is neither a file nor a built-in phantom ({', '.join(PHANTOMS)})"
+                )
+        if (self.count is None) == (self.density_per_um3 is None):
+            raise InputError(f"{where}: give exactly one of count and density_per_um3")
+        if self.count is not None:
+            check_count(self.count, f"{where}: count")
+        if self.density_per_um3 is not None:
+            check_amount(self.density_per_um3, f"{where}: density_per_um3")
+        if not 0 <= self.rna_fraction <= 1:
+            raise InputError(f"{where}: rna_fraction is {self.rna_fraction:g}; it lies between 0 and 1")
+        if self.map_potential_V is not None and self.rna_fraction:
+            raise InputError(f"{where}: give one of rna_fraction and map_potential_V, not both")
+        if self.map_potential_V is not None and not 0 < self.map_potential_V <= 1000:
+            raise InputError(
+                f"{where}: map_potential_V is {self.map_potential_V:g}; it must be positive, and at most 1000"
+            )
+        if not abs(self.membrane_offset_A) <= 10_000:
+            raise InputError(
+                f"{where}: membrane_offset_A is {self.membrane_offset_A:g}; it lies between -10000 and 10000"
+            )
+
+    @property
+    def mean_potential_V(self) -> float:
+        """Mean potential inside a density map, in volts over ice."""
+        if self.map_potential_V is None:
+            return mean_map_potential(self.rna_fraction)
+        return self.map_potential_V
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Source of each conformation."""
+        if self.source is None:
+            return (self.name,)
+        return (self.source,) if isinstance(self.source, str) else self.source
+
+    @property
+    def layer(self) -> Layer:
+        """Membrane proteins before all other particles."""
+        return Layer.MEMBRANE_PROTEINS if self.on_membrane else Layer.PARTICLES
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Name of the class."""
+        return (self.name,)
+
+    def count_range(self, grid: VoxelGrid) -> tuple[int, int]:
+        """Return the fewest and the most particles in a volume."""
+        if self.count is not None:
+            return check_count(self.count, "count")
+        assert self.density_per_um3 is not None
+        low, high = check_amount(self.density_per_um3, "density_per_um3")
+        return round(low * grid.volume_um3), round(high * grid.volume_um3)
+
+    def load_templates(self, grid: VoxelGrid) -> list[Template]:
+        """Load the templates of all conformations, in the order of the sources."""
+        return load_conformations(self, grid.voxel_size_A, grid.sampling)
+
+    def measure_size(self, grid: VoxelGrid) -> float:
+        """Return the diameter in Å of the largest conformation."""
+        return 2 * max(template.radius_A for template in self.load_templates(grid))
+
+    def check(self, grid: VoxelGrid) -> None:
+        """Check that every conformation fits into the volume in every orientation."""
+        grid.check_fits(self.name, self.measure_size(grid))
+
+    def name_state(self, variant: int) -> str:
+        """Return the name of a conformation: that of its source, empty if there is one only."""
+        if len(self.sources) == 1:
+            return ""
+        source = self.sources[variant]
+        return source if source in PHANTOMS else os.path.basename(source).split(".")[0]
+
+    def draw(self, scene: Scene) -> None:
+        """Draw conformations, orientations and places."""
+        requested = scene.draw_count(self)
+        if requested and self.on_membrane and not scene.surfaces:
+            raise InputError(
+                f"specimen: '{self.name}' sits on membranes, and no vesicle or sheet was drawn; give them a "
+                "smallest count of 1"
+            )
+        variants = scene.rng.integers(len(self.sources), size=requested)
+        rotations = uniform_rotations(requested, scene.rng)
+        templates = self.load_templates(scene.grid)
+        for placed, (variant, rotation) in enumerate(zip(variants.tolist(), rotations, strict=True)):
+            template = templates[variant]
+            if self.on_membrane:
+                found = self._find_on_membrane(template, scene)
+            else:
+                found = _find_free(template, rotation, scene)
+            if found is None:
+                raise scene.fail(self.name, requested, placed)
+            shape, position, rotation, parent = found
+            row = Row(
+                self.name,
+                scene.class_id(self.name),
+                shape.centre_A(position, scene.grid.voxel_size_A),
+                rotation,
+                template.radius_A,
+                variant,
+                self.name_state(variant),
+                parent,
+            )
+            scene.add(row, shape, position)
+
+    def _find_on_membrane(self, template: Template, scene: Scene) -> "_Place | None":
+        """Find a place on a membrane; membranes are chosen in proportion to their area."""
+        areas = np.array([surface.area_A2 for surface, _, _ in scene.surfaces])
+        voxel_A = scene.grid.voxel_size_A
+        for _ in range(_MEMBRANE_POSITIONS):
+            surface, claim, number = scene.surfaces[int(scene.rng.choice(len(areas), p=areas / areas.sum()))]
+            point, normal = surface.draw_point(scene.rng)
+            rotation = standing_rotation(normal, scene.rng.uniform(0, 2 * np.pi))
+            position, fraction = split_position(point + self.membrane_offset_A * normal, voxel_A)
+            shape = particle_shape(template, rotation, fraction, voxel_A)
+            if scene.occupancy.fits(shape, position, scene.region(surface=claim)):
+                return _Place(shape, position, rotation, number)
+        return None
+
+    def measure_reach(self, row: Row, grid: VoxelGrid) -> float:
+        """Return the radius in Å of the template's support."""
+        return load_template(self, row.variant, grid.voxel_size_A, grid.sampling).support_A
+
+    def render(self, canvas: Canvas, row: Row, grid: VoxelGrid) -> None:
+        """Add a particle: its template, interpolated linearly at each voxel turned into the particle's frame."""
+        template = load_template(self, row.variant, grid.voxel_size_A, grid.sampling)
+        _add_particle(canvas, row.centre_A, _turn(template, row.rotation))
+
+    def estimate(self, grid: VoxelGrid, count: float) -> Workload:
+        """Estimate the work of so many particles."""
+        templates = self.load_templates(grid)
+        supports = [4 / 3 * math.pi * (template.support_A / grid.voxel_size_A) ** 3 for template in templates]
+        labels = [template.volume_A3 / grid.voxel_size_A**3 for template in templates]
+        voxels = count * float(np.mean(supports))
+        return Workload(
+            objects=count,
+            drawn_voxels=voxels,
+            particle_voxels=voxels,
+            claimed_voxels=count * float(np.mean(labels)),
+            templates_s=measure_loading(self, grid.voxel_size_A, grid.sampling),
+        )
+
+
+class _Place(NamedTuple):
+    """Shape of a particle, the voxel of its centre, its rotation, and the number of the row that it belongs to."""
+
+    shape: Shape
+    position: Position
+    rotation: NDArray[np.float64]
+    parent: int
+
+
+def _find_free(template: Template, rotation: NDArray[np.float64], scene: Scene) -> _Place | None:
+    shape = particle_shape(template, rotation, draw_fraction(scene.rng), scene.grid.voxel_size_A)
+    position = scene.occupancy.find_position(shape, scene.rng)
+    return None if position is None else _Place(shape, position, rotation, 0)
+
+
+class _Turned(NamedTuple):
+    """Template of a particle ``(z, y, x)``, and the rotation from the specimen to it."""
+
+    to_particle: NDArray[np.float64]
+    template: NDArray[np.float32]
+    voxel_A: float
+    level_V: float
+    support_A: float
+
+
+def _turn(template: Template, rotation: NDArray[np.float64]) -> _Turned:
+    to_particle = np.ascontiguousarray(rotation.T)
+    return _Turned(to_particle, template.density, template.voxel_size_A, template.level_V, template.support_A)
+
+
+def particle_shape(
+    template: Template, rotation: NDArray[np.float64], fraction: NDArray[np.float64], voxel_size_A: float
+) -> Shape:
+    """Find the voxels that a particle has in the masks, by the same arithmetic that renders it.
+
+    Parameters
+    ----------
+    template
+        Density of the particle.
+    rotation
+        ``(3, 3)`` matrix, particle to specimen.
+    fraction
+        Place ``(x, y, z)`` of its centre from the middle of a voxel, in voxels.
+    voxel_size_A
+        Edge of the specimen's voxels in Å.
+
+    Raises
+    ------
+    InputError
+        If the particle is too small to have any.
+    """
+    voxels = _label_voxels(_turn(template, rotation), fraction, voxel_size_A)
+    if not len(voxels):
+        raise InputError(
+            f"{template.name}: a particle of {2 * template.radius_A:.0f} Å across has no voxel of {voxel_size_A:g} Å "
+            "in the masks; choose smaller voxels, or leave it out"
+        )
+    return Shape(voxels, fraction)
+
+
+@njit(cache=True, nogil=True)
+def _interpolate(template: NDArray[np.float32], u: float, v: float, w: float) -> float:
+    """Interpolate a template ``(z, y, x)`` linearly at ``(u, v, w)`` along ``(x, y, z)``; NaN outside it."""
+    last = template.shape[0] - 1
+    if u < 0 or v < 0 or w < 0 or u >= last or v >= last or w >= last:
+        return np.nan
+    i, j, k = int(w), int(v), int(u)
+    fw, fv, fu = w - i, v - j, u - k
+    front = (1 - fv) * ((1 - fu) * template[i, j, k] + fu * template[i, j, k + 1]) + fv * (
+        (1 - fu) * template[i, j + 1, k] + fu * template[i, j + 1, k + 1]
+    )
+    back = (1 - fv) * ((1 - fu) * template[i + 1, j, k] + fu * template[i + 1, j, k + 1]) + fv * (
+        (1 - fu) * template[i + 1, j + 1, k] + fu * template[i + 1, j + 1, k + 1]
+    )
+    return (1 - fw) * front + fw * back
+
+
+@njit(cache=True, nogil=True)
+def _label_voxels(particle: _Turned, fraction: NDArray[np.float64], voxel_A: float) -> NDArray[np.int32]:
+    """Find the voxels ``(n, 3)``, ``(z, y, x)``, of a particle's label about the voxel of its centre."""
+    to_particle, template, template_voxel_A, level_V, support_A = particle
+    middle = template.shape[0] // 2
+    reach = support_A / voxel_A
+    matrix = to_particle * (voxel_A / template_voxel_A)
+    side = int(np.ceil(reach)) + 1
+    voxels = np.empty(((2 * side + 1) ** 3, 3), np.int32)
+    count = 0
+    for z in range(-side, side + 1):
+        dz = z - fraction[2]
+        for y in range(-side, side + 1):
+            dy = y - fraction[1]
+            for x in range(-side, side + 1):
+                dx = x - fraction[0]
+                if dx * dx + dy * dy + dz * dz > reach * reach:
+                    continue
+                value = _interpolate(
+                    template,
+                    matrix[0, 0] * dx + matrix[0, 1] * dy + matrix[0, 2] * dz + middle,
+                    matrix[1, 0] * dx + matrix[1, 1] * dy + matrix[1, 2] * dz + middle,
+                    matrix[2, 0] * dx + matrix[2, 1] * dy + matrix[2, 2] * dz + middle,
+                )
+                if value >= level_V:
+                    voxels[count, 0], voxels[count, 1], voxels[count, 2] = z, y, x
+                    count += 1
+    return voxels[:count].copy()
+
+
+@njit(cache=True, nogil=True)
+def _add_particle(canvas: Canvas, centre_A: NDArray[np.float64], particle: _Turned) -> None:
+    density, class_mask, instance_mask, y_start, voxel_A, labels = canvas
+    to_particle, template, template_voxel_A, level_V, support_A = particle
+    depth, height, width = density.shape
+    middle = template.shape[0] // 2
+    cx, cy, cz = centre_A[0] / voxel_A, centre_A[1] / voxel_A, centre_A[2] / voxel_A
+    reach = support_A / voxel_A
+    matrix = to_particle * (voxel_A / template_voxel_A)
+    for z in range(first_voxel(cz, reach), last_voxel(cz, reach, depth) + 1):
+        dz = z - cz
+        for y in range(
+            max(y_start, first_voxel(cy, reach)), min(y_start + height - 1, last_voxel(cy, reach, 2**31)) + 1
+        ):
+            dy = y - cy
+            rest = reach * reach - dz * dz - dy * dy
+            if rest < 0:
+                continue
+            half = np.sqrt(rest)
+            for x in range(first_voxel(cx, half), last_voxel(cx, half, width) + 1):
+                dx = x - cx
+                value = _interpolate(
+                    template,
+                    matrix[0, 0] * dx + matrix[0, 1] * dy + matrix[0, 2] * dz + middle,
+                    matrix[1, 0] * dx + matrix[1, 1] * dy + matrix[1, 2] * dz + middle,
+                    matrix[2, 0] * dx + matrix[2, 1] * dy + matrix[2, 2] * dz + middle,
+                )
+                if np.isnan(value):
+                    continue
+                cover = min(1.0, max(0.0, 0.5 * value / level_V))
+                here = y - y_start
+                density[z, here, x] = density[z, here, x] * (1 - cover) + value
+                if value >= level_V:
+                    class_mask[z, here, x] = labels.class_id
+                    instance_mask[z, here, x] = labels.instance
