@@ -1,7 +1,7 @@
 """Tilt-series of known truth by a microscope that shares no code with faket_dask: the formulae, written out.
 
     python benchmarks/independent_microscope.py OUT --structures FOLDER [--defocus 1.5 3 5] [--dose 2]
-        [--angles -40 0 40] [--size 256] [--number 40] [--slices 100] [--seed 0]
+        [--angles -40 -9 -6 -3 0 3 6 9 40] [--size 256] [--number 40] [--slices 100] [--seed 0]
 
 Atoms of PDB files (with the biological assembly that REMARK 350 gives) become projected potentials: every atom has the
 integral ``h² f(0) / 2π m e`` (electron scattering factors at zero angle, International Tables C, table 4.3.1), the
@@ -50,6 +50,12 @@ SCATTERING_A = {"H": 0.529, "C": 2.509, "N": 2.211, "O": 1.983, "P": 5.488, "S":
 DALTONS = {"H": 1.008, "C": 12.011, "N": 14.007, "O": 15.999, "P": 30.974, "S": 32.06}
 HYDROGENS_PER_CARBON = 1.58
 DISPLACED_V_A3_PER_DALTON = 1.21 * 4.53
+ANGLES = (-40.0, -9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0, 40.0)
+"""Six pairs of neighbours, so that what tilts have in common can be measured."""
+
+ORIENTATIONS = 48
+"""Random orientations of a class: with few, a flat particle's mean energy is a matter of chance."""
+
 CLASSES = ("1bxn", "3cf3", "1qvr", "2cg9", "1s3x")
 
 
@@ -244,7 +250,13 @@ def simulate(options: argparse.Namespace, defocus_um: float) -> None:
         "amplitude_contrast": AMPLITUDE_CONTRAST,
         "ice_V": ICE_V,
         "thickness_A": THICKNESS_A,
-        "particles": len(placed),
+        "inelastic_mean_free_path_A": MEAN_FREE_PATH_A,
+        "detector_efficiency": EFFICIENCY,
+        "modulation_at_nyquist": MODULATION_AT_NYQUIST,
+        "density_per_um3": {
+            name: 1e12 * sum(kind == index for kind, _, _ in placed) / float(np.prod(box))
+            for index, name in enumerate(CLASSES)
+        },
     }
     Path(name + ".json").write_text(json.dumps(description, indent=1) + "\n")
     single = {
@@ -255,7 +267,7 @@ def simulate(options: argparse.Namespace, defocus_um: float) -> None:
                     np.exp(-2 * math.pi**2 * BLUR_A**2 * square_frequencies(64)),
                 ).real
                 / -PIXEL_A
-                for _ in range(6)
+                for _ in range(ORIENTATIONS)
             ]
         )
         for kind, (places, weights) in enumerate(atoms)
@@ -277,7 +289,7 @@ def main() -> None:
     parser.add_argument("--structures", type=Path, required=True, help="folder of PDB files")
     parser.add_argument("--defocus", type=float, nargs="+", default=[1.5, 3.0, 5.0])
     parser.add_argument("--dose", type=float, default=2.0, help="e/Å² per tilt")
-    parser.add_argument("--angles", type=float, nargs="+", default=[-40.0, 0.0, 40.0])
+    parser.add_argument("--angles", type=float, nargs="+", default=list(ANGLES))
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--number", type=int, default=40, help="particles of each class in the field at 0°")
     parser.add_argument("--slices", type=float, default=100.0, help="thickness in Å; 0: one thin object")

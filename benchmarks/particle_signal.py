@@ -3,16 +3,17 @@
     python benchmarks/particle_signal.py physics --structures FOLDER [--defocus 1.5 3 5] [--dose 0.5 1 2 4]
     python benchmarks/particle_signal.py crowding --structures FOLDER [--defocus 3] [--dose 2]
     python benchmarks/particle_signal.py independent TRUTH... --structures FOLDER
-        (TRUTH: files ``truth_*.npz`` of ``benchmarks/independent_microscope.py``)
+        (TRUTH: files ``truth_*.npz`` of ``benchmarks/independent_microscope.py``; the mean of all of one defocus)
 
 `physics` makes a data set in the style of images that the microscope model takes of another specimen of the same
 recipe, and images its own specimen by that model, too: the truth. `crowding` takes the style of a SHREC-like
-specimen for a sparse, a SHREC-like and a crowded one. `independent` takes the style of a series that another program
-made.
+specimen for a sparse, a SHREC-like and a crowded one. `independent` takes the style of series that another program
+made, with as many particles in a µm³, and with the lens and the detector that its files name.
 
 Columns: d′ of one particle in one tilt, for five classes, over that of the truth; the contrast of a particle (root mean
 square of its image in standard deviations of the noise) likewise, the mean over the classes with its extremes; the
-correlation r of a tilt with its signal, and that of the truth. Gain and noise are measured from the noiseless tilts;
+correlation r of a tilt with its signal, and that of the truth. `independent` prints r over its truth, and the mean of
+every figure over the series of one defocus ± its standard error. Gain and noise are measured from the noiseless tilts;
 the image of ice counts as noise. `--update FILE` merges sections into the run file.
 """
 
@@ -24,7 +25,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
 import json
+import math
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +57,7 @@ from faket_dask.specimen.ice import ice_fluctuation
 from faket_dask.specimen.particle_projections import project_particle
 from faket_dask.specimen.sources import load_template
 from faket_dask.specimen.species import Species
+from faket_dask.specimen.template import Sampling
 from faket_dask.stages.process import prepare_process
 
 PIXEL_SIZE_A = 10.0
@@ -65,6 +69,15 @@ COUNTS = {"sparse": 2, "shrec": 45, "crowd": 170}
 """Particles of each of the 13 classes for a field of 256 × 256 pixels."""
 
 MODALITIES = ("noisy", "spectral")
+MICROSCOPE = (
+    "voltage_kV",
+    "spherical_aberration_mm",
+    "amplitude_contrast",
+    "inelastic_mean_free_path_A",
+    "defocus_um",
+    "dose_e_per_A2",
+)
+"""Keys of a truth series that are also those of the run file's section."""
 
 
 @dataclass(frozen=True)
@@ -109,25 +122,21 @@ def _correlate(gain: SignalGain, shape: tuple[int, ...], ice_power: float) -> fl
 def make_dataset(
     folder: Path,
     options: argparse.Namespace,
-    classes: Iterable[str],
-    crowding: str,
+    amounts: Mapping[str, Mapping[str, float]],
     reference: dict[str, Any],
-    defocus_um: float,
-    dose_e_per_A2: float,
+    microscope: Mapping[str, Any],
     angles: Iterable[float],
     seed: int,
     **sections: Any,
 ) -> DatasetSpec:
     """Make a data set with one specimen in the style of one reference."""
-    names = list(classes)
-    count = max(1, round(COUNTS[crowding] * len(ALL) / len(names) * (options.size / 256) ** 2))
     document = {
         "dataset": {"folder": str(folder), "seed": seed},
         "specimen": {
             "thickness_A": THICKNESS_A,
             "species": [
-                {"name": name, "source": str(find_source(options.structures, name)), "count": count}
-                for name in names
+                {"name": name, "source": str(find_source(options.structures, name)), **amount}
+                for name, amount in amounts.items()
             ],
         },
         "acquisition": {
@@ -135,7 +144,7 @@ def make_dataset(
             "pixel_size_A": PIXEL_SIZE_A,
             "detector_px": [options.size, options.size],
         },
-        "microscope": {"defocus_um": defocus_um, "dose_e_per_A2": dose_e_per_A2},
+        "microscope": dict(microscope),
         "references": [reference],
         "outputs": {"modalities": [*MODALITIES, "benchmark"], "report": False},
         **sections,
@@ -145,6 +154,12 @@ def make_dataset(
             document[key] = {**document.get(key, {}), **values} if isinstance(values, dict) else values
     with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
         return faket_dask.run(parse(document, folder.parent), client).spec
+
+
+def count_particles(options: argparse.Namespace, crowding: str) -> dict[str, dict[str, float]]:
+    """Return how many particles of every class a specimen has."""
+    count = max(1, round(COUNTS[crowding] * (options.size / 256) ** 2))
+    return {name: {"count": count} for name in ALL}
 
 
 def read_stack(spec: DatasetSpec, modality: str) -> list[NDArray[np.float32]]:
@@ -175,8 +190,9 @@ def measure_templates(options: argparse.Namespace, classes: Iterable[str]) -> di
     energies = {}
     for name in classes:
         species = Species(name, source=str(find_source(options.structures, name)), count=1)
-        projections = project_particle(load_template(species, 0, PIXEL_SIZE_A), PIXEL_SIZE_A)
-        energies[name] = measure_particle_energy(projections)
+        # As the particles of a data set, whose tilts are projected onto pixels.
+        template = load_template(species, 0, PIXEL_SIZE_A, Sampling.AVERAGED)
+        energies[name] = measure_particle_energy(project_particle(template, PIXEL_SIZE_A))
     return energies
 
 
@@ -207,8 +223,10 @@ def compare_with_physics(options: argparse.Namespace) -> None:
         for dose in options.dose:
             with tempfile.TemporaryDirectory() as folder:
                 reference = {"kind": "simulated", "name": "truth"}
-                conditions = (reference, defocus_um, dose, options.angles, options.seed)
-                spec = make_dataset(Path(folder) / "data", options, ALL, options.crowding, *conditions)
+                microscope = {"defocus_um": defocus_um, "dose_e_per_A2": dose}
+                conditions = (reference, microscope, options.angles, options.seed)
+                amounts = count_particles(options, options.crowding)
+                spec = make_dataset(Path(folder) / "data", options, amounts, *conditions)
                 strengths = measure_dataset(spec, energies)
             for name in MODALITIES:
                 title = f"{defocus_um:g} µm, {dose:g} e/Å²"
@@ -224,17 +242,15 @@ def compare_crowding(options: argparse.Namespace) -> None:
             with tempfile.TemporaryDirectory() as folder:
                 root = Path(folder)
                 own = {"kind": "simulated", "name": "own"}
-                conditions = (defocus_um, dose, options.angles)
-                spec = make_dataset(
-                    root / "other", options, ALL, "shrec", own, *conditions, seed=options.seed + 1
-                )
+                conditions = ({"defocus_um": defocus_um, "dose_e_per_A2": dose}, options.angles)
+                amounts = count_particles(options, "shrec")
+                spec = make_dataset(root / "other", options, amounts, own, *conditions, seed=options.seed + 1)
                 reference = write_reference(root / "truth.mrc", read_stack(spec, "benchmark"), options.angles)
                 for crowding in COUNTS:
                     spec = make_dataset(
                         root / crowding,
                         options,
-                        ALL,
-                        crowding,
+                        count_particles(options, crowding),
                         reference,
                         *conditions,
                         seed=options.seed,
@@ -248,7 +264,7 @@ def compare_crowding(options: argparse.Namespace) -> None:
 def compare_with_independent(options: argparse.Namespace) -> None:
     """Print the table of truth series that another program made."""
     energies = measure_templates(options, INDEPENDENT)
-    print_head(INDEPENDENT)
+    ratios: dict[tuple[str, str], list[NDArray[np.float64]]] = defaultdict(list)
     for path in options.truth:
         description = json.loads(path.with_suffix(".json").read_text())
         known = np.load(path)
@@ -256,25 +272,53 @@ def compare_with_independent(options: argparse.Namespace) -> None:
         counts = [stack.tilt(tilt) for tilt in range(stack.shape[0])]
         own = {name: measure_particle_energy(known[f"class_{name}"]) for name in INDEPENDENT}
         truth = measure_strength(counts, known["noiseless"], own, 0.0)
-        defocus_um, dose = description["defocus_um"], description["dose_e_per_A2"]
         with tempfile.TemporaryDirectory() as folder:
             angles = description["tilt_angles_deg"]
             reference = write_reference(Path(folder) / "truth.mrc", counts, angles)
             spec = make_dataset(
                 Path(folder) / "data",
                 options,
-                INDEPENDENT,
-                options.crowding,
+                {name: {"density_per_um3": description["density_per_um3"][name]} for name in INDEPENDENT},
                 reference,
-                defocus_um,
-                dose,
+                describe_microscope(description),
                 angles,
                 options.seed,
-                signal={"ctf": {"defocus_um": defocus_um}},
+                signal={"ctf": {"defocus_um": description["defocus_um"]}},
             )
             strengths = measure_dataset(spec, energies)
+        title = f"{description['defocus_um']:g} µm, {description['dose_e_per_A2']:g} e/Å²"
         for name in (*MODALITIES, "benchmark"):
-            print_row(f"{defocus_um:g} µm, {dose:g} e/Å²", name, strengths[name], truth)
+            ratios[title, name].append(list_ratios(strengths[name], truth))
+    print(f"| | | d′ of {' | '.join(INDEPENDENT)} | contrast | r |")
+    print("|---" * (len(INDEPENDENT) + 4) + "|")
+    for (title, name), rows in ratios.items():
+        cells = [f"{value:.2f}" for value in np.mean(rows, axis=0)]
+        if len(rows) > 1:
+            errors = np.std(rows, axis=0, ddof=1) / math.sqrt(len(rows))
+            cells = [f"{cell} ± {error:.2f}" for cell, error in zip(cells, errors, strict=True)]
+        print(f"| {title} | `{name}` | {' | '.join(cells)} |", flush=True)
+
+
+def describe_microscope(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the section of the run file for a truth series' microscope, in which ice takes no contrast."""
+    efficiency = description["detector_efficiency"]
+    return {
+        "plural_scattering": False,
+        "detector": {
+            "pixel_size_A": description["pixel_size_A"],
+            "mtf_nyquist": description["modulation_at_nyquist"],
+            "dqe_zero": efficiency,
+            "dqe_nyquist": efficiency,
+        },
+        **{key: description[key] for key in MICROSCOPE},
+    }
+
+
+def list_ratios(ours: Strength, truth: Strength) -> NDArray[np.float64]:
+    """Return d′ of every class, the mean contrast, and r, over the truth's."""
+    ratios = [ours.detectability[key] / truth.detectability[key] for key in truth.detectability]
+    contrast = np.mean([ours.contrast[key] / truth.contrast[key] for key in truth.contrast])
+    return np.array([*ratios, contrast, ours.correlation / truth.correlation])
 
 
 def write_reference(path: Path, tilts: list[NDArray[np.float32]], angles: Iterable[float]) -> dict[str, Any]:
@@ -299,12 +343,13 @@ def main() -> None:
         if name == "independent":
             command.add_argument("truth", type=Path, nargs="+")
         else:
+            command.add_argument("--angles", type=float, nargs="+", default=[-40.0, 0.0, 3.0, 40.0])
             command.add_argument("--defocus", type=float, nargs="+", default=[3.0])
             command.add_argument("--dose", type=float, nargs="+", default=[2.0])
         command.add_argument("--structures", type=Path, required=True)
         command.add_argument("--size", type=int, default=256)
-        command.add_argument("--angles", type=float, nargs="+", default=[-40.0, 0.0, 3.0, 40.0])
-        command.add_argument("--crowding", choices=COUNTS, default="shrec")
+        if name == "physics":
+            command.add_argument("--crowding", choices=COUNTS, default="shrec")
         command.add_argument("--seed", type=int, default=0)
         command.add_argument("--update", type=Path, help="YAML file to merge into the run file")
     options = parser.parse_args()

@@ -290,11 +290,13 @@ def _open_stored(path: Path) -> OpenedSeries:
         if "tilt_angle" not in group or "pixel_size_A" not in group.attrs:
             raise InputError(f"{path} does not belong to a series of a data set")
         pixel_size_A = float(str(group.attrs["pixel_size_A"]))
-        angles = np.asarray(zarr.open_array(path.parent / "tilt_angle", mode="r")[...], dtype=np.float64)
-    if angles.shape != node.shape[:1]:
-        raise InputError(
-            f"{path} has {node.shape[0]} tilts, and {angles.size} angles beside it; make it again"
-        )
+        stored = zarr.open_array(path.parent / "tilt_angle", mode="r")
+        # Before they are read: a damaged length may be one that fills the memory.
+        if stored.shape != node.shape[:1]:
+            raise InputError(
+                f"{path} has {node.shape[0]} tilts, and {stored.size} angles beside it; make it again"
+            )
+        angles = np.asarray(stored[...], dtype=np.float64)
     return OpenedSeries(f"{find_store(path.parent).stem} {path.name}", _Stored(node, pixel_size_A), angles)
 
 

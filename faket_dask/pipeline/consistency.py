@@ -186,7 +186,7 @@ def _measure_particles(spec: DatasetSpec, item: Item) -> dict[str, ParticleSigna
     )
     ice_V = recipe.ice_texture * ice_fluctuation(acquisition.pixel_size_A)
     gain = measure_signal_gain(images, noiseless, ice_power=ice_V**2 * float(np.mean(paths)))
-    energies = _measure_energies(CachedSpec(spec), series.specimen)
+    energies = measure_energies(CachedSpec(spec), series.specimen)
     return {
         name: {
             "detectability": detectability(gain, energy),
@@ -197,8 +197,16 @@ def _measure_particles(spec: DatasetSpec, item: Item) -> dict[str, ParticleSigna
 
 
 @lru_cache(maxsize=2)
-def _measure_energies(cached: CachedSpec, specimen: str) -> dict[str, ParticleEnergy]:
-    """Measure the energy of a particle of every labelled class, mean over its conformations."""
+def measure_energies(cached: CachedSpec, specimen: str) -> dict[str, ParticleEnergy]:
+    """Measure the energy of a particle of every labelled class, mean over its conformations.
+
+    Parameters
+    ----------
+    cached
+        Specification of the data set.
+    specimen
+        Name of a specimen that is made; its particles are as sharp as those that are measured.
+    """
     from faket_dask.kernels.similarity.detectability import measure_particle_energy
     from faket_dask.specimen.particle_projections import project_particle
     from faket_dask.specimen.sources import load_conformations
@@ -211,7 +219,7 @@ def _measure_energies(cached: CachedSpec, specimen: str) -> dict[str, ParticleEn
         if species.labelled:
             projections = [
                 project_particle(template, voxel_size_A)
-                for template in load_conformations(species, voxel_size_A)
+                for template in load_conformations(species, voxel_size_A, recipe.sampling)
             ]
             side = max(stack.shape[1] for stack in projections)
             padded = [np.pad(stack, ((0, 0), *[(0, side - stack.shape[1])] * 2)) for stack in projections]

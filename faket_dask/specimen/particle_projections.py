@@ -13,11 +13,12 @@ from faket_dask.specimen.template import Template
 _AXES = ((0, 1, 2), (1, 2, 0), (2, 0, 1))
 """Orders of the axes, by which the particle is seen along each of them."""
 
-_ANGLES = (0.0, 45.0)
+_ANGLES = (-45.0, 0.0, 45.0)
+"""Along all axes and face diagonals of a cube, whose mean no flat or long particle's orientation changes."""
 
 
 def project_particle(template: Template, voxel_size_A: float) -> NDArray[np.float32]:
-    """Project a particle along its three axes and half way between them.
+    """Project a particle along its three axes and the six directions half way between two of them.
 
     Parameters
     ----------

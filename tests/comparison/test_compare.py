@@ -1,10 +1,12 @@
 """Comparison of two tilt-series, from Python and the command line."""
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 from scipy.ndimage import gaussian_filter
 from typer.testing import CliRunner
 
@@ -183,6 +185,18 @@ def test_unusable_series_are_refused(tiny_dataset: faket_dask.Dataset, tmp_path:
         open_for_comparison(tiny_dataset.spec.folder.volume("specimen-000") / "density")
     with pytest.raises(InputError, match=r"none\.mrc cannot be read"):
         open_for_comparison(tmp_path / "none.mrc")
+
+
+def test_angles_of_a_damaged_length_are_refused_unread(tmp_path: Path) -> None:
+    own = zarr.open_group(tmp_path / "own.zarr", mode="w")
+    own.create_array("noisy", data=noise((3, 8, 8)))
+    own.create_array("tilt_angle", data=np.zeros(3))
+    own.attrs["pixel_size_A"] = 10.0
+    metadata = tmp_path / "own.zarr/tilt_angle/zarr.json"
+    damaged = json.loads(metadata.read_text()) | {"shape": [10**15]}
+    metadata.write_text(json.dumps(damaged))
+    with pytest.raises(InputError, match="has 3 tilts, and 1000000000000000 angles beside it"):
+        open_for_comparison(tmp_path / "own.zarr/noisy")
 
 
 def test_table_never_replaces_the_angles_of_a_series(tmp_path: Path) -> None:
