@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from faket_dask.cli.console import (
     Align,
@@ -23,16 +24,41 @@ from faket_dask.cli.console import (
     check_length,
     say,
 )
+from faket_dask.errors import InputError
 
 app = typer.Typer(
     help="Import specimens, tilt-series and particle lists of other programs.", no_args_is_help=True
 )
 
 
-@app.command(name="specimen")
+class ImportCommand(TyperCommand):
+    """Command whose help lists the importers that are installed."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help, with a line for each format."""
+        from faket_dask.interchange.importers.specimens import IMPORTERS
+
+        lines = []
+        for name in IMPORTERS.names:
+            try:
+                lines.append(f"- `{name}`: {IMPORTERS.get(name).help}")
+            except InputError as error:
+                lines.append(f"- `{name}`: {error}")
+        self.epilog = "Formats:\n\n" + "\n".join(lines)
+        super().format_help(ctx, formatter)
+
+
+@app.command(name="specimen", cls=ImportCommand)
 def import_specimen(
-    model: Annotated[Path, typer.Argument(help="Folder model_N of SHREC.")],
+    source: Annotated[Path, typer.Argument(help="File or folder of another program, as listed below.")],
     to: Annotated[Path, typer.Option(help="Folder to write to.")],
+    importer: Annotated[
+        str | None, typer.Option("--from", help="Format, where it is not recognised.", show_default=False)
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Tomogram to take, where there are several.", show_default=False),
+    ] = None,
     voxel_size_a: Annotated[
         float | None,
         typer.Option(
@@ -41,14 +67,16 @@ def import_specimen(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Convert a SHREC model to density, labels and particle table, and print the section for a run file.
+    """Convert another program's specimen to density, labels and particles, and print the section for a run file.
 
     Example: `faket-dask import specimen model_0 --to specimens/shrec-0`
     """
-    from faket_dask.interchange.importers import import_specimen as convert
+    from faket_dask.interchange.importers.base import SpecimenOptions
+    from faket_dask.interchange.importers.specimens import import_specimen as convert
 
+    options = SpecimenOptions(voxel_size_a, name)
     say("specimen:\n  kind: volume\n  volumes:")
-    for number, path in enumerate(convert(model, to, voxel_size_a, overwrite)):
+    for number, path in enumerate(convert(source, to, options, overwrite, importer)):
         say(f"  {' ' if number else '-'} {path.stem}: {path.resolve()}")
 
 
@@ -73,7 +101,7 @@ def import_series(
     Example: `faket-dask import series relion-project --tomogram TS_01 --align --to TS_01.mrc`
     """
     from faket_dask.formats.openers import open_tilt_series
-    from faket_dask.interchange.importers import import_series as convert
+    from faket_dask.interchange.importers.series import import_series as convert
 
     series = open_tilt_series(
         source,
@@ -135,8 +163,8 @@ def import_particles(
 
     Example: `faket-dask import particles copick.json --name run_0 --user octopi --to particles.csv`
     """
-    from faket_dask.interchange.importers import ParticleOptions, list_particle_files
-    from faket_dask.interchange.importers import import_particles as convert
+    from faket_dask.interchange.importers.particles import ParticleOptions, list_particle_files
+    from faket_dask.interchange.importers.particles import import_particles as convert
     from faket_dask.outputs.claim import claim_outputs
 
     options = ParticleOptions(name, voxel_size_a, user, session, object_name, tomograms)

@@ -3,7 +3,7 @@
 import csv
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +154,58 @@ class ParticleTable:
                         int(self.is_cut[row]),
                     )
                 )
+
+
+def make_table(
+    class_name: Sequence[str] | NDArray[np.str_],
+    class_id: Sequence[int] | NDArray[np.int64],
+    centre_A: NDArray[np.float64],
+    rotation: NDArray[np.float64],
+) -> ParticleTable:
+    """Make a table of classes and poses alone; radii and variants are 0, instances count from 1.
+
+    Parameters
+    ----------
+    class_name, class_id
+        ``(n,)`` name and number of each row's class.
+    centre_A
+        ``(n, 3)`` centres ``(x, y, z)`` in Å.
+    rotation
+        ``(n, 3, 3)`` matrices from particle to specimen.
+
+    Examples
+    --------
+    >>> make_table(["boot"], [1], np.zeros((1, 3)), np.eye(3)[None]).counts()
+    {'boot': 1}
+    """
+    count = len(class_id)
+    return ParticleTable(
+        instance=np.arange(1, count + 1, dtype=np.int64),
+        class_name=np.array(class_name, dtype=np.str_),
+        class_id=np.array(class_id, dtype=np.int64),
+        centre_A=np.array(centre_A, dtype=np.float64),
+        rotation=np.array(rotation, dtype=np.float64),
+        radius_A=np.zeros(count),
+        variant=np.zeros(count, dtype=np.int64),
+        state=np.zeros(count, dtype=np.str_),
+        parent=np.zeros(count, dtype=np.int64),
+        is_cut=np.zeros(count, dtype=np.bool_),
+    )
+
+
+def join_tables(first: ParticleTable, second: ParticleTable) -> ParticleTable:
+    """Join the rows of two tables, as they are.
+
+    Examples
+    --------
+    >>> table = make_table(["boot"], [1], np.zeros((1, 3)), np.eye(3)[None])
+    >>> len(join_tables(table, table))
+    2
+    """
+    columns = (field.name for field in fields(ParticleTable))
+    return ParticleTable(
+        **{name: np.concatenate((getattr(first, name), getattr(second, name))) for name in columns}
+    )
 
 
 def particle_table(rows: Sequence[Row]) -> ParticleTable:

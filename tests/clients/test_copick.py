@@ -10,7 +10,7 @@ import pytest
 
 import faket_dask
 from faket_dask.interchange.export import export
-from faket_dask.interchange.importers import ParticleOptions, import_particles
+from faket_dask.interchange.importers.particles import ParticleOptions, import_particles
 from faket_dask.specimen.particles import ParticleTable, read_particles
 from tests.clients.environments import Client
 

@@ -41,7 +41,7 @@ from faket_dask.formats.tomostar import read_tomostar, write_tomostar
 from faket_dask.formats.warp_xml import read_import_folders
 from faket_dask.formats.warp_xml_writing import write_warp_xml
 from faket_dask.geometry import TiltGeometry
-from faket_dask.interchange.importers import to_particle_table
+from faket_dask.interchange.importers.particles import to_particle_table
 from faket_dask.specimen.particles import read_particles as read_table
 from faket_dask.specimen.volume import open_specimen_volume
 from tests.ctf import make_ctf

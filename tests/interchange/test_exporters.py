@@ -31,7 +31,7 @@ from faket_dask.geometry.series_ctf import SeriesCtf
 from faket_dask.interchange.export import export
 from faket_dask.interchange.exporters import exporter_names
 from faket_dask.interchange.exporters.source import Source
-from faket_dask.interchange.importers import import_particles
+from faket_dask.interchange.importers.particles import import_particles
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.kernels.binning import bin_axes
 from faket_dask.kernels.optics import Defocus

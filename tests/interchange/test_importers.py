@@ -23,7 +23,8 @@ from faket_dask.formats.relion5_writing import write_project
 from faket_dask.formats.shrec_writing import write_model
 from faket_dask.formats.star import read_star, write_star
 from faket_dask.formats.tomostar import write_tomostar
-from faket_dask.interchange.importers import ParticleOptions, import_particles, import_specimen
+from faket_dask.interchange.importers.particles import ParticleOptions, import_particles
+from faket_dask.interchange.importers.specimens import import_specimen
 from faket_dask.kernels.projection import project
 from faket_dask.specimen.particles import read_particles
 from tests.ctf import make_ctf, means_um

@@ -1,0 +1,92 @@
+"""Small specimens in the formats of other programs, written from the descriptions of these formats."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+from scipy import ndimage
+
+VOXEL_A = 10.0
+SHAPE = (26, 90, 40)
+"""Voxels (z, y, x): more rows than are read at a time."""
+# Balls of a particle in its own frame, in voxels: three arms of different lengths, which no mirror image matches.
+ARMS = np.array([[0.0, 0, 0], [5, 0, 0], [0, 7, 0], [0, 0, 4]])
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Density and instances (z, y, x) of particles, their centres (x, y, z) in voxels and rotations."""
+
+    density: np.ndarray
+    instances: np.ndarray
+    centres: np.ndarray
+    quaternions: np.ndarray
+    """Rotations from particle to specimen, (w, x, y, z)."""
+    labels: np.ndarray
+    """Label of each particle."""
+
+    @property
+    def classes(self) -> np.ndarray:
+        return np.concatenate(([0], self.labels))[self.instances].astype(np.int16)
+
+
+def rotate(quaternion: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Rotate vectors (n, 3) by a quaternion (w, x, y, z): v + 2w(q × v) + 2 q × (q × v)."""
+    w, axis = quaternion[0], quaternion[1:]
+    cross = np.cross(axis, vectors)
+    return vectors + 2 * w * cross + 2 * np.cross(axis, cross)
+
+
+def make_scene(seed: int = 0) -> Scene:
+    """Make five particles of two labels; two of one label touch, and one lies across the blocks that are read."""
+    rng = np.random.default_rng(seed)
+    centres = np.array([[12, 14, 12], [28, 30, 13], [14, 62.4, 12], [12, 78, 12], [28, 76, 12.0]])
+    quaternions = rng.normal(size=(5, 4))
+    quaternions /= np.linalg.norm(quaternions, axis=1, keepdims=True)
+    z, y, x = np.indices(SHAPE)
+    distance = np.full((5, *SHAPE), np.inf)
+    for number in range(5):
+        for ball in centres[number] + rotate(quaternions[number], ARMS):
+            here = (x - ball[0]) ** 2 + (y - ball[1]) ** 2 + (z - ball[2]) ** 2
+            distance[number] = np.minimum(distance[number], here)
+    nearest = distance.min(axis=0)
+    instances = np.where(nearest < 3.2**2, distance.argmin(axis=0) + 1, 0)
+    density = np.exp(-nearest / 8).astype(np.float32)
+    return Scene(density, instances, centres, quaternions, np.array([2, 1, 2, 2, 1]))
+
+
+def write_mrc(path: Path, volume: np.ndarray, voxel_A: float = VOXEL_A) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with mrcfile.new(path, overwrite=True) as file:
+        file.set_data(np.ascontiguousarray(volume))
+        file.set_volume()
+        file.voxel_size = voxel_A
+
+
+MOTIF_COLUMNS = ["type", "label", "code", "polymer", "x", "y", "z", "q1", "q2", "q3", "q4"]
+
+
+def write_polnet(folder: Path, scene: Scene, membrane: bool = True) -> None:
+    """Write a tomogram as PolNet 1.1 does: a shell of label 3 where there is a membrane."""
+    labels = scene.classes.copy()
+    rows = [
+        ("cprotein", label, f"pdb_{label}abc", 0, *centre * VOXEL_A, *quaternion)
+        for label, centre, quaternion in zip(scene.labels, scene.centres, scene.quaternions, strict=True)
+    ]
+    if membrane:
+        z, y, x = np.indices(SHAPE)
+        radius = np.sqrt((x - 30) ** 2 + (y - 52) ** 2 + (z - 13) ** 2)
+        labels[(abs(radius - 6) < 1.2) & (labels == 0)] = 3
+        rows += [("membrane", 3, "sphere", point, 300, 520 + point, 190, 0, 0, 1, 0) for point in range(3)]
+    write_mrc(folder / "tomo_001_den.mrc", scene.density)
+    write_mrc(folder / "tomo_001_lbl.mrc", labels)
+    lines = [
+        "\t".join(f"{value:.8g}" if isinstance(value, float) else str(value) for value in row) for row in rows
+    ]
+    (folder / "tomo_001_motif_list.csv").write_text("\n".join(["\t".join(MOTIF_COLUMNS), *lines]) + "\n")
+
+
+def balls_of(mask: np.ndarray) -> int:
+    """Count the connected parts of a mask."""
+    return int(ndimage.label(mask)[1])
