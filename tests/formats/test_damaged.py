@@ -41,12 +41,15 @@ from faket_dask.formats.tomostar import read_tomostar, write_tomostar
 from faket_dask.formats.warp_xml import read_import_folders
 from faket_dask.formats.warp_xml_writing import write_warp_xml
 from faket_dask.geometry import TiltGeometry
+from faket_dask.interchange.importers.base import SpecimenOptions
 from faket_dask.interchange.importers.particles import to_particle_table
+from faket_dask.interchange.importers.specimens import IMPORTERS
 from faket_dask.specimen.particles import read_particles as read_table
 from faket_dask.specimen.volume import open_specimen_volume
 from tests.ctf import make_ctf
 from tests.formats import extended_headers
 from tests.formats.conftest import VOXEL_A, make_phantom
+from tests.interchange.foreign_specimens import make_scene, write_polnet
 
 Reader = Callable[[Path], object]
 
@@ -95,6 +98,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copick_writing.write_run(folder, "run", VOXEL_A, {"wbp": wbp}, None, particles, objects)
     to_particle_table(particles).write_csv(folder / "particles.csv")
     write_volume(folder / "own.mrc", np.ones((4, 8, 8), dtype=np.float32), VOXEL_A)
+    write_polnet(folder / "polnet", make_scene())
     own = zarr.open_group(str(folder / "own.zarr"), mode="w")
     own.create_array("noisy", data=tilts).attrs["voxel_size_A"] = VOXEL_A
     own.create_array("tilt_angle", data=geometry.tilt_angles)
@@ -141,6 +145,16 @@ def picks(path: Path) -> object:
     return copick.read_picks(project, copick.choose_picks(project, "run"))
 
 
+def specimen(importer: str) -> Reader:
+    """Return a reader of a specimen's labels, by the importer of its folder."""
+
+    def read(path: Path) -> object:
+        found = IMPORTERS.get(importer)().open(path.parent, SpecimenOptions())
+        return [mask and mask.rows(0, mask.shape[1]) for mask in (found.density, found.instance_mask)]
+
+    return read
+
+
 def aligned_tilt(path: Path) -> object:
     return open_tilt_series(path.with_name("a.mrc")).aligned().tilt(0)
 
@@ -180,6 +194,9 @@ READERS: dict[str, Reader] = {
         path.parents[1]
     ),
     "particles.csv": read_table,
+    "polnet/tomo_001_motif_list.csv": specimen("polnet"),
+    "polnet/tomo_001_den.mrc": specimen("polnet"),
+    "polnet/tomo_001_lbl.mrc": specimen("polnet"),
     "own.mrc": lambda path: open_specimen_volume(path).read_block(0, 8),
     "own.zarr/noisy/zarr.json": lambda path: open_specimen_volume(path.parent).read_block(0, 8),
     "own.zarr/zarr.json": lambda path: open_for_comparison(path.parent / "noisy").tilts.tilt(0),
@@ -389,7 +406,7 @@ def test_missing_file_is_named(exported: Path, name: str) -> None:
     try:
         with pytest.raises(
             InputError,
-            match=r"a\.|t3\.|\.star|\.txt|\.json|\.csv|own\.mrc|tilt\.com|zarr|\.xf|a_TLT|settings",
+            match=r"a\.|t3\.|polnet|\.star|\.txt|\.json|\.csv|own\.mrc|tilt\.com|zarr|\.xf|a_TLT|settings",
         ):
             READERS[name](path)
     finally:

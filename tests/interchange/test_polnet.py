@@ -12,8 +12,9 @@ from faket_dask.cli import app
 from faket_dask.errors import InputError
 from faket_dask.formats.mrc import open_volume
 from faket_dask.formats.polnet import read_sample
-from faket_dask.interchange.importers.base import SpecimenOptions
-from faket_dask.interchange.importers.specimens import import_specimen
+from faket_dask.interchange.importers.base import SpecimenImporter, SpecimenOptions
+from faket_dask.interchange.importers.polnet import PolnetImporter
+from faket_dask.interchange.importers.specimens import IMPORTERS, import_specimen
 from faket_dask.specimen.particles import read_particles
 from tests.interchange.foreign_specimens import (
     ARMS,
@@ -178,6 +179,31 @@ def test_source_of_no_known_format_names_those_that_are(tmp_path: Path) -> None:
     (tmp_path / "grandmodel.mrc").touch()
     with pytest.raises(InputError, match="--name says nothing about"):
         list(import_specimen(tmp_path, tmp_path / "own", SpecimenOptions(name="1")))
+
+
+def test_importer_of_another_package_is_one_class(scene: Scene, tmp_path: Path) -> None:
+    class Plain(PolnetImporter):
+        name = "plain"
+        help = "labels without a list"
+
+        def recognises(self, source: Path) -> bool:
+            return source.name == "plain"
+
+    write_polnet(tmp_path / "plain", scene)
+    IMPORTERS.register("plain", Plain)
+    try:
+        assert isinstance(Plain(), SpecimenImporter)
+        assert len(list(import_specimen(tmp_path / "plain", tmp_path / "own", importer="plain"))) == 4
+        assert "labels without a list" in CliRunner().invoke(app, ["import", "specimen", "--help"]).output
+    finally:
+        IMPORTERS.unregister("plain")
+
+
+@pytest.mark.parametrize("name", IMPORTERS.names)
+def test_every_importer_follows_the_protocol_under_its_own_name(name: str) -> None:
+    importer = IMPORTERS.get(name)()
+    assert isinstance(importer, SpecimenImporter)
+    assert importer.name == name
 
 
 def test_help_lists_the_formats() -> None:
