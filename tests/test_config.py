@@ -283,7 +283,7 @@ def test_unpaired_statistics_of_beads_in_ice_are_refused() -> None:
     recorded = {"references": [{"name": "real", "stack": "a.mrc"}]}
     [line] = mistakes(**beads, **recorded)
     assert "noise.statistics" in line
-    assert "add species or membranes, or write `statistics: given`" in line
+    assert "add species, membranes or filaments, or write `statistics: given`" in line
     given = {"noise": {"statistics": "given", "given": {"signal_scale": [0.2], "noise_scale": [0.9]}}}
     for more in ({}, given):
         assert parse(document(**beads, **(recorded if more else {}), **more), Path("/nowhere"))

@@ -232,11 +232,11 @@ class RunConfig(Section):
         if (
             self.noise.statistics == "unpaired"
             and made.kind == "built"
-            and not (made.species or made.vesicles or made.sheets)
+            and not (made.species or made.vesicles or made.sheets or made.filaments)
         ):
             raise ValueError(
                 "noise.statistics: `unpaired` needs the spectrum of the specimens' signal to differ from that of "
-                "noise, and for beads in ice alone it does not; add species or membranes, or write "
+                "noise, and for beads in ice alone it does not; add species, membranes or filaments, or write "
                 "`statistics: given` with the noise curves of specimens with particles"
             )
         return self

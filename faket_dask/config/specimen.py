@@ -18,6 +18,7 @@ from faket_dask.config.limits import LARGEST_THICKNESS_A, MOST_FILES, MOST_SERIE
 from faket_dask.documents.section import Section, kind_or, resolve_path
 from faket_dask.specimen.component import Component
 from faket_dask.specimen.fiducials import Fiducials
+from faket_dask.specimen.filaments.kinds import Helices, Microtubules, Polymers
 from faket_dask.specimen.membranes import Sheets, Vesicles
 from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.recipe import Recipe
@@ -39,8 +40,25 @@ def _resolve_sources(section: Any, info: ValidationInfo) -> Any:
 SpeciesSection = Annotated[Species, BeforeValidator(_resolve_sources)]
 
 
+def _resolve_subunit(section: Any, info: ValidationInfo) -> Any:
+    """Make the file of a filament's subunit absolute."""
+    source = section.get("source") if isinstance(section, dict) else None
+    if not isinstance(source, str) or source in PHANTOMS:
+        return section
+    return {**section, "source": str(resolve_path(Path(source), info))}
+
+
+_ResolveSubunit = BeforeValidator(_resolve_subunit)
+FilamentsSection = Annotated[
+    Annotated[Helices, _ResolveSubunit, Tag("helix")]
+    | Annotated[Microtubules, _ResolveSubunit, Tag("microtubule")]
+    | Annotated[Polymers, _ResolveSubunit, Tag("polymer")],
+    kind_or("helix"),
+]
+
+
 class BuiltSpecimen(Section):
-    """Specimens packed at random from particle classes, membranes and gold beads."""
+    """Specimens packed at random from particle classes, membranes, filaments and gold beads."""
 
     kind: Literal["built"] = "built"
     count: int = Field(default=1, ge=1, le=MOST_SERIES, description="number of specimens")
@@ -54,6 +72,7 @@ class BuiltSpecimen(Section):
     species: tuple[SpeciesSection, ...] = Field(default=(), max_length=MOST_FILES)
     vesicles: Vesicles | None = None
     sheets: Sheets | None = None
+    filaments: tuple[FilamentsSection, ...] = Field(default=(), max_length=MOST_FILES)
     fiducials: Fiducials | None = None
     ice_texture: float = Field(
         default=Recipe.ice_texture, ge=0, le=100, description="density fluctuations of the ice; 1 is physical"
@@ -75,7 +94,13 @@ class BuiltSpecimen(Section):
     @property
     def components(self) -> tuple[Component, ...]:
         """All objects, in the order of their labels."""
-        groups: tuple[Component | None, ...] = (*self.species, self.vesicles, self.fiducials, self.sheets)
+        groups: tuple[Component | None, ...] = (
+            *self.species,
+            self.vesicles,
+            self.fiducials,
+            self.sheets,
+            *self.filaments,
+        )
         return tuple(group for group in groups if group is not None)
 
     def recipe(self, shape: tuple[int, int, int], voxel_size_A: float, sampling: Sampling) -> Recipe:

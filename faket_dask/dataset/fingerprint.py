@@ -26,6 +26,8 @@ def result_inputs(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
         for species in specimen["species"]:
             sources = species["source"] or ()
             species["source"] = [source if source in PHANTOMS else "file" for source in sources]
+        for group in specimen["filaments"]:
+            group["source"] = group["source"] if group["source"] in (None, *PHANTOMS) else "file"
     else:
         specimen.pop("volumes")
     for reference in document["references"]:

@@ -68,7 +68,7 @@ class Inputs:
     specimens
         Existing specimen volumes.
     structures
-        Checksums of particle structures, in the order of the species.
+        Checksums of structures and maps, in the order of the species and filaments.
     weights_checksum
         SHA-256 of the network's weights; empty where no network is used.
     mtf_checksum

@@ -70,6 +70,10 @@ class Layout(RunFolder):
         """Particle table of a specimen."""
         return self.root / "specimens" / f"{specimen}.particles.csv"
 
+    def filaments(self, specimen: str) -> Path:
+        """Centre lines of the filaments of a specimen, if it has any."""
+        return self.root / "specimens" / f"{specimen}.filaments.csv"
+
     def reference(self, reference: str) -> Path:
         """Zarr store of a reference."""
         return self.root / "references" / f"{reference}.zarr"

@@ -36,8 +36,8 @@ ATTRIBUTES = {
 }
 """Attributes of these arrays."""
 
-BUILD_BYTES_PER_VOXEL = 15
-"""Density twice while the particles displace each other, the two masks, and the encoder's copy."""
+BUILD_BYTES_PER_VOXEL = 19
+"""Density twice while the particles displace each other, that of filaments, the two masks, and the encoder's copy."""
 
 
 def list_specimens(spec: DatasetSpec) -> list[Item]:
@@ -83,11 +83,16 @@ class PlaceParticles(Stage[DatasetSpec]):
             write_vector(path, axis, axis, np.arange(size) * pixel, {"units": "angstrom"})
 
     def files(self, spec: DatasetSpec, item: Item) -> list[Path]:
-        """Return the particle table."""
-        return [spec.folder.particles(item.owner)]
+        """Return the particle table, and the centre lines of filaments where there are any."""
+        section = spec.config.specimen
+        tables = [spec.folder.particles(item.owner)]
+        if isinstance(section, BuiltSpecimen) and section.filaments:
+            tables.append(spec.folder.filaments(item.owner))
+        return tables
 
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
-        """Draw and write the particle table; the finding `particles` counts them by class."""
+        """Draw and write the particle table and centre lines; the finding `particles` counts rows by class."""
+        from faket_dask.specimen.filaments.tracing import trace_filaments
         from faket_dask.specimen.placement import place
 
         source = open_specimen_source(spec, item.owner)
@@ -96,6 +101,8 @@ class PlaceParticles(Stage[DatasetSpec]):
         else:
             table = source.table or particle_table([])
         table.write_csv(spec.folder.particles(item.owner))
+        if isinstance(source, Recipe) and spec.folder.filaments(item.owner) in self.files(spec, item):
+            trace_filaments(source, table).write_csv(spec.folder.filaments(item.owner))
         return {"particles": table.labelled().counts()}
 
     def cost(self, spec: DatasetSpec) -> UnitCost:

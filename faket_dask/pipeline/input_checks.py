@@ -284,7 +284,7 @@ def _list_views(views: list[int]) -> str:
 
 
 def check_structures(specimen: BuiltSpecimen) -> list[str]:
-    """Return the checksums of structures and maps that particles are made from, in the order of the species.
+    """Return the checksums of structures and maps, in the order of the species and filaments made from them.
 
     Raises
     ------
@@ -298,6 +298,10 @@ def check_structures(specimen: BuiltSpecimen) -> list[str]:
             if source not in PHANTOMS:
                 with problems.collect(f"specimen.species.{number}.source"):
                     checksums.append(hash_path(Path(source)))
+    for number, group in enumerate(specimen.filaments):
+        if group.source_name not in PHANTOMS:
+            with problems.collect(f"specimen.filaments.{number}.source"):
+                checksums.append(hash_path(Path(group.source_name)))
     problems.report()
     return checksums
 

@@ -8,7 +8,7 @@ Recipe, placement, rendering, costs and checks know this protocol only.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from faket_dask.specimen.canvas import Canvas
@@ -115,4 +115,16 @@ class Component(Protocol):
 
     def estimate(self, grid: VoxelGrid, count: float) -> Workload:
         """Estimate the work of so many objects, from the middle of ranges."""
+        ...
+
+
+@runtime_checkable
+class MergedComponent(Protocol):
+    """Component whose rows touch one another: their densities add up, and together displace what they lie in.
+
+    Its `render` adds a row to a canvas that is empty but for other rows of the component.
+    """
+
+    def surface_level(self, grid: VoxelGrid) -> float:
+        """Return the density in volts at the surface of its objects, half of which displaces half of a voxel."""
         ...

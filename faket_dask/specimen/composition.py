@@ -3,7 +3,10 @@
 PROTEIN_MAP_V = 2.1
 """Mean potential over ice inside a protein's surface at 10 Å, as coordinates give it."""
 
-_PROTEIN = (4.10, 1.249)
+PROTEIN_V_A3_PER_DA = 4.10
+"""Potential over ice of proteins in V Å³ per dalton."""
+
+_PROTEIN = (PROTEIN_V_A3_PER_DA, 1.249)
 _RNA = (4.43, 0.920)
 """Potential over ice in V Å³, and volume in Å³, per dalton.
 

@@ -1,8 +1,8 @@
 """Phantoms: built-in particle classes that need no file.
 
 Each is a rigid arrangement of smooth blobs with the contrast of protein in ice. None has a rotational or a
-mirror symmetry, so that orientation and handedness can always be told from the density, and their diameters
-differ clearly from one another.
+mirror symmetry, so that orientation and handedness can always be told from the density. The diameters of particles
+differ clearly from one another; the subunits of filaments have the mass of the proteins that they stand for.
 """
 
 from functools import partial
@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from faket_dask.specimen.composition import PROTEIN_V_A3_PER_DA
 from faket_dask.specimen.template import OVERSAMPLING, Sampling, Template, centred_template, check_edge
 
 _Blob = tuple[float, float, float, float, float]
@@ -22,7 +23,7 @@ def _ring(count: int, radius: float, z: float, blob_radius: float, volts: float)
 
 # Diameter in Å, then blobs (x, y, z, radius, volts over ice); lengths in units that are scaled to the
 # diameter.
-PHANTOMS: dict[str, tuple[float, tuple[_Blob, ...]]] = {
+PARTICLES: dict[str, tuple[float, tuple[_Blob, ...]]] = {
     "comma": (
         80.0,
         ((0, 0, 0, 12, 2.6), (9, 5, 2, 10, 2.3), (13, 15, 6, 8, 2.8), (-6, -8, 7, 8, 2.2)),
@@ -89,9 +90,41 @@ PHANTOMS: dict[str, tuple[float, tuple[_Blob, ...]]] = {
     ),
 }
 
+_Lobe = tuple[float, float, float, float, float]
+
+ACTIN_LIKE = "actin-like"
+TUBULIN_LIKE = "tubulin-like"
+
+
+def _tubulin_monomer(z: float, excess_kDa: float) -> tuple[_Lobe, ...]:
+    return (
+        (-19, 5, z - 5, 10.0, 13),
+        (-13, -11, z + 6, 10.0, 13),
+        (4, 11, z + 7, 10.5, 12),
+        (9, -9, z - 6, 10.5, 12 - excess_kDa),
+        (22, 3, z + 2, 8.5, 5 + excess_kDa),
+    )
+
+
+# Lobes (x, y, z, standard deviation, kDa) of the subunits of filaments, in Å: x points outward, z to the plus end.
+SUBUNITS: dict[str, tuple[_Lobe, ...]] = {
+    # The four subdomains of actin by their residues: 1 and 2 outside, 3 and 4 near the axis, 2 and 4 to the minus end.
+    ACTIN_LIKE: (
+        (10, -6.5, 11.5, 10.0, 16.5),
+        (9.5, -4.5, -16.5, 7.2, 4.3),
+        (-7.5, 7, 12.5, 9.5, 11.6),
+        (-8.5, 2.5, -12.5, 9.2, 9.6),
+    ),
+    # Two monomers of 55 kDa that differ little, 41 Å apart.
+    TUBULIN_LIKE: (*_tubulin_monomer(-20.5, 0.0), *_tubulin_monomer(20.5, 1.5)),
+}
+
+PHANTOMS = (*PARTICLES, *SUBUNITS)
+"""Names of all phantoms."""
+
 
 def _blobs(name: str) -> NDArray[np.float64]:
-    diameter, blobs = PHANTOMS[name]
+    diameter, blobs = PARTICLES[name]
     spheres = np.array(blobs, dtype=np.float64)
     middle = (spheres[:, :3] * spheres[:, 3:4] ** 3).sum(axis=0) / (spheres[:, 3] ** 3).sum()
     spheres[:, :3] -= middle
@@ -131,7 +164,7 @@ def phantom_template(name: str, voxel_size_A: float, sampling: Sampling = Sampli
     Parameters
     ----------
     name
-        Key of :data:`PHANTOMS`.
+        One of :data:`PHANTOMS`.
     voxel_size_A
         Edge of the specimen's voxels in Å; the template is sampled twice as finely.
     sampling
@@ -148,12 +181,41 @@ def phantom_template(name: str, voxel_size_A: float, sampling: Sampling = Sampli
     >>> template.voxel_size_A, template.density.ndim
     (5.0, 3)
     """
+    if name in SUBUNITS:
+        return _subunit_template(name, voxel_size_A, sampling)
     spheres = _blobs(name)
     fine = voxel_size_A / OVERSAMPLING
     # The edge is as sharp as the specimen's sampling allows, and never sharper than a protein's surface.
     edge = max(1.5 * voxel_size_A, 6.0)
-    reach = 0.5 * PHANTOMS[name][0] * 1.15 + edge
+    reach = 0.5 * PARTICLES[name][0] * 1.15 + edge
     size = 2 * (int(np.ceil(reach / fine)) + 2)
     check_edge(f"phantom '{name}'", size, fine)
     sample = partial(_sample, spheres=spheres, size=size, voxel_size_A=fine, edge_A=edge)
     return centred_template(name, sample, fine, sampling)
+
+
+def _subunit_template(name: str, voxel_size_A: float, sampling: Sampling) -> Template:
+    lobes = np.array(SUBUNITS[name], dtype=np.float64)
+    lobes[:, :3] -= np.average(lobes[:, :3], axis=0, weights=lobes[:, 4])
+    lobes[:, 3] = np.hypot(lobes[:, 3], sampling.blur * voxel_size_A)
+    fine = voxel_size_A / OVERSAMPLING
+    reach = (np.linalg.norm(lobes[:, :3], axis=1) + 4.5 * lobes[:, 3]).max()
+    size = 2 * (int(np.ceil(reach / fine)) + 2)
+    check_edge(f"phantom '{name}'", size, fine)
+    return centred_template(
+        name, partial(_sample_lobes, lobes=lobes, size=size, voxel_size_A=fine), fine, sampling
+    )
+
+
+def _sample_lobes(
+    offset_A: NDArray[np.float64], lobes: NDArray[np.float64], size: int, voxel_size_A: float
+) -> NDArray[np.float32]:
+    axis = (np.arange(size) - size // 2) * voxel_size_A
+    density = np.zeros((size, size, size))
+    for x, y, z, width, mass_kDa in lobes:
+        gz, gy, gx = (
+            np.exp(-0.5 * ((axis + offset - middle) / width) ** 2) / (np.sqrt(2 * np.pi) * width)
+            for offset, middle in zip(offset_A[::-1], (z, y, x), strict=True)
+        )
+        density += 1000 * mass_kDa * PROTEIN_V_A3_PER_DA * gz[:, None, None] * gy[:, None] * gx
+    return density.astype(np.float32)

@@ -218,7 +218,12 @@ class Species:
     def render(self, canvas: Canvas, row: Row, grid: VoxelGrid) -> None:
         """Add a particle: its template, interpolated linearly at each voxel turned into the particle's frame."""
         template = load_template(self, row.variant, grid.voxel_size_A, grid.sampling)
-        _add_particle(canvas, row.centre_A, _turn(template, row.rotation))
+        _add_particle(canvas, row.centre_A, _turn(template, row.rotation), True)
+
+    def render_sum(self, canvas: Canvas, row: Row, grid: VoxelGrid) -> None:
+        """Add a particle as `render` does, but on top of what is there, which it does not displace."""
+        template = load_template(self, row.variant, grid.voxel_size_A, grid.sampling)
+        _add_particle(canvas, row.centre_A, _turn(template, row.rotation), False)
 
     def estimate(self, grid: VoxelGrid, count: float) -> Workload:
         """Estimate the work of so many particles."""
@@ -343,7 +348,7 @@ def _label_voxels(particle: _Turned, fraction: NDArray[np.float64], voxel_A: flo
 
 
 @njit(cache=True, nogil=True)
-def _add_particle(canvas: Canvas, centre_A: NDArray[np.float64], particle: _Turned) -> None:
+def _add_particle(canvas: Canvas, centre_A: NDArray[np.float64], particle: _Turned, displaces: bool) -> None:
     density, class_mask, instance_mask, y_start, voxel_A, labels = canvas
     to_particle, template, template_voxel_A, level_V, support_A = particle
     depth, height, width = density.shape
@@ -371,7 +376,7 @@ def _add_particle(canvas: Canvas, centre_A: NDArray[np.float64], particle: _Turn
                 )
                 if np.isnan(value):
                     continue
-                cover = min(1.0, max(0.0, 0.5 * value / level_V))
+                cover = min(1.0, max(0.0, 0.5 * value / level_V)) if displaces else 0.0
                 here = y - y_start
                 density[z, here, x] = density[z, here, x] * (1 - cover) + value
                 if value >= level_V:

@@ -5,8 +5,8 @@ import pytest
 from scipy import ndimage
 
 from faket_dask.specimen import PHANTOMS
-from faket_dask.specimen.phantoms import phantom_template
-from faket_dask.specimen.template import Template, labelled_points
+from faket_dask.specimen.phantoms import PARTICLES, SUBUNITS, phantom_template
+from faket_dask.specimen.template import Sampling, Template, labelled_points
 
 VOXEL_A = 10.0
 
@@ -16,7 +16,7 @@ def points_of(template: Template) -> np.ndarray:
 
 
 def test_phantoms_differ_in_size():
-    templates = [phantom_template(name, VOXEL_A) for name in PHANTOMS]
+    templates = [phantom_template(name, VOXEL_A) for name in PARTICLES]
     diameters = sorted(2 * template.radius_A for template in templates)
     assert len(diameters) >= 6
     assert all(larger / smaller > 1.1 for smaller, larger in itertools.pairwise(diameters))
@@ -45,12 +45,24 @@ def test_phantoms_have_no_symmetry(name):
             assert same_place < 0.95
 
 
-@pytest.mark.parametrize("name", PHANTOMS)
+@pytest.mark.parametrize("name", PARTICLES)
 @pytest.mark.parametrize("voxel_A", [7.0, 10.0, 14.0])
 def test_phantom_has_documented_size_and_contrast(name, voxel_A):
     template = phantom_template(name, voxel_A)
-    diameter = PHANTOMS[name][0]
+    diameter = PARTICLES[name][0]
     assert 2 * template.radius_A == pytest.approx(diameter, rel=0.3)
     assert template.density.min() >= 0
     assert 1.5 < template.density[template.density >= template.level_V].mean() < 3
     np.testing.assert_allclose(points_of(template).mean(axis=0), 0, atol=0.3 * voxel_A)
+
+
+@pytest.mark.parametrize(("name", "mass_kDa"), [("actin-like", 42.0), ("tubulin-like", 110.0)])
+@pytest.mark.parametrize("sampling", Sampling)
+@pytest.mark.parametrize("voxel_A", [2.5, 5.0, 10.0, 40 / 3])
+def test_subunits_have_the_potential_of_their_mass_at_any_voxel_size(name, mass_kDa, sampling, voxel_A):
+    template = phantom_template(name, voxel_A, sampling)
+    integral = template.density.sum(dtype=float) * template.voxel_size_A**3
+    assert integral == pytest.approx(4100 * mass_kDa, rel=0.01)
+    assert sum(lobe[4] for lobe in SUBUNITS[name]) == pytest.approx(mass_kDa)
+    # In the solid proteins have 3.3 V over ice; lobes that are smooth peak a little above it, and coarse voxels below.
+    assert 2.0 < template.density.max() < 5.0

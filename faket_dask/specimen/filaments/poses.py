@@ -31,6 +31,10 @@ class SubunitPoses:
     def __len__(self) -> int:
         return len(self.centre_A)
 
+    def select(self, kept: NDArray[np.bool_]) -> "SubunitPoses":
+        """Return the poses of some subunits."""
+        return SubunitPoses(self.centre_A[kept], self.rotation[kept], self.strand[kept])
+
 
 def subunit_poses(line: CentreLine, lattice: Lattice, start_rad: float = 0.0) -> SubunitPoses:
     """Compute the poses of the subunits of a filament.

@@ -27,7 +27,7 @@ def concentration(mean_cosine: float) -> float:
     Examples
     --------
     >>> kappa = concentration(0.99)
-    >>> round(1 / np.tanh(kappa) - 1 / kappa, 9)
+    >>> round(float(1 / np.tanh(kappa) - 1 / kappa), 9)
     0.99
     """
     kappa = mean_cosine * (3 - mean_cosine**2) / (1 - mean_cosine**2)
