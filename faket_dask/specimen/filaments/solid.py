@@ -13,6 +13,10 @@ from faket_dask.specimen.shape import Shape, split_position
 from faket_dask.specimen.species import particle_shape
 from faket_dask.specimen.template import Template
 
+_KEY_BITS = 20
+_KEY_ORIGIN = 1 << 19
+"""Bits of a voxel's place along an axis in its key, and the key of place 0."""
+
 
 @dataclass(frozen=True, eq=False)
 class Solid:
@@ -34,13 +38,18 @@ class Solid:
 
     def voxels(self) -> NDArray[np.int64]:
         """Return the voxels ``(n, 3)``, ``(z, y, x)``, of all subunits, each once."""
-        if not self.shapes:
-            return np.zeros((0, 3), np.int64)
+        keys = self.keys()
+        mask = (1 << _KEY_BITS) - 1
+        return np.stack((keys >> 2 * _KEY_BITS, keys >> _KEY_BITS & mask, keys & mask), axis=1) - _KEY_ORIGIN
+
+    def keys(self) -> NDArray[np.int64]:
+        """Return one sorted number ``(n,)`` for each voxel of `voxels`, which is faster to compare than three."""
         parts = [
             shape.voxels.astype(np.int64) + np.array(position)
             for shape, position in zip(self.shapes, self.positions, strict=True)
         ]
-        return np.unique(np.concatenate(parts), axis=0)
+        z, y, x = (np.concatenate(parts) if parts else np.zeros((0, 3), np.int64)).T + _KEY_ORIGIN
+        return np.unique((z << 2 * _KEY_BITS) + (y << _KEY_BITS) + x)
 
     def select(self, kept: NDArray[np.bool_]) -> Solid:
         """Return the filament of some of the subunits."""
@@ -86,8 +95,7 @@ def make_solid(poses: SubunitPoses, template: Template, voxel_size_A: float) -> 
 
 def are_apart(solids: list[Solid]) -> bool:
     """Tell whether no two filaments share a voxel."""
-    parts = [solid.voxels() for solid in solids]
-    if len(parts) < 2:
+    if len(solids) < 2:
         return True
-    together = np.concatenate(parts)
-    return len(np.unique(together, axis=0)) == len(together)
+    together = np.concatenate([solid.keys() for solid in solids])
+    return len(np.unique(together)) == len(together)
