@@ -72,7 +72,11 @@ class BuiltSpecimen(Section):
     species: tuple[SpeciesSection, ...] = Field(default=(), max_length=MOST_FILES)
     vesicles: Vesicles | None = None
     sheets: Sheets | None = None
-    filaments: tuple[FilamentsSection, ...] = Field(default=(), max_length=MOST_FILES)
+    filaments: tuple[FilamentsSection, ...] = Field(
+        default=(),
+        max_length=MOST_FILES,
+        description="helices such as actin, microtubules and other polymers: keys below, by kind",
+    )
     fiducials: Fiducials | None = None
     ice_texture: float = Field(
         default=Recipe.ice_texture, ge=0, le=100, description="density fluctuations of the ice; 1 is physical"

@@ -23,7 +23,9 @@ FILAMENTS = [
 
 
 def document(folder: Path, filaments: list[dict[str, Any]]) -> dict[str, Any]:
-    return small_document(folder / "data", specimen={"species": [], "fiducials": None, "filaments": filaments})
+    return small_document(
+        folder / "data", specimen={"species": [], "fiducials": None, "filaments": filaments}
+    )
 
 
 def test_centre_lines_are_written_and_masks_agree(tmp_path: Path) -> None:
