@@ -65,10 +65,16 @@ def test_every_subunit_is_centred_in_the_volume_and_has_voxels_of_its_own():
     block = render_block(NETWORK, TABLE, 0, NETWORK.shape[1])
     present = np.unique(block.instance_mask)
     assert set(TABLE.instance.tolist()) <= set(present.tolist())
-    # Filaments keep clear of everything else: the voxels of two classes are never next to those claimed twice.
     classes = np.zeros(int(TABLE.instance.max()) + 1, int)
     classes[TABLE.instance] = TABLE.class_id
     np.testing.assert_array_equal(classes[block.instance_mask], block.class_mask)
+
+
+def test_filaments_take_no_voxel_of_other_objects():
+    together = render_block(NETWORK, TABLE, 0, NETWORK.shape[1]).class_mask
+    for name, number in NETWORK.class_ids.items():
+        alone = render_block(NETWORK, TABLE.select(TABLE.class_name == name), 0, NETWORK.shape[1]).class_mask
+        np.testing.assert_array_equal(together == number, alone == number)
 
 
 def test_labels_hold_density():
