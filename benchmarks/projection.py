@@ -30,9 +30,11 @@ from skimage.transform import radon
 
 from faket_dask.kernels.projector import Projector
 from faket_dask.specimen import Recipe, Species, render_block
+from faket_dask.specimen.atom_table import Atoms
 from faket_dask.specimen.orientation import uniform_rotations
 from faket_dask.specimen.particles import Row, particle_table
-from faket_dask.specimen.structure import Atoms, form_factor, read_atoms
+from faket_dask.specimen.structure import form_factor
+from faket_dask.specimen.structure_file import read_atoms
 from faket_dask.specimen.template import Sampling
 
 SAMPLINGS = {Projector.PIXEL: Sampling.AVERAGED, Projector.BILINEAR: Sampling.SMOOTHED}
@@ -117,7 +119,7 @@ def exact_spectrum(atoms: Atoms, rotation: np.ndarray, angle: float) -> tuple[np
 
 def measure_transfer(projector: Projector, path: Path, poses: int = 6) -> None:
     """Print the amplitude transfer of rendering and projection."""
-    atoms = read_atoms(path)
+    atoms = read_atoms(path).by_element()
     middle = np.concatenate(list(atoms.values()))[:, :3].mean(axis=0)
     atoms = {element: rows - np.append(middle, 0.0) for element, rows in atoms.items()}
     recipe = Recipe(

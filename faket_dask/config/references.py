@@ -18,9 +18,15 @@ from faket_dask.config.limits import MOST_TILTS
 from faket_dask.documents.section import TRUTH_VALUES, Section, kind_or, resolve_path
 from faket_dask.errors import InputError
 from faket_dask.formats.exclusion import Exclusion
+from faket_dask.recordings import resolve_file
 
 LONGEST_NAME = 100
 """Most characters of a reference's name, which file names contain."""
+
+
+def _resolve_input(path: Path, info: ValidationInfo) -> Path:
+    """Return the absolute path of a file, or its place in the cache if it is that of a recording."""
+    return resolve_file(str(path)) or resolve_path(path, info)
 
 
 def _check_name(name: str) -> str:
@@ -55,7 +61,8 @@ class TiltSeriesReference(Section):
     name: ReferenceName
     stack: Path = Field(
         description="stack, .mdoc, RELION-5 .star, Warp .tomostar or .xml, AreTomo .aln, or a folder with one "
-        "tilt-series: one of these, single images with an angle file, or a SHREC model"
+        "tilt-series: one of these, single images with an angle file, or a SHREC model; data:NAME/FILE for a recording "
+        "that `faket-dask data fetch NAME` has brought"
     )
     tilt_angles: Path | Annotated[tuple[float, ...], Field(max_length=MOST_TILTS)] | None = Field(
         default=None,
@@ -122,7 +129,7 @@ class TiltSeriesReference(Section):
         return items
 
     _resolve_paths = field_validator("stack", "clean")(
-        lambda path, info: None if path is None else resolve_path(path, info)
+        lambda path, info: None if path is None else _resolve_input(path, info)
     )
 
     @property
@@ -138,7 +145,7 @@ class TiltSeriesReference(Section):
     @field_validator("tilt_angles", "align", "mask", "ctf")
     @classmethod
     def _resolve_files(cls, value: Any, info: ValidationInfo) -> Any:
-        return resolve_path(value, info) if isinstance(value, Path) else value
+        return _resolve_input(value, info) if isinstance(value, Path) else value
 
 
 class SimulatedReference(Section):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from pydantic import (
     BeforeValidator,
@@ -24,17 +26,38 @@ from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.recipe import Recipe
 from faket_dask.specimen.species import Species
 from faket_dask.specimen.template import Sampling
+from faket_dask.structures import names_entry
+
+
+def _resolve_source(source: str, info: ValidationInfo) -> str:
+    """Make the path of a file absolute; phantoms and entries of archives stay as they are."""
+    if source in PHANTOMS or names_entry(source):
+        return source
+    address = urlsplit(source)
+    path = url2pathname(address.path) if address.scheme == "file" else source
+    return str(resolve_path(Path(path), info))
 
 
 def _resolve_sources(section: Any, info: ValidationInfo) -> Any:
     """Make the files that a class names absolute; anything but strings is left for the validation that follows."""
-    if not isinstance(section, dict) or section.get("source") is None:
+    if not isinstance(section, dict):
+        return section
+    if isinstance(section.get("states"), list | tuple):
+        section = {**section, "states": tuple(_resolve_state(state, info) for state in section["states"])}
+    if section.get("source") is None:
         return section
     sources = [section["source"]] if isinstance(section["source"], str) else section["source"]
     if not isinstance(sources, list | tuple) or not all(isinstance(source, str) for source in sources):
         return section
-    paths = (name if name in PHANTOMS else str(resolve_path(Path(name), info)) for name in sources)
-    return {**section, "source": tuple(paths)}
+    return {**section, "source": tuple(_resolve_source(source, info) for source in sources)}
+
+
+def _resolve_state(section: Any, info: ValidationInfo) -> Any:
+    """Make the files that a state names absolute."""
+    if not isinstance(section, dict):
+        return section
+    files = {key: section[key] for key in ("source", "trajectory") if isinstance(section.get(key), str)}
+    return {**section, **{key: _resolve_source(file, info) for key, file in files.items()}}
 
 
 SpeciesSection = Annotated[Species, BeforeValidator(_resolve_sources)]
@@ -43,9 +66,7 @@ SpeciesSection = Annotated[Species, BeforeValidator(_resolve_sources)]
 def _resolve_subunit(section: Any, info: ValidationInfo) -> Any:
     """Make the file of a filament's subunit absolute."""
     source = section.get("source") if isinstance(section, dict) else None
-    if not isinstance(source, str) or source in PHANTOMS:
-        return section
-    return {**section, "source": str(resolve_path(Path(source), info))}
+    return {**section, "source": _resolve_source(source, info)} if isinstance(source, str) else section
 
 
 _ResolveSubunit = BeforeValidator(_resolve_subunit)

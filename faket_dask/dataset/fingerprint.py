@@ -26,6 +26,9 @@ def result_inputs(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
         for species in specimen["species"]:
             sources = species["source"] or ()
             species["source"] = [source if source in PHANTOMS else "file" for source in sources]
+            for state in species["states"]:
+                state["source"] = state["source"] if state["source"] in PHANTOMS else "file"
+                state["trajectory"] = "file" if state["trajectory"] else None
         for group in specimen["filaments"]:
             group["source"] = group["source"] if group["source"] in (None, *PHANTOMS) else "file"
     else:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from faket_dask import structures
 from faket_dask.config import BuiltSpecimen, ExistingVolume, RunConfig, TiltSeriesReference
 from faket_dask.dataset.geometry import BLOCK_ROWS
 from faket_dask.dataset.inputs import Inputs, RecordingInput, VolumeInput
@@ -30,6 +31,7 @@ from faket_dask.geometry import PIXEL_SIZE_TOLERANCE, TiltGeometry
 from faket_dask.modalities import MODALITIES, Owner
 from faket_dask.pipeline.reconstruct import check_restorable
 from faket_dask.pipeline.signal_choice import choose_style, resolve_signal
+from faket_dask.recordings import require_file
 from faket_dask.references.recorded import (
     find_valid_pixels,
     open_clean_series,
@@ -48,6 +50,7 @@ from faket_dask.specimen.placement import check_fits
 from faket_dask.specimen.volume import SpecimenVolume
 from faket_dask.stages.networks import verify_weights
 from faket_dask.stages.tiling import resolve_tile
+from faket_dask.structures import names_entry, parse_entry
 
 SMALLEST_TILT = 32
 """Pixels along either side below which the network's deepest layer sees nothing but padding."""
@@ -163,6 +166,7 @@ def check_recording(reference: TiltSeriesReference, config: RunConfig) -> Record
         For files that cannot be read, angles that do not fit, tilts that are constant, hold NaN or are too small, and
         pixel sizes that are missing or disagree with the acquisition's; one line each.
     """
+    require_file(reference.stack)
     problems = Problems()
     series = None
     with problems.collect():
@@ -286,6 +290,8 @@ def _list_views(views: list[int]) -> str:
 def check_structures(specimen: BuiltSpecimen) -> list[str]:
     """Return the checksums of structures and maps, in the order of the species and filaments made from them.
 
+    Entries of public archives are fetched into the cache, which workers read, if they are not there.
+
     Raises
     ------
     InputError
@@ -294,16 +300,22 @@ def check_structures(specimen: BuiltSpecimen) -> list[str]:
     problems = Problems()
     checksums = []
     for number, species in enumerate(specimen.species):
-        for source in species.source or (species.name,):
-            if source not in PHANTOMS:
-                with problems.collect(f"specimen.species.{number}.source"):
-                    checksums.append(hash_path(Path(source)))
+        key = "states" if species.states else "source"
+        with problems.collect(f"specimen.species.{number}.{key}"):
+            checksums += [_hash_source(source) for source in species.sources if source not in PHANTOMS]
+            trajectories = [group.trajectory for group in species.states if group.trajectory is not None]
+            checksums += [hash_path(Path(trajectory)) for trajectory in trajectories]
     for number, group in enumerate(specimen.filaments):
         if group.source_name not in PHANTOMS:
             with problems.collect(f"specimen.filaments.{number}.source"):
-                checksums.append(hash_path(Path(group.source_name)))
+                checksums.append(_hash_source(group.source_name))
     problems.report()
     return checksums
+
+
+def _hash_source(source: str) -> str:
+    """Return the checksum of an entry, which is fetched if it is not there, or of a file."""
+    return structures.fetch(parse_entry(source)).sha256 if names_entry(source) else hash_path(Path(source))
 
 
 def check_volume(volume: ExistingVolume, config: RunConfig) -> VolumeInput:

@@ -6,6 +6,7 @@ with noise around the particle. The sign is checked, the surroundings are set to
 
 import math
 import warnings
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from faket_dask.specimen.template import (
     centred_template,
     check_edge,
     surface_level,
+    template_about,
 )
 
 SIMILAR_SHARE = 0.3
@@ -34,7 +36,11 @@ MOST_MAP_VOXELS = 2**29
 
 
 def map_template(
-    path: Path, voxel_size_A: float, mean_potential_V: float, sampling: Sampling = Sampling.SMOOTHED
+    path: Path,
+    voxel_size_A: float,
+    mean_potential_V: float,
+    sampling: Sampling = Sampling.SMOOTHED,
+    centre_A: NDArray[np.float64] | None = None,
 ) -> Template:
     """Make the template of a density map.
 
@@ -48,11 +54,14 @@ def map_template(
         Mean density inside the particle, in volts over ice.
     sampling
         Frequencies that the specimen's voxels keep.
+    centre_A
+        ``(x, y, z)`` in Å of the particle's centre from the middle of the map's first voxel; ``None`` for the centroid
+        of its labelled part.
 
     Returns
     -------
     template
-        Density in volts over ice, about the centroid of its labelled part.
+        Density in volts over ice.
 
     Raises
     ------
@@ -73,7 +82,7 @@ def map_template(
     smoothed = _blur(density, Sampling.SMOOTHED, voxel_size_A, map_voxel_A)
     fine = voxel_size_A / OVERSAMPLING
     dense = np.argwhere(smoothed > 0.01 * smoothed.max())
-    middle = dense.mean(axis=0)
+    middle = dense.mean(axis=0) if centre_A is None else centre_A[::-1] / map_voxel_A
     reach = 1.1 * np.linalg.norm(dense - middle, axis=1).max() * map_voxel_A + 2 * map_voxel_A
     size = 2 * (int(np.ceil(reach / fine)) + 2)
     check_edge(f"map {path}", size, fine)
@@ -85,7 +94,16 @@ def map_template(
     if sampling is not Sampling.SMOOTHED:
         blurred = _blur(density, sampling, voxel_size_A, map_voxel_A)
         sample = partial(resample, coefficients=ndimage.spline_filter(blurred, order=3))
-    return centred_template(str(path), lambda offset: np.float32(scale) * sample(offset), fine, sampling)
+
+    def sample_volts(offset_A: NDArray[np.float64]) -> NDArray[np.float32]:
+        return np.float32(scale) * sample(offset_A)
+
+    if centre_A is not None:
+        return replace(
+            template_about(np.zeros(3), str(path), sample_volts, fine, sampling), centre_A=centre_A
+        )
+    template = centred_template(str(path), sample_volts, fine, sampling)
+    return replace(template, centre_A=middle[::-1] * map_voxel_A + template.centre_A)
 
 
 def _advise(is_signed_bytes: bool, path: Path) -> str:

@@ -3,36 +3,69 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faket_dask.errors import InputError
-from faket_dask.formats.compression import kind_suffix
+from faket_dask.formats.mrc_header import MrcHeader, read_header
 from faket_dask.specimen.density_map import map_template
 from faket_dask.specimen.phantoms import PHANTOMS, phantom_template
-from faket_dask.specimen.structure import structure_template
+from faket_dask.specimen.source_names import SourceKind, find_kind, locate_source
+from faket_dask.specimen.state_atoms import load_atoms
+from faket_dask.specimen.states import State, StateGroup, expand_states
+from faket_dask.specimen.structure import atom_template
+from faket_dask.specimen.superposition import superpose
 from faket_dask.specimen.template import Sampling, Template
 
 if TYPE_CHECKING:
     from faket_dask.specimen.species import Species
 
-STRUCTURE_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif")
-MAP_SUFFIXES = (".mrc", ".map", ".ccp4", ".rec")
+LARGEST_DISTANCE_A = 15.0
+"""Root mean square distance in Å of two superposed states from which on a warning says that they may be mixed up."""
+
+
+def list_states(species: Species) -> tuple[State, ...]:
+    """Return the states of a class, in the order in which the particle table counts them.
+
+    Sources that are listed without states are states that are equally likely and have the names of their files. Their
+    frames have nothing to do with one another; those of other states are one.
+
+    Raises
+    ------
+    InputError
+        If a file whose models or frames are to be counted cannot be read.
+
+    Examples
+    --------
+    >>> from faket_dask.specimen.species import Species
+    >>> [state.name for state in list_states(Species("footwear", ("boot", "coil"), count=1))]
+    ['boot', 'coil']
+    """
+    if not species.states:
+        return tuple(
+            State(_plain_name(source), source, assembly=species.assembly) for source in species.sources
+        )
+    try:
+        stamps = tuple(_stamp(path) for group in species.states for path in group.files)
+        return _expand(species.states, stamps)
+    except InputError as error:
+        raise InputError(f"species '{species.name}': {error}") from error
 
 
 def load_template(
     species: Species, conformation: int, voxel_size_A: float, sampling: Sampling = Sampling.SMOOTHED
 ) -> Template:
-    """Load the template of one conformation of a class; it is kept for as long as the process lives.
+    """Load the template of one state of a class; it is kept for as long as the process lives.
 
     Parameters
     ----------
     species
         Class of particles.
     conformation
-        Index into its sources.
+        Index into its states.
     voxel_size_A
         Edge of the specimen's voxels in Å.
     sampling
@@ -41,7 +74,8 @@ def load_template(
     Raises
     ------
     InputError
-        If there is no such conformation, or its file cannot be read or holds nothing denser than ice.
+        If there is no such state, its file cannot be read or holds nothing denser than ice, or it cannot be brought
+        into the frame of the first state.
 
     Examples
     --------
@@ -69,46 +103,87 @@ def measure_loading(species: Species, voxel_size_A: float, sampling: Sampling = 
     InputError
         As for `load_template`.
     """
-    return sum(_load(species, index, voxel_size_A, sampling)[1] for index in range(len(species.sources)))
+    return sum(_load(species, index, voxel_size_A, sampling)[1] for index in range(len(list_states(species))))
+
+
+def load_conformations(
+    species: Species, voxel_size_A: float, sampling: Sampling = Sampling.SMOOTHED
+) -> list[Template]:
+    """Load the templates of all states of a class, in the order of `list_states`, as `load_template` does."""
+    return [
+        load_template(species, index, voxel_size_A, sampling) for index in range(len(list_states(species)))
+    ]
+
+
+def load_source(
+    source: str,
+    voxel_size_A: float,
+    sampling: Sampling = Sampling.SMOOTHED,
+    *,
+    assembly: str | None = None,
+    mean_potential_V: float,
+) -> Template:
+    """Load the template of a source that is no class, such as the subunit of a filament.
+
+    Parameters
+    ----------
+    source
+        Built-in phantom, entry of a public archive, or path of a structure or a density map.
+    voxel_size_A
+        Edge of the specimen's voxels in Å.
+    sampling
+        Frequencies that the specimen's voxels keep.
+    assembly
+        Biological assembly of a structure.
+    mean_potential_V
+        Mean potential inside a density map, in volts over ice.
+
+    Raises
+    ------
+    InputError
+        As for `load_template`.
+    """
+    state = State(source, source, assembly=assembly)
+    return _load_state(state, state, mean_potential_V, voxel_size_A, sampling)[0]
 
 
 def _load(
     species: Species, conformation: int, voxel_size_A: float, sampling: Sampling
 ) -> tuple[Template, float]:
     """Return a template, and the seconds that it took to load."""
-    if not 0 <= conformation < len(species.sources):
+    states = list_states(species)
+    if not 0 <= conformation < len(states):
         raise InputError(
-            f"species '{species.name}' has {len(species.sources)} conformations, and number {conformation} "
-            "is asked for"
+            f"species '{species.name}' has {len(states)} conformations, and number {conformation} is asked for"
         )
-    source = species.sources[conformation]
-    if source in PHANTOMS:
-        return _phantom(source, voxel_size_A, sampling)
-    path = Path(source)
-    stamp = path.stat().st_mtime_ns if path.exists() else 0
-    kind = _kind(path)
+    state = states[conformation]
+    reference = states[0] if species.states else state
     try:
-        if kind in STRUCTURE_SUFFIXES:
-            return _structure(path, stamp, voxel_size_A, species.assembly, sampling)
-        if kind in MAP_SUFFIXES:
-            return _map(path, stamp, voxel_size_A, species.mean_potential_V, sampling)
+        return _load_state(state, reference, species.mean_potential_V, voxel_size_A, sampling)
     except InputError as error:
         raise InputError(f"species '{species.name}': {error}") from error
-    raise InputError(
-        f"species '{species.name}': '{source}' is neither a structure ({', '.join(STRUCTURE_SUFFIXES)}, "
-        f"may be gzipped) nor a map ({', '.join(MAP_SUFFIXES)}, may be compressed by gzip or bzip2)"
-    )
 
 
-def load_conformations(
-    species: Species, voxel_size_A: float, sampling: Sampling = Sampling.SMOOTHED
-) -> list[Template]:
-    """Load the templates of all conformations of a class, in the order of its sources, as `load_template` does."""
-    return [load_template(species, index, voxel_size_A, sampling) for index in range(len(species.sources))]
+def _load_state(
+    state: State, reference: State, mean_potential_V: float, voxel_size_A: float, sampling: Sampling
+) -> tuple[Template, float]:
+    """Return the template of a state in the frame of a reference, and the seconds that it took to load."""
+    path, reference_path = locate_source(state.source), locate_source(reference.source)
+    if path is None or reference_path is None:
+        return _phantom(state.source, voxel_size_A, sampling)
+    stamps = (_stamp(path), _stamp(reference_path), _stamp(Path(state.trajectory or path)))
+    if find_kind(state.source) is SourceKind.MAP:
+        return _map(path, reference_path, stamps, mean_potential_V, voxel_size_A, sampling)
+    return _structure(state, path, reference, reference_path, stamps, voxel_size_A, sampling)
 
 
-def _kind(path: Path) -> str:
-    return kind_suffix(path)
+def _plain_name(source: str) -> str:
+    return source if source in PHANTOMS else Path(source).name.split(".")[0]
+
+
+def _stamp(path: Path) -> int:
+    """Return the time of a file's last change, by which caches notice that it is to be read again."""
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def _time(load: Callable[[], Template]) -> tuple[Template, float]:
@@ -117,7 +192,11 @@ def _time(load: Callable[[], Template]) -> tuple[Template, float]:
     return template, time.process_time() - begin
 
 
-# The time of the last change is part of the key, so a file that changes is read again.
+@lru_cache(maxsize=256)
+def _expand(groups: tuple[StateGroup, ...], stamps: tuple[int, ...]) -> tuple[State, ...]:
+    return tuple(expand_states(groups))
+
+
 @lru_cache(maxsize=256)
 def _phantom(name: str, voxel_size_A: float, sampling: Sampling) -> tuple[Template, float]:
     return _time(lambda: phantom_template(name, voxel_size_A, sampling))
@@ -125,13 +204,61 @@ def _phantom(name: str, voxel_size_A: float, sampling: Sampling) -> tuple[Templa
 
 @lru_cache(maxsize=256)
 def _structure(
-    path: Path, stamp: int, voxel_size_A: float, assembly: str | None, sampling: Sampling
+    state: State,
+    path: Path,
+    reference: State,
+    reference_path: Path,
+    stamps: tuple[int, ...],
+    voxel_size_A: float,
+    sampling: Sampling,
 ) -> tuple[Template, float]:
-    return _time(lambda: structure_template(path, voxel_size_A, assembly, sampling))
+    def load() -> Template:
+        atoms = load_atoms(state, path)
+        if state == reference:
+            return atom_template(str(path), atoms, voxel_size_A, sampling)
+        template, _ = _load_state(reference, reference, 0.0, voxel_size_A, sampling)
+        try:
+            moved, distance = superpose(atoms, load_atoms(reference, reference_path))
+        except InputError as error:
+            raise InputError(
+                f"states '{reference.name}' and '{state.name}' are in different frames: {error}"
+            ) from None
+        if distance > LARGEST_DISTANCE_A:
+            warnings.warn(
+                f"states '{reference.name}' and '{state.name}': their common atoms lie {distance:.0f} Å apart when "
+                "superposed; check that chains of the same name are the same",
+                stacklevel=2,
+            )
+        return atom_template(str(path), moved, voxel_size_A, sampling, template.centre_A)
+
+    return _time(load)
 
 
 @lru_cache(maxsize=256)
 def _map(
-    path: Path, stamp: int, voxel_size_A: float, mean_potential_V: float, sampling: Sampling
+    path: Path,
+    reference_path: Path,
+    stamps: tuple[int, ...],
+    mean_potential_V: float,
+    voxel_size_A: float,
+    sampling: Sampling,
 ) -> tuple[Template, float]:
-    return _time(lambda: map_template(path, voxel_size_A, mean_potential_V, sampling))
+    def load() -> Template:
+        if path == reference_path:
+            return map_template(path, voxel_size_A, mean_potential_V, sampling)
+        here, there = read_header(path), read_header(reference_path)
+        if here.shape != there.shape or abs(here.edges_A[0] / there.edges_A[0] - 1) > 1e-3:
+            raise InputError(
+                f"the maps {reference_path} and {path} are in different frames: they have {_show_grid(there)} and "
+                f"{_show_grid(here)}; bring them into one box, aligned"
+            )
+        stamp = (stamps[1], stamps[1], stamps[1])
+        template, _ = _map(reference_path, reference_path, stamp, mean_potential_V, voxel_size_A, sampling)
+        return map_template(path, voxel_size_A, mean_potential_V, sampling, template.centre_A)
+
+    return _time(load)
+
+
+def _show_grid(header: MrcHeader) -> str:
+    z, y, x = header.shape
+    return f"{x} x {y} x {z} voxels of {header.edges_A[0]:g} Å"

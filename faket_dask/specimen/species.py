@@ -1,7 +1,6 @@
 """Particles of a class: copies of a template, free in the ice or on membranes."""
 
 import math
-import os
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,10 +17,11 @@ from faket_dask.specimen.composition import mean_map_potential
 from faket_dask.specimen.occupancy import Position
 from faket_dask.specimen.orientation import standing_rotation, uniform_rotations
 from faket_dask.specimen.particles import Row
-from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.scene import Scene
 from faket_dask.specimen.shape import Shape, draw_fraction, split_position
-from faket_dask.specimen.sources import load_conformations, load_template, measure_loading
+from faket_dask.specimen.source_names import check_source
+from faket_dask.specimen.sources import list_states, load_conformations, load_template, measure_loading
+from faket_dask.specimen.states import StateGroup, check_states
 from faket_dask.specimen.template import Template
 from faket_dask.specimen.voxel_grid import VoxelGrid
 
@@ -37,8 +37,9 @@ class Species:
     name
         Name of the class, as it appears in tables and label maps.
     source
-        Name of a built-in phantom, or path of a structure (PDB, mmCIF) or of a density map (MRC); a tuple of them
-        for several conformations, which are equally likely. ``None`` stands for the phantom called `name`.
+        Name of a built-in phantom, entry of a public archive (``pdb:1bxn``, ``emdb:3228``), or path of a structure
+        (PDB, mmCIF) or of a density map (MRC); a tuple of them for several that are equally likely, each about a
+        centre of its own. ``None`` stands for the phantom called `name`.
     count
         Particles per specimen, one number or (smallest, largest), both included.
     density_per_um3
@@ -59,11 +60,14 @@ class Species:
     map_potential_V
         Mean potential inside a density map over that of ice, in volts, instead of that which follows from
         `rna_fraction`.
+    states
+        Conformations with names and weights, in place of `source`: all in the frame of the first one, about its centre.
 
     Raises
     ------
     InputError
-        If the name is taken, a source is neither a phantom nor a file, or a number is impossible.
+        If the name is taken, a source is neither a phantom nor an entry nor a file, no state can be drawn, or a number
+        is impossible.
 
     Examples
     --------
@@ -83,6 +87,7 @@ class Species:
     assembly: str | None = None
     rna_fraction: float = 0.0
     map_potential_V: float | None = None
+    states: tuple[StateGroup, ...] = ()
 
     def __post_init__(self) -> None:
         where = f"species '{self.name}'"
@@ -90,11 +95,16 @@ class Species:
             raise InputError(f"{where}: the names {', '.join(RESERVED_NAMES)} are taken; choose another")
         if not self.sources:
             raise InputError(f"{where} has no source; give a built-in phantom or a file")
+        if self.states and (self.source is not None or self.assembly is not None):
+            raise InputError(
+                f"{where}: with states, source and assembly are keys of each state; move them there"
+            )
+        try:
+            check_states(self.states)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
         for source in self.sources:
-            if source not in PHANTOMS and not os.path.isfile(source):
-                raise InputError(
-                    f"{where}: '{source}' is neither a file nor a built-in phantom ({', '.join(PHANTOMS)})"
-                )
+            check_source(source, where)
         if (self.count is None) == (self.density_per_um3 is None):
             raise InputError(f"{where}: give exactly one of count and density_per_um3")
         if self.count is not None:
@@ -123,7 +133,9 @@ class Species:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Source of each conformation."""
+        """All sources: of each conformation, or of each group of states."""
+        if self.states:
+            return tuple(group.source for group in self.states)
         if self.source is None:
             return (self.name,)
         return (self.source,) if isinstance(self.source, str) else self.source
@@ -147,7 +159,7 @@ class Species:
         return round(low * grid.volume_um3), round(high * grid.volume_um3)
 
     def load_templates(self, grid: VoxelGrid) -> list[Template]:
-        """Load the templates of all conformations, in the order of the sources."""
+        """Load the templates of all states, in their order."""
         return load_conformations(self, grid.voxel_size_A, grid.sampling)
 
     def measure_size(self, grid: VoxelGrid) -> float:
@@ -159,11 +171,9 @@ class Species:
         grid.check_fits(self.name, self.measure_size(grid))
 
     def name_state(self, variant: int) -> str:
-        """Return the name of a conformation: that of its source, empty if there is one only."""
-        if len(self.sources) == 1:
-            return ""
-        source = self.sources[variant]
-        return source if source in PHANTOMS else os.path.basename(source).split(".")[0]
+        """Return the name of a state; empty if there is one only."""
+        states = list_states(self)
+        return "" if len(states) == 1 else states[variant].name
 
     def draw(self, scene: Scene) -> None:
         """Draw conformations, orientations and places."""
@@ -173,7 +183,8 @@ class Species:
                 f"specimen: '{self.name}' sits on membranes, and no vesicle or sheet was drawn; give them a "
                 "smallest count of 1"
             )
-        variants = scene.rng.integers(len(self.sources), size=requested)
+        weights = np.array([state.weight for state in list_states(self)])
+        variants = scene.rng.choice(len(weights), size=requested, p=weights / weights.sum())
         rotations = uniform_rotations(requested, scene.rng)
         templates = self.load_templates(scene.grid)
         for placed, (variant, rotation) in enumerate(zip(variants.tolist(), rotations, strict=True)):

@@ -1,13 +1,12 @@
 """Density of a particle from atomic coordinates.
 
 Each atom contributes its electron scattering factor, whose Fourier transform is its electrostatic potential
-(neutral atoms), less the potential of the ice that it dispositions: a Gaussian with the atom's volume, as in
+(neutral atoms), less the potential of the ice that it displaces: a Gaussian with the atom's volume, as in
 small-angle scattering (Fraser, MacRae & Suzuki, J. Appl. Cryst. 11, 693, 1978). The sum is formed in Fourier
 space, where form factors are exact and the low-pass filter of the specimen's sampling is a product.
 """
 
-import warnings
-from collections import defaultdict
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,10 +16,17 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
+from faket_dask.specimen.atom_table import Atoms, AtomTable
 from faket_dask.specimen.ice import ICE_V
-from faket_dask.specimen.template import OVERSAMPLING, Sampling, Template, centred_template, check_edge
-
-ASYMMETRIC_UNIT = "asymmetric unit"
+from faket_dask.specimen.structure_file import read_atoms
+from faket_dask.specimen.template import (
+    OVERSAMPLING,
+    Sampling,
+    Template,
+    centred_template,
+    check_edge,
+    template_about,
+)
 
 # h² / (2π m e): potential (V Å³) of a scattering length of 1 Å (Kirkland, Advanced Computing in Electron
 # Microscopy, 2nd ed., 2010, appendix C).
@@ -35,146 +41,6 @@ _OTHER_DISPLACED_A3 = 9.0
 
 _ATOM_GRID_A = 2.5
 """Largest spacing in Å of the grid that atoms are first put on, shared out linearly between its points."""
-
-UNKNOWN_PLACE_A = 9998.9
-"""Least absolute value of all coordinates of an atom whose place is not known; CNS writes 9999."""
-
-LARGEST_GAP_A = 200.0
-"""Largest distance in Å along an axis between neighbouring atoms of a particle."""
-
-Atoms = dict[str, NDArray[np.float64]]
-
-
-def read_atoms(path: Path, assembly: str | None = None) -> Atoms:
-    """Read the atoms of a structure file by element, hydrogens included.
-
-    Water is left out, and so are all alternative conformations but the first. Where a file has no hydrogens,
-    those of each residue are shared out over the positions of its carbon, nitrogen and oxygen atoms.
-
-    Parameters
-    ----------
-    path
-        PDB or mmCIF file, may be gzipped.
-    assembly
-        Name of a biological assembly; ``None`` for the first where the file lists any;
-        :data:`ASYMMETRIC_UNIT` for the coordinates as they stand.
-
-    Returns
-    -------
-    atoms
-        For each element ``(n, 4)``: ``(x, y, z)`` in Å and how many atoms lie there.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, has no atoms or no such assembly, or an atom's place is not known or far from
-        all others.
-    """
-    try:
-        structure = gemmi.read_structure(str(path))
-    except (RuntimeError, ValueError, OSError) as error:
-        raise InputError(f"structure {path} cannot be read: {error}") from error
-    if len(structure) == 0 or structure[0].count_atom_sites() == 0:
-        raise InputError(f"structure {path} holds no atoms")
-    _remove_unknown_atoms(structure[0], path)
-    structure.setup_entities()
-    # Assemblies may name chains that are nothing but water, so it leaves only after they are made.
-    model = _assemble(structure, assembly, path)
-    model.remove_alternative_conformations()
-    model.remove_waters()
-    if model.count_atom_sites() == 0:
-        raise InputError(f"structure {path} holds no atoms but water")
-    _check_gaps(model, path)
-    has_hydrogens = model.has_hydrogen()
-    atoms: dict[str, list[tuple[float, float, float, float]]] = defaultdict(list)
-    for chain in model:
-        for residue in chain:
-            heavy = [atom for atom in residue if not atom.is_hydrogen()]
-            carriers = [atom for atom in heavy if atom.element.name in ("C", "N", "O")]
-            for atom in residue:
-                atoms[atom.element.name.upper()].append((atom.pos.x, atom.pos.y, atom.pos.z, 1.0))
-            if carriers and not has_hydrogens:
-                share = _count_hydrogens(residue) / len(carriers)
-                atoms["H"].extend((atom.pos.x, atom.pos.y, atom.pos.z, share) for atom in carriers)
-    return {element: np.array(rows) for element, rows in atoms.items()}
-
-
-def _remove_unknown_atoms(model: gemmi.Model, path: Path) -> None:
-    """Leave out, with a warning, atoms without occupancy at the place that stands for "not known"; refuse others."""
-    unknown = []
-    for chain in model:
-        for residue in chain:
-            for index in reversed(range(len(residue))):
-                atom = residue[index]
-                place = atom.pos.tolist()
-                if not np.isfinite(place).all():
-                    raise InputError(
-                        f"structure {path}: {_name_atom(chain, residue, atom)} lies at {_show_place(atom)}; remove it"
-                    )
-                if min(map(abs, place)) >= UNKNOWN_PLACE_A:
-                    if atom.occ > 0:
-                        raise InputError(
-                            f"structure {path}: {_name_atom(chain, residue, atom)} lies at {_show_place(atom)}, which "
-                            "stands for a place that is not known; remove it, or set its occupancy to 0, and it is "
-                            "left out"
-                        )
-                    unknown.append(_name_atom(chain, residue, atom))
-                    del residue[index]
-    if unknown:
-        warnings.warn(
-            f"structure {path}: {len(unknown)} atoms without occupancy at 9999 Å, whose place is not known, are left "
-            f"out, such as {unknown[0]}",
-            stacklevel=4,
-        )
-
-
-def _check_gaps(model: gemmi.Model, path: Path) -> None:
-    """Refuse atoms that are far from all others along any axis."""
-    atoms = [(chain, residue, atom) for chain in model for residue in chain for atom in residue]
-    places = np.array([atom.pos.tolist() for _, _, atom in atoms])
-    for axis in range(3):
-        order = np.argsort(places[:, axis], kind="stable")
-        gaps = np.diff(places[order, axis])
-        if gaps.size and gaps.max() > LARGEST_GAP_A:
-            cut = int(np.argmax(gaps)) + 1
-            few = min(order[:cut], order[cut:], key=len)
-            chain, residue, atom = atoms[min(few)]
-            among = "" if len(few) == 1 else f" with {len(few) - 1} more"
-            raise InputError(
-                f"structure {path}: {_name_atom(chain, residue, atom)} at {_show_place(atom)}{among} lies "
-                f"{gaps.max():.0f} Å from all other atoms along {'xyz'[axis]}; correct or remove it, or make a "
-                "particle of each part"
-            )
-
-
-def _name_atom(chain: gemmi.Chain, residue: gemmi.Residue, atom: gemmi.Atom) -> str:
-    return f"atom {atom.serial} ({atom.name} of {residue.name} {residue.seqid}, chain {chain.name})"
-
-
-def _show_place(atom: gemmi.Atom) -> str:
-    return f"({', '.join(f'{coordinate:.3f}' for coordinate in atom.pos.tolist())})"
-
-
-def _assemble(structure: gemmi.Structure, assembly: str | None, path: Path) -> gemmi.Model:
-    names = [entry.name for entry in structure.assemblies]
-    if assembly == ASYMMETRIC_UNIT or (assembly is None and not names):
-        return structure[0]
-    if assembly is not None and assembly not in names:
-        raise InputError(
-            f"structure {path} has no assembly '{assembly}'; it has {', '.join(names) or 'none'}, and "
-            f"'{ASYMMETRIC_UNIT}' takes the coordinates as they stand"
-        )
-    chosen = structure.assemblies[0 if assembly is None else names.index(assembly)]
-    return gemmi.make_assembly(chosen, structure[0], gemmi.HowToNameCopiedChain.Dup)
-
-
-def _count_hydrogens(residue: gemmi.Residue) -> float:
-    known = gemmi.find_tabulated_residue(residue.name)
-    if known.hydrogen_count == 0:
-        return 0.0
-    # A residue in a chain has lost the water that its bonds were made by.
-    in_chain = known.is_amino_acid() or known.is_nucleic_acid()
-    return float(known.hydrogen_count - 2 * in_chain)
 
 
 def structure_template(
@@ -192,7 +58,7 @@ def structure_template(
     voxel_size_A
         Edge of the specimen's voxels in Å; the template is sampled twice as finely.
     assembly
-        Name of a biological assembly, as for :func:`read_atoms`.
+        Name of a biological assembly, as for :func:`~faket_dask.specimen.structure_file.read_atoms`.
     sampling
         Frequencies that the specimen's voxels keep.
 
@@ -204,21 +70,61 @@ def structure_template(
     Raises
     ------
     InputError
-        As for :func:`read_atoms`.
+        As for :func:`~faket_dask.specimen.structure_file.read_atoms`.
     """
-    atoms = read_atoms(path, assembly)
+    return atom_template(str(path), read_atoms(path, assembly), voxel_size_A, sampling)
+
+
+def atom_template(
+    name: str,
+    table: AtomTable,
+    voxel_size_A: float,
+    sampling: Sampling = Sampling.SMOOTHED,
+    centre_A: NDArray[np.float64] | None = None,
+) -> Template:
+    """Make the template of a particle from its atoms.
+
+    Parameters
+    ----------
+    name
+        Source of the atoms, for messages.
+    table
+        Atoms of the particle.
+    voxel_size_A
+        Edge of the specimen's voxels in Å; the template is sampled twice as finely.
+    sampling
+        Frequencies that the specimen's voxels keep.
+    centre_A
+        ``(x, y, z)`` in Å of the particle's centre; ``None`` for the centroid of its labelled part.
+
+    Returns
+    -------
+    template
+        Density in volts over ice.
+
+    Raises
+    ------
+    InputError
+        If the particle is too large.
+    """
+    atoms = table.by_element()
     positions = np.concatenate(list(atoms.values()))
-    middle = np.average(positions[:, :3], axis=0, weights=positions[:, 3])
+    middle = centre_A
+    if middle is None:
+        middle = np.average(positions[:, :3], axis=0, weights=positions[:, 3])
     atoms = {element: np.column_stack((rows[:, :3] - middle, rows[:, 3])) for element, rows in atoms.items()}
     fine = voxel_size_A / OVERSAMPLING
     # Room for the centre to move, and for the blur.
     reach = 1.1 * np.linalg.norm(positions[:, :3] - middle, axis=1).max() + 2 * voxel_size_A + 10.0
     size = scipy.fft.next_fast_len(2 * int(np.ceil(reach / fine)) + 2, real=True)
     size += size % 2
-    check_edge(f"structure {path}", size * _refine_grid(fine), fine / _refine_grid(fine))
+    check_edge(f"structure {name}", size * _refine_grid(fine), fine / _refine_grid(fine))
     spectrum = potential_spectrum(atoms, size, fine, sampling.blur * voxel_size_A)
     sample = partial(shifted_density, spectrum=spectrum, voxel_size_A=fine)
-    return centred_template(str(path), sample, fine, sampling)
+    if centre_A is not None:
+        return replace(template_about(np.zeros(3), name, sample, fine, sampling), centre_A=centre_A)
+    template = centred_template(name, sample, fine, sampling)
+    return replace(template, centre_A=middle + template.centre_A)
 
 
 def potential_spectrum(atoms: Atoms, size: int, voxel_size_A: float, blur_A: float) -> NDArray[np.complex128]:
@@ -227,7 +133,7 @@ def potential_spectrum(atoms: Atoms, size: int, voxel_size_A: float, blur_A: flo
     Parameters
     ----------
     atoms
-        Atoms, as :func:`read_atoms` returns them; the origin comes to voxel ``size // 2``.
+        Atoms by element; the origin comes to voxel ``size // 2``.
     size
         Edge of the cube in voxels, even; atoms outside it wrap around.
     voxel_size_A

@@ -118,6 +118,8 @@ class Template:
     ----------
     name
         Source of the density, for messages.
+    centre_A
+        ``(x, y, z)`` in Å of the particle's centre in the frame of its source.
     density
         ``(n, n, n)`` float32, axes ``(z, y, x)``, volts over ice; the particle's centre is voxel ``n // 2``.
     voxel_size_A
@@ -131,6 +133,7 @@ class Template:
     """
 
     name: str
+    centre_A: NDArray[np.float64]
     density: NDArray[np.float32]
     voxel_size_A: float
     level_V: float
@@ -226,7 +229,36 @@ def centred_template(
         density = sampling.limit(sample(offset))
         level = surface_level(density)
         offset = offset + labelled_points(density, level, voxel_size_A).mean(axis=0)
-    density = np.ascontiguousarray(sampling.limit(sample(offset)), dtype=np.float32)
+    return template_about(offset, name, sample, voxel_size_A, sampling)
+
+
+def template_about(
+    centre_A: NDArray[np.float64],
+    name: str,
+    sample: Callable[[NDArray[np.float64]], NDArray[np.float32]],
+    voxel_size_A: float,
+    sampling: Sampling,
+) -> Template:
+    """Make a template about a given point of the particle.
+
+    Parameters
+    ----------
+    centre_A
+        ``(x, y, z)`` in Å.
+    name, sample, voxel_size_A, sampling
+        As for :func:`centred_template`.
+
+    Returns
+    -------
+    template
+        Template for rendering and packing.
+
+    Raises
+    ------
+    InputError
+        If the density is nowhere above that of ice.
+    """
+    density = np.ascontiguousarray(sampling.limit(sample(centre_A)), dtype=np.float32)
     level = surface_level(density)
     points = labelled_points(density, level, voxel_size_A)
     faint = labelled_points(np.abs(density), 0.01 * float(density.max()), voxel_size_A)
@@ -234,6 +266,7 @@ def centred_template(
     inscribed = (density.shape[0] // 2 - 1) * voxel_size_A
     return Template(
         name=name,
+        centre_A=centre_A,
         density=sampling.prepare(density),
         voxel_size_A=voxel_size_A,
         level_V=level,

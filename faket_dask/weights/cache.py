@@ -7,16 +7,13 @@ part of a file.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from faket_dask.errors import InputError
-from faket_dask.user_cache import cache_folder
+from faket_dask.user_cache import cache_folder, writing_to_cache
 from faket_dask.weights.state_dict import (
     StateDict,
     Weights,
@@ -25,34 +22,16 @@ from faket_dask.weights.state_dict import (
     read_arrays,
 )
 
+FOLDER = "weights"
+"""Folder of the cache that holds weights."""
+
 RECORD = "sha256"
 """Key of the checksum beside the arrays."""
 
 
 def stored_path(name: str) -> Path:
     """Return the path of the cached weights of a name, whether they are there or not."""
-    return cache_folder() / "weights" / f"{name}.npz"
-
-
-@contextmanager
-def writing_to_cache() -> Iterator[Path]:
-    """Create a folder in the cache for work on files, and remove it afterwards.
-
-    Raises
-    ------
-    InputError
-        If the cache, or the file system that it is on, refuses a write in the block.
-    """
-    folder = cache_folder() / "weights"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".", dir=folder) as work:
-            yield Path(work)
-    except OSError as error:
-        raise InputError(
-            f"the cache {folder} cannot be written to ({error.strerror or error}); make room, or set "
-            "FAKET_DASK_CACHE to another folder"
-        ) from None
+    return cache_folder() / FOLDER / f"{name}.npz"
 
 
 def store(name: str, state_dict: StateDict) -> Path:
@@ -64,7 +43,7 @@ def store(name: str, state_dict: StateDict) -> Path:
         If the cache cannot be written to.
     """
     target = stored_path(name)
-    with writing_to_cache() as work:
+    with writing_to_cache(FOLDER) as work:
         complete = work / target.name
         arrays: dict[str, Any] = {**state_dict, RECORD: np.array(compute_checksum(state_dict))}
         np.savez(complete, **arrays)

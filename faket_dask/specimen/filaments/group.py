@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,9 +24,9 @@ from faket_dask.specimen.filaments.poses import subunit_poses
 from faket_dask.specimen.filaments.solid import Solid, are_apart, make_solid
 from faket_dask.specimen.filaments.worm_like_chain import draw_chains
 from faket_dask.specimen.particles import Row
-from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.scene import Scene
 from faket_dask.specimen.shape import Shape, draw_fraction
+from faket_dask.specimen.source_names import check_source
 from faket_dask.specimen.species import Species
 from faket_dask.specimen.template import Template, labelled_points
 from faket_dask.specimen.voxel_grid import VoxelGrid
@@ -98,11 +97,7 @@ class FilamentGroup:
         where = self.where
         if not self.name or self.name in RESERVED_NAMES:
             raise InputError(f"{where}: the names {', '.join(RESERVED_NAMES)} are taken; choose another")
-        source = self.source_name
-        if source not in PHANTOMS and not os.path.isfile(source):
-            raise InputError(
-                f"{where}: '{source}' is neither a file nor a built-in phantom ({', '.join(PHANTOMS)})"
-            )
+        check_source(self.source_name, where)
         check_count(self.count, f"{where}: count")
         spacing = self.lattice.spacing_A
         if self.length_A is not None:
