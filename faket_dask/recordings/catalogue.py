@@ -145,7 +145,9 @@ def fetch(name: str) -> Path:
     if recording.is_intact:
         return recording.folder
     distribution = recording.distribution
-    by_hand = f"run `faket-dask data fetch {name}` where a package index can be reached, and copy {recording.folder} here"
+    by_hand = (
+        f"run `faket-dask data fetch {name}` where a package index can be reached, and copy {recording.folder} here"
+    )
     with writing_to_cache(FOLDER) as work:
         archive = distribution.download(work, name, by_hand)
         unpacked = work / name
