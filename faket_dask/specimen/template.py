@@ -5,7 +5,7 @@ rotated density reaches the template's ``level``. They cannot be out of register
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
@@ -118,8 +118,6 @@ class Template:
     ----------
     name
         Source of the density, for messages.
-    centre_A
-        ``(x, y, z)`` in Å of the particle's centre in the frame of its source.
     density
         ``(n, n, n)`` float32, axes ``(z, y, x)``, volts over ice; the particle's centre is voxel ``n // 2``.
     voxel_size_A
@@ -130,15 +128,17 @@ class Template:
         Distance of the farthest labelled point from the centre, in Å.
     support_A
         Radius in Å of the sphere about the centre outside which the density counts as zero.
+    centre_A
+        ``(x, y, z)`` in Å of the particle's centre in the frame of its source.
     """
 
     name: str
-    centre_A: NDArray[np.float64]
     density: NDArray[np.float32]
     voxel_size_A: float
     level_V: float
     radius_A: float
     support_A: float
+    centre_A: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
 
     @property
     def volume_A3(self) -> float:
