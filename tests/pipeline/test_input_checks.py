@@ -24,9 +24,11 @@ from faket_dask.kernels.vgg import random_state_dict
 from faket_dask.pipeline.input_checks import resolve
 from faket_dask.pipeline.plan import plan_spec
 from faket_dask.specimen.particles import Row, particle_table
+from faket_dask.specimen.sources import load_template
 from faket_dask.weights.cache import store
 from tests.ctf import means_um
 from tests.runs import small_document
+from tests.specimen.chains import draw_places, format_model
 
 ANGLES = (-40.0, -20.0, 0.0, 20.0, 40.0)
 GIVEN = {"statistics": "given", "given": {"signal_scale": [0.5], "noise_scale": [0.5]}}
@@ -502,3 +504,56 @@ def test_specimens_alone_are_series_without_a_style(tmp_path: Path) -> None:
     assert [series.name for series in spec.series] == ["specimen-000", "specimen-001"]
     stages = {batch.stage for batch in plan_spec(spec).batches}
     assert stages == {"place", "build", "project", "simulate"}
+
+
+def describe_protein(accession: str) -> str:
+    """Return a PDB file of an entry: a chain of 24 residues."""
+    return f"HEADER    TEST                                    01-JAN-00   {accession}\n" + format_model(
+        {"A": draw_places(24)}
+    )
+
+
+def check_source(folder: Path, source: str, **keys: Any) -> DatasetSpec:
+    species = [{"name": "protein", "count": 1, "source": source, **keys}]
+    return check(folder, specimen={"species": species, "fiducials": None})
+
+
+def test_entry_is_fetched_when_a_run_is_planned_and_stands_for_its_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKET_DASK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FAKET_DASK_MIRROR", str(tmp_path))
+    (tmp_path / "1abc.pdb").write_text(describe_protein("1ABC"))
+    named = check_source(tmp_path, "pdb:1abc")
+    assert (tmp_path / "cache" / "structures" / "pdb" / "1abc.pdb").is_file()
+    assert named.fingerprint == check_source(tmp_path, "1abc.pdb").fingerprint
+    assert named.fingerprint == check_source(tmp_path, (tmp_path / "1abc.pdb").as_uri()).fingerprint
+    (tmp_path / "2abc.pdb").write_text(describe_protein("2ABC"))
+    assert named.fingerprint != check_source(tmp_path, "pdb:2abc").fingerprint
+    # Workers load it where nothing can be fetched.
+    monkeypatch.setenv("FAKET_DASK_MIRROR", "/nowhere")
+    [species] = named.config.specimen.species
+    assert load_template(species, 0, 10.0).volume_A3 > 0
+
+
+def test_entry_that_cannot_be_had_is_told_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKET_DASK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FAKET_DASK_MIRROR", str(tmp_path))
+    species = [{"name": "protein", "count": 1, "source": "pdb:1abc"}]
+    problems = read_problems(tmp_path, specimen={"species": species})
+    assert any("specimen.species.0.source: pdb:1abc: the mirror" in problem for problem in problems)
+
+
+def test_files_of_states_are_part_of_the_fingerprint(tmp_path: Path) -> None:
+    for name, accession in (("one", "1ABC"), ("other", "1ABC"), ("third", "3ABC")):
+        (tmp_path / f"{name}.pdb").write_text(describe_protein(accession))
+
+    def fingerprint(*sources: str) -> str:
+        states = [{"name": str(number), "source": source} for number, source in enumerate(sources)]
+        species = [{"name": "protein", "count": 1, "states": states}]
+        return check(tmp_path, specimen={"species": species, "fiducials": None}).fingerprint
+
+    assert fingerprint("one.pdb", "third.pdb") == fingerprint("other.pdb", "third.pdb")
+    assert fingerprint("one.pdb", "third.pdb") != fingerprint("one.pdb", "one.pdb")
