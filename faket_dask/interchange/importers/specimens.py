@@ -50,7 +50,7 @@ def import_specimen(
         Folder to write ``density.mrc``, ``class_mask.mrc``, ``instance_mask.mrc`` and ``particles.csv`` to, as far as
         the specimen has them.
     options
-        What the files do not say.
+        Facts that the files do not say.
     overwrite
         True to replace files of others, too.
     importer
