@@ -126,8 +126,8 @@ def import_particles(
     source: Annotated[
         Path,
         typer.Argument(
-            help="SHREC's particle_locations.txt, the CZ portal's .ndjson, RELION 5's particles.star or "
-            "optimisation_set.star, or the .json of a copick project.",
+            help="SHREC's particle_locations.txt, the CZ portal's .ndjson, Dynamo's .tbl, RELION 5's particles.star "
+            "or optimisation_set.star, or the .json of a copick project.",
             show_default=False,
         ),
     ],
@@ -135,7 +135,7 @@ def import_particles(
     name: Annotated[
         str | None,
         typer.Option(
-            help="Tomogram (RELION) or run (copick) to take, where there are several; class of the points (.ndjson).",
+            help="Tomogram (RELION, Dynamo) or run (copick) to take of several; class of the points (.ndjson).",
             show_default=False,
         ),
     ] = None,
@@ -144,7 +144,7 @@ def import_particles(
         typer.Option(
             "--voxel-size-A",
             callback=check_length,
-            help="Voxel size in Å, for lists in voxels (.txt, .ndjson).",
+            help="Voxel size in Å, for lists in voxels (.txt, .ndjson, .tbl).",
         ),
     ] = None,
     user: Annotated[

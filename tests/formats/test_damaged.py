@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from faket_dask.comparison.compare import open_for_comparison
 from faket_dask.errors import InputError
-from faket_dask.formats import copick, copick_writing, ome_zarr, portal
+from faket_dask.formats import copick, copick_writing, dynamo, ome_zarr, portal
 from faket_dask.formats.ctffind import write_ctffind
 from faket_dask.formats.imod import (
     read_angle_file,
@@ -49,7 +49,7 @@ from faket_dask.specimen.volume import open_specimen_volume
 from tests.ctf import make_ctf
 from tests.formats import extended_headers
 from tests.formats.conftest import VOXEL_A, make_phantom
-from tests.interchange.foreign_specimens import make_scene, write_polnet
+from tests.interchange.foreign_specimens import make_scene, write_cryotomosim, write_polnet
 
 Reader = Callable[[Path], object]
 
@@ -99,6 +99,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     to_particle_table(particles).write_csv(folder / "particles.csv")
     write_volume(folder / "own.mrc", np.ones((4, 8, 8), dtype=np.float32), VOXEL_A)
     write_polnet(folder / "polnet", make_scene())
+    write_cryotomosim(folder / "cryotomosim", make_scene())
+    (folder / "a.tbl").write_text(f"1 1 1 0 0 0 10 20 30{' 0' * 14} 4 5 6\n" * 3)
     own = zarr.open_group(str(folder / "own.zarr"), mode="w")
     own.create_array("noisy", data=tilts).attrs["voxel_size_A"] = VOXEL_A
     own.create_array("tilt_angle", data=geometry.tilt_angles)
@@ -194,6 +196,9 @@ READERS: dict[str, Reader] = {
         path.parents[1]
     ),
     "particles.csv": read_table,
+    "a.tbl": lambda path: dynamo.read_table(path, 10.0),
+    "cryotomosim/zcoords_one.csv": specimen("cryotomosim"),
+    "cryotomosim/sim_dose_60/Atlas.txt": lambda path: specimen("cryotomosim")(path.parent),
     "polnet/tomo_001_motif_list.csv": specimen("polnet"),
     "polnet/tomo_001_den.mrc": specimen("polnet"),
     "polnet/tomo_001_lbl.mrc": specimen("polnet"),
@@ -204,6 +209,7 @@ READERS: dict[str, Reader] = {
 }
 
 OPTIONAL = {
+    "cryotomosim/zcoords_one.csv",  # its class has connected parts
     "recorded/a_CTF.txt",
     "recorded/a.defocus",
     "others/tilt.com",
@@ -406,7 +412,7 @@ def test_missing_file_is_named(exported: Path, name: str) -> None:
     try:
         with pytest.raises(
             InputError,
-            match=r"a\.|t3\.|polnet|\.star|\.txt|\.json|\.csv|own\.mrc|tilt\.com|zarr|\.xf|a_TLT|settings",
+            match=r"a\.|t3\.|polnet|cryotomosim|\.star|\.txt|\.json|\.csv|own\.mrc|tilt\.com|zarr|\.xf|a_TLT|settings",
         ):
             READERS[name](path)
     finally:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import mrcfile
 import numpy as np
-from scipy import ndimage
 
 VOXEL_A = 10.0
 SHAPE = (26, 90, 40)
@@ -87,6 +86,13 @@ def write_polnet(folder: Path, scene: Scene, membrane: bool = True) -> None:
     (folder / "tomo_001_motif_list.csv").write_text("\n".join(["\t".join(MOTIF_COLUMNS), *lines]) + "\n")
 
 
-def balls_of(mask: np.ndarray) -> int:
-    """Count the connected parts of a mask."""
-    return int(ndimage.label(mask)[1])
+def write_cryotomosim(folder: Path, scene: Scene) -> None:
+    """Write a model of CryoTomoSim and the atlas of a simulation: a bead of label 3 has no list."""
+    atlas = scene.classes.copy()
+    atlas[10:14, 46:50, 30:34] = 3
+    write_mrc(folder / "one_two.mrc", scene.density)
+    write_mrc(folder / "sim_dose_60/Atlas.mrc", atlas)
+    (folder / "sim_dose_60/Atlas.txt").write_text("background\none\ntwo\nbeads\n")
+    for label, name in ((1, "one"), (2, "two")):
+        rows = scene.centres[scene.labels == label] + 1
+        (folder / f"zcoords_{name}.csv").write_text("".join(f"{x:g},{y:g},{z:g}\n" for x, y, z in rows))

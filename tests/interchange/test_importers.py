@@ -291,7 +291,7 @@ def test_unusable_imports_are_refused(phantom: Phantom, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="counts in voxels; give their size by --voxel-size-A"):
         import_particles(tmp_path / "particle_locations.txt")
     with pytest.raises(InputError, match="no known particle list"):
-        import_particles(tmp_path / "a.tbl")
+        import_particles(tmp_path / "a.tblb")
     write_model(tmp_path / "m", phantom.geometry, phantom.particles, {"class_mask": phantom.class_mask}, {})
     result = CliRunner().invoke(
         app, ["import", "specimen", str(tmp_path / "m"), "--to", str(tmp_path / "own")]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from faket_dask.errors import InputError
-from faket_dask.formats import copick, portal, relion5, relion5_jobs, shrec
+from faket_dask.formats import copick, dynamo, portal, relion5, relion5_jobs, shrec
 from faket_dask.formats.particle_list import ParticleList
 from faket_dask.interchange.importers.base import refuse_unused_options
 from faket_dask.specimen.particles import ParticleTable, make_table
@@ -23,7 +26,7 @@ class ParticleOptions:
     name
         Name of the tomogram or run, where there is more than one; the class of an ``.ndjson``.
     voxel_size_A
-        Edge of a voxel in Å, for the lists of SHREC and the portal, which are in voxels.
+        Edge of a voxel in Å, for the lists of SHREC, the portal and Dynamo, which are in voxels.
     user, session, object_name
         Set of picks of a copick project, where a run has several of one object.
     tomograms
@@ -44,7 +47,7 @@ def import_particles(path: Path, options: ParticleOptions = ParticleOptions()) -
     Parameters
     ----------
     path
-        SHREC's ``particle_locations.txt``, a portal ``.ndjson``, RELION 5's ``particles.star`` or
+        SHREC's ``particle_locations.txt``, a portal ``.ndjson``, a Dynamo ``.tbl``, RELION 5's ``particles.star`` or
         ``optimisation_set.star``, or the ``.json`` configuration of a copick project.
     options
         Choice of particles.
@@ -57,7 +60,8 @@ def import_particles(path: Path, options: ParticleOptions = ParticleOptions()) -
     """
     if path.suffix not in _PARTICLE_READERS:
         raise InputError(
-            f"{path} is no known particle list: SHREC's .txt, the portal's .ndjson, RELION 5's .star or copick's .json"
+            f"{path} is no known particle list: SHREC's .txt, the portal's .ndjson, Dynamo's .tbl, RELION 5's .star or "
+            "copick's .json"
         )
     read, used = _PARTICLE_READERS[path.suffix]
     refuse_unused_options(path, options, used)
@@ -70,6 +74,10 @@ def _read_shrec(path: Path, options: ParticleOptions) -> ParticleList:
 
 def _read_portal(path: Path, options: ParticleOptions) -> ParticleList:
     return portal.read_points(path, options.name or path.stem, 1, _voxel_size(path, options))
+
+
+def _read_dynamo(path: Path, options: ParticleOptions) -> ParticleList:
+    return dynamo.read_table(path, _voxel_size(path, options), options.name)
 
 
 def _read_relion(path: Path, options: ParticleOptions) -> ParticleList:
@@ -91,6 +99,7 @@ def _read_copick(path: Path, options: ParticleOptions) -> ParticleList:
 _PARTICLE_READERS: dict[str, tuple[Callable[[Path, ParticleOptions], ParticleList], tuple[str, ...]]] = {
     ".txt": (_read_shrec, ("voxel_size_A",)),
     ".ndjson": (_read_portal, ("name", "voxel_size_A")),
+    ".tbl": (_read_dynamo, ("name", "voxel_size_A")),
     ".star": (_read_relion, ("name", "tomograms")),
     ".json": (_read_copick, ("name", "user", "session", "object_name")),
 }
@@ -116,6 +125,22 @@ def to_particle_table(particles: ParticleList) -> ParticleTable:
     """Convert a list to a particle table; radii and conformations, which lists do not have, are 0."""
     table = make_table(particles.class_name, particles.class_id, particles.centre_A, particles.rotation)
     return replace(table, instance=particles.instance)
+
+
+def drop_outside(
+    table: ParticleTable, shape: tuple[int, ...], voxel_size_A: float, source: object
+) -> ParticleTable:
+    """Leave out particles that are centred outside a volume ``(z, y, x)``, with a warning."""
+    places = table.centre_A / voxel_size_A
+    outside = np.asarray(((places < -0.5) | (places > np.array(shape[::-1]) - 0.5)).any(axis=1))
+    if outside.any():
+        first = int(np.argmax(outside))
+        warnings.warn(
+            f"{source}: {np.count_nonzero(outside)} of {len(table)} particles are centred outside the volume and left "
+            f"out, row {first + 1} ({table.class_name[first]}) first",
+            stacklevel=3,
+        )
+    return table.select(~outside)
 
 
 def _choose(path: Path, names: Sequence[str], name: str | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from faket_dask.formats.polnet import find_motif_list, read_sample
 from faket_dask.interchange.importers.base import ForeignSpecimen, SpecimenOptions
-from faket_dask.interchange.importers.particles import to_particle_table
+from faket_dask.interchange.importers.particles import drop_outside, to_particle_table
 from faket_dask.specimen.instances import find_instances
 from faket_dask.specimen.particles import ParticleTable
 
@@ -62,19 +61,3 @@ def _find_parents(table: ParticleTable, polymer: NDArray[np.int64]) -> NDArray[n
         parents[row] = first.get(chain, 0)
         first.setdefault(chain, row + 1)
     return parents
-
-
-def drop_outside(
-    table: ParticleTable, shape: tuple[int, ...], voxel_size_A: float, source: object
-) -> ParticleTable:
-    """Leave out particles that are centred outside a volume ``(z, y, x)``, with a warning."""
-    places = table.centre_A / voxel_size_A
-    outside = np.asarray(((places < -0.5) | (places > np.array(shape[::-1]) - 0.5)).any(axis=1))
-    if outside.any():
-        first = int(np.argmax(outside))
-        warnings.warn(
-            f"{source}: {np.count_nonzero(outside)} of {len(table)} particles are centred outside the volume and left "
-            f"out, row {first + 1} ({table.class_name[first]}) first",
-            stacklevel=3,
-        )
-    return table.select(~outside)

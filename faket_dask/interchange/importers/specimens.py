@@ -27,6 +27,7 @@ IMPORTERS: Registry[type[SpecimenImporter]] = Registry(
     "importer",
     {
         "shrec": "faket_dask.interchange.importers.shrec:ShrecImporter",
+        "cryotomosim": "faket_dask.interchange.importers.cryotomosim:CryoTomoSimImporter",
         "polnet": "faket_dask.interchange.importers.polnet:PolnetImporter",
     },
 )
