@@ -174,7 +174,7 @@ def test_source_of_no_known_format_names_those_that_are(tmp_path: Path) -> None:
         list(import_specimen(tmp_path, tmp_path / "own"))
     with pytest.raises(InputError, match="does not exist"):
         list(import_specimen(tmp_path / "none", tmp_path / "own"))
-    with pytest.raises(InputError, match="there is no importer 'tomosim'; known are shrec, polnet"):
+    with pytest.raises(InputError, match=r"there is no importer 'tomosim'; known are .*polnet"):
         list(import_specimen(tmp_path, tmp_path / "own", importer="tomosim"))
     (tmp_path / "grandmodel.mrc").touch()
     with pytest.raises(InputError, match="--name says nothing about"):
