@@ -36,8 +36,12 @@ def export(
         Path | None, typer.Option("--folder", help="Folder to write to.", show_default="DATASET/export")
     ] = None,
     modality: Annotated[
-        list[str], typer.Option(help="Stacks to export: faket, noisy, …; may be repeated.")
-    ] = ["faket"],  # noqa: B006
+        list[str] | None,
+        typer.Option(
+            help="Stacks to export: faket, noisy, …; may be repeated.",
+            show_default="faket, or else the first that is kept",
+        ),
+    ] = None,
     root: Annotated[
         str | None,
         typer.Option(

@@ -56,7 +56,7 @@ def reconstruct(
         list[str] | None,
         typer.Option(
             help="Stacks of a data set to reconstruct: faket, noisy, …; may be repeated.",
-            show_default="faket",
+            show_default="faket, or else the first that is kept",
         ),
     ] = None,
     filter_: Annotated[
@@ -159,7 +159,7 @@ def reconstruct(
         dose_weighting=dose_weighting,
         halves=halves or [],
         device=device,
-        modalities=modality or ["faket"],
+        modalities=modality or [],
     )
     command = shlex.join(["faket-dask", *sys.argv[1:]])
     if RunFolder(source).description.exists():

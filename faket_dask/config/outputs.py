@@ -147,6 +147,11 @@ class OutputsSection(Section):
         "nor references; written to manifest.csv",
     )
 
+    @property
+    def main_modality(self) -> str:
+        """Modality that commands take where none is named: faket, or else the first that is kept."""
+        return "faket" if "faket" in self.modalities else (*self.modalities, "noiseless")[0]
+
 
 class ClusterSection(Section):
     """Number and memory of the workers; results do not depend on it."""

@@ -28,7 +28,7 @@ def export(
     dataset: Dataset,
     formats: Sequence[str],
     target: Path,
-    modalities: Sequence[str] = ("faket",),
+    modalities: Sequence[str] | None = None,
     root: str | None = None,
     *,
     overwrite: bool = False,
@@ -46,7 +46,7 @@ def export(
         Folder to write to; made where it does not exist. Each format gets a folder of its name. Files of the same
         names are replaced if an earlier export wrote them and nobody changed them since; all others are kept.
     modalities
-        Names of tilt-series: ``"noiseless"`` and those that the data set keeps.
+        Names of tilt-series: ``"noiseless"`` and those that the data set keeps; its main modality by default.
     root
         Folder or URL as which copick will find its project, where that is to be moved from ``target/copick``.
     overwrite
@@ -75,7 +75,7 @@ def export(
     particles centred inside the exported volume, in its frame. Instance numbers are those of the mask; a particle
     that reaches in from outside is in the mask but not in the list.
     """
-    requested = tuple(dict.fromkeys(modalities))
+    requested = tuple(dict.fromkeys(modalities or [dataset.spec.config.outputs.main_modality]))
     exporters = [load_exporter(name) for name in dict.fromkeys(formats)]
     if not exporters:
         raise InputError("there is nothing to export to; name at least one format")

@@ -25,9 +25,15 @@ from faket_dask.references.recorded import RecordedReference
 DEFAULT_PRESET = "matched"
 """Style of a run file that names none, where the contrast transfer of its references is known."""
 
+DEFAULT_MODALITY = "spectral"
+"""Modality of a run file that names neither a style nor modalities, where that contrast transfer is known.
+
+The transfer of style brings nothing over it in three dimensions (docs/signal.md), and it needs no network.
+"""
+
 
 def choose_style(config: RunConfig, recordings: Mapping[str, RecordingInput]) -> RunConfig:
-    """Return a run file with a preset of the style, where it names none and its signal has a contrast transfer.
+    """Return a run file with style and modalities, where it names none and its signal has a contrast transfer.
 
     Parameters
     ----------
@@ -43,7 +49,10 @@ def choose_style(config: RunConfig, recordings: Mapping[str, RecordingInput]) ->
     document: dict[str, Any] = config.model_dump(mode="json")
     kept = StyleSection.model_fields.keys() - {"method", "noise", "settings"}
     style = {key: value for key, value in document["style"].items() if key in kept}
-    return parse({**document, "style": {**style, "preset": DEFAULT_PRESET}}, Path())
+    document["style"] = {**style, "preset": DEFAULT_PRESET}
+    if "modalities" not in config.outputs.model_fields_set:
+        document["outputs"]["modalities"] = [DEFAULT_MODALITY]
+    return parse(document, Path())
 
 
 def resolve_signal(spec: DatasetSpec) -> DatasetSpec:

@@ -40,8 +40,8 @@ def reconstruct_dataset(
     folder
         Folder of the data set. Missing units that its tomograms need are computed first.
     section
-        Settings; its modalities are added to those that the data set reconstructs already. With other settings than
-        before, all its tomograms are made anew.
+        Settings; its modalities, or the data set's main one, are added to those that the data set reconstructs
+        already. With other settings than before, all its tomograms are made anew.
     client, watch, cluster, overwrite
         As for `run`.
 
@@ -51,11 +51,12 @@ def reconstruct_dataset(
         If the folder holds no data set, a modality was not kept, or its images show no CTF that could be corrected.
     """
     existing = DatasetSpec.read(folder)
-    modalities = tuple(dict.fromkeys((*existing.config.reconstruction.modalities, *section.modalities)))
+    requested = section.modalities or (existing.config.outputs.main_modality,)
+    modalities = tuple(dict.fromkeys((*existing.config.reconstruction.modalities, *requested)))
     document = existing.config.model_dump(mode="json")
     document["reconstruction"] = section.model_copy(update={"modalities": modalities}).model_dump(mode="json")
     extended = DatasetSpec(parse(document, folder), existing.inputs)
-    check_restorable(extended, section.modalities)
+    check_restorable(extended, requested)
     return run_dataset_plan(plan_spec(extended), client, watch, cluster, overwrite=overwrite)
 
 

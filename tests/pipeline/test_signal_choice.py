@@ -176,3 +176,14 @@ def test_style_that_no_key_names_follows_from_the_contrast_transfer(tmp_path: Pa
     assert style(record(tmp_path)) == style({"kind": "simulated", "name": "a"}) == "matched"
     assert style(record(tmp_path, "other", defocus_um=None)) == "published"
     assert style(record(tmp_path), noise="white") == "published"
+
+
+def test_modality_that_no_key_names_is_the_one_without_a_network(tmp_path: Path) -> None:
+    def modalities(reference: dict[str, Any], style: dict[str, Any], **outputs: Any) -> tuple[str, ...]:
+        made = document(tmp_path, reference) | {"style": {"weights": "random", **style}, "outputs": outputs}
+        return resolve(parse(made, tmp_path)).config.outputs.modalities
+
+    assert modalities(record(tmp_path), {}) == ("spectral",)
+    assert modalities(record(tmp_path), {}, modalities=["faket"]) == ("faket",)
+    assert modalities(record(tmp_path), {"preset": "matched"}) == ("faket",)
+    assert modalities(record(tmp_path, "other", defocus_um=None), {}) == ("faket",)

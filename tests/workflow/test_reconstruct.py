@@ -20,6 +20,7 @@ from faket_dask.formats.ome_zarr import open_volume
 from faket_dask.formats.openers import open_tilt_series
 from faket_dask.formats.tilt_series import TiltSeries
 from faket_dask.geometry.series_ctf import SeriesCtf
+from faket_dask.interchange.export import export
 from faket_dask.kernels.backprojection import back_project
 from faket_dask.kernels.backprojection_binned import back_project_binned
 from faket_dask.kernels.ctf_correction import CtfCorrection, PhaseFlip
@@ -172,11 +173,15 @@ def test_complete_data_set_is_extended_by_tomograms(
         reconstruct_dataset(tmp_path, section, one_worker)
 
 
-def test_modality_that_is_not_kept_is_refused(one_worker: Client, tmp_path: Path) -> None:
+def test_modality_is_one_that_is_kept(one_worker: Client, tmp_path: Path) -> None:
     document = small_document(tmp_path / "data", specimen={"count": 1}, outputs={"modalities": ["noisy"]})
     faket_dask.run(parse(document, tmp_path), one_worker)
     with pytest.raises(InputError, match=r"'faket' is not kept; add it to outputs\.modalities"):
         reconstruct_dataset(tmp_path / "data", ReconstructionSection(modalities=("faket",)), one_worker)
+    dataset = reconstruct_dataset(tmp_path / "data", ReconstructionSection(), one_worker)
+    assert dataset.tomogram(dataset.series[0], "noisy").shape == (60, 96, 80)
+    written = list(export(dataset, ["mrc"], tmp_path / "export"))
+    assert any(path.name.endswith("_noisy.mrc") for path in written)
 
 
 def test_imod_gets_its_files_and_commands(
