@@ -69,6 +69,8 @@ COUNTS = {"sparse": 2, "shrec": 45, "crowd": 170}
 """Particles of each of the 13 classes for a field of 256 × 256 pixels."""
 
 MODALITIES = ("noisy", "spectral")
+ANGLES = (-40.0, -9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0, 40.0)
+"""Six pairs of neighbours, which tell what tilts share, and two tilts far from them."""
 MICROSCOPE = (
     "voltage_kV",
     "spherical_aberration_mm",
@@ -343,7 +345,7 @@ def main() -> None:
         if name == "independent":
             command.add_argument("truth", type=Path, nargs="+")
         else:
-            command.add_argument("--angles", type=float, nargs="+", default=[-40.0, 0.0, 3.0, 40.0])
+            command.add_argument("--angles", type=float, nargs="+", default=ANGLES)
             command.add_argument("--defocus", type=float, nargs="+", default=[3.0])
             command.add_argument("--dose", type=float, nargs="+", default=[2.0])
         command.add_argument("--structures", type=Path, required=True)
