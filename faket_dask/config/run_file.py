@@ -42,6 +42,7 @@ from faket_dask.errors import InputError
 from faket_dask.kernels.microscope import transmission
 from faket_dask.kernels.projector import Projector
 from faket_dask.modalities import MODALITIES, SIMULATED, Owner
+from faket_dask.specimen.fiducials import Fiducials
 
 FEWEST_ELECTRONS = 100.0
 """Electrons of a simulated image below which it shows nothing, or is zero everywhere."""
@@ -232,7 +233,7 @@ class RunConfig(Section):
         if (
             self.noise.statistics == "unpaired"
             and made.kind == "built"
-            and not (made.species or made.vesicles or made.sheets or made.filaments)
+            and all(isinstance(component, Fiducials) for component in made.components)
         ):
             raise ValueError(
                 "noise.statistics: `unpaired` needs the spectrum of the specimens' signal to differ from that of "

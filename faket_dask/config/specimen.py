@@ -19,6 +19,8 @@ from faket_dask.config.acquisition import PixelSize
 from faket_dask.config.limits import LARGEST_THICKNESS_A, MOST_FILES, MOST_SERIES
 from faket_dask.documents.section import Section, kind_or, resolve_path
 from faket_dask.specimen.component import Component
+from faket_dask.specimen.crowding import Crowding
+from faket_dask.specimen.distractors import Distractors
 from faket_dask.specimen.fiducials import Fiducials
 from faket_dask.specimen.filaments.kinds import Helices, Microtubules, Polymers
 from faket_dask.specimen.membranes import Sheets, Vesicles
@@ -78,6 +80,16 @@ FilamentsSection = Annotated[
 ]
 
 
+def _resolve_crowd(section: Any, info: ValidationInfo) -> Any:
+    """Make the files of crowding species absolute."""
+    if not isinstance(section, dict) or not isinstance(section.get("species"), list | tuple):
+        return section
+    return {**section, "species": tuple(_resolve_sources(species, info) for species in section["species"])}
+
+
+CrowdingSection = Annotated[Crowding, BeforeValidator(_resolve_crowd)]
+
+
 class BuiltSpecimen(Section):
     """Specimens packed at random from particle classes, membranes, filaments and gold beads."""
 
@@ -99,6 +111,8 @@ class BuiltSpecimen(Section):
         description="helices such as actin, microtubules and other polymers: keys below, by kind",
     )
     fiducials: Fiducials | None = None
+    crowding: CrowdingSection | None = None
+    distractors: Distractors | None = None
     ice_texture: float = Field(
         default=Recipe.ice_texture, ge=0, le=100, description="density fluctuations of the ice; 1 is physical"
     )
@@ -111,10 +125,19 @@ class BuiltSpecimen(Section):
     spacing_A: float = Field(
         default=Recipe.spacing_A, ge=0, le=LARGEST_THICKNESS_A, description="smallest gap between two objects"
     )
+    cut_surfaces: bool = Field(
+        default=Recipe.cut_surfaces,
+        description="whether the slab's surfaces cut objects, as in a lamella",
+    )
     balanced: bool = Field(
         default=Recipe.balanced,
         description="the same number of particles of every labelled class in each specimen",
     )
+
+    @property
+    def all_species(self) -> tuple[Species, ...]:
+        """Particle classes, those of the crowding last."""
+        return self.species + (() if self.crowding is None else self.crowding.species)
 
     @property
     def components(self) -> tuple[Component, ...]:
@@ -125,6 +148,8 @@ class BuiltSpecimen(Section):
             self.fiducials,
             self.sheets,
             *self.filaments,
+            self.crowding,
+            self.distractors,
         )
         return tuple(group for group in groups if group is not None)
 
@@ -154,6 +179,7 @@ class BuiltSpecimen(Section):
             spacing_A=self.spacing_A,
             balanced=self.balanced,
             sampling=sampling,
+            cut_surfaces=self.cut_surfaces,
         )
 
 

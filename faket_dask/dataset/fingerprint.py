@@ -8,7 +8,7 @@ from faket_dask.config import RunConfig
 from faket_dask.dataset.inputs import Inputs
 from faket_dask.specimen.phantoms import PHANTOMS
 
-KERNEL_VERSION = 5
+KERNEL_VERSION = 6
 """Raised whenever results change, or the sections that describe them, so that old and new are never mixed."""
 
 
@@ -23,7 +23,7 @@ def result_inputs(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
     specimen = document["specimen"]
     if specimen["kind"] == "built":
         specimen.pop("count")
-        for species in specimen["species"]:
+        for species in (*specimen["species"], *(specimen["crowding"] or {"species": ()})["species"]):
             sources = species["source"] or ()
             species["source"] = [source if source in PHANTOMS else "file" for source in sources]
             for state in species["states"]:

@@ -57,14 +57,19 @@ class Grid:
         return _Resampled(volume, self) if self.step > 1 else self.sample(volume)
 
     def particles(self, table: ParticleTable) -> ParticleTable:
-        """Return the labelled particles centred on the grid, in Å from the centre of its first voxel."""
+        """Return the labelled particles centred on the grid, in Å from the centre of its first voxel.
+
+        Those that the grid's faces may cut, by the spheres about them, are flagged as cut.
+        """
         labelled = table.labelled()
         origin_A = np.array(self.origin[::-1]) * self.specimen_voxel_size_A
         centre_A = labelled.centre_A - origin_A
         place = centre_A / self.voxel_size_A
         ends = np.array(self.shape[::-1]) - 0.5
         inside = np.logical_and.reduce((place >= -0.5) & (place < ends), axis=1)
-        return replace(labelled, centre_A=centre_A).select(inside)
+        reach = (labelled.radius_A / self.voxel_size_A)[:, None]
+        is_cut = labelled.is_cut | ((place - reach < -0.5) | (place + reach > ends)).any(axis=1)
+        return replace(labelled, centre_A=centre_A, is_cut=is_cut).select(inside)
 
 
 @dataclass(frozen=True)

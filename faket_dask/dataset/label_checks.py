@@ -52,7 +52,7 @@ def find_misplaced_labels(spec: DatasetSpec, specimen: str) -> Iterator[str]:
         reach = source.by_class[name].measure_reach(row, source.grid)
         margin = reach / pixel_size_A + MARGIN_VOXELS
         particle = f"particle {instance} ({name})"
-        if (centre < -0.5).any() or (centre > shape - 0.5).any():
+        if not row.is_cut and ((centre < -0.5).any() or (centre > shape - 0.5).any()):
             yield f"{particle} is centred outside the volume"
         elif instance not in boxes:
             yield f"{particle} has no voxel in instance_mask"

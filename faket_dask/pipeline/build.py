@@ -91,19 +91,30 @@ class PlaceParticles(Stage[DatasetSpec]):
         return tables
 
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
-        """Draw and write the particle table and centre lines; the finding `particles` counts rows by class."""
+        """Draw and write the particle table and centre lines; the finding `particles` counts rows by class.
+
+        For built specimens, `molecular_fraction` is the share of the volume that molecules fill, and
+        `occupied_fraction` that of the voxels that objects have taken.
+        """
         from faket_dask.specimen.filaments.tracing import trace_filaments
-        from faket_dask.specimen.placement import place
+        from faket_dask.specimen.placement import draw_placement
 
         source = open_specimen_source(spec, item.owner)
         if isinstance(source, Recipe):
-            table = place(source, generator(spec.config.dataset.seed, item.owner, Purpose.PLACEMENT))
+            placement = draw_placement(
+                source, generator(spec.config.dataset.seed, item.owner, Purpose.PLACEMENT)
+            )
+            table = placement.table
+            filled = {
+                "molecular_fraction": round(placement.molecular_fraction, 4),
+                "occupied_fraction": round(placement.occupied_fraction, 4),
+            }
         else:
-            table = source.table or particle_table([])
+            table, filled = source.table or particle_table([]), {}
         table.write_csv(spec.folder.particles(item.owner))
         if isinstance(source, Recipe) and spec.folder.filaments(item.owner) in self.files(spec, item):
             trace_filaments(source, table).write_csv(spec.folder.filaments(item.owner))
-        return {"particles": table.labelled().counts()}
+        return {"particles": table.labelled().counts(), **filled}
 
     def cost(self, spec: DatasetSpec) -> UnitCost:
         """Estimate one specimen; how often a crowded one is tried is not known."""

@@ -299,9 +299,11 @@ def check_structures(specimen: BuiltSpecimen) -> list[str]:
     """
     problems = Problems()
     checksums = []
-    for number, species in enumerate(specimen.species):
+    crowd = len(specimen.species)
+    for number, species in enumerate(specimen.all_species):
         key = "states" if species.states else "source"
-        with problems.collect(f"specimen.species.{number}.{key}"):
+        place = f"species.{number}" if number < crowd else f"crowding.species.{number - crowd}"
+        with problems.collect(f"specimen.{place}.{key}"):
             checksums += [_hash_source(source) for source in species.sources if source not in PHANTOMS]
             trajectories = [group.trajectory for group in species.states if group.trajectory is not None]
             checksums += [hash_path(Path(trajectory)) for trajectory in trajectories]

@@ -1,6 +1,9 @@
 """Specimens: recipes, particle tables, and the density and labels that follow from them."""
 
+from faket_dask.specimen.crowding import Crowding, CrowdingError
+from faket_dask.specimen.distractors import Distractors
 from faket_dask.specimen.fiducials import Fiducials
+from faket_dask.specimen.groups import Chain, Cluster
 from faket_dask.specimen.membranes import Sheets, Vesicles
 from faket_dask.specimen.occupancy import PackingError
 from faket_dask.specimen.particles import ParticleTable, read_particles
@@ -13,6 +16,11 @@ from faket_dask.specimen.species import Species
 __all__ = [
     "PHANTOMS",
     "Block",
+    "Chain",
+    "Cluster",
+    "Crowding",
+    "CrowdingError",
+    "Distractors",
     "Fiducials",
     "PackingError",
     "ParticleTable",

@@ -26,6 +26,7 @@ class Layer(IntEnum):
     MEMBRANE_PROTEINS = 3
     PARTICLES = 4
     DISTRACTORS = 5
+    CROWDING = 6
 
 
 class Workload(NamedTuple):

@@ -16,6 +16,26 @@ residue of proteins (C4.94 H7.76 N1.36 O1.48 S0.04) and the average nucleotide o
 """
 
 
+MOLECULAR_VOLUME_A3_PER_DA = 1.21
+"""Volume of a protein by its mass (Harpaz, Gerstein & Chothia, Structure 2, 641, 1994)."""
+
+
+def potential_per_dalton(rna_fraction: float) -> float:
+    """Compute the potential over ice in V Å³ that a dalton of protein and RNA adds up to.
+
+    Parameters
+    ----------
+    rna_fraction
+        Share of RNA in the mass, 0 to 1.
+
+    Examples
+    --------
+    >>> potential_per_dalton(0.0), round(potential_per_dalton(0.5), 3)
+    (4.1, 4.265)
+    """
+    return (1 - rna_fraction) * _PROTEIN[0] + rna_fraction * _RNA[0]
+
+
 def mean_map_potential(rna_fraction: float) -> float:
     """Compute the mean potential in volts over ice inside a particle of protein and RNA, at 10 Å.
 

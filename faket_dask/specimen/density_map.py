@@ -18,6 +18,7 @@ from faket_dask.errors import InputError
 from faket_dask.formats.mrc import open_samples
 from faket_dask.geometry import UNKNOWN_PIXEL_SIZE_A, edges_agree
 from faket_dask.kernels.grid_interpolation import interpolate_grid
+from faket_dask.specimen.composition import mean_map_potential, potential_per_dalton
 from faket_dask.specimen.template import (
     OVERSAMPLING,
     Sampling,
@@ -41,6 +42,7 @@ def map_template(
     mean_potential_V: float,
     sampling: Sampling = Sampling.SMOOTHED,
     centre_A: NDArray[np.float64] | None = None,
+    rna_fraction: float = 0.0,
 ) -> Template:
     """Make the template of a density map.
 
@@ -57,6 +59,8 @@ def map_template(
     centre_A
         ``(x, y, z)`` in Å of the particle's centre from the middle of the map's first voxel; ``None`` for the centroid
         of its labelled part.
+    rna_fraction
+        Share of RNA in the particle's mass, which the mass follows from together with the potential.
 
     Returns
     -------
@@ -98,12 +102,15 @@ def map_template(
     def sample_volts(offset_A: NDArray[np.float64]) -> NDArray[np.float32]:
         return np.float32(scale) * sample(offset_A)
 
-    if centre_A is not None:
-        return replace(
-            template_about(np.zeros(3), str(path), sample_volts, fine, sampling), centre_A=centre_A
-        )
-    template = centred_template(str(path), sample_volts, fine, sampling)
-    return replace(template, centre_A=middle[::-1] * map_voxel_A + template.centre_A)
+    if centre_A is None:
+        template = centred_template(str(path), sample_volts, fine, sampling)
+        centre_A = middle[::-1] * map_voxel_A + template.centre_A
+    else:
+        template = template_about(np.zeros(3), str(path), sample_volts, fine, sampling)
+    # The potential that is given may not be that of the composition, but the mass is.
+    calibration = mean_map_potential(rna_fraction) / mean_potential_V
+    potential = calibration * float(template.density.sum(dtype=np.float64)) * fine**3
+    return replace(template, centre_A=centre_A, mass_Da=potential / potential_per_dalton(rna_fraction))
 
 
 def _advise(is_signed_bytes: bool, path: Path) -> str:

@@ -7,6 +7,7 @@ object is fixed before its place is sought, so crowding does not favour some ori
 """
 
 from collections.abc import Iterable
+from enum import Enum
 
 import numpy as np
 from numba import njit
@@ -27,6 +28,19 @@ _TAKEN = 2**16 - 1
 
 Position = tuple[int, int, int]
 Region = NDArray[np.bool_]
+
+
+class Where(Enum):
+    """Part of the space in which a place is searched."""
+
+    SHOWN = "shown"
+    """Places where the object has voxels in the volume."""
+
+    CENTRED = "centred"
+    """Places with the object's centre in the volume."""
+
+    CENTRED_BEYOND = "centred beyond"
+    """Places with the object's centre in the margin."""
 
 
 class PackingError(InputError):
@@ -118,7 +132,12 @@ class Occupancy:
         return bool(_first_fit(self._space, self._allowed(region), shape.voxels, places) == 0)
 
     def find_position(
-        self, shape: Shape, rng: np.random.Generator, region: Region | None = None, trials: int = TRIALS
+        self,
+        shape: Shape,
+        rng: np.random.Generator,
+        region: Region | None = None,
+        trials: int = TRIALS,
+        where: Where = Where.SHOWN,
     ) -> Position | None:
         """Find a place for a shape by trying random ones.
 
@@ -132,6 +151,8 @@ class Occupancy:
             Voxels that may be used; free ones by default.
         trials
             Most places to try.
+        where
+            Part of the space that is searched.
 
         Returns
         -------
@@ -139,6 +160,10 @@ class Occupancy:
             Voxel ``(z, y, x)`` of the object's centre, or ``None`` if no place that was tried is free.
         """
         lower, upper = self._limits(shape)
+        low, high = shape.bounds() if where is Where.SHOWN else (0, 0)
+        first, last = self.margin - high, self.margin + self.grid.shape - 1 - low
+        if where is not Where.CENTRED_BEYOND:
+            lower, upper = np.maximum(lower, first), np.minimum(upper, last)
         if (lower > upper).any():
             return None
         allowed = self._allowed(region)
@@ -146,11 +171,14 @@ class Occupancy:
         tried, count = 0, 64
         while tried < trials:
             places = rng.integers(lower, upper, (min(count, trials - tried), 3), endpoint=True)
+            tried += len(places)
+            if where is Where.CENTRED_BEYOND:
+                places = places[((places < first) | (places > last)).any(axis=1)]
             index = _first_fit(self._space, allowed, scattered, places)
             if index >= 0:
                 z, y, x = (int(place) for place in places[index] - self.margin)
-                return z, y, x
-            tried += len(places)
+                if where is not Where.SHOWN or self.shown_share(shape, (z, y, x)) > 0:
+                    return z, y, x
             count = min(8 * count, 32768)
         return None
 
@@ -195,15 +223,33 @@ class Occupancy:
         value = int(self._space[tuple(np.array(position) + self.margin)])
         return value if value < _FIRST_SURFACE else None
 
-    def is_cut(self, shape: Shape, position: Position) -> bool:
-        """Tell whether a shape reaches beyond the volume."""
+    def shown_share(self, shape: Shape, position: Position) -> float:
+        """Return the share of a shape's voxels that lie in the volume: 1 unless a face cuts it, 0 beyond."""
         low, high = shape.bounds()
-        return bool((low + position < 0).any() or (high + position >= self.grid.shape).any())
+        if (low + position >= 0).all() and (high + position < self.grid.shape).all():
+            return 1.0
+        places = shape.voxels + np.array(position)
+        return float(((places >= 0) & (places < self.grid.shape)).all(axis=1).mean())
+
+    @property
+    def margin_size(self) -> int:
+        """Number of voxels of the margin."""
+        return self._space.size - self._shown.size
+
+    def count_free(self, region: Region) -> tuple[int, int]:
+        """Return the numbers of free voxels of a region in the volume and in the margin."""
+        shown = sum(int(np.count_nonzero(region[layer])) for layer in self._shown)
+        return shown, sum(int(np.count_nonzero(region[layer])) for layer in self._space) - shown
 
     def occupied_fraction(self) -> float:
         """Return the fraction of the volume's voxels that are taken."""
-        inside = tuple(slice(m, m + n) for m, n in zip(self.margin, self.grid.shape, strict=True))
-        return float(np.count_nonzero(self._space[inside] >= _FIRST_SURFACE)) / self._space[inside].size
+        taken = sum(int(np.count_nonzero(layer >= _FIRST_SURFACE)) for layer in self._shown)
+        return taken / self._shown.size
+
+    @property
+    def _shown(self) -> NDArray[np.uint16]:
+        """View of the voxels of the volume."""
+        return self._space[tuple(slice(m, m + n) for m, n in zip(self.margin, self.grid.shape, strict=True))]
 
     def _allowed(self, region: Region | None) -> Region:
         return self.region() if region is None else region

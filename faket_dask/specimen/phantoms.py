@@ -5,6 +5,7 @@ mirror symmetry, so that orientation and handedness can always be told from the 
 differ clearly from one another; the subunits of filaments have the mass of the proteins that they stand for.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -123,9 +124,8 @@ PHANTOMS = (*PARTICLES, *SUBUNITS)
 """Names of all phantoms."""
 
 
-def _blobs(name: str) -> NDArray[np.float64]:
-    diameter, blobs = PARTICLES[name]
-    spheres = np.array(blobs, dtype=np.float64)
+def _scale_blobs(blobs: NDArray[np.float64], diameter: float) -> NDArray[np.float64]:
+    spheres = blobs.copy()
     middle = (spheres[:, :3] * spheres[:, 3:4] ** 3).sum(axis=0) / (spheres[:, 3] ** 3).sum()
     spheres[:, :3] -= middle
     spheres[:, :4] *= 0.5 * diameter / (np.linalg.norm(spheres[:, :3], axis=1) + spheres[:, 3]).max()
@@ -183,11 +183,33 @@ def phantom_template(name: str, voxel_size_A: float, sampling: Sampling = Sampli
     """
     if name in SUBUNITS:
         return _subunit_template(name, voxel_size_A, sampling)
-    spheres = _blobs(name)
+    diameter, blobs = PARTICLES[name]
+    return blob_template(name, np.array(blobs, dtype=np.float64), diameter, voxel_size_A, sampling)
+
+
+def blob_template(
+    name: str, blobs: NDArray[np.float64], diameter_A: float, voxel_size_A: float, sampling: Sampling
+) -> Template:
+    """Make the template of a rigid arrangement of smooth blobs.
+
+    Parameters
+    ----------
+    name
+        Name of the arrangement, for messages.
+    blobs
+        ``(n, 5)``: ``(x, y, z)`` and radius in any unit, and volts over ice, of each blob.
+    diameter_A
+        Diameter in Å that the arrangement is scaled to.
+    voxel_size_A
+        Edge of the specimen's voxels in Å.
+    sampling
+        Frequencies that the specimen's voxels keep.
+    """
+    spheres = _scale_blobs(blobs, diameter_A)
     fine = voxel_size_A / OVERSAMPLING
     # The edge is as sharp as the specimen's sampling allows, and never sharper than a protein's surface.
     edge = max(1.5 * voxel_size_A, 6.0)
-    reach = 0.5 * PARTICLES[name][0] * 1.15 + edge
+    reach = 0.5 * diameter_A * 1.15 + edge
     size = 2 * (int(np.ceil(reach / fine)) + 2)
     check_edge(f"phantom '{name}'", size, fine)
     sample = partial(_sample, spheres=spheres, size=size, voxel_size_A=fine, edge_A=edge)
@@ -202,9 +224,8 @@ def _subunit_template(name: str, voxel_size_A: float, sampling: Sampling) -> Tem
     reach = (np.linalg.norm(lobes[:, :3], axis=1) + 4.5 * lobes[:, 3]).max()
     size = 2 * (int(np.ceil(reach / fine)) + 2)
     check_edge(f"phantom '{name}'", size, fine)
-    return centred_template(
-        name, partial(_sample_lobes, lobes=lobes, size=size, voxel_size_A=fine), fine, sampling
-    )
+    sample = partial(_sample_lobes, lobes=lobes, size=size, voxel_size_A=fine)
+    return replace(centred_template(name, sample, fine, sampling), mass_Da=1000 * float(lobes[:, 4].sum()))
 
 
 def _sample_lobes(

@@ -1,10 +1,14 @@
 """Placement: one draw of objects, positions and orientations from a recipe.
 
 Components are drawn layer by layer, and within a layer from large to small, since a large object does not fit among
-small ones. The table lists them in the order of rendering: by layer, and then in the order of the recipe.
+small ones. Objects may be cut by the faces of the volume across x and y, where a specimen goes on, and by its surfaces
+if the recipe says so: places are drawn beyond the volume, and what has no voxel in it is left out. The table lists
+objects in the order of rendering: by layer, and then in the order of the recipe.
 """
 
+import math
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +17,9 @@ from faket_dask.specimen.occupancy import Occupancy
 from faket_dask.specimen.particles import ParticleTable, Row, particle_table
 from faket_dask.specimen.recipe import Recipe
 from faket_dask.specimen.scene import Scene
+
+LARGEST_MARGIN_A = 600.0
+"""Length in Å by which objects may reach beyond the volume, at most."""
 
 
 def check_fits(recipe: Recipe) -> None:
@@ -48,8 +55,26 @@ def check_fits(recipe: Recipe) -> None:
         )
 
 
+class Placement(NamedTuple):
+    """Objects of a specimen, and the shares of its volume that they fill.
+
+    Parameters
+    ----------
+    table
+        Rows in the order of rendering.
+    molecular_fraction
+        Share of the volume that the molecules of particles fill, at 1.21 Å³ per dalton.
+    occupied_fraction
+        Share of the voxels that objects of all kinds have taken, labelled or not.
+    """
+
+    table: ParticleTable
+    molecular_fraction: float
+    occupied_fraction: float
+
+
 def place(recipe: Recipe, rng: np.random.Generator) -> ParticleTable:
-    """Draw counts, conformations, orientations and positions.
+    """Draw counts, conformations, orientations and positions; as `draw_placement`, without the fractions.
 
     Parameters
     ----------
@@ -77,25 +102,68 @@ def place(recipe: Recipe, rng: np.random.Generator) -> ParticleTable:
     >>> place(recipe, np.random.default_rng(0)).counts()
     {'boot': 3, 'fiducial': 2}
     """
+    return draw_placement(recipe, rng).table
+
+
+def draw_placement(recipe: Recipe, rng: np.random.Generator) -> Placement:
+    """Draw counts, conformations, orientations and positions, and measure the volume that is filled.
+
+    Parameters
+    ----------
+    recipe
+        Recipe to draw from.
+    rng
+        Source of all randomness of the specimen.
+
+    Raises
+    ------
+    InputError
+        If an object is larger than the volume.
+    PackingError, CrowdingError
+        If the requested number or fraction does not fit.
+
+    Examples
+    --------
+    >>> from faket_dask.specimen import Species
+    >>> placement = draw_placement(Recipe((40, 60, 80), 10.0, (Species("boot", count=9),)), np.random.default_rng(0))
+    >>> round(placement.molecular_fraction, 3), round(placement.occupied_fraction, 3)
+    (0.004, 0.004)
+    """
     check_fits(recipe)
     grid = recipe.grid
     counts = {}
     if recipe.balanced:
         common = int(rng.integers(*recipe.common_range, endpoint=True))
         counts = {species.name: common for species in recipe.species if species.labelled}
-    scene = Scene(grid, Occupancy(grid, recipe.spacing_A), rng, recipe.class_ids, counts)
+    occupancy = Occupancy(grid, recipe.spacing_A, _choose_margin(recipe))
+    scene = Scene(grid, occupancy, rng, recipe.class_ids, counts)
     for component in sorted(recipe.components, key=lambda entry: (entry.layer, -entry.measure_size(grid))):
         component.draw(scene)
-    return particle_table(_sort_rows(recipe, scene.rows))
+    return Placement(
+        particle_table(_sort_rows(recipe, scene)),
+        scene.shown_molecular_volume_A3 / grid.volume_A3,
+        occupancy.occupied_fraction(),
+    )
 
 
-def _sort_rows(recipe: Recipe, rows: list[Row]) -> list[Row]:
-    """Return rows in the order of rendering, with the parents' new numbers."""
+def _choose_margin(recipe: Recipe) -> tuple[int, int, int]:
+    """Return the voxels ``(z, y, x)`` beyond the volume that objects may reach into."""
+    size_A = max(component.measure_size(recipe.grid) for component in recipe.components)
+    margin = math.ceil(min(size_A, LARGEST_MARGIN_A) / recipe.voxel_size_A)
+    return (margin if recipe.cut_surfaces else 0), margin, margin
+
+
+def _sort_rows(recipe: Recipe, scene: Scene) -> list[Row]:
+    """Return the rows with voxels in the volume in the order of rendering, with the parents' new numbers."""
+    rows = scene.rows
     rank = {
         name: (component.layer, index)
         for index, component in enumerate(recipe.components)
         for name in component.class_names
     }
-    order = sorted(range(len(rows)), key=lambda number: rank[rows[number].class_name])
-    numbers = {0: 0} | {old + 1: new for new, old in enumerate(order, start=1)}
+    shown = [number for number, share in enumerate(scene.shown_shares) if share > 0]
+    order = sorted(shown, key=lambda number: rank[rows[number].class_name])
+    numbers = dict.fromkeys(range(len(rows) + 1), 0) | {
+        old + 1: new for new, old in enumerate(order, start=1)
+    }
     return [replace(rows[index], parent=numbers[rows[index].parent]) for index in order]

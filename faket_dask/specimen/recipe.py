@@ -42,6 +42,8 @@ class Recipe:
         True if all labelled particle classes have the same number of particles, drawn from the range that all allow.
     sampling
         Frequencies that voxels keep.
+    cut_surfaces
+        True if the slab's surfaces cut objects, as in a lamella; in a film of ice objects keep within it.
 
     Raises
     ------
@@ -64,6 +66,7 @@ class Recipe:
     spacing_A: float = 0.0
     balanced: bool = False
     sampling: Sampling = Sampling.SMOOTHED
+    cut_surfaces: bool = False
 
     def __post_init__(self) -> None:
         grid = self.grid

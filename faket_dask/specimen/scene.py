@@ -60,6 +60,9 @@ class Scene:
         self.occupancy = occupancy
         self.rng = rng
         self.rows: list[Row] = []
+        self.shown_shares: list[float] = []
+        self.molecular_volume_A3 = 0.0
+        self.shown_molecular_volume_A3 = 0.0
         self.surfaces: list[tuple[Surface, int, int]] = []
         self._class_ids = class_ids
         self._counts = counts or {}
@@ -82,10 +85,13 @@ class Scene:
         """Return the label of a class, 0 for one without."""
         return self._class_ids.get(name, 0)
 
-    def add(self, row: Row, shape: Shape, position: Position) -> int:
-        """Add an object that takes its voxels, and return its number."""
+    def add(self, row: Row, shape: Shape, position: Position, molecular_volume_A3: float = 0.0) -> int:
+        """Add an object that takes its voxels, and the volume of its molecules in Å³; return its number."""
         self.occupancy.claim(shape, position)
-        return self._append(row, shape, position)
+        number = self._append(row, shape, position)
+        self.molecular_volume_A3 += molecular_volume_A3
+        self.shown_molecular_volume_A3 += molecular_volume_A3 * self.shown_shares[-1]
+        return number
 
     def add_surface(self, row: Row, shape: Shape, position: Position, surface: Surface) -> int:
         """Add a membrane, whose voxels particles that sit on it may take, and return its number."""
@@ -120,6 +126,7 @@ class Scene:
         return PackingError(name, requested, placed, self.occupancy.occupied_fraction())
 
     def _append(self, row: Row, shape: Shape, position: Position) -> int:
-        is_cut = row.is_cut or self.occupancy.is_cut(shape, position)
-        self.rows.append(replace(row, is_cut=is_cut))
+        share = self.occupancy.shown_share(shape, position)
+        self.rows.append(replace(row, is_cut=row.is_cut or share < 1))
+        self.shown_shares.append(share)
         return len(self.rows)

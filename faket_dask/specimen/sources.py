@@ -159,13 +159,13 @@ def _load(
     state = states[conformation]
     reference = states[0] if species.states else state
     try:
-        return _load_state(state, reference, species.mean_potential_V, voxel_size_A, sampling)
+        return _load_state(state, reference, species, voxel_size_A, sampling)
     except InputError as error:
         raise InputError(f"species '{species.name}': {error}") from error
 
 
 def _load_state(
-    state: State, reference: State, mean_potential_V: float, voxel_size_A: float, sampling: Sampling
+    state: State, reference: State, species: Species, voxel_size_A: float, sampling: Sampling
 ) -> tuple[Template, float]:
     """Return the template of a state in the frame of a reference, and the seconds that it took to load."""
     path, reference_path = locate_source(state.source), locate_source(reference.source)
@@ -173,7 +173,8 @@ def _load_state(
         return _phantom(state.source, voxel_size_A, sampling)
     stamps = (_stamp(path), _stamp(reference_path), _stamp(Path(state.trajectory or path)))
     if find_kind(state.source) is SourceKind.MAP:
-        return _map(path, reference_path, stamps, mean_potential_V, voxel_size_A, sampling)
+        composition = (species.mean_potential_V, species.rna_fraction)
+        return _map(path, reference_path, stamps, *composition, voxel_size_A, sampling)
     return _structure(state, path, reference, reference_path, stamps, voxel_size_A, sampling)
 
 
@@ -240,23 +241,25 @@ def _map(
     reference_path: Path,
     stamps: tuple[int, ...],
     mean_potential_V: float,
+    rna_fraction: float,
     voxel_size_A: float,
     sampling: Sampling,
 ) -> tuple[Template, float]:
-    def load() -> Template:
-        if path == reference_path:
-            return map_template(path, voxel_size_A, mean_potential_V, sampling)
+    def load(centre_A: NDArray[np.float64] | None = None) -> Template:
+        return map_template(path, voxel_size_A, mean_potential_V, sampling, centre_A, rna_fraction)
+
+    def load_in_frame() -> Template:
         here, there = read_header(path), read_header(reference_path)
         if here.shape != there.shape or abs(here.edges_A[0] / there.edges_A[0] - 1) > 1e-3:
             raise InputError(
                 f"the maps {reference_path} and {path} are in different frames: they have {_show_grid(there)} and "
                 f"{_show_grid(here)}; bring them into one box, aligned"
             )
-        stamp = (stamps[1], stamps[1], stamps[1])
-        template, _ = _map(reference_path, reference_path, stamp, mean_potential_V, voxel_size_A, sampling)
-        return map_template(path, voxel_size_A, mean_potential_V, sampling, template.centre_A)
+        settings = (mean_potential_V, rna_fraction, voxel_size_A, sampling)
+        template, _ = _map(reference_path, reference_path, (stamps[1],) * 3, *settings)
+        return load(template.centre_A)
 
-    return _time(load)
+    return _time(load if path == reference_path else load_in_frame)
 
 
 def _show_grid(header: MrcHeader) -> str:

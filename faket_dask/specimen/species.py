@@ -14,7 +14,8 @@ from faket_dask.specimen.canvas import Canvas, first_voxel, last_voxel
 from faket_dask.specimen.class_names import RESERVED_NAMES
 from faket_dask.specimen.component import Layer, Workload
 from faket_dask.specimen.composition import mean_map_potential
-from faket_dask.specimen.occupancy import Position
+from faket_dask.specimen.groups import Chain, Cluster
+from faket_dask.specimen.occupancy import TRIALS, Position, Region, Where
 from faket_dask.specimen.orientation import standing_rotation, uniform_rotations
 from faket_dask.specimen.particles import Row
 from faket_dask.specimen.scene import Scene
@@ -25,12 +26,15 @@ from faket_dask.specimen.states import StateGroup, check_states
 from faket_dask.specimen.template import Template
 from faket_dask.specimen.voxel_grid import VoxelGrid
 
+LARGEST_SHARE = 1e6
+
 _MEMBRANE_POSITIONS = 2000
+_POSITIONS_BESIDE = 200
 
 
 @dataclass(frozen=True)
 class Species:
-    """Particles of one class; exactly one of `count` and `density_per_um3` says how many.
+    """Particles of one class; one of `count`, `density_per_um3` and `share` says how many.
 
     Parameters
     ----------
@@ -44,6 +48,13 @@ class Species:
         Particles per specimen, one number or (smallest, largest), both included.
     density_per_um3
         Particles per cubic micrometre of the volume, one number or (smallest, largest).
+    share
+        Share in the crowding, by molecular volume, over the sum of all shares; for species of the crowding alone.
+    inside
+        Name of the membranes in whose compartments the particles lie, ``outside`` for those in none; anywhere by
+        default.
+    chain, cluster
+        Chains or clusters that the particles form; each of `count` is a particle, not a chain.
     labelled
         False for crowding: the particles are imaged, and absent from masks and from the class list.
     on_membrane
@@ -81,6 +92,10 @@ class Species:
     source: str | tuple[str, ...] | None = None
     count: Count | None = None
     density_per_um3: Amount | None = None
+    share: float | None = None
+    inside: str | None = None
+    chain: Chain | None = None
+    cluster: Cluster | None = None
     labelled: bool = True
     on_membrane: bool = False
     membrane_offset_A: float = 0.0
@@ -105,8 +120,17 @@ class Species:
             raise InputError(f"{where}: {error}") from None
         for source in self.sources:
             check_source(source, where)
-        if (self.count is None) == (self.density_per_um3 is None):
-            raise InputError(f"{where}: give exactly one of count and density_per_um3")
+        if [self.count, self.density_per_um3, self.share].count(None) != 2:
+            raise InputError(f"{where}: give exactly one of count and density_per_um3, or share in crowding")
+        if self.share is not None and not 0 < self.share <= LARGEST_SHARE:
+            raise InputError(f"{where}: share is {self.share:g}; it must be positive")
+        if self.chain is not None and self.cluster is not None:
+            raise InputError(f"{where}: give one of chain and cluster, not both")
+        if self.on_membrane and (self.chain or self.cluster or self.inside):
+            raise InputError(
+                f"{where}: particles on membranes form no chains or clusters and lie in no compartment; remove "
+                "on_membrane, or the other"
+            )
         if self.count is not None:
             check_count(self.count, f"{where}: count")
         if self.density_per_um3 is not None:
@@ -154,13 +178,22 @@ class Species:
         """Return the fewest and the most particles in a volume."""
         if self.count is not None:
             return check_count(self.count, "count")
-        assert self.density_per_um3 is not None
+        if self.density_per_um3 is None:
+            raise InputError(
+                f"species '{self.name}': a share is one in the crowding; move it to crowding.species, or give count or "
+                "density_per_um3"
+            )
         low, high = check_amount(self.density_per_um3, "density_per_um3")
         return round(low * grid.volume_um3), round(high * grid.volume_um3)
 
     def load_templates(self, grid: VoxelGrid) -> list[Template]:
         """Load the templates of all states, in their order."""
         return load_conformations(self, grid.voxel_size_A, grid.sampling)
+
+    def draw_variant(self, rng: np.random.Generator) -> int:
+        """Draw a state by the weights, and return its index."""
+        weights = np.array([state.weight for state in list_states(self)])
+        return int(rng.choice(len(weights), p=weights / weights.sum()))
 
     def measure_size(self, grid: VoxelGrid) -> float:
         """Return the diameter in Å of the largest conformation."""
@@ -183,32 +216,45 @@ class Species:
                 f"specimen: '{self.name}' sits on membranes, and no vesicle or sheet was drawn; give them a "
                 "smallest count of 1"
             )
-        weights = np.array([state.weight for state in list_states(self)])
-        variants = scene.rng.choice(len(weights), size=requested, p=weights / weights.sum())
-        rotations = uniform_rotations(requested, scene.rng)
         templates = self.load_templates(scene.grid)
-        for placed, (variant, rotation) in enumerate(zip(variants.tolist(), rotations, strict=True)):
-            template = templates[variant]
+        region = scene.region(None if self.inside is None else [self.inside])
+        group = self.chain or self.cluster
+        members: list[NDArray[np.float64]] = []
+        parent = size = 0
+        for placed in range(requested):
+            variant, rotation = self.draw_variant(scene.rng), uniform_rotations(1, scene.rng)[0]
+            template, found = templates[variant], None
             if self.on_membrane:
                 found = self._find_on_membrane(template, scene)
-            else:
-                found = _find_free(template, rotation, scene)
+            elif group and len(members) < size:
+                found = _find_beside(group, members, template, scene, region, parent)
+            if found is None and not self.on_membrane:
+                members, parent = [], scene.next_number if group else 0
+                size = group.draw_size(scene.rng) if group else 0
+                found = find_free(template, rotation, scene, region, parent)
             if found is None:
                 raise scene.fail(self.name, requested, placed)
-            shape, position, rotation, parent = found
-            row = Row(
-                self.name,
-                scene.class_id(self.name),
-                shape.centre_A(position, scene.grid.voxel_size_A),
-                rotation,
-                template.radius_A,
-                variant,
-                self.name_state(variant),
-                parent,
-            )
-            scene.add(row, shape, position)
+            members.append(self.add(variant, template, found, scene))
 
-    def _find_on_membrane(self, template: Template, scene: Scene) -> "_Place | None":
+    def add(
+        self, variant: int, template: Template, place: "ParticlePlace", scene: Scene
+    ) -> NDArray[np.float64]:
+        """Add a particle to a scene, and return its centre ``(x, y, z)`` in Å."""
+        centre_A = place.shape.centre_A(place.position, scene.grid.voxel_size_A)
+        row = Row(
+            self.name,
+            scene.class_id(self.name),
+            centre_A,
+            place.rotation,
+            template.radius_A,
+            variant,
+            self.name_state(variant),
+            place.parent,
+        )
+        scene.add(row, place.shape, place.position, template.molecular_volume_A3)
+        return centre_A
+
+    def _find_on_membrane(self, template: Template, scene: Scene) -> "ParticlePlace | None":
         """Find a place on a membrane; membranes are chosen in proportion to their area."""
         areas = np.array([surface.area_A2 for surface, _, _ in scene.surfaces])
         voxel_A = scene.grid.voxel_size_A
@@ -218,8 +264,10 @@ class Species:
             rotation = standing_rotation(normal, scene.rng.uniform(0, 2 * np.pi))
             position, fraction = split_position(point + self.membrane_offset_A * normal, voxel_A)
             shape = particle_shape(template, rotation, fraction, voxel_A)
+            if not scene.occupancy.shown_share(shape, position):
+                continue
             if scene.occupancy.fits(shape, position, scene.region(surface=claim)):
-                return _Place(shape, position, rotation, number)
+                return ParticlePlace(shape, position, rotation, number)
         return None
 
     def measure_reach(self, row: Row, grid: VoxelGrid) -> float:
@@ -227,14 +275,14 @@ class Species:
         return load_template(self, row.variant, grid.voxel_size_A, grid.sampling).support_A
 
     def render(self, canvas: Canvas, row: Row, grid: VoxelGrid) -> None:
-        """Add a particle: its template, interpolated linearly at each voxel turned into the particle's frame."""
+        """Add a particle."""
         template = load_template(self, row.variant, grid.voxel_size_A, grid.sampling)
-        _add_particle(canvas, row.centre_A, _turn(template, row.rotation), True)
+        add_particle(canvas, row, template)
 
     def render_sum(self, canvas: Canvas, row: Row, grid: VoxelGrid) -> None:
         """Add a particle as `render` does, but on top of what is there, which it does not displace."""
         template = load_template(self, row.variant, grid.voxel_size_A, grid.sampling)
-        _add_particle(canvas, row.centre_A, _turn(template, row.rotation), False)
+        add_particle(canvas, row, template, displaces=False)
 
     def estimate(self, grid: VoxelGrid, count: float) -> Workload:
         """Estimate the work of so many particles."""
@@ -251,7 +299,7 @@ class Species:
         )
 
 
-class _Place(NamedTuple):
+class ParticlePlace(NamedTuple):
     """Shape of a particle, the voxel of its centre, its rotation, and the number of the row that it belongs to."""
 
     shape: Shape
@@ -260,10 +308,57 @@ class _Place(NamedTuple):
     parent: int
 
 
-def _find_free(template: Template, rotation: NDArray[np.float64], scene: Scene) -> _Place | None:
+def add_particle(canvas: Canvas, row: Row, template: Template, *, displaces: bool = True) -> None:
+    """Add a particle to a block: its template, interpolated linearly at each voxel turned into the particle's frame."""
+    _add_particle(canvas, row.centre_A, _turn(template, row.rotation), displaces)
+
+
+def find_free(
+    template: Template,
+    rotation: NDArray[np.float64],
+    scene: Scene,
+    region: Region,
+    parent: int = 0,
+    trials: int = TRIALS,
+    where: Where = Where.SHOWN,
+) -> ParticlePlace | None:
+    """Find a free place for a particle of an orientation, ``None`` if no place that was tried is free.
+
+    Parameters
+    ----------
+    template
+        Density of the particle.
+    rotation
+        ``(3, 3)`` matrix, particle to specimen.
+    scene
+        Specimen so far.
+    region, trials, where
+        As for `Occupancy.find_position`.
+    parent
+        Number of the row that the particle belongs to, 0 for none.
+    """
     shape = particle_shape(template, rotation, draw_fraction(scene.rng), scene.grid.voxel_size_A)
-    position = scene.occupancy.find_position(shape, scene.rng)
-    return None if position is None else _Place(shape, position, rotation, 0)
+    position = scene.occupancy.find_position(shape, scene.rng, region, trials, where)
+    return None if position is None else ParticlePlace(shape, position, rotation, parent)
+
+
+def _find_beside(
+    group: Chain | Cluster,
+    members: list[NDArray[np.float64]],
+    template: Template,
+    scene: Scene,
+    region: Region,
+    parent: int,
+) -> ParticlePlace | None:
+    """Find a free place for the next particle of a chain or cluster, in an orientation that is drawn for each."""
+    voxel_A = scene.grid.voxel_size_A
+    for _ in range(_POSITIONS_BESIDE):
+        rotation = uniform_rotations(1, scene.rng)[0]
+        position, fraction = split_position(group.draw_centre(members, scene.rng), voxel_A)
+        shape = particle_shape(template, rotation, fraction, voxel_A)
+        if scene.occupancy.shown_share(shape, position) and scene.occupancy.fits(shape, position, region):
+            return ParticlePlace(shape, position, rotation, parent)
+    return None
 
 
 class _Turned(NamedTuple):

@@ -121,10 +121,12 @@ def atom_template(
     check_edge(f"structure {name}", size * _refine_grid(fine), fine / _refine_grid(fine))
     spectrum = potential_spectrum(atoms, size, fine, sampling.blur * voxel_size_A)
     sample = partial(shifted_density, spectrum=spectrum, voxel_size_A=fine)
+    mass_Da = float(sum(rows[:, 3].sum() * gemmi.Element(element).weight for element, rows in atoms.items()))
     if centre_A is not None:
-        return replace(template_about(np.zeros(3), name, sample, fine, sampling), centre_A=centre_A)
+        template = template_about(np.zeros(3), name, sample, fine, sampling)
+        return replace(template, centre_A=centre_A, mass_Da=mass_Da)
     template = centred_template(name, sample, fine, sampling)
-    return replace(template, centre_A=middle + template.centre_A)
+    return replace(template, centre_A=middle + template.centre_A, mass_Da=mass_Da)
 
 
 def potential_spectrum(atoms: Atoms, size: int, voxel_size_A: float, blur_A: float) -> NDArray[np.complex128]:

@@ -13,6 +13,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
+from faket_dask.specimen.composition import MOLECULAR_VOLUME_A3_PER_DA
 
 OVERSAMPLING = 2
 """Voxels of a template per voxel of the specimen that it is rendered into.
@@ -128,6 +129,8 @@ class Template:
         Distance of the farthest labelled point from the centre, in Å.
     support_A
         Radius in Å of the sphere about the centre outside which the density counts as zero.
+    mass_Da
+        Mass in dalton: of the atoms, of the potential of a map, or of protein that fills the labelled part.
     centre_A
         ``(x, y, z)`` in Å of the particle's centre in the frame of its source.
     """
@@ -138,12 +141,18 @@ class Template:
     level_V: float
     radius_A: float
     support_A: float
+    mass_Da: float
     centre_A: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
 
     @property
     def volume_A3(self) -> float:
         """Volume of the labelled part in Å³."""
         return float(np.count_nonzero(self.density >= self.level_V)) * self.voxel_size_A**3
+
+    @property
+    def molecular_volume_A3(self) -> float:
+        """Volume in Å³ that a molecule of that mass takes, less than that of its label at low resolution."""
+        return MOLECULAR_VOLUME_A3_PER_DA * self.mass_Da
 
 
 def surface_level(density: NDArray[np.float32]) -> float:
@@ -271,5 +280,6 @@ def template_about(
         voxel_size_A=voxel_size_A,
         level_V=level,
         radius_A=float(np.linalg.norm(points, axis=1).max() + padding),
+        mass_Da=len(points) * voxel_size_A**3 / MOLECULAR_VOLUME_A3_PER_DA,
         support_A=float(min(np.linalg.norm(faint, axis=1).max() + 2 * voxel_size_A, inscribed)),
     )

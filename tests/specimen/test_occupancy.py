@@ -66,13 +66,14 @@ def test_full_volume_has_no_position():
 
 
 def test_objects_reach_into_the_margin():
-    box, ball = make_box(10, 10, 10, margin=(0, 4, 0)), make_ball(30.0)
+    box, ball = make_box(10, 10, 10, margin=(0, 6, 0)), make_ball(30.0)
     rng = np.random.default_rng(0)
     places = np.array([box.find_position(ball, rng) for _ in range(300)])
-    assert places.min(axis=0).tolist() == [3, -1, 3]
-    assert places.max(axis=0).tolist() == [6, 10, 6]
-    cut = [box.is_cut(ball, tuple(place)) for place in places.tolist()]
-    assert cut == [y < 3 or y > 6 for y in places[:, 1]]
+    assert places.min(axis=0).tolist() == [3, -3, 3]
+    assert places.max(axis=0).tolist() == [6, 12, 6]
+    shown = np.array([box.shown_share(ball, tuple(place)) for place in places.tolist()])
+    np.testing.assert_array_equal(shown < 1, (places[:, 1] < 3) | (places[:, 1] > 6))
+    assert shown.min() > 0
 
 
 def test_compartments_are_what_membranes_enclose():

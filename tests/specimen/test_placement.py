@@ -104,8 +104,8 @@ def test_rows_are_in_rendering_order_inside_the_volume():
     assert table.instance.tolist() == list(range(1, len(table) + 1))
     assert (table.class_id == [CROWDED.class_ids[name] for name in table.class_name]).all()
     reach = np.where(table.class_name == "fiducial", table.radius_A, 0)[:, None]
-    assert (table.centre_A >= reach).all()
-    assert (table.centre_A <= np.array(CROWDED.grid.extent_A) - reach).all()
+    assert (table.centre_A >= reach)[~table.is_cut].all()
+    assert (table.centre_A <= np.array(CROWDED.grid.extent_A) - reach)[~table.is_cut].all()
 
 
 def test_orientations_stay_uniform_in_a_thin_crowded_slab():
@@ -135,7 +135,7 @@ def test_bead_diameters_are_uniform_in_their_range():
 
 def test_membrane_proteins_stand_on_membranes():
     recipe = Recipe(
-        (60, 90, 90),
+        (60, 150, 150),
         14.0,
         (
             Species("spike", ("boot",), count=12, on_membrane=True, membrane_offset_A=60.0),
@@ -144,8 +144,10 @@ def test_membrane_proteins_stand_on_membranes():
         ),
     )
     vesicles = sheets = 0
-    for seed in range(6):
+    for seed in range(20):
         table = placed(recipe, seed)
+        if table.is_cut[np.isin(table.class_name, ["vesicle", "sheet"])].any():
+            continue  # less of their area is there to sit on
         vesicle, sheet = surfaces(recipe, table)
         for row in np.flatnonzero(table.class_name == "spike"):
             centre, axis = table.centre_A[row], table.rotation[row] @ [0, 0, 1]
@@ -188,8 +190,8 @@ def test_membrane_protein_without_membrane_is_refused():
 
 
 def test_packing_error_names_class_and_counts():
-    recipe = Recipe((30, 40, 40), 14.0, (Species("anvil", ("anvil",), count=60),))
-    with pytest.raises(PackingError, match=r"only \d+ of 60 'anvil' found room, with \d+% of the volume"):
+    recipe = Recipe((30, 40, 40), 14.0, (Species("anvil", ("anvil",), count=125),))
+    with pytest.raises(PackingError, match=r"only \d+ of 125 'anvil' found room, with \d+% of the volume"):
         placed(recipe, 0)
 
 
