@@ -84,6 +84,8 @@ ACQUISITION = document()["acquisition"]
 HUGE = ACQUISITION | {"detector_px": [32768, 32768], "pixel_size_A": 1}
 SPECIMEN = document()["specimen"]
 DENSE = {"thickness_A": 9000, "species": [{"name": "boot", "density_per_um3": 1e9, "labelled": False}]}
+CROWD = [{"name": "comma", "share": 1}, {"name": "anvil", "share": 2}]
+CROWDED = {"thickness_A": 1000, "species": [{"name": "propeller", "count": 3}]}
 TWO = [{"kind": "simulated", "name": "a"}, {"kind": "simulated", "name": "b"}]
 
 
@@ -127,6 +129,17 @@ TWO = [{"kind": "simulated", "name": "a"}, {"kind": "simulated", "name": "b"}]
         ),
         ({"specimen": {"thickness_A": 1000}}, "zero particles"),
         ({"specimen": {"thickness_A": 1000, "species": [{"name": "propeller"}]}}, "count and density"),
+        (
+            {"specimen": CROWDED | {"crowding": {"fraction": 0.7, "species": CROWD}}},
+            "crowding: fraction is 0.7",
+        ),
+        ({"specimen": CROWDED | {"crowding": {"fraction": 0.2}}}, "specimen.crowding.species: is missing"),
+        (
+            {"specimen": CROWDED | {"crowding": {"fraction": 0.2, "species": [{"name": "boot"}]}}},
+            "share in crowding",
+        ),
+        ({"specimen": CROWDED | {"species": CROWD}}, "move it to crowding.species"),
+        ({"specimen": CROWDED | {"distractors": {"shapes": 0}}}, "shapes is 0"),
         ({"specimen": {"thickness_A": 1000, "species": [{"name": "propeller", "count": [5, 2]}]}}, "count"),
     ],
 )
@@ -436,3 +449,18 @@ def test_references_are_needed_by_modalities_with_style_alone(modalities: list[s
         "references: the list is empty, and 'noisy' of outputs.modalities needs one; give a reference, or keep only "
         "benchmark"
     )
+
+
+def test_sources_of_the_crowd_are_relative_to_the_run_file(tmp_path: Path) -> None:
+    (tmp_path / "model.pdb").touch()
+    crowd = [{"name": "model", "source": "model.pdb", "share": 1}, *CROWD]
+    changed = document(specimen=CROWDED | {"crowding": {"fraction": 0.2, "species": crowd}})
+    config = parse(changed, tmp_path)
+    assert config.specimen.crowding.species[0].source == (str(tmp_path / "model.pdb"),)
+    assert [species.name for species in config.specimen.all_species] == [
+        "propeller",
+        "model",
+        "comma",
+        "anvil",
+    ]
+    assert parse(yaml.safe_load(dump(config)), tmp_path) == config

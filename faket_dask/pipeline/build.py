@@ -36,6 +36,9 @@ ATTRIBUTES = {
 }
 """Attributes of these arrays."""
 
+FILLED = ("molecular_fraction", "occupied_fraction")
+"""Findings of placed specimens: shares of the volume that molecules fill, and of the voxels that objects take."""
+
 BUILD_BYTES_PER_VOXEL = 19
 """Density twice while the particles displace each other, that of filaments, the two masks, and the encoder's copy."""
 
@@ -105,10 +108,7 @@ class PlaceParticles(Stage[DatasetSpec]):
                 source, generator(spec.config.dataset.seed, item.owner, Purpose.PLACEMENT)
             )
             table = placement.table
-            filled = {
-                "molecular_fraction": round(placement.molecular_fraction, 4),
-                "occupied_fraction": round(placement.occupied_fraction, 4),
-            }
+            filled = {name: round(getattr(placement, name), 4) for name in FILLED}
         else:
             table, filled = source.table or particle_table([]), {}
         table.write_csv(spec.folder.particles(item.owner))
@@ -127,7 +127,7 @@ class PlaceParticles(Stage[DatasetSpec]):
             start["templates"] = specimen.templates_s
         elif seconds is not None:  # every specimen has templates of its own
             seconds += specimen.templates_s
-        return UnitCost(seconds, INTERPRETER_BYTES, 0, start=start)
+        return UnitCost(seconds, INTERPRETER_BYTES + specimen.place_bytes, 0, start=start)
 
 
 class BuildVolume(Stage[DatasetSpec]):

@@ -17,7 +17,7 @@ from faket_dask.engine.unit import Item
 from faket_dask.geometry import format_tilt_angle
 from faket_dask.kernels.noise.spectra import radial_power_spectrum
 from faket_dask.modalities import MODALITIES
-from faket_dask.pipeline.build import PlaceParticles
+from faket_dask.pipeline.build import FILLED, PlaceParticles
 from faket_dask.pipeline.noise import COMMON_RATIO, EXCESS, FitNoise
 from faket_dask.pipeline.reference import MeasureStatistics
 from faket_dask.references import open_reference
@@ -107,6 +107,7 @@ class SeriesReport:
     overlays: dict[str, list[Overlay]]
     charts: list[ChartBox]
     counts: list[ClassCount]
+    filled: dict[str, float]
     timings: list[Timing]
     realism: list[RealismAtTilt]
     consistency: Consistency
@@ -151,6 +152,7 @@ def report_series(completed: CompletedUnits, series: Series) -> SeriesReport:
         overlays,
         charts,
         [] if table is None else _counts(completed, series, table),
+        _filled(completed, series),
         sum_timings(completed, batches),
         realism,
         collect_consistency(completed, series),
@@ -278,6 +280,13 @@ def _measured_moments(
     images = (read_tilt(path, "faket", int(tilt)) for tilt in tilts)
     moments = np.array([(i.mean(dtype=np.float64), i.std(dtype=np.float64)) for i in images])
     return tilts, {"mean": moments[:, 0], "std": moments[:, 1]}
+
+
+def _filled(completed: CompletedUnits, series: Series) -> dict[str, float]:
+    """Return the shares of a built specimen's volume that molecules and objects fill, empty for another's."""
+    placed = completed.read_markers(PlaceParticles.name, Item(series.specimen)).get(0)
+    findings = placed.findings if placed else {}
+    return {name: float(findings[name]) for name in FILLED if name in findings}
 
 
 def _counts(completed: CompletedUnits, series: Series, table: ParticleTable) -> list[ClassCount]:

@@ -135,7 +135,7 @@ def draw_placement(recipe: Recipe, rng: np.random.Generator) -> Placement:
     if recipe.balanced:
         common = int(rng.integers(*recipe.common_range, endpoint=True))
         counts = {species.name: common for species in recipe.species if species.labelled}
-    occupancy = Occupancy(grid, recipe.spacing_A, _choose_margin(recipe))
+    occupancy = Occupancy(grid, recipe.spacing_A, choose_margin(recipe))
     scene = Scene(grid, occupancy, rng, recipe.class_ids, counts)
     for component in sorted(recipe.components, key=lambda entry: (entry.layer, -entry.measure_size(grid))):
         component.draw(scene)
@@ -146,8 +146,8 @@ def draw_placement(recipe: Recipe, rng: np.random.Generator) -> Placement:
     )
 
 
-def _choose_margin(recipe: Recipe) -> tuple[int, int, int]:
-    """Return the voxels ``(z, y, x)`` beyond the volume that objects may reach into."""
+def choose_margin(recipe: Recipe) -> tuple[int, int, int]:
+    """Choose the voxels ``(z, y, x)`` beyond the volume that objects may reach into: as many as the largest has."""
     size_A = max(component.measure_size(recipe.grid) for component in recipe.components)
     margin = math.ceil(min(size_A, LARGEST_MARGIN_A) / recipe.voxel_size_A)
     return (margin if recipe.cut_surfaces else 0), margin, margin
