@@ -7,7 +7,10 @@ import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
 from faket_dask.formats.mrc_header import MrcHeader, read_header
@@ -22,6 +25,14 @@ from faket_dask.specimen.template import Sampling, Template
 
 if TYPE_CHECKING:
     from faket_dask.specimen.species import Species
+
+
+class MapComposition(NamedTuple):
+    """Mean potential inside a density map in volts over ice, and the share of RNA in the particle's mass."""
+
+    mean_potential_V: float
+    rna_fraction: float = 0.0
+
 
 LARGEST_DISTANCE_A = 15.0
 """Root mean square distance in Å of two superposed states from which on a warning says that they may be mixed up."""
@@ -144,7 +155,7 @@ def load_source(
         As for `load_template`.
     """
     state = State(source, source, assembly=assembly)
-    return _load_state(state, state, mean_potential_V, voxel_size_A, sampling)[0]
+    return _load_state(state, state, MapComposition(mean_potential_V), voxel_size_A, sampling)[0]
 
 
 def _load(
@@ -158,14 +169,15 @@ def _load(
         )
     state = states[conformation]
     reference = states[0] if species.states else state
+    composition = MapComposition(species.mean_potential_V, species.rna_fraction)
     try:
-        return _load_state(state, reference, species, voxel_size_A, sampling)
+        return _load_state(state, reference, composition, voxel_size_A, sampling)
     except InputError as error:
         raise InputError(f"species '{species.name}': {error}") from error
 
 
 def _load_state(
-    state: State, reference: State, species: Species, voxel_size_A: float, sampling: Sampling
+    state: State, reference: State, composition: MapComposition, voxel_size_A: float, sampling: Sampling
 ) -> tuple[Template, float]:
     """Return the template of a state in the frame of a reference, and the seconds that it took to load."""
     path, reference_path = locate_source(state.source), locate_source(reference.source)
@@ -173,8 +185,7 @@ def _load_state(
         return _phantom(state.source, voxel_size_A, sampling)
     stamps = (_stamp(path), _stamp(reference_path), _stamp(Path(state.trajectory or path)))
     if find_kind(state.source) is SourceKind.MAP:
-        composition = (species.mean_potential_V, species.rna_fraction)
-        return _map(path, reference_path, stamps, *composition, voxel_size_A, sampling)
+        return _map(path, reference_path, stamps, composition, voxel_size_A, sampling)
     return _structure(state, path, reference, reference_path, stamps, voxel_size_A, sampling)
 
 
@@ -217,7 +228,7 @@ def _structure(
         atoms = load_atoms(state, path)
         if state == reference:
             return atom_template(str(path), atoms, voxel_size_A, sampling)
-        template, _ = _load_state(reference, reference, 0.0, voxel_size_A, sampling)
+        template, _ = _load_state(reference, reference, MapComposition(0.0), voxel_size_A, sampling)
         try:
             moved, distance = superpose(atoms, load_atoms(reference, reference_path))
         except InputError as error:
@@ -240,13 +251,14 @@ def _map(
     path: Path,
     reference_path: Path,
     stamps: tuple[int, ...],
-    mean_potential_V: float,
-    rna_fraction: float,
+    composition: MapComposition,
     voxel_size_A: float,
     sampling: Sampling,
 ) -> tuple[Template, float]:
+    potential_V, rna_fraction = composition
+
     def load(centre_A: NDArray[np.float64] | None = None) -> Template:
-        return map_template(path, voxel_size_A, mean_potential_V, sampling, centre_A, rna_fraction)
+        return map_template(path, voxel_size_A, potential_V, sampling, centre_A, rna_fraction)
 
     def load_in_frame() -> Template:
         here, there = read_header(path), read_header(reference_path)
@@ -255,7 +267,7 @@ def _map(
                 f"the maps {reference_path} and {path} are in different frames: they have {_show_grid(there)} and "
                 f"{_show_grid(here)}; bring them into one box, aligned"
             )
-        settings = (mean_potential_V, rna_fraction, voxel_size_A, sampling)
+        settings = (composition, voxel_size_A, sampling)
         template, _ = _map(reference_path, reference_path, (stamps[1],) * 3, *settings)
         return load(template.centre_A)
 

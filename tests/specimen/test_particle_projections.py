@@ -28,7 +28,7 @@ def make_disc(axis: tuple[float, float, float], flat_A: float, wide_A: float) ->
     across = (places**2).sum(axis=0) - along**2
     density = np.exp(-0.5 * (along**2 / flat_A**2 + across / wide_A**2))
     density /= density.sum() * voxel_A**3 / 10.0**3
-    return Template("disc", density.astype(np.float32), voxel_A, 0.1, 50.0, 100.0)
+    return Template("disc", density.astype(np.float32), voxel_A, 0.1, 50.0, 100.0, 1e5)
 
 
 @pytest.mark.parametrize("axis", [(1, 0, 0), (0, 1, 1), (0, -1, 1), (1, 1, 1), (1, -1, 1), (3, 2, 1)])
