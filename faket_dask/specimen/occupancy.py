@@ -140,7 +140,7 @@ class Occupancy:
         rng: np.random.Generator,
         region: Region | None = None,
         trials: int = TRIALS,
-        where: Where = Where.SHOWN,
+        where: Where = Where.CENTRED,
     ) -> Position | None:
         """Find a place for a shape by trying random ones.
 
@@ -232,6 +232,10 @@ class Occupancy:
             return 1.0
         places = shape.voxels + np.array(position)
         return float(((places >= 0) & (places < self.grid.shape)).all(axis=1).mean())
+
+    def contains(self, position: Position) -> bool:
+        """Tell whether a voxel ``(z, y, x)`` lies in the volume."""
+        return all(0 <= place < size for place, size in zip(position, self.grid.shape, strict=True))
 
     @property
     def margin_size(self) -> int:

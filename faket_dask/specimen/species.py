@@ -264,9 +264,7 @@ class Species:
             rotation = standing_rotation(normal, scene.rng.uniform(0, 2 * np.pi))
             position, fraction = split_position(point + self.membrane_offset_A * normal, voxel_A)
             shape = particle_shape(template, rotation, fraction, voxel_A)
-            if not scene.occupancy.shown_share(shape, position):
-                continue
-            if scene.occupancy.fits(shape, position, scene.region(surface=claim)):
+            if scene.occupancy.contains(position) and scene.occupancy.fits(shape, position, scene.region(surface=claim)):
                 return ParticlePlace(shape, position, rotation, number)
         return None
 
@@ -320,7 +318,7 @@ def find_free(
     region: Region,
     parent: int = 0,
     trials: int = TRIALS,
-    where: Where = Where.SHOWN,
+    where: Where = Where.CENTRED,
 ) -> ParticlePlace | None:
     """Find a free place for a particle of an orientation, ``None`` if no place that was tried is free.
 
@@ -356,7 +354,7 @@ def _find_beside(
         rotation = uniform_rotations(1, scene.rng)[0]
         position, fraction = split_position(group.draw_centre(members, scene.rng), voxel_A)
         shape = particle_shape(template, rotation, fraction, voxel_A)
-        if scene.occupancy.shown_share(shape, position) and scene.occupancy.fits(shape, position, region):
+        if scene.occupancy.contains(position) and scene.occupancy.fits(shape, position, region):
             return ParticlePlace(shape, position, rotation, parent)
     return None
 

@@ -49,7 +49,7 @@ def test_time_of_a_specimen_follows_the_number_of_its_particles(tmp_path: Path) 
 
 
 def test_time_of_a_crowded_specimen_is_unknown(tmp_path: Path) -> None:
-    stages = estimate(tmp_path, specimen=count(1000))
+    stages = estimate(tmp_path, specimen=count(3000))
     assert stages["place"].seconds is None
     assert stages["build"].seconds is not None
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from faket_dask.errors import InputError
 from faket_dask.specimen.fiducials import ball_shape
-from faket_dask.specimen.occupancy import Occupancy, PackingError
+from faket_dask.specimen.occupancy import Occupancy, PackingError, Where
 from faket_dask.specimen.shape import Shape
 from faket_dask.specimen.voxel_grid import VoxelGrid
 
@@ -68,12 +68,17 @@ def test_full_volume_has_no_position():
 def test_objects_reach_into_the_margin():
     box, ball = make_box(10, 10, 10, margin=(0, 6, 0)), make_ball(30.0)
     rng = np.random.default_rng(0)
-    places = np.array([box.find_position(ball, rng) for _ in range(300)])
+    places = np.array([box.find_position(ball, rng, where=Where.SHOWN) for _ in range(300)])
     assert places.min(axis=0).tolist() == [3, -3, 3]
     assert places.max(axis=0).tolist() == [6, 12, 6]
     shown = np.array([box.shown_share(ball, tuple(place)) for place in places.tolist()])
     np.testing.assert_array_equal(shown < 1, (places[:, 1] < 3) | (places[:, 1] > 6))
     assert shown.min() > 0
+    centred = np.array([box.find_position(ball, rng) for _ in range(300)])
+    assert centred.min(axis=0).tolist() == [3, 0, 3]
+    assert centred.max(axis=0).tolist() == [6, 9, 6]
+    beyond = np.array([box.find_position(ball, rng, where=Where.CENTRED_BEYOND) for _ in range(300)])
+    assert ((beyond[:, 1] < 0) | (beyond[:, 1] > 9)).all()
 
 
 def test_compartments_are_what_membranes_enclose():
