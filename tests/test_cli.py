@@ -285,7 +285,7 @@ def test_export_prints_written_files(dataset: faket_dask.Dataset, tmp_path: Path
 
 
 def test_export_of_absent_modality_is_refused(dataset: faket_dask.Dataset, tmp_path: Path) -> None:
-    [line] = errors("export", dataset.folder, "--to", "mrc", "--folder", tmp_path)
+    [line] = errors("export", dataset.folder, "--to", "mrc", "--folder", tmp_path, "--modality", "faket")
     assert "no modality 'faket'" in line
 
 

@@ -105,6 +105,8 @@ def read_document(path: Path, kind: str, advice: str = "") -> Document:
     InputError
         If the file cannot be read, is not valid YAML, too large, or holds a key twice.
     """
+    if "\0" in str(path):
+        raise InputError(f"cannot read the {kind} {str(path)!r}: no path holds a NUL character")
     try:
         size = path.stat().st_size
         if size > LARGEST_DOCUMENT:

@@ -46,7 +46,8 @@ def export(
         Folder to write to; made where it does not exist. Each format gets a folder of its name. Files of the same
         names are replaced if an earlier export wrote them and nobody changed them since; all others are kept.
     modalities
-        Names of tilt-series: ``"noiseless"`` and those that the data set keeps; its main modality by default.
+        Names of tilt-series: ``"noiseless"`` and those that the data set keeps; its main modality by default, none for
+        volumes and particles alone.
     root
         Folder or URL as which copick will find its project, where that is to be moved from ``target/copick``.
     overwrite
@@ -75,7 +76,9 @@ def export(
     particles centred inside the exported volume, in its frame. Instance numbers are those of the mask; a particle
     that reaches in from outside is in the mask but not in the list.
     """
-    requested = tuple(dict.fromkeys(modalities or [dataset.spec.config.outputs.main_modality]))
+    if modalities is None:
+        modalities = [dataset.spec.config.outputs.main_modality]
+    requested = tuple(dict.fromkeys(modalities))
     exporters = [load_exporter(name) for name in dict.fromkeys(formats)]
     if not exporters:
         raise InputError("there is nothing to export to; name at least one format")

@@ -264,7 +264,9 @@ class Species:
             rotation = standing_rotation(normal, scene.rng.uniform(0, 2 * np.pi))
             position, fraction = split_position(point + self.membrane_offset_A * normal, voxel_A)
             shape = particle_shape(template, rotation, fraction, voxel_A)
-            if scene.occupancy.contains(position) and scene.occupancy.fits(shape, position, scene.region(surface=claim)):
+            if scene.occupancy.contains(position) and scene.occupancy.fits(
+                shape, position, scene.region(surface=claim)
+            ):
                 return ParticlePlace(shape, position, rotation, number)
         return None
 

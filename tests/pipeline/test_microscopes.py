@@ -45,8 +45,8 @@ def test_gram_matching_comes_close_to_any_reference(one_worker: Client, tmp_path
         if not np.mean(ratios) < 1.8:
             distant[recording.name] = ratios
         ours, start = (correlation(dataset, recording, name, ANGLE) for name in ("faket", "spectral"))
-        # The correlation of independent noise is about a hundredth.
-        if not ours > 0.97 * start - 0.005:
+        # The transfer may change the gain of a ring by a tenth; the correlation of independent noise is a hundredth.
+        if not ours > 0.9 * start - 0.005:
             weakened[recording.name] = ours, start
     assert not distant
     assert not weakened
