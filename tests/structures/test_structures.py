@@ -70,6 +70,7 @@ def write_map(path: Path, label: str = "::::EMDATABANK.org::::EMD-1234::::", vox
         ("1abc.pdb", PDB.encode()),
         ("pdb1abc.ent.gz", gzip.compress(PDB.encode())),
     ],
+    ids=["archive", "gzipped", "cif", "pdb", "entry"],
 )
 def test_entry_is_found_wherever_a_mirror_has_it(mirror, name, content):
     (mirror / name).parent.mkdir(parents=True, exist_ok=True)
