@@ -19,6 +19,7 @@ from faket_dask.specimen.component import MergedComponent
 from faket_dask.specimen.ice import ice_texture
 from faket_dask.specimen.particles import ParticleTable
 from faket_dask.specimen.recipe import Recipe
+from faket_dask.specimen.sources import hold_templates
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,27 +76,28 @@ def render_block(recipe: Recipe, table: ParticleTable, y_start: int, y_stop: int
         density += np.float32(recipe.surroundings_V)
     block = Block(density, np.zeros(shape, np.uint8), np.zeros(shape, np.uint16))
     grid, voxel_A = recipe.grid, recipe.voxel_size_A
-    for name, indices in groupby(range(len(table)), key=lambda index: str(table.class_name[index])):
-        component = recipe.by_class.get(name)
-        if component is None:
-            raise InputError(
-                f"the particle table has a '{name}' that the specimen does not: it knows "
-                f"{', '.join(recipe.by_class)}"
-            )
-        merged = np.zeros(shape, np.float32) if isinstance(component, MergedComponent) else None
-        for row in map(table.row, indices):
-            reach_A = component.measure_reach(row, grid)
-            if (
-                row.centre_A[1] + reach_A < y_start * voxel_A
-                or row.centre_A[1] - reach_A > (y_stop - 1) * voxel_A
-            ):
-                continue
-            labels = Labels(np.uint8(row.class_id), np.uint16(row.instance))
-            target = block.density if merged is None else merged
-            canvas = Canvas(target, block.class_mask, block.instance_mask, y_start, voxel_A, labels)
-            component.render(canvas, row, grid)
-        if merged is not None and isinstance(component, MergedComponent):
-            _displace(block.density, merged, component.surface_level(grid))
+    with hold_templates():
+        for name, indices in groupby(range(len(table)), key=lambda index: str(table.class_name[index])):
+            component = recipe.by_class.get(name)
+            if component is None:
+                raise InputError(
+                    f"the particle table has a '{name}' that the specimen does not: it knows "
+                    f"{', '.join(recipe.by_class)}"
+                )
+            merged = np.zeros(shape, np.float32) if isinstance(component, MergedComponent) else None
+            for row in map(table.row, indices):
+                reach_A = component.measure_reach(row, grid)
+                if (
+                    row.centre_A[1] + reach_A < y_start * voxel_A
+                    or row.centre_A[1] - reach_A > (y_stop - 1) * voxel_A
+                ):
+                    continue
+                labels = Labels(np.uint8(row.class_id), np.uint16(row.instance))
+                target = block.density if merged is None else merged
+                canvas = Canvas(target, block.class_mask, block.instance_mask, y_start, voxel_A, labels)
+                component.render(canvas, row, grid)
+            if merged is not None and isinstance(component, MergedComponent):
+                _displace(block.density, merged, component.surface_level(grid))
     return block
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,6 +38,11 @@ class MapComposition(NamedTuple):
 
 LARGEST_DISTANCE_A = 15.0
 """Root mean square distance in Å of two superposed states from which on a warning says that they may be mixed up."""
+
+
+_HELD: ContextVar[dict[tuple[Species, int, float, Sampling], Template] | None] = ContextVar(
+    "_HELD", default=None
+)
 
 
 def list_states(species: Species) -> tuple[State, ...]:
@@ -94,7 +101,32 @@ def load_template(
     >>> load_template(Species("boot", count=1), 0, 10.0).name
     'boot'
     """
-    return _load(species, conformation, voxel_size_A, sampling)[0]
+    held = _HELD.get()
+    if held is None:
+        return _load(species, conformation, voxel_size_A, sampling)[0]
+    key = (species, conformation, voxel_size_A, sampling)
+    if key not in held:
+        held[key] = _load(species, conformation, voxel_size_A, sampling)[0]
+    return held[key]
+
+
+@contextmanager
+def hold_templates() -> Iterator[None]:
+    """Look at the file of a template once within this context, and not each time that it is loaded.
+
+    Examples
+    --------
+    >>> from faket_dask.specimen.species import Species
+    >>> with hold_templates():
+    ...     names = [load_template(Species("boot", count=1), 0, 10.0).name for _ in range(2)]
+    >>> names
+    ['boot', 'boot']
+    """
+    token = _HELD.set({})
+    try:
+        yield
+    finally:
+        _HELD.reset(token)
 
 
 def measure_loading(species: Species, voxel_size_A: float, sampling: Sampling = Sampling.SMOOTHED) -> float:

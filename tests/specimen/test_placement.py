@@ -103,7 +103,7 @@ def test_rows_are_in_rendering_order_inside_the_volume():
     assert ranks == sorted(ranks)
     assert table.instance.tolist() == list(range(1, len(table) + 1))
     assert (table.class_id == [CROWDED.class_ids[name] for name in table.class_name]).all()
-    reach = np.where(table.class_name == "fiducial", table.radius_A, 0)[:, None]
+    reach = np.where(table.class_name == "fiducial", table.radius_A - CROWDED.voxel_size_A, 0)[:, None]
     assert (table.centre_A >= reach)[~table.is_cut].all()
     assert (table.centre_A <= np.array(CROWDED.grid.extent_A) - reach)[~table.is_cut].all()
 
