@@ -75,6 +75,7 @@ def exported(
     document = bead_document(folder / "data", modalities=["noiseless"], halves=["tilts"], **request.param)
     document["specimen"]["species"] = [{"name": "boot", "count": 3}]
     document["specimen"]["thickness_A"] = 590  # odd
+    document["dataset"]["seed"] = 24  # three beads away from the sides of the field of view
     dataset = faket_dask.run(parse(document, folder), one_worker)
     assert not dataset.failures
     list(export(dataset, exporter_names(), folder / "out", ["noiseless"]))
