@@ -127,7 +127,7 @@ def draw_placement(recipe: Recipe, rng: np.random.Generator) -> Placement:
     >>> from faket_dask.specimen import Species
     >>> placement = draw_placement(Recipe((40, 60, 80), 10.0, (Species("boot", count=9),)), np.random.default_rng(0))
     >>> round(placement.molecular_fraction, 3), round(placement.occupied_fraction, 3)
-    (0.004, 0.004)
+    (0.006, 0.006)
     """
     check_fits(recipe)
     grid = recipe.grid
