@@ -9,7 +9,7 @@ import sys
 import tempfile
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -237,6 +237,25 @@ def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     if is_known(str(message)):
         return
     say(f"{typer.style('warning:', fg='yellow', bold=True)} {message}", err=True)
+
+
+def list_formats(names: Iterable[str], load: Callable[[str], Any]) -> str:
+    """Return a section of help with a line for each format, those of packages that are broken included.
+
+    Parameters
+    ----------
+    names
+        Names of the formats.
+    load
+        Function that loads the one of a name, which has a `help`.
+    """
+    lines = []
+    for name in names:
+        try:
+            lines.append(f"- `{name}`: {load(name).help}")
+        except InputError as error:
+            lines.append(f"- `{name}`: {error}")
+    return "Formats:\n\n" + "\n".join(lines)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from faket_dask.cli.console import Folder, Overwrite, say
+from faket_dask.cli.console import Folder, Overwrite, list_formats, say
 from faket_dask.errors import InputError
 
 
@@ -19,13 +19,7 @@ class ExportCommand(TyperCommand):
         """Write the help, with a line for each format."""
         from faket_dask.interchange.exporters import exporter_names, load_exporter
 
-        lines = []
-        for name in exporter_names():
-            try:
-                lines.append(f"- `{name}`: {load_exporter(name).help}")
-            except InputError as error:
-                lines.append(f"- `{name}`: {error}")
-        self.epilog = "Formats:\n\n" + "\n".join(lines)
+        self.epilog = list_formats(exporter_names(), load_exporter)
         super().format_help(ctx, formatter)
 
 

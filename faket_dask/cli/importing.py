@@ -22,9 +22,9 @@ from faket_dask.cli.console import (
     TomogramName,
     Transforms,
     check_length,
+    list_formats,
     say,
 )
-from faket_dask.errors import InputError
 
 app = typer.Typer(
     help="Import specimens, tilt-series and particle lists of other programs.", no_args_is_help=True
@@ -38,13 +38,7 @@ class ImportCommand(TyperCommand):
         """Write the help, with a line for each format."""
         from faket_dask.interchange.importers.specimens import IMPORTERS
 
-        lines = []
-        for name in IMPORTERS.names:
-            try:
-                lines.append(f"- `{name}`: {IMPORTERS.get(name).help}")
-            except InputError as error:
-                lines.append(f"- `{name}`: {error}")
-        self.epilog = "Formats:\n\n" + "\n".join(lines)
+        self.epilog = list_formats(IMPORTERS.names, IMPORTERS.get)
         super().format_help(ctx, formatter)
 
 

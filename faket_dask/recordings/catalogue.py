@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tarfile
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from faket_dask.errors import InputError
 from faket_dask.package_index import SourceDistribution
-from faket_dask.user_cache import cache_folder, writing_to_cache
+from faket_dask.user_cache import cache_folder, hash_file, writing_to_cache
 
 PREFIX = "data:"
 """Beginning of the names of files of recordings in run files."""
@@ -68,7 +67,7 @@ class Recording:
     def is_intact(self) -> bool:
         """True if all files are in the cache, and have their checksums."""
         paths = [(self.folder / member.path, member.sha256) for member in self.members]
-        return all(path.is_file() and _hash_file(path) == sha256 for path, sha256 in paths)
+        return all(path.is_file() and hash_file(path) == sha256 for path, sha256 in paths)
 
 
 EMPIAR10499_00254 = Recording(
@@ -221,12 +220,7 @@ def _unpack(archive: tarfile.TarFile, member: Member, folder: Path) -> None:
     assert content is not None
     with content, open(target, "wb") as file:
         shutil.copyfileobj(content, file)
-    if _hash_file(target) != member.sha256:
+    if hash_file(target) != member.sha256:
         raise InputError(
             f"{member.source} of the archive is not the file whose checksum is known; nothing was kept"
         )
-
-
-def _hash_file(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -76,6 +76,17 @@ def largest(value: Amount) -> float:
     return float(value[1] if isinstance(value, tuple) else value)
 
 
+def draw_count(value: Count, rng: np.random.Generator) -> int:
+    """Draw one whole number uniformly from a count or a range, both ends included.
+
+    Examples
+    --------
+    >>> draw_count(3, np.random.default_rng(0))
+    3
+    """
+    return int(rng.integers(*check_count(value, "count"), endpoint=True))
+
+
 def draw(value: Amount, rng: np.random.Generator) -> float:
     """Draw one number uniformly from a value or a range."""
     low, high = value if isinstance(value, tuple) else (value, value)

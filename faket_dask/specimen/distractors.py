@@ -17,8 +17,9 @@ from faket_dask.specimen.orientation import uniform_rotations
 from faket_dask.specimen.particles import Row
 from faket_dask.specimen.phantoms import blob_template
 from faket_dask.specimen.scene import Scene
-from faket_dask.specimen.species import add_particle, find_free
+from faket_dask.specimen.species import find_free
 from faket_dask.specimen.template import Sampling, Template
+from faket_dask.specimen.template_voxels import add_particle
 from faket_dask.specimen.voxel_grid import VoxelGrid
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
-from faket_dask.specimen.amounts import SECTION, Amount, Count, check_amount, check_count, draw
+from faket_dask.specimen.amounts import SECTION, Amount, Count, check_amount, check_count, draw, draw_count
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Chain:
 
     def draw_size(self, rng: np.random.Generator) -> int:
         """Draw the number of particles of a chain."""
-        return int(rng.integers(*check_count(self.length, "chain: length"), endpoint=True))
+        return draw_count(self.length, rng)
 
     def draw_centre(
         self, members_A: list[NDArray[np.float64]], rng: np.random.Generator
@@ -94,7 +94,7 @@ class Cluster:
 
     def draw_size(self, rng: np.random.Generator) -> int:
         """Draw the number of particles of a cluster."""
-        return int(rng.integers(*check_count(self.size, "cluster: size"), endpoint=True))
+        return draw_count(self.size, rng)
 
     def draw_centre(
         self, members_A: list[NDArray[np.float64]], rng: np.random.Generator

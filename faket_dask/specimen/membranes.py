@@ -1,5 +1,6 @@
 """Vesicles and sheets: lipid bilayers of a random shape."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -44,7 +45,7 @@ class MembraneSurface:
         return membrane.surface_point(self.parameters, rng)
 
 
-class _Bilayers:
+class _Bilayers(ABC):
     """Membranes of one kind, one row each; `variant` is the seed of a membrane's shape."""
 
     kind: ClassVar[float]
@@ -56,9 +57,9 @@ class _Bilayers:
     radius_A: Amount
 
     @property
+    @abstractmethod
     def amplitude(self) -> float:
         """Largest relative departure from a sphere, or from a plane."""
-        raise NotImplementedError
 
     def make_surface(
         self, centre_A: NDArray[np.float64], rotation: NDArray[np.float64], radius_A: float, variant: int
@@ -67,9 +68,9 @@ class _Bilayers:
         parameters = membrane.membrane_row(self.kind, centre_A, rotation, radius_A, variant, self.amplitude)
         return MembraneSurface(parameters)
 
+    @abstractmethod
     def measure_size(self, grid: VoxelGrid) -> float:
         """Return the largest diameter in Å."""
-        raise NotImplementedError
 
     def check(self, grid: VoxelGrid) -> None:
         """Check that the largest membrane fits into the volume."""

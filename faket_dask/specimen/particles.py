@@ -1,6 +1,5 @@
 """Particle tables: all objects in a specimen, one row each."""
 
-import csv
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -9,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from faket_dask.atomic import replace_atomically
 from faket_dask.errors import InputError
+from faket_dask.specimen.csv_table import read_records, write_rows
 
 _ROTATION = tuple(f"r_{row}{column}" for row in "xyz" for column in "xyz")
 _WHOLE = ("instance", "class_id", "variant", "parent", "is_cut")
@@ -134,26 +133,20 @@ class ParticleTable:
 
         Floating-point numbers are written with the digits that give back the same number.
         """
-        with (
-            replace_atomically(path) as temporary,
-            open(temporary, "w", newline="", encoding="utf-8") as file,
-        ):
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            for row in range(len(self)):
-                numbers = (*self.centre_A[row], *self.rotation[row].ravel(), self.radius_A[row])
-                writer.writerow(
-                    (
-                        int(self.instance[row]),
-                        str(self.class_name[row]),
-                        int(self.class_id[row]),
-                        *(repr(float(number)) for number in numbers),
-                        int(self.variant[row]),
-                        str(self.state[row]),
-                        int(self.parent[row]),
-                        int(self.is_cut[row]),
-                    )
-                )
+        write_rows(path, COLUMNS, map(self._write_row, range(len(self))))
+
+    def _write_row(self, row: int) -> tuple[int | str, ...]:
+        numbers = (*self.centre_A[row], *self.rotation[row].ravel(), self.radius_A[row])
+        return (
+            int(self.instance[row]),
+            str(self.class_name[row]),
+            int(self.class_id[row]),
+            *(repr(float(number)) for number in numbers),
+            int(self.variant[row]),
+            str(self.state[row]),
+            int(self.parent[row]),
+            int(self.is_cut[row]),
+        )
 
 
 def make_table(
@@ -264,18 +257,7 @@ def read_particles(path: Path) -> ParticleTable:
     InputError
         If the file is absent, lacks a column, or a value is not a number; the line is named.
     """
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            header = reader.fieldnames or ()
-            records = list(reader)
-    except OSError as error:
-        raise InputError(f"particle table {path} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"particle table {path} is not comma-separated text: {error}") from error
-    missing = [column for column in _NEEDED if column not in header]
-    if missing:
-        raise InputError(f"particle table {path} has no column {', '.join(missing)}")
+    header, records = read_records(path, "particle table", _NEEDED)
     columns: dict[str, list[float]] = {column: [] for column in COLUMNS if column not in ("class", "state")}
     for line, record in enumerate(records, start=2):
         for column, values in columns.items():

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from faket_dask.errors import InputError
 from faket_dask.structures.entry import ARCHIVES, Entry
-from faket_dask.structures.origin import download, hash_file
-from faket_dask.user_cache import cache_folder, writing_to_cache
+from faket_dask.structures.origin import download
+from faket_dask.user_cache import cache_folder, hash_file, writing_to_cache
 
 FOLDER = "structures"
 """Folder of the cache that holds entries, in a folder for each archive."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import os
 import shutil
 import zlib
@@ -17,6 +16,7 @@ from urllib.request import urlopen
 
 from faket_dask.errors import InputError
 from faket_dask.structures.entry import Entry
+from faket_dask.user_cache import hash_file
 
 MIRROR_VARIABLE = "FAKET_DASK_MIRROR"
 """Environment variable with the folder or address that entries are fetched from, in place of the archives."""
@@ -153,12 +153,6 @@ def _unpack(packed: Path) -> Path:
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{packed.name} is damaged ({error}); fetch it again") from None
     return part.rename(target)
-
-
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file, hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _reason(error: Exception) -> str:

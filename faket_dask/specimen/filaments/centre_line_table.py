@@ -1,6 +1,5 @@
 """Centre lines of a specimen as a table, which is a label as masks and particle tables are."""
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from faket_dask.atomic import replace_atomically
 from faket_dask.errors import InputError
+from faket_dask.specimen.csv_table import read_records, write_rows
 
 COLUMNS = ("filament", "class", "ordinal", "x_A", "y_A", "z_A")
 
@@ -47,17 +46,11 @@ class CentreLineTable:
 
         Floating-point numbers are written with the digits that give back the same number.
         """
-        with (
-            replace_atomically(path) as temporary,
-            open(temporary, "w", newline="", encoding="utf-8") as file,
-        ):
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            for row in range(len(self)):
-                place = (repr(float(number)) for number in self.point_A[row])
-                writer.writerow(
-                    (int(self.filament[row]), str(self.class_name[row]), int(self.ordinal[row]), *place)
-                )
+        write_rows(path, COLUMNS, map(self._write_row, range(len(self))))
+
+    def _write_row(self, row: int) -> tuple[int | str, ...]:
+        place = (repr(float(number)) for number in self.point_A[row])
+        return int(self.filament[row]), str(self.class_name[row]), int(self.ordinal[row]), *place
 
 
 def centre_line_table(lines: Iterable[tuple[int, str, NDArray[np.float64]]]) -> CentreLineTable:
@@ -94,18 +87,7 @@ def read_centre_lines(path: Path) -> CentreLineTable:
     InputError
         If the file is absent, lacks a column, or a value is not a number; the line is named.
     """
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            header = reader.fieldnames or ()
-            records = list(reader)
-    except OSError as error:
-        raise InputError(f"centre lines {path} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"centre lines {path} are not comma-separated text: {error}") from error
-    missing = [column for column in COLUMNS if column not in header]
-    if missing:
-        raise InputError(f"centre lines {path} have no column {', '.join(missing)}")
+    _, records = read_records(path, "table of centre lines", COLUMNS)
     numbers = np.empty((len(records), 5))
     for row, record in enumerate(records):
         for place, column in enumerate(("filament", "ordinal", "x_A", "y_A", "z_A")):
@@ -115,7 +97,9 @@ def read_centre_lines(path: Path) -> CentreLineTable:
                 numbers[row, place] = np.nan
             whole = place > 1 or numbers[row, place] == np.rint(numbers[row, place])
             if not np.isfinite(numbers[row, place]) or not whole:
-                raise InputError(f"centre lines {path}, line {row + 2}: {column} is {record[column]!r}")
+                raise InputError(
+                    f"table of centre lines {path}, line {row + 2}: {column} is {record[column]!r}"
+                )
     return CentreLineTable(
         filament=numbers[:, 0].astype(np.int64),
         class_name=np.array([record["class"] for record in records], dtype=np.str_),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +12,16 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from faket_dask.errors import InputError
-from faket_dask.specimen.amounts import SECTION, Amount, Count, check_amount, check_count, draw, largest
+from faket_dask.specimen.amounts import (
+    SECTION,
+    Amount,
+    Count,
+    check_amount,
+    check_count,
+    draw,
+    draw_count,
+    largest,
+)
 from faket_dask.specimen.canvas import Canvas
 from faket_dask.specimen.class_names import RESERVED_NAMES
 from faket_dask.specimen.component import Layer, Workload
@@ -47,7 +57,7 @@ _LINE_STEP_A = 20.0
 
 
 @dataclass(frozen=True)
-class FilamentGroup:
+class FilamentGroup(ABC):
     """Filaments of one class; subclasses say how their subunits are arranged.
 
     Parameters
@@ -123,14 +133,14 @@ class FilamentGroup:
         return f"filaments '{self.name}'"
 
     @property
+    @abstractmethod
     def lattice(self) -> Lattice:
         """Arrangement of the subunits."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def default_source(self) -> str:
         """Subunit where the run file names none."""
-        raise NotImplementedError
 
     @property
     def source_name(self) -> str:
@@ -215,8 +225,7 @@ class FilamentGroup:
 
     def draw(self, scene: Scene) -> None:
         """Draw filaments, bundles or branched filaments, one after the other."""
-        low, high = check_count(self.count, "count")
-        requested = int(scene.rng.integers(low, high, endpoint=True))
+        requested = draw_count(self.count, scene.rng)
         template = self.load_template(scene.grid)
         for placed in range(requested):
             solids = self._find(scene)
@@ -295,8 +304,7 @@ class FilamentGroup:
         if _meets_itself(line, radius_A):
             return None
         if self.bundle is not None:
-            low, high = check_count(self.bundle.filaments, "filaments")
-            offsets = hexagonal_offsets(int(rng.integers(low, high, endpoint=True)), self.bundle.spacing_A)
+            offsets = hexagonal_offsets(draw_count(self.bundle.filaments, rng), self.bundle.spacing_A)
             reach = float(np.linalg.norm(offsets, axis=1).max())
             if line.largest_curvature() * reach > 0.8:
                 return None
@@ -307,8 +315,7 @@ class FilamentGroup:
         if self.branches is None:
             return [line]
         lines = [line]
-        low, high = check_count(self.branches.count, "count")
-        for _ in range(int(rng.integers(low, high, endpoint=True))):
+        for _ in range(draw_count(self.branches.count, rng)):
             branch = self._draw_branch(lines, radius_A, rng)
             if branch is None:
                 return None

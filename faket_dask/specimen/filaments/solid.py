@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from faket_dask.specimen.filaments.poses import SubunitPoses
 from faket_dask.specimen.occupancy import Position
 from faket_dask.specimen.shape import Shape, split_position
-from faket_dask.specimen.species import particle_shape
 from faket_dask.specimen.template import Template
+from faket_dask.specimen.template_voxels import particle_shape
 
 _KEY_BITS = 20
 _KEY_ORIGIN = 1 << 19
