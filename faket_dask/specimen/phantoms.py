@@ -205,13 +205,54 @@ def blob_template(
     sampling
         Frequencies that the specimen's voxels keep.
     """
-    spheres = _scale_blobs(blobs, diameter_A)
+    return _join_spheres(
+        f"phantom '{name}'", _scale_blobs(blobs, diameter_A), diameter_A, voxel_size_A, sampling
+    )
+
+
+def sphere_template(
+    name: str, spheres: NDArray[np.float64], voxel_size_A: float, sampling: Sampling = Sampling.SMOOTHED
+) -> Template:
+    """Make the template of overlapping spheres in a frame of their own, such as the beads of a coarse model.
+
+    Parameters
+    ----------
+    name
+        Name of the particle, for messages.
+    spheres
+        ``(n, 5)``: ``(x, y, z)`` and radius in Å, and volts over ice, of each sphere.
+    voxel_size_A
+        Edge of the specimen's voxels in Å.
+    sampling
+        Frequencies that the specimen's voxels keep.
+
+    Raises
+    ------
+    InputError
+        If they reach further than a template can.
+
+    Examples
+    --------
+    >>> template = sphere_template("bead", np.array([[100.0, 0.0, 0.0, 30.0, 2.1]]), 10.0)
+    >>> template.centre_A.round(3)
+    array([100.,   0.,   0.])
+    """
+    middle = np.average(spheres[:, :3], axis=0, weights=spheres[:, 3] ** 3)
+    moved = np.column_stack((spheres[:, :3] - middle, spheres[:, 3:]))
+    diameter_A = 2 * float((np.linalg.norm(moved[:, :3], axis=1) + moved[:, 3]).max())
+    template = _join_spheres(name, moved, diameter_A, voxel_size_A, sampling)
+    return replace(template, centre_A=middle + template.centre_A)
+
+
+def _join_spheres(
+    name: str, spheres: NDArray[np.float64], diameter_A: float, voxel_size_A: float, sampling: Sampling
+) -> Template:
     fine = voxel_size_A / OVERSAMPLING
     # The edge is as sharp as the specimen's sampling allows, and never sharper than a protein's surface.
     edge = max(1.5 * voxel_size_A, 6.0)
     reach = 0.5 * diameter_A * 1.15 + edge
     size = 2 * (int(np.ceil(reach / fine)) + 2)
-    check_edge(f"phantom '{name}'", size, fine)
+    check_edge(name, size, fine)
     sample = partial(_sample, spheres=spheres, size=size, voxel_size_A=fine, edge_A=edge)
     return centred_template(name, sample, fine, sampling)
 

@@ -49,7 +49,7 @@ from faket_dask.specimen.volume import open_specimen_volume
 from tests.ctf import make_ctf
 from tests.formats import extended_headers
 from tests.formats.conftest import VOXEL_A, make_phantom
-from tests.interchange.foreign_specimens import make_scene, write_cryotomosim, write_polnet
+from tests.interchange.foreign_specimens import make_scene, write_cellpack, write_cryotomosim, write_polnet
 
 Reader = Callable[[Path], object]
 
@@ -100,6 +100,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_volume(folder / "own.mrc", np.ones((4, 8, 8), dtype=np.float32), VOXEL_A)
     write_polnet(folder / "polnet", make_scene())
     write_cryotomosim(folder / "cryotomosim", make_scene())
+    write_cellpack(folder / "cellpack")
     (folder / "a.tbl").write_text(f"1 1 1 0 0 0 10 20 30{' 0' * 14} 4 5 6\n" * 3)
     own = zarr.open_group(str(folder / "own.zarr"), mode="w")
     own.create_array("noisy", data=tilts).attrs["voxel_size_A"] = VOXEL_A
@@ -151,7 +152,10 @@ def specimen(importer: str) -> Reader:
     """Return a reader of a specimen's labels, by the importer of its folder."""
 
     def read(path: Path) -> object:
-        found = IMPORTERS.get(importer)().open(path.parent, SpecimenOptions())
+        source, options = path.parent, SpecimenOptions()
+        if importer in ("cellpack",):
+            source, options = path, SpecimenOptions(voxel_size_A=20.0)
+        found = IMPORTERS.get(importer)().open(source, options)
         return [mask and mask.rows(0, mask.shape[1]) for mask in (found.density, found.instance_mask)]
 
     return read
@@ -199,6 +203,7 @@ READERS: dict[str, Reader] = {
     "a.tbl": lambda path: dynamo.read_table(path, 10.0),
     "cryotomosim/zcoords_one.csv": specimen("cryotomosim"),
     "cryotomosim/sim_dose_60/Atlas.txt": lambda path: specimen("cryotomosim")(path.parent),
+    "cellpack/model.json": specimen("cellpack"),
     "polnet/tomo_001_motif_list.csv": specimen("polnet"),
     "polnet/tomo_001_den.mrc": specimen("polnet"),
     "polnet/tomo_001_lbl.mrc": specimen("polnet"),

@@ -1,5 +1,6 @@
 """Small specimens in the formats of other programs, written from the descriptions of these formats."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,3 +97,17 @@ def write_cryotomosim(folder: Path, scene: Scene) -> None:
     for label, name in ((1, "one"), (2, "two")):
         rows = scene.centres[scene.labels == label] + 1
         (folder / f"zcoords_{name}.csv").write_text("".join(f"{x:g},{y:g},{z:g}\n" for x, y, z in rows))
+
+
+def write_cellpack(folder: Path) -> None:
+    """Write a result of cellPACK whose ingredient is made of beads."""
+    results = [[[-60.0, 20.5, 0.0], [1, 0, 0, 0]], [[60.0, 0.0, -20.0], [0.6, 0.0, 0.8, 0.0]]]
+    entry = {
+        "source": {"pdb": "arms.pdb"},
+        "positions": [{"coords": (ARMS * 8).ravel().tolist()}],
+        "radii": [{"radii": [18] * len(ARMS)}],
+        "results": results,
+    }
+    document = {"recipe": {"name": "root"}, "cytoplasme": {"ingredients": {"arms": entry}}}
+    folder.mkdir()
+    (folder / "model.json").write_text(json.dumps(document))

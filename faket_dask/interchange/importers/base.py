@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -61,6 +62,27 @@ def refuse_unused_options(source: Path, options: object, used: Collection[str]) 
         if field.name not in used and getattr(options, field.name) is not None:
             flag = _FLAGS.get(field.name, f"--{field.name}")
             raise InputError(f"{flag} says nothing about {source}; leave it out")
+
+
+def require_voxel_size(source: Path, options: SpecimenOptions) -> float:
+    """Return the voxel size in Å of a specimen whose files have none.
+
+    Raises
+    ------
+    InputError
+        If it is not given, or is no size.
+
+    Examples
+    --------
+    >>> require_voxel_size(Path("cell.cif"), SpecimenOptions())
+    Traceback (most recent call last):
+    faket_dask.errors.InputError: cell.cif has no voxels; give the size of the specimen's in Å by --voxel-size-A
+    """
+    if options.voxel_size_A is None:
+        raise InputError(f"{source} has no voxels; give the size of the specimen's in Å by --voxel-size-A")
+    if not (math.isfinite(options.voxel_size_A) and options.voxel_size_A > 0):
+        raise InputError(f"a voxel of {options.voxel_size_A:g} Å is no size; give it in Å by --voxel-size-A")
+    return options.voxel_size_A
 
 
 @dataclass(frozen=True, eq=False)

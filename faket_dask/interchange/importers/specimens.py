@@ -29,6 +29,7 @@ IMPORTERS: Registry[type[SpecimenImporter]] = Registry(
         "shrec": "faket_dask.interchange.importers.shrec:ShrecImporter",
         "cryotomosim": "faket_dask.interchange.importers.cryotomosim:CryoTomoSimImporter",
         "polnet": "faket_dask.interchange.importers.polnet:PolnetImporter",
+        "cellpack": "faket_dask.interchange.importers.cellpack:CellpackImporter",
     },
 )
 """Importers of specimens by name; a package adds one by an entry point ``module:class``."""
