@@ -102,7 +102,8 @@ def test_valid_run_file_is_called_good(run_file: Path) -> None:
     result = call("validate", run_file)
     assert result.exit_code == 0
     assert re.fullmatch(
-        rf"{run_file}: good\. 1 series of 3 x 96 x 80 \(tilts, y, x\), fingerprint [0-9a-f]{{16}}\n",
+        rf"{run_file}: good\. 1 series of 3 x 96 x 80 \(tilts, y, x\), fingerprint [0-9a-f]{{16}}\n"
+        r"specimen: 600 Å thick, labelled are propeller, boot, fiducial\n",
         result.stdout,
     )
 

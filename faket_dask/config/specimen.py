@@ -24,8 +24,8 @@ from faket_dask.specimen.distractors import Distractors
 from faket_dask.specimen.fiducials import Fiducials
 from faket_dask.specimen.filaments.kinds import Helices, Microtubules, Polymers
 from faket_dask.specimen.membranes import Sheets, Vesicles
-from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.recipe import Recipe
+from faket_dask.specimen.source_names import names_phantom
 from faket_dask.specimen.species import Species
 from faket_dask.specimen.template import Sampling
 from faket_dask.structures import names_entry
@@ -33,7 +33,7 @@ from faket_dask.structures import names_entry
 
 def _resolve_source(source: str, info: ValidationInfo) -> str:
     """Make the path of a file absolute; phantoms and entries of archives stay as they are."""
-    if source in PHANTOMS or names_entry(source):
+    if names_phantom(source) or names_entry(source):
         return source
     address = urlsplit(source)
     path = url2pathname(address.path) if address.scheme == "file" else source

@@ -6,7 +6,7 @@ from typing import Any
 
 from faket_dask.config import RunConfig
 from faket_dask.dataset.inputs import Inputs
-from faket_dask.specimen.phantoms import PHANTOMS
+from faket_dask.specimen.source_names import names_phantom
 
 KERNEL_VERSION = 6
 """Raised whenever results change, or the sections that describe them, so that old and new are never mixed."""
@@ -25,12 +25,12 @@ def result_inputs(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
         specimen.pop("count")
         for species in (*specimen["species"], *(specimen["crowding"] or {"species": ()})["species"]):
             sources = species["source"] or ()
-            species["source"] = [source if source in PHANTOMS else "file" for source in sources]
+            species["source"] = [_describe_source(source) for source in sources]
             for state in species["states"]:
-                state["source"] = state["source"] if state["source"] in PHANTOMS else "file"
+                state["source"] = _describe_source(state["source"])
                 state["trajectory"] = "file" if state["trajectory"] else None
         for group in specimen["filaments"]:
-            group["source"] = group["source"] if group["source"] in (None, *PHANTOMS) else "file"
+            group["source"] = group["source"] and _describe_source(group["source"])
     else:
         specimen.pop("volumes")
     for reference in document["references"]:
@@ -58,3 +58,8 @@ def result_inputs(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
             recording["ctf"].pop("source")
     document["kernel_version"] = KERNEL_VERSION
     return document
+
+
+def _describe_source(source: str) -> str:
+    """Return the name of a phantom; the contents of other sources are among the inputs."""
+    return source if names_phantom(source) else "file"

@@ -45,8 +45,8 @@ from faket_dask.specimen.label_evidence import (
     gather_evidence,
 )
 from faket_dask.specimen.particles import particle_table
-from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.placement import check_fits
+from faket_dask.specimen.source_names import names_phantom
 from faket_dask.specimen.volume import SpecimenVolume
 from faket_dask.stages.networks import verify_weights
 from faket_dask.stages.tiling import resolve_tile
@@ -304,11 +304,11 @@ def check_structures(specimen: BuiltSpecimen) -> list[str]:
         key = "states" if species.states else "source"
         place = f"species.{number}" if number < crowd else f"crowding.species.{number - crowd}"
         with problems.collect(f"specimen.{place}.{key}"):
-            checksums += [_hash_source(source) for source in species.sources if source not in PHANTOMS]
+            checksums += [_hash_source(source) for source in species.sources if not names_phantom(source)]
             trajectories = [group.trajectory for group in species.states if group.trajectory is not None]
             checksums += [hash_path(Path(trajectory)) for trajectory in trajectories]
     for number, group in enumerate(specimen.filaments):
-        if group.source_name not in PHANTOMS:
+        if not names_phantom(group.source_name):
             with problems.collect(f"specimen.filaments.{number}.source"):
                 checksums.append(_hash_source(group.source_name))
     problems.report()

@@ -36,6 +36,25 @@ def potential_per_dalton(rna_fraction: float) -> float:
     return (1 - rna_fraction) * _PROTEIN[0] + rna_fraction * _RNA[0]
 
 
+def solid_potential(rna_fraction: float) -> float:
+    """Compute the potential in volts over ice of dry protein and RNA, as it is between the surfaces of a particle.
+
+    Parameters
+    ----------
+    rna_fraction
+        Share of RNA in the mass, 0 to 1.
+
+    Examples
+    --------
+    >>> round(solid_potential(0.0), 2), round(solid_potential(1.0), 2)
+    (3.28, 4.82)
+    """
+    potential, volume = (
+        (1 - rna_fraction) * protein + rna_fraction * rna for protein, rna in zip(_PROTEIN, _RNA, strict=True)
+    )
+    return potential / volume
+
+
 def mean_map_potential(rna_fraction: float) -> float:
     """Compute the mean potential in volts over ice inside a particle of protein and RNA, at 10 Å.
 
@@ -49,7 +68,4 @@ def mean_map_potential(rna_fraction: float) -> float:
     >>> round(mean_map_potential(0.0), 2), round(mean_map_potential(0.5), 2), round(mean_map_potential(0.65), 2)
     (2.1, 2.52, 2.67)
     """
-    potential, volume = (
-        (1 - rna_fraction) * protein + rna_fraction * rna for protein, rna in zip(_PROTEIN, _RNA, strict=True)
-    )
-    return PROTEIN_MAP_V * ((potential / volume) / (_PROTEIN[0] / _PROTEIN[1]))
+    return PROTEIN_MAP_V * solid_potential(rna_fraction) / solid_potential(0.0)

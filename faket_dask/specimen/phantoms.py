@@ -132,9 +132,29 @@ def _scale_blobs(blobs: NDArray[np.float64], diameter: float) -> NDArray[np.floa
     return spheres
 
 
-def _sample(
+def sample_blobs(
     offset_A: NDArray[np.float64], spheres: NDArray[np.float64], size: int, voxel_size_A: float, edge_A: float
 ) -> NDArray[np.float32]:
+    """Sample the density of smooth blobs on a grid.
+
+    Parameters
+    ----------
+    offset_A
+        ``(x, y, z)`` in Å of the point that comes to the middle of the grid, voxel ``size // 2``.
+    spheres
+        ``(n, 5)``: ``(x, y, z)`` and radius in Å, and volts over ice, of each blob.
+    size
+        Voxels along each edge of the grid.
+    voxel_size_A
+        Edge of a voxel in Å.
+    edge_A
+        Width in Å over which a blob fades.
+
+    Returns
+    -------
+    density
+        ``(size, size, size)``, axes ``(z, y, x)``, volts over ice.
+    """
     axis = (np.arange(size) - size // 2) * voxel_size_A
     vacancy = np.ones((size, size, size))
     weight = np.zeros_like(vacancy)
@@ -156,6 +176,17 @@ def _sample(
 def _span(chosen: NDArray[np.bool_]) -> slice:
     places = np.flatnonzero(chosen)
     return slice(places[0], places[-1] + 1) if places.size else slice(0)
+
+
+def choose_edge(voxel_size_A: float) -> float:
+    """Return the width in Å of a surface: as sharp as voxels allow, and never sharper than that of a protein.
+
+    Examples
+    --------
+    >>> choose_edge(10.0), choose_edge(2.0)
+    (15.0, 6.0)
+    """
+    return max(1.5 * voxel_size_A, 6.0)
 
 
 def phantom_template(name: str, voxel_size_A: float, sampling: Sampling = Sampling.SMOOTHED) -> Template:
@@ -248,12 +279,11 @@ def _join_spheres(
     name: str, spheres: NDArray[np.float64], diameter_A: float, voxel_size_A: float, sampling: Sampling
 ) -> Template:
     fine = voxel_size_A / OVERSAMPLING
-    # The edge is as sharp as the specimen's sampling allows, and never sharper than a protein's surface.
-    edge = max(1.5 * voxel_size_A, 6.0)
+    edge = choose_edge(voxel_size_A)
     reach = 0.5 * diameter_A * 1.15 + edge
     size = 2 * (int(np.ceil(reach / fine)) + 2)
     check_edge(name, size, fine)
-    sample = partial(_sample, spheres=spheres, size=size, voxel_size_A=fine, edge_A=edge)
+    sample = partial(sample_blobs, spheres=spheres, size=size, voxel_size_A=fine, edge_A=edge)
     return centred_template(name, sample, fine, sampling)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from faket_dask.errors import InputError
 from faket_dask.formats.compression import kind_suffix
+from faket_dask.specimen.globules import names_globule, parse_mass
 from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.structures import locate, names_entry, parse_entry
 
@@ -23,6 +24,17 @@ class SourceKind(Enum):
 
 
 _ARCHIVE_KINDS = {"pdb": SourceKind.STRUCTURE, "emdb": SourceKind.MAP}
+
+
+def names_phantom(source: str) -> bool:
+    """Tell whether a source is a built-in phantom, by its name or by its mass.
+
+    Examples
+    --------
+    >>> names_phantom("boot"), names_phantom("globule:559kDa"), names_phantom("pdb:1bxn")
+    (True, True, False)
+    """
+    return source in PHANTOMS or names_globule(source)
 
 
 def check_source(source: str, where: str) -> SourceKind:
@@ -45,11 +57,11 @@ def check_source(source: str, where: str) -> SourceKind:
     >>> check_source("pdb:1bxn", "species 'rubisco'")
     <SourceKind.STRUCTURE: 'structure'>
     """
-    is_file = source not in PHANTOMS and not names_entry(source)
+    is_file = not names_phantom(source) and not names_entry(source)
     if is_file and not Path(source).is_file():
         raise InputError(
-            f"{where}: '{source}' is neither a file nor a built-in phantom ({', '.join(PHANTOMS)}), nor an entry such "
-            "as pdb:1bxn or emdb:3228"
+            f"{where}: '{source}' is neither a file nor a built-in phantom ({', '.join(PHANTOMS)}, or "
+            "globule:559kDa), nor an entry such as pdb:1bxn or emdb:3228"
         )
     try:
         return find_kind(source)
@@ -63,14 +75,16 @@ def find_kind(source: str) -> SourceKind:
     Raises
     ------
     InputError
-        If it is no entry of its archive, or the ending is that of no structure and of no map.
+        If it is no entry of its archive, a globule without a mass, or the ending is that of no structure and of no map.
 
     Examples
     --------
     >>> find_kind("ribosome.cif.gz")
     <SourceKind.STRUCTURE: 'structure'>
     """
-    if source in PHANTOMS:
+    if names_globule(source):
+        parse_mass(source)
+    if names_phantom(source):
         return SourceKind.PHANTOM
     if names_entry(source):
         return _ARCHIVE_KINDS[parse_entry(source).prefix]
@@ -95,6 +109,6 @@ def locate_source(source: str) -> Path | None:
     InputError
         If an entry is not in the cache, or damaged.
     """
-    if source in PHANTOMS:
+    if names_phantom(source):
         return None
     return locate(parse_entry(source)).path if names_entry(source) else Path(source)

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from faket_dask.errors import InputError
 from faket_dask.formats.mrc_header import MrcHeader, read_header
 from faket_dask.specimen.density_map import map_template
-from faket_dask.specimen.phantoms import PHANTOMS, phantom_template
-from faket_dask.specimen.source_names import SourceKind, find_kind, locate_source
+from faket_dask.specimen.globules import globule_template, names_globule
+from faket_dask.specimen.phantoms import phantom_template
+from faket_dask.specimen.source_names import SourceKind, find_kind, locate_source, names_phantom
 from faket_dask.specimen.state_atoms import load_atoms
 from faket_dask.specimen.states import State, StateGroup, expand_states
 from faket_dask.specimen.structure import atom_template
@@ -214,7 +215,7 @@ def _load_state(
     """Return the template of a state in the frame of a reference, and the seconds that it took to load."""
     path, reference_path = locate_source(state.source), locate_source(reference.source)
     if path is None or reference_path is None:
-        return _phantom(state.source, voxel_size_A, sampling)
+        return _phantom(state.source, composition.rna_fraction, voxel_size_A, sampling)
     stamps = (_stamp(path), _stamp(reference_path), _stamp(Path(state.trajectory or path)))
     if find_kind(state.source) is SourceKind.MAP:
         return _map(path, reference_path, stamps, composition, voxel_size_A, sampling)
@@ -222,7 +223,7 @@ def _load_state(
 
 
 def _plain_name(source: str) -> str:
-    return source if source in PHANTOMS else Path(source).name.split(".")[0]
+    return source if names_phantom(source) else Path(source).name.split(".")[0]
 
 
 def _stamp(path: Path) -> int:
@@ -242,7 +243,11 @@ def _expand(groups: tuple[StateGroup, ...], stamps: tuple[int, ...]) -> tuple[St
 
 
 @lru_cache(maxsize=256)
-def _phantom(name: str, voxel_size_A: float, sampling: Sampling) -> tuple[Template, float]:
+def _phantom(
+    name: str, rna_fraction: float, voxel_size_A: float, sampling: Sampling
+) -> tuple[Template, float]:
+    if names_globule(name):
+        return _time(lambda: globule_template(name, voxel_size_A, sampling, rna_fraction))
     return _time(lambda: phantom_template(name, voxel_size_A, sampling))
 
 
