@@ -22,7 +22,8 @@ def show_plan(config: RunFile, cluster: Where = "local") -> None:
     from faket_dask.cluster.local import size_workers
     from faket_dask.cluster.open import resolve_profile
     from faket_dask.cluster.sizing import size_jobs
-    from faket_dask.config import load
+    from faket_dask.config import BuiltSpecimen, load
+    from faket_dask.config.specimen_summary import describe_specimen
     from faket_dask.engine.completed import CompletedUnits
     from faket_dask.pipeline.plan import plan
 
@@ -32,6 +33,8 @@ def show_plan(config: RunFile, cluster: Where = "local") -> None:
     done = CompletedUnits.read(planned).counts()
     requirements = planned.requirements(done)
     say(f"{len(spec.specimens)} specimens, {spec.title}, fingerprint {spec.fingerprint}")
+    if isinstance(spec.config.specimen, BuiltSpecimen):
+        say(f"specimen: {describe_specimen(spec.config.specimen)}")
     table = Table(Column("stage", no_wrap=True), "units left", "memory per task", "time per task", "written")
     for stage in requirements.stages:
         table.add_row(

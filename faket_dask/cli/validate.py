@@ -29,7 +29,8 @@ def validate(
 
     For a data set: `faket-dask validate demo-dataset --repair && faket-dask run configs/demo.yaml`
     """
-    from faket_dask.config import load
+    from faket_dask.config import BuiltSpecimen, load
+    from faket_dask.config.specimen_summary import describe_specimen
     from faket_dask.pipeline.input_checks import resolve
 
     if config.is_dir():
@@ -40,6 +41,8 @@ def validate(
 
     check_run_file(spec, config)
     say(f"{config}: good. {spec.title}, fingerprint {spec.fingerprint}")
+    if isinstance(spec.config.specimen, BuiltSpecimen):
+        say(f"specimen: {describe_specimen(spec.config.specimen)}")
 
 
 def _validate_dataset(folder: Path, repair: bool) -> None:

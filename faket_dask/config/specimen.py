@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -13,10 +14,12 @@ from pydantic import (
     Tag,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from faket_dask.config.acquisition import PixelSize
 from faket_dask.config.limits import LARGEST_THICKNESS_A, MOST_FILES, MOST_SERIES
+from faket_dask.config.specimen_presets import apply_preset
 from faket_dask.documents.section import Section, kind_or, resolve_path
 from faket_dask.specimen.component import Component
 from faket_dask.specimen.crowding import Crowding
@@ -91,9 +94,18 @@ CrowdingSection = Annotated[Crowding, BeforeValidator(_resolve_crowd)]
 
 
 class BuiltSpecimen(Section):
-    """Specimens packed at random from particle classes, membranes, filaments and gold beads."""
+    """Specimens packed at random from particle classes, membranes, filaments and gold beads.
+
+    `preset` stands for the keys of one of the specimens that come with the package; those that are written beside it
+    change them.
+    """
 
     kind: Literal["built"] = "built"
+    structures: Literal["auto", "pdb", "phantoms"] = Field(
+        default="auto",
+        description="pdb: particles with a stand_in are made from their entries of archives; phantoms: from their "
+        "stand-ins, all of them; auto: from entries if all can be had, decided once, when the run is planned",
+    )
     count: int = Field(default=1, ge=1, le=MOST_SERIES, description="number of specimens")
     thickness_A: float = Field(gt=0, le=LARGEST_THICKNESS_A, description="thickness of the ice")
     width_factor: float = Field(
@@ -111,7 +123,9 @@ class BuiltSpecimen(Section):
         description="helices such as actin, microtubules and other polymers: keys below, by kind",
     )
     fiducials: Fiducials | None = None
-    crowding: CrowdingSection | None = None
+    crowding: CrowdingSection | tuple[CrowdingSection, ...] | None = Field(
+        default=None, description="unnamed particles that fill the volume, or a list for several compartments"
+    )
     distractors: Distractors | None = None
     ice_texture: float = Field(
         default=Recipe.ice_texture, ge=0, le=100, description="density fluctuations of the ice; 1 is physical"
@@ -135,9 +149,55 @@ class BuiltSpecimen(Section):
     )
 
     @property
+    def crowds(self) -> tuple[Crowding, ...]:
+        """Crowds of all compartments."""
+        if self.crowding is None:
+            return ()
+        return (self.crowding,) if isinstance(self.crowding, Crowding) else self.crowding
+
+    @property
     def all_species(self) -> tuple[Species, ...]:
         """Particle classes, those of the crowding last."""
-        return self.species + (() if self.crowding is None else self.crowding.species)
+        return (*self.species, *(species for crowd in self.crowds for species in crowd.species))
+
+    @property
+    def stand_ins(self) -> dict[str, str]:
+        """Entry of each species that has a phantom to stand in for it, by name."""
+        return {
+            species.name: source
+            for species in self.all_species
+            for source in species.sources
+            if species.stand_in is not None
+        }
+
+    def choose_structures(self, choice: Literal["pdb", "phantoms"]) -> BuiltSpecimen:
+        """Return the specimen with all species made from their entries, or all from their stand-ins."""
+
+        def choose(species: Species) -> Species:
+            if species.stand_in is None:
+                return species
+            source = (species.stand_in,) if choice == "phantoms" else species.source
+            assembly = None if choice == "phantoms" else species.assembly
+            return replace(species, source=source, assembly=assembly, stand_in=None)
+
+        crowds = tuple(replace(crowd, species=tuple(map(choose, crowd.species))) for crowd in self.crowds)
+        return self.model_copy(
+            update={
+                "structures": choice,
+                "species": tuple(map(choose, self.species)),
+                "crowding": crowds,
+            }
+        )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apply_preset(cls, section: Any) -> Any:
+        return apply_preset(section) if isinstance(section, dict) and "preset" in section else section
+
+    @classmethod
+    def key_types(cls) -> dict[str, Any]:
+        """Return the keys that a run file may hold in this section, with the types of their values."""
+        return super().key_types() | {"preset": str}
 
     @property
     def components(self) -> tuple[Component, ...]:
@@ -148,7 +208,7 @@ class BuiltSpecimen(Section):
             self.fiducials,
             self.sheets,
             *self.filaments,
-            self.crowding,
+            *self.crowds,
             self.distractors,
         )
         return tuple(group for group in groups if group is not None)

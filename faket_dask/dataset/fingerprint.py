@@ -23,7 +23,11 @@ def result_inputs(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
     specimen = document["specimen"]
     if specimen["kind"] == "built":
         specimen.pop("count")
-        for species in (*specimen["species"], *(specimen["crowding"] or {"species": ()})["species"]):
+        specimen.pop("structures")  # the sources stand for it
+        crowds = specimen["crowding"] or ()
+        crowds = [crowds] if isinstance(crowds, dict) else crowds
+        for species in (*specimen["species"], *(species for crowd in crowds for species in crowd["species"])):
+            species.pop("stand_in")
             sources = species["source"] or ()
             species["source"] = [_describe_source(source) for source in sources]
             for state in species["states"]:

@@ -31,6 +31,7 @@ from faket_dask.geometry import PIXEL_SIZE_TOLERANCE, TiltGeometry
 from faket_dask.modalities import MODALITIES, Owner
 from faket_dask.pipeline.reconstruct import check_restorable
 from faket_dask.pipeline.signal_choice import choose_style, resolve_signal
+from faket_dask.pipeline.structure_choice import choose_structures
 from faket_dask.recordings import require_file
 from faket_dask.references.recorded import (
     find_valid_pixels,
@@ -97,6 +98,8 @@ def resolve(config: RunConfig) -> DatasetSpec:
         Naming every problem, one line each.
     """
     problems = Problems()
+    with problems.collect("specimen.structures"):
+        config = choose_structures(config)
     with problems.collect("dataset.folder"):
         _check_folder(config.dataset.folder)
     recordings: dict[str, RecordingInput] = {}
@@ -299,10 +302,12 @@ def check_structures(specimen: BuiltSpecimen) -> list[str]:
     """
     problems = Problems()
     checksums = []
-    crowd = len(specimen.species)
-    for number, species in enumerate(specimen.all_species):
+    places = [f"species.{number}" for number in range(len(specimen.species))]
+    for crowd, section in enumerate(specimen.crowds):
+        entry = f"crowding.{crowd}" if isinstance(specimen.crowding, tuple) else "crowding"
+        places += [f"{entry}.species.{number}" for number in range(len(section.species))]
+    for place, species in zip(places, specimen.all_species, strict=True):
         key = "states" if species.states else "source"
-        place = f"species.{number}" if number < crowd else f"crowding.species.{number - crowd}"
         with problems.collect(f"specimen.{place}.{key}"):
             checksums += [_hash_source(source) for source in species.sources if not names_phantom(source)]
             trajectories = [group.trajectory for group in species.states if group.trajectory is not None]

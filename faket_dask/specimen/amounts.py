@@ -1,6 +1,7 @@
 """Numbers and lengths of a recipe: one value, or a range from which each specimen draws."""
 
 import math
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -15,8 +16,8 @@ MOST_OBJECTS = 1_000_000
 LARGEST_AMOUNT = 1e9
 """Largest length in Å, and largest number of particles per µm³."""
 
-_Number = Annotated[int, Field(ge=0, le=MOST_OBJECTS)]
-Count = Annotated[_Number | tuple[_Number, _Number], BeforeValidator(refuse_bool)]
+_Whole = Annotated[int, Field(ge=0, le=MOST_OBJECTS)]
+Count = Annotated[_Whole | tuple[_Whole, _Whole], BeforeValidator(refuse_bool)]
 """Number of objects, or (smallest, largest), both included."""
 
 _Real = Annotated[float, Field(ge=0, le=LARGEST_AMOUNT)]
@@ -25,6 +26,25 @@ Amount = Annotated[_Real | tuple[_Real, _Real], BeforeValidator(refuse_bool)]
 
 SECTION = ConfigDict(extra="forbid", allow_inf_nan=False)
 """Rules for reading a dataclass from the run file: unknown keys and infinite numbers are errors."""
+
+
+@dataclass(frozen=True)
+class PerVolume:
+    """Number of objects by the volume, rounded up, so that a small volume has one.
+
+    Parameters
+    ----------
+    per_um3
+        Objects per cubic micrometre of the volume, one number or (smallest, largest).
+    """
+
+    __pydantic_config__ = SECTION
+
+    per_um3: Amount
+
+
+Number = Annotated[_Whole | tuple[_Whole, _Whole] | PerVolume, BeforeValidator(refuse_bool)]
+"""Number of objects, (smallest, largest), or so many by the volume."""
 
 
 def check_amount(value: Amount, what: str, smallest: float = 0.0) -> tuple[float, float]:
@@ -63,6 +83,34 @@ def check_count(value: Count, what: str) -> tuple[int, int]:
     if low != int(low) or high != int(high):
         raise InputError(f"{what} is {value}; counts are whole numbers")
     return int(low), int(high)
+
+
+def check_number(value: Number, what: str) -> None:
+    """Check a number of objects, given as such or by the volume.
+
+    Raises
+    ------
+    InputError
+        As for `check_count`.
+    """
+    if isinstance(value, PerVolume):
+        check_amount(value.per_um3, f"{what}: per_um3")
+    else:
+        check_count(value, what)
+
+
+def number_range(value: Number, volume_um3: float) -> tuple[int, int]:
+    """Return the fewest and the most objects in a volume in µm³.
+
+    Examples
+    --------
+    >>> number_range((2, 5), 0.05), number_range(PerVolume((100.0, 250.0)), 0.05)
+    ((2, 5), (5, 13))
+    """
+    if isinstance(value, PerVolume):
+        low, high = check_amount(value.per_um3, "per_um3")
+        return math.ceil(low * volume_um3 - 1e-9), math.ceil(high * volume_um3 - 1e-9)
+    return check_count(value, "count")
 
 
 def largest(value: Amount) -> float:

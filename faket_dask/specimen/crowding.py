@@ -10,6 +10,7 @@ from faket_dask.errors import InputError
 from faket_dask.specimen.amounts import SECTION
 from faket_dask.specimen.canvas import Canvas
 from faket_dask.specimen.component import Layer, Workload
+from faket_dask.specimen.composition import MOLECULAR_VOLUME_A3_PER_DA
 from faket_dask.specimen.occupancy import Region, Where
 from faket_dask.specimen.orientation import uniform_rotations
 from faket_dask.specimen.particles import Row
@@ -165,7 +166,8 @@ class Crowding:
         for index, species in enumerate(order):
             share = self._share(species) / sum(self._share(other) for other in order[index:])
             left -= self._fill(species, share * left, scene, region)
-        if left[0] > _TOLERANCE * goal[0]:
+        # A small compartment may lack less than its smallest molecule.
+        if left[0] > _TOLERANCE * goal[0] + MOLECULAR_VOLUME_A3_PER_DA * min(masses.values()):
             missing = self.fraction * left[0] / goal[0]
             raise CrowdingError(self.fraction, self.fraction - missing, scene.occupancy.occupied_fraction())
 

@@ -8,7 +8,16 @@ from typing import ClassVar
 import numpy as np
 
 from faket_dask.errors import InputError
-from faket_dask.specimen.amounts import SECTION, Amount, Count, check_amount, check_count, draw, largest
+from faket_dask.specimen.amounts import (
+    SECTION,
+    Amount,
+    Number,
+    check_amount,
+    check_number,
+    draw,
+    largest,
+    number_range,
+)
 from faket_dask.specimen.canvas import Canvas
 from faket_dask.specimen.class_names import DISTRACTOR
 from faket_dask.specimen.component import Layer, Workload
@@ -30,7 +39,7 @@ class Distractors:
     Parameters
     ----------
     count
-        Distractors per specimen, one number or (smallest, largest).
+        Distractors per specimen, one number or (smallest, largest), or ``{per_um3: …}`` by the volume.
     diameter_A
         Diameter in Å, one number or (smallest, largest).
     shapes
@@ -44,7 +53,7 @@ class Distractors:
 
     __pydantic_config__ = SECTION
 
-    count: Count = (20, 40)
+    count: Number = (20, 40)
     diameter_A: Amount = (60.0, 250.0)
     shapes: int = 20
 
@@ -53,14 +62,14 @@ class Distractors:
     labelled: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        check_count(self.count, "distractors: count")
+        check_number(self.count, "distractors: count")
         check_amount(self.diameter_A, "distractors: diameter_A", 20.0)
         if not 1 <= self.shapes <= 1000:
             raise InputError(f"distractors: shapes is {self.shapes}; it lies between 1 and 1000")
 
     def count_range(self, grid: VoxelGrid) -> tuple[int, int]:
         """Return the fewest and the most distractors."""
-        return check_count(self.count, "count")
+        return number_range(self.count, grid.volume_um3)
 
     def measure_size(self, grid: VoxelGrid) -> float:
         """Return the largest diameter in Å."""

@@ -8,7 +8,16 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from faket_dask.specimen.amounts import SECTION, Amount, Count, check_amount, check_count, draw, largest
+from faket_dask.specimen.amounts import (
+    SECTION,
+    Amount,
+    Number,
+    check_amount,
+    check_number,
+    draw,
+    largest,
+    number_range,
+)
 from faket_dask.specimen.canvas import Canvas, first_voxel, last_voxel
 from faket_dask.specimen.class_names import FIDUCIAL
 from faket_dask.specimen.component import Layer, Workload
@@ -31,7 +40,7 @@ class Fiducials:
     Parameters
     ----------
     count
-        Beads per specimen, one number or (smallest, largest).
+        Beads per specimen, one number or (smallest, largest), or ``{per_um3: …}`` by the volume.
     diameter_A
         Diameter in Å, one number or (smallest, largest).
 
@@ -46,16 +55,16 @@ class Fiducials:
     labelled: ClassVar[bool] = True
     __pydantic_config__ = SECTION
 
-    count: Count = 6
+    count: Number = 6
     diameter_A: Amount = (90.0, 110.0)
 
     def __post_init__(self) -> None:
-        check_count(self.count, "fiducials: count")
+        check_number(self.count, "fiducials: count")
         check_amount(self.diameter_A, "fiducials: diameter_A", 10.0)
 
     def count_range(self, grid: VoxelGrid) -> tuple[int, int]:
         """Return the fewest and the most beads."""
-        return check_count(self.count, "count")
+        return number_range(self.count, grid.volume_um3)
 
     def measure_size(self, grid: VoxelGrid) -> float:
         """Return the largest diameter in Å."""

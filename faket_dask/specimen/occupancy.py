@@ -169,14 +169,13 @@ class Occupancy:
         if (lower > upper).any():
             return None
         allowed = self._allowed(region)
-        scattered = shape.voxels[np.random.default_rng(0).permutation(len(shape))]
         tried, count = 0, 64
         while tried < trials:
             places = rng.integers(lower, upper, (min(count, trials - tried), 3), endpoint=True)
             tried += len(places)
             if where is Where.CENTRED_BEYOND:
                 places = places[((places < first) | (places > last)).any(axis=1)]
-            index = _first_fit(self._space, allowed, scattered, places)
+            index = _first_fit(self._space, allowed, shape.scattered, places)
             if index >= 0:
                 z, y, x = (int(place) for place in places[index] - self.margin)
                 if where is not Where.SHOWN or self.shown_share(shape, (z, y, x)) > 0:

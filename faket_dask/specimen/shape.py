@@ -1,6 +1,7 @@
 """Shapes: the voxels that an object has in the masks."""
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +38,23 @@ class Shape:
         """Return the centre ``(x, y, z)`` in Å of an object whose centre lies in a voxel ``(z, y, x)``."""
         return (np.array(position[::-1], np.float64) + self.fraction) * voxel_size_A
 
+    @cached_property
+    def scattered(self) -> NDArray[np.int32]:
+        """Voxels in an order in which neighbours lie far apart, so that a place that is taken shows early."""
+        return self.voxels[_scatter(len(self.voxels))]
+
     def bounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the lowest and the highest voxel, ``(z, y, x)``, both included."""
+        return self._bounds
+
+    @cached_property
+    def _bounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         return self.voxels.min(axis=0).astype(np.int64), self.voxels.max(axis=0).astype(np.int64)
+
+
+@lru_cache(maxsize=4096)
+def _scatter(count: int) -> NDArray[np.int64]:
+    return np.random.default_rng(0).permutation(count)
 
 
 def draw_fraction(rng: np.random.Generator) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from faket_dask.specimen.orientation import standing_rotation, uniform_rotations
 from faket_dask.specimen.particles import Row
 from faket_dask.specimen.scene import Scene
 from faket_dask.specimen.shape import Shape, draw_fraction, split_position
-from faket_dask.specimen.source_names import check_source
+from faket_dask.specimen.source_names import check_source, names_phantom
 from faket_dask.specimen.sources import list_states, load_conformations, load_template, measure_loading
 from faket_dask.specimen.states import StateGroup, check_states
 from faket_dask.specimen.template import Template
@@ -73,6 +73,8 @@ class Species:
         `rna_fraction`.
     states
         Conformations with names and weights, in place of `source`: all in the frame of the first one, about its centre.
+    stand_in
+        Phantom that takes the place of `source` where entries of archives cannot be had, or are not wanted.
 
     Raises
     ------
@@ -103,6 +105,7 @@ class Species:
     rna_fraction: float = 0.0
     map_potential_V: float | None = None
     states: tuple[StateGroup, ...] = ()
+    stand_in: str | None = None
 
     def __post_init__(self) -> None:
         where = f"species '{self.name}'"
@@ -120,6 +123,12 @@ class Species:
             raise InputError(f"{where}: {error}") from None
         for source in self.sources:
             check_source(source, where)
+        if self.stand_in is not None and (self.states or not names_phantom(self.stand_in)):
+            raise InputError(
+                f"{where}: stand_in is a phantom, such as globule:559kDa, in place of a source, and not of states"
+            )
+        if self.stand_in is not None:
+            check_source(self.stand_in, f"{where}: stand_in")
         if [self.count, self.density_per_um3, self.share].count(None) != 2:
             raise InputError(f"{where}: give exactly one of count and density_per_um3, or share in crowding")
         if self.share is not None and not 0 < self.share <= LARGEST_SHARE:

@@ -8,5 +8,15 @@ with a remedy; nothing else ever takes their place.
 
 from faket_dask.structures.entry import Entry, names_entry, parse_entry
 from faket_dask.structures.library import StoredEntry, fetch, list_entries, locate
+from faket_dask.structures.origin import UnavailableEntryError
 
-__all__ = ["Entry", "StoredEntry", "fetch", "list_entries", "locate", "names_entry", "parse_entry"]
+__all__ = [
+    "Entry",
+    "StoredEntry",
+    "UnavailableEntryError",
+    "fetch",
+    "list_entries",
+    "locate",
+    "names_entry",
+    "parse_entry",
+]

@@ -55,8 +55,10 @@ def fetch(entry: Entry) -> StoredEntry:
 
     Raises
     ------
+    UnavailableEntryError
+        If it cannot be had.
     InputError
-        If it cannot be had, or the file is not that entry.
+        If the file is not that entry, or damaged.
     """
     record = _read_record(entry)
     if record is not None and _is_intact(record):

@@ -29,6 +29,10 @@ _GZIP = b"\x1f\x8b"
 _UNREACHABLE = (URLError, HTTPException, TimeoutError, ConnectionError)
 
 
+class UnavailableEntryError(InputError):
+    """Entry that neither the mirror nor its archive serves, or that nobody can be asked for."""
+
+
 @dataclass(frozen=True)
 class ServedFile:
     """File of an entry, as it came from an address.
@@ -57,8 +61,10 @@ def download(entry: Entry, folder: Path) -> ServedFile:
 
     Raises
     ------
+    UnavailableEntryError
+        If no address has it.
     InputError
-        If no address has it, it is damaged, or its checksum is not that in the mirror's list.
+        If it is damaged, or its checksum is not that in the mirror's list.
     """
     mirror = os.environ.get(MIRROR_VARIABLE)
     if mirror:
@@ -69,7 +75,7 @@ def download(entry: Entry, folder: Path) -> ServedFile:
             return ServedFile(_unpack(_retrieve(address, folder)), address)
         except _UNREACHABLE as error:
             failures.append(f"{urlsplit(address).hostname}: {_reason(error)}")
-    raise InputError(
+    raise UnavailableEntryError(
         f"{entry} cannot be fetched from the {entry.archive.title} ({'; '.join(failures)}): check the code, or where "
         f"there is no network set {MIRROR_VARIABLE} to a folder with its file, "
         f"{entry.archive.mirror_paths(entry.accession)[1]}"
@@ -90,7 +96,7 @@ def _download_from_mirror(entry: Entry, mirror: str, folder: Path) -> ServedFile
         _compare_with_list(root, relative, packed, folder)
         return ServedFile(_unpack(packed), address)
     reason = "" if root.startswith("file:") else f" ({failures[0]})"
-    raise InputError(
+    raise UnavailableEntryError(
         f"{entry}: the mirror {mirror} has none of {', '.join(paths)}{reason}; put the file there, or unset "
         f"{MIRROR_VARIABLE} to ask the {entry.archive.title}"
     )

@@ -40,7 +40,7 @@ def test_density_gives_a_range_of_counts():
         ({"source": ()}, "no source"),
         (
             {"source": ("komma",)},
-            f"'komma' is neither a file nor a built-in phantom ({', '.join(PHANTOMS)})",
+            f"'komma' is neither a file nor a built-in phantom ({', '.join(PHANTOMS)}, or globule:559kDa)",
         ),
         ({"count": None}, "exactly one of count and density_per_um3"),
         ({"density_per_um3": 3.0}, "exactly one of count and density_per_um3"),

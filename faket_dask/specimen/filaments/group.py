@@ -15,12 +15,14 @@ from faket_dask.errors import InputError
 from faket_dask.specimen.amounts import (
     SECTION,
     Amount,
-    Count,
+    Number,
     check_amount,
     check_count,
+    check_number,
     draw,
     draw_count,
     largest,
+    number_range,
 )
 from faket_dask.specimen.canvas import Canvas
 from faket_dask.specimen.class_names import RESERVED_NAMES
@@ -65,7 +67,8 @@ class FilamentGroup(ABC):
     name
         Name of the class, as it appears in tables and label maps.
     count
-        Filaments, or bundles of them, per specimen: one number or (smallest, largest), both included.
+        Filaments, or bundles of them, per specimen: one number or (smallest, largest), both included, or
+        ``{per_um3: …}`` by the volume.
     length_A
         Contour length in Å, one number or (smallest, largest), of filaments that lie within the volume; without it they
         cross the volume from side to side, and end at its faces.
@@ -93,7 +96,7 @@ class FilamentGroup(ABC):
     __pydantic_config__ = SECTION
 
     name: str
-    count: Count = 1
+    count: Number = 1
     length_A: Amount | None = None
     persistence_length_A: float = 1e5
     bundle: Bundle | None = None
@@ -109,7 +112,7 @@ class FilamentGroup(ABC):
         if not self.name or self.name in RESERVED_NAMES:
             raise InputError(f"{where}: the names {', '.join(RESERVED_NAMES)} are taken; choose another")
         check_source(self.source_name, where)
-        check_count(self.count, f"{where}: count")
+        check_number(self.count, f"{where}: count")
         spacing = self.lattice.spacing_A
         if self.length_A is not None:
             low, _ = check_amount(self.length_A, f"{where}: length_A")
@@ -190,7 +193,7 @@ class FilamentGroup(ABC):
 
     def count_range(self, grid: VoxelGrid) -> tuple[int, int]:
         """Return the fewest and the most subunits in a volume."""
-        low, high = check_count(self.count, "count")
+        low, high = number_range(self.count, grid.volume_um3)
         if self.bundle is not None:
             few, many = check_count(self.bundle.filaments, "filaments")
             low, high = low * few, high * many
@@ -225,7 +228,8 @@ class FilamentGroup(ABC):
 
     def draw(self, scene: Scene) -> None:
         """Draw filaments, bundles or branched filaments, one after the other."""
-        requested = draw_count(self.count, scene.rng)
+        low, high = number_range(self.count, scene.grid.volume_um3)
+        requested = int(scene.rng.integers(low, high, endpoint=True))
         template = self.load_template(scene.grid)
         for placed in range(requested):
             solids = self._find(scene)
