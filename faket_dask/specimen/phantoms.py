@@ -236,9 +236,7 @@ def blob_template(
     sampling
         Frequencies that the specimen's voxels keep.
     """
-    return _join_spheres(
-        f"phantom '{name}'", _scale_blobs(blobs, diameter_A), diameter_A, voxel_size_A, sampling
-    )
+    return _join_spheres(name, _scale_blobs(blobs, diameter_A), diameter_A, voxel_size_A, sampling)
 
 
 def sphere_template(
