@@ -236,7 +236,8 @@ def blob_template(
     sampling
         Frequencies that the specimen's voxels keep.
     """
-    return _join_spheres(name, _scale_blobs(blobs, diameter_A), diameter_A, voxel_size_A, sampling)
+    spheres = _scale_blobs(blobs, diameter_A)
+    return replace(_join_spheres(f"phantom '{name}'", spheres, diameter_A, voxel_size_A, sampling), name=name)
 
 
 def sphere_template(
