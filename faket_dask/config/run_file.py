@@ -158,6 +158,15 @@ class RunConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _wedge_is_given_once(self) -> RunConfig:
+        if self.microscope.ice_wedge_deg and isinstance(self.specimen, BuiltSpecimen) and self.specimen.ice:
+            raise ValueError(
+                "microscope.ice_wedge_deg: specimen.ice has faces of its own, whose thickness the volume shows; remove "
+                "ice_wedge_deg, and give specimen.ice.wedge_deg"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _electrons_pass_the_ice(self) -> RunConfig:
         made = self.specimen
         simulates = SIMULATED in self.outputs.modalities or any(

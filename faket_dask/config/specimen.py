@@ -28,6 +28,8 @@ from faket_dask.specimen.fiducials import Fiducials
 from faket_dask.specimen.filaments.kinds import Helices, Microtubules, Polymers
 from faket_dask.specimen.membranes import Sheets, Vesicles
 from faket_dask.specimen.recipe import Recipe
+from faket_dask.specimen.slab.film import Film
+from faket_dask.specimen.slab.lamella import Lamella
 from faket_dask.specimen.source_names import names_phantom
 from faket_dask.specimen.species import Species
 from faket_dask.specimen.template import Sampling
@@ -93,6 +95,9 @@ def _resolve_crowd(section: Any, info: ValidationInfo) -> Any:
 CrowdingSection = Annotated[Crowding, BeforeValidator(_resolve_crowd)]
 
 
+SlabSection = Annotated[Annotated[Film, Tag("film")] | Annotated[Lamella, Tag("lamella")], kind_or("film")]
+
+
 class BuiltSpecimen(Section):
     """Specimens packed at random from particle classes, membranes, filaments and gold beads.
 
@@ -107,7 +112,11 @@ class BuiltSpecimen(Section):
         "stand-ins, all of them; auto: from entries if all can be had, decided once, when the run is planned",
     )
     count: int = Field(default=1, ge=1, le=MOST_SERIES, description="number of specimens")
-    thickness_A: float = Field(gt=0, le=LARGEST_THICKNESS_A, description="thickness of the ice")
+    thickness_A: float = Field(
+        gt=0,
+        le=LARGEST_THICKNESS_A,
+        description="thickness of the volume; of the ice, too, unless `ice` says otherwise",
+    )
     width_factor: float = Field(
         default=2.0,
         ge=1.0,
@@ -127,6 +136,11 @@ class BuiltSpecimen(Section):
         default=None, description="unnamed particles that fill the volume, or a list for several compartments"
     )
     distractors: Distractors | None = None
+    ice: SlabSection | None = Field(
+        default=None,
+        description="faces of the ice, a film in a hole of the grid or a lamella: keys below, by kind; the whole "
+        "volume by default",
+    )
     ice_texture: float = Field(
         default=Recipe.ice_texture, ge=0, le=100, description="density fluctuations of the ice; 1 is physical"
     )
@@ -210,6 +224,7 @@ class BuiltSpecimen(Section):
             *self.filaments,
             *self.crowds,
             self.distractors,
+            self.ice,
         )
         return tuple(group for group in groups if group is not None)
 

@@ -74,6 +74,10 @@ class Layout(RunFolder):
         """Centre lines of the filaments of a specimen, if it has any."""
         return self.root / "specimens" / f"{specimen}.filaments.csv"
 
+    def faces(self, specimen: str) -> Path:
+        """Faces of a specimen's ice, if they are not those of the volume."""
+        return self.root / "specimens" / f"{specimen}.faces.csv"
+
     def reference(self, reference: str) -> Path:
         """Zarr store of a reference."""
         return self.root / "references" / f"{reference}.zarr"

@@ -86,21 +86,24 @@ class PlaceParticles(Stage[DatasetSpec]):
             write_vector(path, axis, axis, np.arange(size) * pixel, {"units": "angstrom"})
 
     def files(self, spec: DatasetSpec, item: Item) -> list[Path]:
-        """Return the particle table, and the centre lines of filaments where there are any."""
+        """Return the particle table, the centre lines of filaments and the faces of the ice where there are any."""
         section = spec.config.specimen
         tables = [spec.folder.particles(item.owner)]
         if isinstance(section, BuiltSpecimen) and section.filaments:
             tables.append(spec.folder.filaments(item.owner))
+        if isinstance(section, BuiltSpecimen) and section.ice is not None:
+            tables.append(spec.folder.faces(item.owner))
         return tables
 
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
-        """Draw and write the particle table and centre lines; the finding `particles` counts rows by class.
+        """Draw and write the particle table, centre lines and faces; the finding `particles` counts rows by class.
 
-        For built specimens, `molecular_fraction` is the share of the volume that molecules fill, and
+        For built specimens, `molecular_fraction` is the share of the ice that molecules fill, and
         `occupied_fraction` that of the voxels that objects have taken.
         """
         from faket_dask.specimen.filaments.tracing import trace_filaments
         from faket_dask.specimen.placement import draw_placement
+        from faket_dask.specimen.slab.faces_table import tabulate_faces
 
         source = open_specimen_source(spec, item.owner)
         if isinstance(source, Recipe):
@@ -114,6 +117,8 @@ class PlaceParticles(Stage[DatasetSpec]):
         table.write_csv(spec.folder.particles(item.owner))
         if isinstance(source, Recipe) and spec.folder.filaments(item.owner) in self.files(spec, item):
             trace_filaments(source, table).write_csv(spec.folder.filaments(item.owner))
+        if isinstance(source, Recipe) and source.slab is not None:
+            tabulate_faces(source, table).write_csv(spec.folder.faces(item.owner))
         return {"particles": table.labelled().counts(), **filled}
 
     def cost(self, spec: DatasetSpec) -> UnitCost:

@@ -185,7 +185,9 @@ def _measure_particles(spec: DatasetSpec, item: Item) -> dict[str, ParticleSigna
         np.deg2rad(acquisition.tilt_angles[tilts])
     )
     ice_V = recipe.ice_texture * ice_fluctuation(acquisition.pixel_size_A)
-    gain = measure_signal_gain(images, noiseless, ice_power=ice_V**2 * float(np.mean(paths)))
+    gain = measure_signal_gain(
+        images, noiseless, ice_power=ice_V**2 * recipe.grid.ice_share * float(np.mean(paths))
+    )
     energies = measure_energies(CachedSpec(spec), series.specimen)
     return {
         name: {

@@ -58,7 +58,9 @@ def estimate_specimen(spec: DatasetSpec, rates: KernelRates) -> SpecimenCost:
         component.estimate(recipe.grid, _mean_count(recipe, component)) for component in recipe.components
     ]
     objects = sum(part.objects for part in work)
-    crowded = sum(part.claimed_voxels for part in work) > CROWDED_SHARE * np.prod(shape)
+    crowded = (
+        sum(part.claimed_voxels for part in work) > CROWDED_SHARE * np.prod(shape) * recipe.grid.ice_share
+    )
     place_s = rates.place_s_per_object * objects
     place_s += rates.render_s_per_voxel * sum(part.drawn_voxels for part in work)
     place_s += rates.membrane_s_per_voxel * sum(part.surface_voxels for part in work)

@@ -11,6 +11,8 @@ from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.placement import check_fits, place
 from faket_dask.specimen.recipe import Recipe
 from faket_dask.specimen.render import Block, render_block
+from faket_dask.specimen.slab.film import Film
+from faket_dask.specimen.slab.lamella import Lamella
 from faket_dask.specimen.species import Species
 
 __all__ = [
@@ -22,6 +24,8 @@ __all__ = [
     "CrowdingError",
     "Distractors",
     "Fiducials",
+    "Film",
+    "Lamella",
     "PackingError",
     "ParticleTable",
     "Recipe",

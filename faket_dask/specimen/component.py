@@ -8,7 +8,7 @@ Recipe, placement, rendering, costs and checks know this protocol only.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from faket_dask.specimen.canvas import Canvas
@@ -21,12 +21,15 @@ class Layer(IntEnum):
     """Order in which components are drawn and rendered: later ones find room among earlier ones, and displace them."""
 
     ICE = 0
-    MEMBRANES = 1
-    FILAMENTS = 2
-    MEMBRANE_PROTEINS = 3
-    PARTICLES = 4
-    DISTRACTORS = 5
-    CROWDING = 6
+    CARBON = 1
+    MEMBRANES = 2
+    FILAMENTS = 3
+    MEMBRANE_PROTEINS = 4
+    PARTICLES = 5
+    DISTRACTORS = 6
+    CROWDING = 7
+    CUT = 8
+    CONTAMINATION = 9
 
 
 class Workload(NamedTuple):
@@ -128,4 +131,26 @@ class MergedComponent(Protocol):
 
     def surface_level(self, grid: VoxelGrid) -> float:
         """Return the density in volts at the surface of its objects, half of which displaces half of a voxel."""
+        ...
+
+
+@runtime_checkable
+class BoundingComponent(Component, Protocol):
+    """Component that bounds the ice: it is drawn before all others, whatever its layer, and at most once."""
+
+    cuts: ClassVar[bool]
+    """Whether its faces cut objects; otherwise all objects lie between them."""
+
+    def measure_share(self, grid: VoxelGrid) -> float:
+        """Return the share of a volume that is ice, on average."""
+        ...
+
+    def check_room(self, component: Component, grid: VoxelGrid) -> None:
+        """Check that a component finds room between the faces.
+
+        Raises
+        ------
+        InputError
+            If it does not.
+        """
         ...

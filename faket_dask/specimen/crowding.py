@@ -154,7 +154,7 @@ class Crowding:
         voxel_A3 = scene.grid.voxel_size_A**3
         if self.inside is None:
             taken_A3 = scene.shown_molecular_volume_A3
-            volume_A3 = self.fraction * scene.grid.volume_A3 - taken_A3
+            volume_A3 = self.fraction * scene.occupancy.ice_volume_A3 - taken_A3
             margin_A3 = self.fraction * scene.occupancy.margin_size * voxel_A3
             margin_A3 -= scene.molecular_volume_A3 - taken_A3
         else:

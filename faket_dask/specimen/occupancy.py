@@ -6,7 +6,7 @@ that is taken is given up after two or three of them, and a million trials take 
 object is fixed before its place is sought, so crowding does not favour some orientations over others.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
 from faket_dask.specimen.shape import Shape, grow_shape
+from faket_dask.specimen.slab.faces import Faces, find_layers
 from faket_dask.specimen.voxel_grid import VoxelGrid
 
 TRIALS = 200_000
@@ -24,6 +25,7 @@ OUTSIDE = 0
 """Compartment outside of all membranes."""
 
 _FIRST_SURFACE = 2**15
+_VACUUM = 2**16 - 2
 _TAKEN = 2**16 - 1
 
 Position = tuple[int, int, int]
@@ -106,6 +108,25 @@ class Occupancy:
         self._space = np.zeros(tuple(np.array(grid.shape) + 2 * self.margin), np.uint16)
         self._compartments = 0
         self._surfaces = 0
+        self._layers: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+        self._cuts = False
+
+    def bound(self, faces: Faces, *, cuts: bool) -> None:
+        """Leave no room beyond the faces of the ice; if they cut objects, none beyond the reach of the largest one.
+
+        Call it before anything is claimed.
+        """
+        self._cuts = cuts
+        _, y, x = (
+            np.arange(-margin, size + margin) * self.grid.voxel_size_A
+            for margin, size in zip(self.margin, self.grid.shape, strict=True)
+        )
+        first, last = find_layers(*faces.heights(x, y), self.grid.voxel_size_A)
+        _, rows, columns = (slice(m, m + n) for m, n in zip(self.margin, self.grid.shape, strict=True))
+        self._layers = first[rows, columns], last[rows, columns]
+        reach = int(self.margin[0]) if cuts else 0
+        for z, layer in enumerate(self._space, start=-int(self.margin[0])):
+            layer[(z < first - reach) | (z > last + reach)] = _VACUUM
 
     def region(self, compartments: Iterable[int] | None = None, surface: int | None = None) -> Region:
         """Return the voxels that an object may use, ``(65536,)`` bool.
@@ -174,7 +195,9 @@ class Occupancy:
             places = rng.integers(lower, upper, (min(count, trials - tried), 3), endpoint=True)
             tried += len(places)
             if where is Where.CENTRED_BEYOND:
-                places = places[((places < first) | (places > last)).any(axis=1)]
+                places = places[~self.find_contained(places - self.margin)]
+            elif where is Where.CENTRED and self._cuts:
+                places = places[self.find_contained(places - self.margin)]
             index = _first_fit(self._space, allowed, shape.scattered, places)
             if index >= 0:
                 z, y, x = (int(place) for place in places[index] - self.margin)
@@ -195,7 +218,7 @@ class Occupancy:
         InputError
             If there are too many membranes.
         """
-        if self._surfaces >= _TAKEN - _FIRST_SURFACE:
+        if self._surfaces >= _VACUUM - _FIRST_SURFACE:
             raise InputError(f"specimen: more than {self._surfaces} membranes; ask for fewer")
         self._mark(shape, position, _FIRST_SURFACE + self._surfaces)
         self._surfaces += 1
@@ -227,29 +250,57 @@ class Occupancy:
     def shown_share(self, shape: Shape, position: Position) -> float:
         """Return the share of a shape's voxels that lie in the volume: 1 unless a face cuts it, 0 beyond."""
         low, high = shape.bounds()
-        if (low + position >= 0).all() and (high + position < self.grid.shape).all():
+        if not self._cuts and (low + position >= 0).all() and (high + position < self.grid.shape).all():
             return 1.0
-        places = shape.voxels + np.array(position)
-        return float(((places >= 0) & (places < self.grid.shape)).all(axis=1).mean())
+        return float(self.find_contained(shape.voxels + np.array(position)).mean())
 
     def contains(self, position: Position) -> bool:
-        """Tell whether a voxel ``(z, y, x)`` lies in the volume."""
-        return all(0 <= place < size for place, size in zip(position, self.grid.shape, strict=True))
+        """Tell whether a voxel ``(z, y, x)`` lies in the volume, and between faces that cut."""
+        return bool(self.find_contained(np.array([position]))[0])
+
+    def find_contained(self, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell of voxels ``(n, 3)`` whether they lie in the volume, and between faces that cut."""
+        contained: NDArray[np.bool_] = np.all((places >= 0) & (places < self.grid.shape), axis=1)
+        if self._layers is not None and self._cuts:
+            z, y, x = places[contained].T
+            first, last = self._layers
+            contained[contained] = (z >= first[y, x]) & (z <= last[y, x])
+        return contained
+
+    @property
+    def ice_size(self) -> int:
+        """Number of voxels of ice in the volume, taken ones included."""
+        return self._count_ice(lambda layer: np.ones(layer.shape, bool))
+
+    @property
+    def ice_volume_A3(self) -> float:
+        """Volume of the ice in cubic ångström."""
+        return self.ice_size * self.grid.voxel_size_A**3
 
     @property
     def margin_size(self) -> int:
-        """Number of voxels of the margin."""
-        return self._space.size - self._shown.size
+        """Number of voxels that objects may reach into beyond the ice of the volume."""
+        vacuum = sum(int(np.count_nonzero(layer == _VACUUM)) for layer in self._space)
+        return self._space.size - vacuum - self.ice_size
 
     def count_free(self, region: Region) -> tuple[int, int]:
-        """Return the numbers of free voxels of a region in the volume and in the margin."""
-        shown = sum(int(np.count_nonzero(region[layer])) for layer in self._shown)
+        """Return the numbers of free voxels of a region in the volume's ice and beyond."""
+        shown = self._count_ice(lambda layer: region[layer])
         return shown, sum(int(np.count_nonzero(region[layer])) for layer in self._space) - shown
 
     def occupied_fraction(self) -> float:
-        """Return the fraction of the volume's voxels that are taken."""
-        taken = sum(int(np.count_nonzero(layer >= _FIRST_SURFACE)) for layer in self._shown)
-        return taken / self._shown.size
+        """Return the fraction of the ice's voxels in the volume that are taken."""
+        return self._count_ice(lambda layer: layer >= _FIRST_SURFACE) / self.ice_size
+
+    def _count_ice(self, choose: Callable[[NDArray[np.uint16]], NDArray[np.bool_]]) -> int:
+        """Count the voxels of the volume's ice that are chosen in each layer ``(y, x)``."""
+        if self._layers is None:
+            return sum(int(np.count_nonzero(choose(layer))) for layer in self._shown)
+        first, last = self._layers
+        return sum(
+            int(np.count_nonzero(choose(layer) & (z >= first) & (z <= last)))
+            for z, layer in enumerate(self._shown)
+        )
 
     @property
     def _shown(self) -> NDArray[np.uint16]:

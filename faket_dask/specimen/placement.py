@@ -43,11 +43,13 @@ def check_fits(recipe: Recipe) -> None:
     Traceback (most recent call last):
     faket_dask.errors.InputError: specimen: 'coil' is up to ... Å across and the volume only 70 Å in its smallest ...
     """
-    claimed = 0.0
+    claimed, slab = 0.0, recipe.slab
     for component in recipe.components:
         component.check(recipe.grid)
+        if slab is not None:
+            slab.check_room(component, recipe.grid)
         claimed += component.estimate(recipe.grid, component.count_range(recipe.grid)[0]).claimed_voxels
-    available = np.prod(recipe.shape)
+    available = np.prod(recipe.shape) * recipe.grid.ice_share
     if claimed > available:
         raise InputError(
             f"specimen: the particles alone would fill {claimed / available:.0%} of the volume; ask for fewer, "
@@ -63,9 +65,9 @@ class Placement(NamedTuple):
     table
         Rows in the order of rendering.
     molecular_fraction
-        Share of the volume that the molecules of particles fill, at 1.21 Å³ per dalton.
+        Share of the ice that the molecules of particles fill, at 1.21 Å³ per dalton.
     occupied_fraction
-        Share of the voxels that objects of all kinds have taken, labelled or not.
+        Share of the ice's voxels that objects of all kinds have taken, labelled or not.
     """
 
     table: ParticleTable
@@ -137,11 +139,14 @@ def draw_placement(recipe: Recipe, rng: np.random.Generator) -> Placement:
         counts = {species.name: common for species in recipe.species if species.labelled}
     occupancy = Occupancy(grid, recipe.spacing_A, choose_margin(recipe))
     scene = Scene(grid, occupancy, rng, recipe.class_ids, counts)
-    for component in sorted(recipe.components, key=lambda entry: (entry.layer, -entry.measure_size(grid))):
+    slab = recipe.slab
+    for component in sorted(
+        recipe.components, key=lambda entry: (entry is not slab, entry.layer, -entry.measure_size(grid))
+    ):
         component.draw(scene)
     return Placement(
         particle_table(_sort_rows(recipe, scene)),
-        scene.shown_molecular_volume_A3 / grid.volume_A3,
+        scene.shown_molecular_volume_A3 / occupancy.ice_volume_A3,
         occupancy.occupied_fraction(),
     )
 
@@ -150,7 +155,7 @@ def choose_margin(recipe: Recipe) -> tuple[int, int, int]:
     """Choose the voxels ``(z, y, x)`` beyond the volume that objects may reach into: as many as the largest has."""
     size_A = max(component.measure_size(recipe.grid) for component in recipe.components)
     margin = math.ceil(min(size_A, LARGEST_MARGIN_A) / recipe.voxel_size_A)
-    return (margin if recipe.cut_surfaces else 0), margin, margin
+    return (margin if recipe.cuts_across_z else 0), margin, margin
 
 
 def _sort_rows(recipe: Recipe, scene: Scene) -> list[Row]:

@@ -5,12 +5,12 @@ density and labels (:mod:`faket_dask.specimen.render`) follow from the two witho
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from faket_dask.errors import InputError
 from faket_dask.specimen.amounts import MOST_OBJECTS
-from faket_dask.specimen.component import Component, Layer
+from faket_dask.specimen.component import BoundingComponent, Component, Layer
 from faket_dask.specimen.species import Species
 from faket_dask.specimen.template import Sampling
 from faket_dask.specimen.voxel_grid import VoxelGrid
@@ -81,7 +81,7 @@ class Recipe:
         if len(self.class_ids) > 255:
             raise InputError(f"specimen: {len(self.class_ids)} classes do not fit an 8-bit class mask")
         counts = {component: component.count_range(grid)[1] for component in self.components}
-        if not any(counts.values()):
+        if not any(counts[component] for component in counts if component is not self.slab):
             raise InputError("specimen: zero particles are requested; give at least one class a count")
         if sum(counts.values()) > MOST_OBJECTS:
             raise InputError(
@@ -96,6 +96,11 @@ class Recipe:
             )
         if self.balanced:
             _ = self.common_range
+        if self.slab is not None and self.cut_surfaces:
+            raise InputError(
+                "specimen: cut_surfaces cuts at the volume's surfaces, and ice has faces of its own; remove "
+                "cut_surfaces, and give `ice: {kind: lamella}` for faces that cut"
+            )
         layers = {component.layer for component in self.components}
         if Layer.MEMBRANE_PROTEINS in layers and Layer.MEMBRANES not in layers:
             raise InputError("specimen: a class sits on membranes, and there are neither vesicles nor sheets")
@@ -103,7 +108,18 @@ class Recipe:
     @property
     def grid(self) -> VoxelGrid:
         """Voxels of the specimen."""
-        return VoxelGrid(self.shape, self.voxel_size_A, self.sampling)
+        grid = VoxelGrid(self.shape, self.voxel_size_A, self.sampling)
+        return grid if self.slab is None else replace(grid, ice_share=self.slab.measure_share(grid))
+
+    @cached_property
+    def slab(self) -> BoundingComponent | None:
+        """Component that bounds the ice, if any; otherwise ice fills the volume."""
+        return next((entry for entry in self.components if isinstance(entry, BoundingComponent)), None)
+
+    @property
+    def cuts_across_z(self) -> bool:
+        """True if faces across z cut objects: the volume's, or those of the ice."""
+        return self.cut_surfaces or (self.slab is not None and self.slab.cuts)
 
     @property
     def species(self) -> tuple[Species, ...]:

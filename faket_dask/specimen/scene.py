@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from faket_dask.specimen.occupancy import OUTSIDE, Occupancy, PackingError, Position, Region
 from faket_dask.specimen.particles import Row
 from faket_dask.specimen.shape import Shape
+from faket_dask.specimen.slab.faces import Faces
 from faket_dask.specimen.voxel_grid import VoxelGrid
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Scene:
         self.molecular_volume_A3 = 0.0
         self.shown_molecular_volume_A3 = 0.0
         self.surfaces: list[tuple[Surface, int, int]] = []
+        self.faces: Faces | None = None
         self._class_ids = class_ids
         self._counts = counts or {}
         self._compartments: dict[str, list[int]] = {}
@@ -84,6 +86,13 @@ class Scene:
     def class_id(self, name: str) -> int:
         """Return the label of a class, 0 for one without."""
         return self._class_ids.get(name, 0)
+
+    def bound(self, row: Row, faces: Faces, *, cuts: bool) -> None:
+        """Bound the ice by two faces, which cut objects or which objects lie between."""
+        self.faces = faces
+        self.occupancy.bound(faces, cuts=cuts)
+        self.rows.append(row)
+        self.shown_shares.append(1.0)
 
     def add(self, row: Row, shape: Shape, position: Position, molecular_volume_A3: float = 0.0) -> int:
         """Add an object that takes its voxels, and the volume of its molecules in Å³; return its number."""

@@ -19,6 +19,8 @@ class VoxelGrid:
         Edge of a voxel in Å.
     sampling
         Frequencies that voxels keep.
+    ice_share
+        Share of the volume that is ice, on average; the rest is vacuum.
 
     Raises
     ------
@@ -34,6 +36,7 @@ class VoxelGrid:
     shape: tuple[int, int, int]
     voxel_size_A: float
     sampling: Sampling = Sampling.SMOOTHED
+    ice_share: float = 1.0
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or any(n != int(n) or n < 2 for n in self.shape):
@@ -49,12 +52,12 @@ class VoxelGrid:
 
     @property
     def volume_A3(self) -> float:
-        """Volume in cubic ångström."""
-        return float(math.prod(self.shape)) * self.voxel_size_A**3
+        """Volume of the ice in cubic ångström."""
+        return self.ice_share * float(math.prod(self.shape)) * self.voxel_size_A**3
 
     @property
     def volume_um3(self) -> float:
-        """Volume in cubic micrometres."""
+        """Volume of the ice in cubic micrometres."""
         return 1e-12 * self.volume_A3
 
     def check_fits(self, name: str, size_A: float) -> None:

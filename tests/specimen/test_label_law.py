@@ -11,6 +11,8 @@ from faket_dask.specimen import (
     Crowding,
     Distractors,
     Fiducials,
+    Film,
+    Lamella,
     Recipe,
     Sheets,
     Species,
@@ -40,9 +42,10 @@ def measure_law(recipe: Recipe, seed: int) -> tuple[float, int]:
     present = set(np.unique(block.instance_mask))
     assert present - {0} == set(table.instance[table.class_id > 0])
     shares, lost = [], 0
+    ice = table.class_name == "ice"
     for index in np.flatnonzero(table.class_id > 0):
         row = table.row(index)
-        alone = render_block(recipe, table.select(np.array([index])), 0, recipe.shape[1])
+        alone = render_block(recipe, table.select(ice | (np.arange(len(table)) == index)), 0, recipe.shape[1])
         mine = alone.instance_mask == row.instance
         kept = block.instance_mask == row.instance
         assert not (kept & ~mine).any()
@@ -53,15 +56,30 @@ def measure_law(recipe: Recipe, seed: int) -> tuple[float, int]:
     return min(shares), lost
 
 
-@settings(max_examples=6, deadline=None)
+SURFACES = {
+    "volume": None,
+    "cut volume": None,
+    "film": Film(
+        thickness_A=(480.0, 490.0),
+        wedge_deg=(0.0, 3.0),
+        meniscus_A=60.0,
+        hole_radius_A=500.0,
+        hole_offset_A=100.0,
+        roughness_A=6.0,
+    ),
+    "lamella": Lamella(thickness_A=300.0, wedge_deg=(0.0, 5.0), curtaining_A=10.0),
+}
+
+
+@settings(max_examples=8, deadline=None)
 @given(
     seed=st.integers(0, 9999),
     fraction=st.floats(0.02, 0.25),
     sampling=st.sampled_from(Sampling),
-    cut_surfaces=st.booleans(),
+    surfaces=st.sampled_from(list(SURFACES)),
 )
 @pytest.mark.filterwarnings("error")
-def test_instances_lie_in_their_density_and_do_not_overlap(seed, fraction, sampling, cut_surfaces):
+def test_instances_lie_in_their_density_and_do_not_overlap(seed, fraction, sampling, surfaces):
     components = (
         Species("lantern", count=3, chain=Chain((2, 3))),
         Species("boot", count=4, cluster=Cluster((2, 4))),
@@ -74,8 +92,14 @@ def test_instances_lie_in_their_density_and_do_not_overlap(seed, fraction, sampl
             fraction, (Species("propeller", share=1), Species("grain", "comma", share=1)), labelled=True
         ),
     )
+    slab = SURFACES[surfaces]
     recipe = Recipe(
-        (40, 48, 48), 14.0, components, ice_texture=0.0, sampling=sampling, cut_surfaces=cut_surfaces
+        (44, 48, 48),
+        14.0,
+        components if slab is None else (*components, slab),
+        ice_texture=0.0,
+        sampling=sampling,
+        cut_surfaces=surfaces == "cut volume",
     )
     share, lost = measure_law(recipe, seed)
     assert share >= 0.99

@@ -413,10 +413,10 @@ def _place(solids: list[Solid], scene: Scene) -> list[Solid] | None:
 def _cut(solids: list[Solid], scene: Scene) -> list[Solid] | None:
     """Leave out subunits whose centres lie beside the volume; ``None`` if others are not in free ice."""
     shape = np.array(scene.grid.shape)
-    kept = []
-    for solid in solids:
-        positions = np.array(solid.positions).reshape(-1, 3)
-        kept.append(solid.select(np.all((positions >= 0) & (positions < shape), axis=1)))
+    kept = [
+        solid.select(scene.occupancy.find_contained(np.array(solid.positions, np.int64).reshape(-1, 3)))
+        for solid in solids
+    ]
     voxels = np.concatenate([solid.voxels() for solid in kept])
     if not len(voxels) or (voxels[:, 0] < 0).any() or (voxels[:, 0] >= shape[0]).any():
         return None
