@@ -103,10 +103,18 @@ class RunConfig(Section):
     cluster: ClusterSection = ClusterSection()
 
     def built_shape(self, specimen: BuiltSpecimen, voxel_size_A: float) -> tuple[int, int, int]:
-        """Return the shape in voxels, (z, y, x), of specimens that are built for this acquisition."""
+        """Return the shape in voxels, (z, y, x), of specimens that are built for this acquisition.
+
+        Where the ice does not fill the volume, it is wide enough for all rays at the steepest tilt: beside it there would
+        be neither ice nor vacuum.
+        """
         rows, columns = self.acquisition.detector_px
         depth = max(1, round(specimen.thickness_A / voxel_size_A))  # at most 10⁷, by the limits of both
-        return depth, rows, round(columns * specimen.width_factor)
+        width = columns * specimen.width_factor
+        if specimen.ice is not None:
+            steepest = math.radians(self.acquisition.steepest_angle_deg)
+            width = max(width, columns / math.cos(steepest) + depth * math.tan(steepest) + 2)
+        return depth, rows, round(width)
 
     @model_validator(mode="before")
     @classmethod

@@ -139,7 +139,7 @@ class BoundingComponent(Component, Protocol):
     """Component that bounds the ice: it is drawn before all others, whatever its layer, and at most once."""
 
     cuts: ClassVar[bool]
-    """Whether its faces cut objects; otherwise all objects lie between them."""
+    """True if its faces cut objects; otherwise all objects lie between them."""
 
     def measure_share(self, grid: VoxelGrid) -> float:
         """Return the share of a volume that is ice, on average."""

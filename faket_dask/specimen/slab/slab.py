@@ -54,7 +54,7 @@ class Slab(ABC):
     class_names: ClassVar[tuple[str, ...]] = (ICE,)
     labelled: ClassVar[bool] = False
     cuts: ClassVar[bool]
-    """Whether the faces cut objects; otherwise all objects lie between them."""
+    """True if the faces cut objects; otherwise all objects lie between them."""
     __pydantic_config__ = SECTION
 
     thickness_A: Amount
