@@ -105,8 +105,8 @@ class RunConfig(Section):
     def built_shape(self, specimen: BuiltSpecimen, voxel_size_A: float) -> tuple[int, int, int]:
         """Return the shape in voxels, (z, y, x), of specimens that are built for this acquisition.
 
-        Where the ice does not fill the volume, it is wide enough for all rays at the steepest tilt: beside it there would
-        be neither ice nor vacuum.
+        Where the ice does not fill the volume, that is wide enough for all rays at the steepest tilt: beside it, there
+        would be neither ice nor vacuum.
         """
         rows, columns = self.acquisition.detector_px
         depth = max(1, round(specimen.thickness_A / voxel_size_A))  # at most 10⁷, by the limits of both
