@@ -9,7 +9,7 @@ import yaml
 from faket_dask import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
-CONDA_NAMES = {"torch": "pytorch"}
+CONDA_NAMES = {"msgpack": "msgpack-python", "torch": "pytorch"}
 
 
 def normalise(requirement: str) -> str:

@@ -204,7 +204,7 @@ def _list_atoms(structure: gemmi.Structure, path: Path) -> AtomTable:
         _text(flat.atom_names),
     )
     _check_gaps(atoms, np.asarray(flat.serials), path)
-    return atoms if structure[0].has_hydrogen() else _share_out_hydrogens(atoms, residue_name)
+    return atoms if structure[0].has_hydrogen() else share_out_hydrogens(atoms, residue_name)
 
 
 def _text(letters: object) -> NDArray[np.str_]:
@@ -251,8 +251,16 @@ def _check_gaps(atoms: AtomTable, serials: NDArray[np.int32], path: Path) -> Non
             )
 
 
-def _share_out_hydrogens(atoms: AtomTable, residue_name: NDArray[np.str_]) -> AtomTable:
-    """Share out the hydrogens of each residue over its carbon, nitrogen and oxygen atoms."""
+def share_out_hydrogens(atoms: AtomTable, residue_name: NDArray[np.str_]) -> AtomTable:
+    """Share out the hydrogens of each residue over its carbon, nitrogen and oxygen atoms.
+
+    Parameters
+    ----------
+    atoms
+        Atoms of a file without hydrogens.
+    residue_name
+        ``(n,)`` str: name of each atom's residue; one that is not tabulated has none.
+    """
     residue = atoms.number_residues()
     carries = np.isin(atoms.element, ("C", "N", "O"))
     carriers = np.bincount(residue, carries)

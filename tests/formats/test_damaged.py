@@ -49,7 +49,14 @@ from faket_dask.specimen.volume import open_specimen_volume
 from tests.ctf import make_ctf
 from tests.formats import extended_headers
 from tests.formats.conftest import VOXEL_A, make_phantom
-from tests.interchange.foreign_specimens import make_scene, write_cellpack, write_cryotomosim, write_polnet
+from tests.interchange.foreign_specimens import (
+    ARMS,
+    make_scene,
+    write_cellpack,
+    write_cryotomosim,
+    write_mesoscale,
+    write_polnet,
+)
 
 Reader = Callable[[Path], object]
 
@@ -101,6 +108,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_polnet(folder / "polnet", make_scene())
     write_cryotomosim(folder / "cryotomosim", make_scene())
     write_cellpack(folder / "cellpack")
+    poses = np.tile(np.eye(3), (3, 1, 1)), np.array([[0, 0, 0], [90, 0, 40], [-20, 80.0, 0]])
+    for suffix in (".cif", ".bcif"):
+        write_mesoscale(folder / f"cell{suffix}", ARMS * 8, *poses, [("(1-2,3)", "A,B")])
     (folder / "a.tbl").write_text(f"1 1 1 0 0 0 10 20 30{' 0' * 14} 4 5 6\n" * 3)
     own = zarr.open_group(str(folder / "own.zarr"), mode="w")
     own.create_array("noisy", data=tilts).attrs["voxel_size_A"] = VOXEL_A
@@ -153,7 +163,7 @@ def specimen(importer: str) -> Reader:
 
     def read(path: Path) -> object:
         source, options = path.parent, SpecimenOptions()
-        if importer in ("cellpack",):
+        if importer in ("cellpack", "mesoscale"):
             source, options = path, SpecimenOptions(voxel_size_A=20.0)
         found = IMPORTERS.get(importer)().open(source, options)
         return [mask and mask.rows(0, mask.shape[1]) for mask in (found.density, found.instance_mask)]
@@ -204,6 +214,8 @@ READERS: dict[str, Reader] = {
     "cryotomosim/zcoords_one.csv": specimen("cryotomosim"),
     "cryotomosim/sim_dose_60/Atlas.txt": lambda path: specimen("cryotomosim")(path.parent),
     "cellpack/model.json": specimen("cellpack"),
+    "cell.cif": specimen("mesoscale"),
+    "cell.bcif": specimen("mesoscale"),
     "polnet/tomo_001_motif_list.csv": specimen("polnet"),
     "polnet/tomo_001_den.mrc": specimen("polnet"),
     "polnet/tomo_001_lbl.mrc": specimen("polnet"),
@@ -417,7 +429,7 @@ def test_missing_file_is_named(exported: Path, name: str) -> None:
     try:
         with pytest.raises(
             InputError,
-            match=r"a\.|t3\.|polnet|cryotomosim|\.star|\.txt|\.json|\.csv|own\.mrc|tilt\.com|zarr|\.xf|a_TLT|settings",
+            match=r"a\.|t3\.|cell\.|polnet|cryotomosim|\.star|\.txt|\.json|\.csv|own\.mrc|tilt\.com|zarr|\.xf|a_TLT|settings",
         ):
             READERS[name](path)
     finally:

@@ -1,10 +1,12 @@
 """Small specimens in the formats of other programs, written from the descriptions of these formats."""
 
+import gzip
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import mrcfile
+import msgpack
 import numpy as np
 
 VOXEL_A = 10.0
@@ -111,3 +113,97 @@ def write_cellpack(folder: Path) -> None:
     document = {"recipe": {"name": "root"}, "cytoplasme": {"ingredients": {"arms": entry}}}
     folder.mkdir()
     (folder / "model.json").write_text(json.dumps(document))
+
+
+def write_mesoscale(
+    path: Path,
+    atoms: np.ndarray,
+    matrices: np.ndarray,
+    shifts: np.ndarray,
+    rows: list[tuple[str, ...]],
+    models: tuple[str, ...] = (),
+) -> Path:
+    """Write a model of a cell: atoms (n, 3) of the chains A and B, operators, and a row of copies each.
+
+    With names of models, every model has the same atoms, and a row its number at the end.
+    """
+    half, copies = len(atoms) // 2, max(1, len(models))
+    place = np.tile(atoms, (copies, 1)).round(3)
+    count = len(place)
+    chain = np.tile(np.where(np.arange(len(atoms)) < half, "A", "B"), copies)
+    tables: dict[str, dict[str, np.ndarray]] = {
+        "entity": {
+            "id": np.array(["7"]),
+            "pdbx_description": np.array(["root.cell.interior.proteins.ARMS"]),
+        },
+        "atom_site": {
+            "type_symbol": np.full(count, "C"),
+            "label_asym_id": chain,
+            "label_entity_id": np.full(count, "7"),
+            **{f"Cartn_{axis}": place[:, index] for index, axis in enumerate("xyz")},
+            "pdbx_PDB_model_num": np.repeat(np.arange(1, copies + 1), len(atoms)).astype(str),
+        },
+        "pdbx_struct_assembly_gen": {
+            "assembly_id": np.full(len(rows), "1"),
+            "oper_expression": np.array([row[0] for row in rows]),
+            "asym_id_list": np.array([row[1] for row in rows]),
+        },
+        "pdbx_struct_oper_list": {
+            "id": np.arange(1, len(shifts) + 1).astype(str),
+            **{f"matrix[{i + 1}][{j + 1}]": matrices[:, i, j].round(4) for i in range(3) for j in range(3)},
+            **{f"vector[{i + 1}]": shifts[:, i].round(2) for i in range(3)},
+        },
+    }
+    if models:
+        tables["pdbx_struct_assembly_gen"]["PDB_model_num"] = np.array([row[2] for row in rows])
+        tables["pdbx_model"] = {"name": np.array(models)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".bcif":
+        categories = [
+            {"name": f"_{name}", "columns": [pack_column(key, values) for key, values in table.items()]}
+            for name, table in tables.items()
+        ]
+        path.write_bytes(msgpack.packb({"dataBlocks": [{"header": "CELL", "categories": categories}]}))
+        return path
+    text = "data_CELL\n"
+    for name, table in tables.items():
+        text += "loop_\n" + "".join(f"_{name}.{key}\n" for key in table)
+        text += "".join(" ".join(map(str, row)) + "\n" for row in zip(*table.values(), strict=True))
+    raw = text.encode()
+    path.write_bytes(gzip.compress(raw) if path.suffix == ".gz" else raw)
+    return path
+
+
+def pack_column(name: str, values: np.ndarray) -> dict:
+    """Pack a column as BinaryCIF does, by as many of its encodings as it may have."""
+    raw = {"kind": "ByteArray", "type": 3}
+    if values.dtype.kind == "f":
+        whole = np.rint(values * 10_000).astype(np.int64)
+        pieces: list[int] = []
+        for number in np.diff(whole, prepend=whole[:1]).tolist():
+            limit = 32767 if number >= 0 else -32768
+            while abs(number) >= abs(limit):
+                pieces.append(limit)
+                number -= limit
+            pieces.append(number)
+        encoding = [
+            {"kind": "FixedPoint", "factor": 10_000, "srcType": 33},
+            {"kind": "Delta", "origin": int(whole[0]), "srcType": 3},
+            {"kind": "IntegerPacking", "byteCount": 2, "isUnsigned": False, "srcSize": len(whole)},
+            {"kind": "ByteArray", "type": 2},
+        ]
+        return {"name": name, "data": {"data": np.array(pieces, "<i2").tobytes(), "encoding": encoding}}
+    texts, index = np.unique(values, return_inverse=True)
+    offsets = np.concatenate(([0], np.cumsum([len(text) for text in texts]))).astype("<i4")
+    begins = np.flatnonzero(np.diff(index, prepend=-1))
+    runs = np.column_stack((index[begins], np.diff(begins, append=len(index)))).astype("<i4")
+    encoding = [
+        {
+            "kind": "StringArray",
+            "stringData": "".join(texts.tolist()),
+            "offsets": offsets.tobytes(),
+            "offsetEncoding": [raw],
+            "dataEncoding": [{"kind": "RunLength", "srcType": 3, "srcSize": len(values)}, raw],
+        }
+    ]
+    return {"name": name, "data": {"data": runs.tobytes(), "encoding": encoding}}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,9 +106,9 @@ def _place(ingredient: Ingredient, path: Path | None, name: str, edge: float, so
         template, centre_A = _make_template(ingredient, path, edge)
     except InputError as error:
         raise InputError(f"{source}: ingredient {ingredient.name!r}: {error}") from None
-    # The template's frame is that of the structure, centred where its source says so.
-    template = replace(template, centre_A=template.centre_A - centre_A + ingredient.offset_A)
-    return PlacedClass(name, (template,), ingredient.rotation @ ingredient.matrix, ingredient.position_A)
+    offset = template.centre_A - centre_A + ingredient.offset_A
+    rotation = ingredient.rotation @ ingredient.matrix
+    return PlacedClass(name, template, offset[None], rotation, ingredient.position_A)
 
 
 def _make_template(

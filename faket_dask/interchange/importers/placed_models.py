@@ -42,8 +42,10 @@ class PlacedClass:
     ----------
     name
         Name of the class.
-    parts
-        Templates that make up a molecule, their centres in its frame; more than one for a large molecule.
+    template
+        Density of a molecule, or of each of its beads.
+    offset_A
+        ``(m, 3)``: ``(x, y, z)`` in Å of the template's centre in the molecule's frame; more than one for beads.
     rotation
         ``(n, 3, 3)`` matrices from molecule to model.
     shift_A
@@ -51,35 +53,43 @@ class PlacedClass:
     """
 
     name: str
-    parts: tuple[Template, ...]
+    template: Template
+    offset_A: NDArray[np.float64]
     rotation: NDArray[np.float64]
     shift_A: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.shift_A)
 
     @property
     def mass_Da(self) -> float:
         """Mass of a molecule in dalton."""
-        return sum(part.mass_Da for part in self.parts)
+        return len(self.offset_A) * self.template.mass_Da
 
     @property
     def volume_A3(self) -> float:
-        """Volume of a molecule's label in Å³."""
-        return sum(part.volume_A3 for part in self.parts)
+        """Volume of a molecule's label in Å³, where its beads do not overlap."""
+        return len(self.offset_A) * self.template.volume_A3
 
     @property
     def centre_A(self) -> NDArray[np.float64]:
         """Centre ``(x, y, z)`` of a molecule in its frame, in Å."""
-        weights = [part.mass_Da for part in self.parts]
-        return np.asarray(np.average([part.centre_A for part in self.parts], axis=0, weights=weights))
+        return np.asarray(self.offset_A.mean(axis=0))
 
     @property
     def radius_A(self) -> float:
         """Radius of the sphere about the centre that holds a molecule, in Å."""
-        centre = self.centre_A
-        return max(float(np.linalg.norm(part.centre_A - centre)) + part.radius_A for part in self.parts)
+        reach = float(np.linalg.norm(self.offset_A - self.centre_A, axis=1).max())
+        return reach + self.template.radius_A
 
     def place(self, point_A: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the places ``(n, 3)`` of a point of the molecule in the model, in Å."""
         return np.asarray(self.rotation @ point_A + self.shift_A)
+
+    def place_templates(self) -> NDArray[np.float64]:
+        """Return the places ``(n m, 3)`` of the centres of all templates in the model, object by object, in Å."""
+        places = np.einsum("nij,mj->nmi", self.rotation, self.offset_A) + self.shift_A[:, None]
+        return np.asarray(places.reshape(-1, 3))
 
 
 def build_specimen(
@@ -127,10 +137,9 @@ def _lay_out(
     """Return the table, the classes moved into the volume's frame, and its shape ``(z, y, x)``."""
     low, high = np.full(3, np.inf), np.full(3, -np.inf)
     for kind in classes:
-        for part in kind.parts:
-            centres = kind.place(part.centre_A)
-            low = np.minimum(low, centres.min(axis=0) - part.radius_A)
-            high = np.maximum(high, centres.max(axis=0) + part.radius_A)
+        places, radius = kind.place_templates(), kind.template.radius_A
+        low = np.minimum(low, places.min(axis=0) - radius)
+        high = np.maximum(high, places.max(axis=0) + radius)
     voxels = np.ceil((high - low) / voxel_size_A) + 2 * MARGIN_VOXELS + 1
     if not (voxels <= LARGEST_EDGE).all():
         extent = " x ".join(f"{edge:.4g}" for edge in high - low)
@@ -142,7 +151,7 @@ def _lay_out(
     moved = [replace(kind, shift_A=kind.shift_A + middle_A - (low + high) / 2) for kind in classes]
     labelled = _choose_labelled(classes, voxel_size_A, source)
     numbers = np.cumsum(labelled) * labelled
-    counts = [len(kind.shift_A) for kind in classes]
+    counts = [len(kind) for kind in classes]
     table = make_table(
         np.repeat([kind.name for kind in classes], counts),
         np.repeat(numbers, counts),
@@ -164,7 +173,7 @@ def _choose_labelled(classes: Sequence[PlacedClass], voxel_size_A: float, source
     labelled = np.zeros(len(classes), np.bool_)
     small, objects = 0, 0
     for index in sorted(range(len(classes)), key=lambda index: -classes[index].mass_Da):
-        count = len(classes[index].shift_A)
+        count = len(classes[index])
         if classes[index].volume_A3 < voxel_size_A**3:
             small += 1
         elif labelled.sum() < LARGEST_CLASS and objects + count <= LARGEST_INSTANCE:
@@ -183,35 +192,26 @@ def _choose_labelled(classes: Sequence[PlacedClass], voxel_size_A: float, source
 
 @dataclass(frozen=True, eq=False)
 class _Draws:
-    """Templates that are added to the volume, in turn: parts of all objects."""
+    """Templates that are added to the volume in turn, by their index, with the row that each belongs to."""
 
     templates: tuple[Template, ...]
     template: NDArray[np.int64]
     centre_A: NDArray[np.float64]
     row: NDArray[np.int64]
-    is_first: NDArray[np.bool_]
+    is_bead: NDArray[np.bool_]
     table: ParticleTable
 
 
 def _list_draws(classes: Sequence[PlacedClass], table: ParticleTable) -> _Draws:
-    templates: list[Template] = []
-    number, centres, rows, firsts = [], [], [], []
-    begin = 0
-    for kind in classes:
-        count = len(kind.shift_A)
-        for index, part in enumerate(kind.parts):
-            number.append(np.full(count, len(templates)))
-            templates.append(part)
-            centres.append(kind.place(part.centre_A))
-            rows.append(np.arange(begin, begin + count))
-            firsts.append(np.full(count, index == 0))
-        begin += count
+    beads = np.array([len(kind.offset_A) for kind in classes])
+    counts = np.array([len(kind) for kind in classes])
+    number = np.repeat(np.arange(len(classes)), counts * beads)
     return _Draws(
-        tuple(templates),
-        np.concatenate(number),
-        np.concatenate(centres),
-        np.concatenate(rows),
-        np.concatenate(firsts),
+        tuple(kind.template for kind in classes),
+        number,
+        np.concatenate([kind.place_templates() for kind in classes]),
+        np.repeat(np.arange(len(table)), np.repeat(beads, counts)),
+        (beads > 1)[number],
         table,
     )
 
@@ -241,10 +241,9 @@ class _RenderedModel:
                 block.density, block.class_mask, block.instance_mask, start, self.voxel_size_A, labels
             )
             placed = replace(table.row(row), centre_A=draws.centre_A[index])
-            # Parts of one molecule touch, and add up.
-            add_particle(
-                canvas, placed, draws.templates[draws.template[index]], displaces=bool(draws.is_first[index])
-            )
+            template = draws.templates[draws.template[index]]
+            # Beads of one molecule touch, and add up.
+            add_particle(canvas, placed, template, displaces=not draws.is_bead[index])
         return block
 
 

@@ -30,6 +30,7 @@ IMPORTERS: Registry[type[SpecimenImporter]] = Registry(
         "cryotomosim": "faket_dask.interchange.importers.cryotomosim:CryoTomoSimImporter",
         "polnet": "faket_dask.interchange.importers.polnet:PolnetImporter",
         "cellpack": "faket_dask.interchange.importers.cellpack:CellpackImporter",
+        "mesoscale": "faket_dask.interchange.importers.mesoscale:MesoscaleImporter",
     },
 )
 """Importers of specimens by name; a package adds one by an entry point ``module:class``."""
