@@ -52,6 +52,7 @@ from tests.formats.conftest import VOXEL_A, make_phantom
 from tests.interchange.foreign_specimens import (
     ARMS,
     make_scene,
+    write_amira,
     write_cellpack,
     write_cryotomosim,
     write_mesoscale,
@@ -108,6 +109,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_polnet(folder / "polnet", make_scene())
     write_cryotomosim(folder / "cryotomosim", make_scene())
     write_cellpack(folder / "cellpack")
+    labels = np.arange(12 * 16 * 20).reshape(12, 16, 20) // 500 % 3
+    write_amira(folder / "runs.Labels.am", labels, "HxByteRLE")
+    write_amira(folder / "text.Labels.am", labels, "ASCII")
     poses = np.tile(np.eye(3), (3, 1, 1)), np.array([[0, 0, 0], [90, 0, 40], [-20, 80.0, 0]])
     for suffix in (".cif", ".bcif"):
         write_mesoscale(folder / f"cell{suffix}", ARMS * 8, *poses, [("(1-2,3)", "A,B")])
@@ -163,7 +167,7 @@ def specimen(importer: str) -> Reader:
 
     def read(path: Path) -> object:
         source, options = path.parent, SpecimenOptions()
-        if importer in ("cellpack", "mesoscale"):
+        if importer in ("amira", "cellpack", "mesoscale"):
             source, options = path, SpecimenOptions(voxel_size_A=20.0)
         found = IMPORTERS.get(importer)().open(source, options)
         return [mask and mask.rows(0, mask.shape[1]) for mask in (found.density, found.instance_mask)]
@@ -214,6 +218,8 @@ READERS: dict[str, Reader] = {
     "cryotomosim/zcoords_one.csv": specimen("cryotomosim"),
     "cryotomosim/sim_dose_60/Atlas.txt": lambda path: specimen("cryotomosim")(path.parent),
     "cellpack/model.json": specimen("cellpack"),
+    "runs.Labels.am": specimen("amira"),
+    "text.Labels.am": specimen("amira"),
     "cell.cif": specimen("mesoscale"),
     "cell.bcif": specimen("mesoscale"),
     "polnet/tomo_001_motif_list.csv": specimen("polnet"),
@@ -429,7 +435,7 @@ def test_missing_file_is_named(exported: Path, name: str) -> None:
     try:
         with pytest.raises(
             InputError,
-            match=r"a\.|t3\.|cell\.|polnet|cryotomosim|\.star|\.txt|\.json|\.csv|own\.mrc|tilt\.com|zarr|\.xf|a_TLT|settings",
+            match=r"a\.|t3\.|cell\.|Labels\.|polnet|cryotomosim|\.star|\.txt|\.json|\.csv|own\.mrc|tilt\.com|zarr|\.xf|a_TLT|settings",
         ):
             READERS[name](path)
     finally:

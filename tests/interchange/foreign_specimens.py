@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -207,3 +208,53 @@ def pack_column(name: str, values: np.ndarray) -> dict:
         }
     ]
     return {"name": name, "data": {"data": runs.tobytes(), "encoding": encoding}}
+
+
+def write_amira(path: Path, labels: np.ndarray, packing: str, unit: str = "") -> Path:
+    """Write labels (z, y, x) as Amira does: as they are, HxByteRLE, HxZip, ASCII, or big-endian."""
+    raw = labels.astype(np.uint8).tobytes()
+    data = {"HxByteRLE": pack_runs, "HxZip": zlib.compress}.get(packing, bytes)(raw)
+    if packing == "ASCII":
+        data = "\n".join(str(value) for value in raw).encode()
+    first = {"ASCII": "3D ASCII 2.0", "big-endian": "3D BINARY 2.0"}.get(packing, "BINARY-LITTLE-ENDIAN 2.1")
+    packed = f"({packing},{len(data)})" if packing.startswith("Hx") else ""
+    depth, height, width = labels.shape
+    box = " ".join(f"0 {(count - 1) * VOXEL_A:g}" for count in (width, height, depth))
+    names = "".join(
+        f"        {name} {{\n            Id {number}\n        }}\n"
+        for number, name in enumerate(("Exterior", "one", "two"))
+    )
+    units = f'    Units {{\n        Coordinates "{unit}"\n    }}\n' if unit else ""
+    header = (
+        f"# AmiraMesh {first}\n\n\ndefine Lattice {width} {height} {depth}\n\nParameters {{\n    Materials {{\n"
+        f'{names}    }}\n{units}    BoundingBox {box},\n    CoordType "uniform"\n}}\n\nLattice {{ byte Labels }} '
+        f"@1{packed}\n\n# Data section follows\n@1\n"
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(header.encode() + data)
+    return path
+
+
+def pack_runs(raw: bytes) -> bytes:
+    """Pack bytes as HxByteRLE: runs of three and more by their length, others as they are with 128 more."""
+    values = np.frombuffer(raw, np.uint8)
+    begins = np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1])))
+    packed, loose = bytearray(), bytearray()
+
+    def flush() -> None:
+        for start in range(0, len(loose), 127):
+            piece = loose[start : start + 127]
+            packed.extend([128 + len(piece), *piece])
+        loose.clear()
+
+    for begin, end in zip(begins, [*begins[1:], len(values)], strict=True):
+        length = int(end - begin)
+        if length < 3:
+            loose.extend(values[begin:end].tobytes())
+            continue
+        flush()
+        while length:
+            packed.extend([min(length, 127), values[begin]])
+            length -= min(length, 127)
+    flush()
+    return bytes(packed)

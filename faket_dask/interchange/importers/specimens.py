@@ -31,6 +31,7 @@ IMPORTERS: Registry[type[SpecimenImporter]] = Registry(
         "polnet": "faket_dask.interchange.importers.polnet:PolnetImporter",
         "cellpack": "faket_dask.interchange.importers.cellpack:CellpackImporter",
         "mesoscale": "faket_dask.interchange.importers.mesoscale:MesoscaleImporter",
+        "amira": "faket_dask.interchange.importers.amira:AmiraImporter",
     },
 )
 """Importers of specimens by name; a package adds one by an entry point ``module:class``."""
