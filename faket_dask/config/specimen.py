@@ -30,6 +30,7 @@ from faket_dask.specimen.membranes import Sheets, Vesicles
 from faket_dask.specimen.recipe import Recipe
 from faket_dask.specimen.slab.film import Film
 from faket_dask.specimen.slab.lamella import Lamella
+from faket_dask.specimen.slab.parts import list_parts
 from faket_dask.specimen.source_names import names_phantom
 from faket_dask.specimen.species import Species
 from faket_dask.specimen.template import Sampling
@@ -224,7 +225,7 @@ class BuiltSpecimen(Section):
             *self.filaments,
             *self.crowds,
             self.distractors,
-            self.ice,
+            *(() if self.ice is None else list_parts(self.ice)),
         )
         return tuple(group for group in groups if group is not None)
 

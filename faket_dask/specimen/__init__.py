@@ -11,15 +11,19 @@ from faket_dask.specimen.phantoms import PHANTOMS
 from faket_dask.specimen.placement import check_fits, place
 from faket_dask.specimen.recipe import Recipe
 from faket_dask.specimen.render import Block, render_block
+from faket_dask.specimen.slab.deposits import Carbon, Contamination
 from faket_dask.specimen.slab.film import Film
 from faket_dask.specimen.slab.lamella import Lamella
+from faket_dask.specimen.slab.parts import list_parts
 from faket_dask.specimen.species import Species
 
 __all__ = [
     "PHANTOMS",
     "Block",
+    "Carbon",
     "Chain",
     "Cluster",
+    "Contamination",
     "Crowding",
     "CrowdingError",
     "Distractors",
@@ -33,6 +37,7 @@ __all__ = [
     "Species",
     "Vesicles",
     "check_fits",
+    "list_parts",
     "place",
     "read_particles",
     "render_block",

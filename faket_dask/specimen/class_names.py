@@ -7,4 +7,7 @@ DISTRACTOR = "distractor"
 ICE = "ice"
 CARBON = "carbon"
 CONTAMINATION = "contamination"
+DEPOSITS = (CARBON, CONTAMINATION)
+"""Classes of what lies on the faces of the ice, which is in masks and in no list of particles."""
+
 RESERVED_NAMES = (VESICLE, FIDUCIAL, SHEET, DISTRACTOR, ICE, CARBON, CONTAMINATION)

@@ -6,6 +6,7 @@ that is taken is given up after two or three of them, and a million trials take 
 object is fixed before its place is sought, so crowding does not favour some orientations over others.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from enum import Enum
 
@@ -117,16 +118,44 @@ class Occupancy:
         Call it before anything is claimed.
         """
         self._cuts = cuts
-        _, y, x = (
-            np.arange(-margin, size + margin) * self.grid.voxel_size_A
-            for margin, size in zip(self.margin, self.grid.shape, strict=True)
-        )
+        y, x = self.list_places()
         first, last = find_layers(*faces.heights(x, y), self.grid.voxel_size_A)
         _, rows, columns = (slice(m, m + n) for m, n in zip(self.margin, self.grid.shape, strict=True))
         self._layers = first[rows, columns], last[rows, columns]
         reach = int(self.margin[0]) if cuts else 0
         for z, layer in enumerate(self._space, start=-int(self.margin[0])):
             layer[(z < first - reach) | (z > last + reach)] = _VACUUM
+
+    def list_places(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return y and x in Å of the voxels of a layer, those of the margin included."""
+        y, x = (
+            np.arange(-margin, size + margin) * self.grid.voxel_size_A
+            for margin, size in zip(self.margin[1:], self.grid.shape[1:], strict=True)
+        )
+        return y, x
+
+    def claim_layers(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> int:
+        """Take the voxels from a first to a last layer of z, both included, and those closer than the spacing.
+
+        Parameters
+        ----------
+        first, last
+            Layers ``(y, x)`` at the places that `list_places` returns; no voxel where the last one is below the first.
+
+        Returns
+        -------
+        shown
+            Number of the voxels that lie in the volume.
+        """
+        gap, shown = math.ceil(self._spacing), 0
+        taken = first <= last
+        rows, columns = (slice(m, m + n) for m, n in zip(self.margin[1:], self.grid.shape[1:], strict=True))
+        for z, layer in enumerate(self._space, start=-int(self.margin[0])):
+            layer[taken & (z >= first - gap) & (z <= last + gap)] = _TAKEN
+            if 0 <= z < self.grid.shape[0]:
+                inside = taken & (z >= first) & (z <= last)
+                shown += int(np.count_nonzero(inside[rows, columns]))
+        return shown
 
     def region(self, compartments: Iterable[int] | None = None, surface: int | None = None) -> Region:
         """Return the voxels that an object may use, ``(65536,)`` bool.

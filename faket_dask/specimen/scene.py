@@ -66,6 +66,7 @@ class Scene:
         self.shown_molecular_volume_A3 = 0.0
         self.surfaces: list[tuple[Surface, int, int]] = []
         self.faces: Faces | None = None
+        self.slab_seed = 0
         self._class_ids = class_ids
         self._counts = counts or {}
         self._compartments: dict[str, list[int]] = {}
@@ -89,8 +90,17 @@ class Scene:
 
     def bound(self, row: Row, faces: Faces, *, cuts: bool) -> None:
         """Bound the ice by two faces, which cut objects or which objects lie between."""
-        self.faces = faces
+        self.faces, self.slab_seed = faces, row.variant
         self.occupancy.bound(faces, cuts=cuts)
+        self.add_beyond(row)
+
+    def add_layers(self, row: Row, first: NDArray[np.int64], last: NDArray[np.int64]) -> None:
+        """Add an object that takes the voxels between two layers, as `Occupancy.claim_layers` defines them."""
+        self.rows.append(row)
+        self.shown_shares.append(float(self.occupancy.claim_layers(first, last) > 0))
+
+    def add_beyond(self, row: Row) -> None:
+        """Add an object that takes no room from others, since it lies beyond the ice."""
         self.rows.append(row)
         self.shown_shares.append(1.0)
 

@@ -11,6 +11,7 @@ import numpy as np
 from faket_dask.formats.copick import PickableObject
 from faket_dask.formats.copick_writing import write_config, write_octopi_targets, write_run
 from faket_dask.interchange.exporters.source import MEMBRANES, Source
+from faket_dask.specimen.class_names import DEPOSITS
 
 SMALLEST_RADIUS_A = 10.0
 """Displayed radius of classes that no series shows."""
@@ -88,6 +89,6 @@ def _list_objects(source: Source) -> list[PickableObject]:
             largest = float(table.radius_A[table.class_name == name].max())
             radius[str(name)] = max(radius.get(str(name), SMALLEST_RADIUS_A), largest)
     return [
-        PickableObject(name, label, name not in MEMBRANES, radius.get(name, SMALLEST_RADIUS_A))
+        PickableObject(name, label, name not in (*MEMBRANES, *DEPOSITS), radius.get(name, SMALLEST_RADIUS_A))
         for name, label in source.class_labels().items()
     ]

@@ -28,7 +28,7 @@ from faket_dask.kernels.optics import Optics
 from faket_dask.modalities import SIMULATED
 from faket_dask.references import open_reference
 from faket_dask.references.imaging import Imaging, open_modality_imaging
-from faket_dask.specimen.class_names import SHEET, VESICLE
+from faket_dask.specimen.class_names import DEPOSITS, SHEET, VESICLE
 from faket_dask.specimen.particles import ParticleTable, read_particles
 from faket_dask.stages.reconstruction import Half
 
@@ -238,8 +238,12 @@ class Source:
         return grid.resample(open_array(self.spec.folder.volume(specimen), "density", "r"))
 
     def particles(self, specimen: str, grid: Grid) -> ParticleTable:
-        """Return the labelled particles of a specimen that are centred on a grid, in Å from its first voxel."""
+        """Return the labelled particles of a specimen that are centred on a grid, in Å from its first voxel.
+
+        Carbon and contamination are in the masks alone.
+        """
         table = grid.particles(read_particles(self.spec.folder.particles(specimen)))
+        table = table.select(~np.isin(table.class_name, DEPOSITS))
         # Negative zeros would become "-0.0" in text.
         return replace(table, centre_A=table.centre_A + 0.0, rotation=table.rotation + 0.0)
 

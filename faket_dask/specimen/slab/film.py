@@ -8,6 +8,7 @@ import numpy as np
 
 from faket_dask.specimen.amounts import Amount, check_amount, draw, largest
 from faket_dask.specimen.component import Layer
+from faket_dask.specimen.slab.deposits import Carbon
 from faket_dask.specimen.slab.faces import Faces, Hole
 from faket_dask.specimen.slab.slab import Slab, ThicknessRange
 from faket_dask.specimen.voxel_grid import VoxelGrid
@@ -19,7 +20,7 @@ class Film(Slab):
 
     Parameters
     ----------
-    thickness_A, wedge_deg, roughness_A, roughness_length_A
+    thickness_A, wedge_deg, roughness_A, roughness_length_A, contamination
         As for `Slab`. The wedge has any direction.
     meniscus_A
         Thickness at the rim of the hole less that in its middle in Å, one number or (smallest, largest).
@@ -28,6 +29,8 @@ class Film(Slab):
     hole_offset_A
         Distance of the hole's middle from the middle of the volume in Å, in any direction, one number or (smallest,
         largest).
+    carbon
+        Carbon about the hole, at one of the faces.
 
     Raises
     ------
@@ -48,6 +51,7 @@ class Film(Slab):
     meniscus_A: Amount = 0.0
     hole_radius_A: Amount = (6000.0, 10000.0)
     hole_offset_A: Amount = (0.0, 3000.0)
+    carbon: Carbon | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

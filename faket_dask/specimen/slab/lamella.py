@@ -20,7 +20,7 @@ class Lamella(Slab):
 
     Parameters
     ----------
-    thickness_A, wedge_deg, roughness_A, roughness_length_A
+    thickness_A, wedge_deg, roughness_A, roughness_length_A, contamination
         As for `Slab`. A wedge grows along the ion beam.
     milling_deg
         Direction of the ion beam in the plane of the lamella, in degrees from x, which is across the tilt axis, one

@@ -14,6 +14,7 @@ from faket_dask.specimen.class_names import ICE
 from faket_dask.specimen.component import Component, Layer, Workload
 from faket_dask.specimen.particles import Row
 from faket_dask.specimen.scene import Scene
+from faket_dask.specimen.slab.deposits import Contamination
 from faket_dask.specimen.slab.faces import Faces
 from faket_dask.specimen.slab.vacuum import clear_vacuum
 from faket_dask.specimen.slab.waves import Waves, draw_waves
@@ -44,6 +45,8 @@ class Slab(ABC):
         Standard deviation of each face in Å, one number or (smallest, largest).
     roughness_length_A
         Length of the waves that make a face rough, one number or (smallest, largest).
+    contamination
+        Crystals on both faces.
 
     Raises
     ------
@@ -61,6 +64,7 @@ class Slab(ABC):
     wedge_deg: Amount = 0.0
     roughness_A: Amount = 0.0
     roughness_length_A: Amount = (500.0, 5000.0)
+    contamination: Contamination | None = None
 
     def __post_init__(self) -> None:
         check_amount(self.thickness_A, "ice: thickness_A", 1.0)

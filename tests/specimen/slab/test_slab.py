@@ -4,7 +4,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faket_dask.errors import InputError
-from faket_dask.specimen import Crowding, Fiducials, Film, Lamella, Recipe, Species, place, render_block
+from faket_dask.specimen import (
+    Carbon,
+    Contamination,
+    Crowding,
+    Fiducials,
+    Film,
+    Lamella,
+    Recipe,
+    Species,
+    list_parts,
+    place,
+    render_block,
+)
 from faket_dask.specimen.ice import ICE_V
 from faket_dask.specimen.placement import check_fits, draw_placement
 from faket_dask.specimen.slab.faces_table import tabulate_faces
@@ -18,12 +30,20 @@ FILM = Film(
     hole_offset_A=(0.0, 100.0),
     roughness_A=(0.0, 8.0),
 )
+HOLE = Film(
+    thickness_A=(280.0, 320.0),
+    wedge_deg=(0.0, 1.0),
+    hole_radius_A=(500.0, 700.0),
+    hole_offset_A=(500.0, 700.0),
+    carbon=Carbon((80.0, 120.0), (5.0, 20.0)),
+    contamination=Contamination((1, 3), (100.0, 140.0)),
+)
 LAMELLA = Lamella(thickness_A=(200.0, 260.0), wedge_deg=(0.0, 5.0), curtaining_A=(0.0, 12.0))
 
 
 def make_recipe(slab, *components, **options) -> Recipe:
     components = components or (Species("boot", count=12), Species("comma", count=8), Fiducials(2))
-    return Recipe(SHAPE, VOXEL_A, (*components, slab), ice_texture=0.0, **options)
+    return Recipe(SHAPE, VOXEL_A, (*components, *list_parts(slab)), ice_texture=0.0, **options)
 
 
 def find_ice(recipe, table) -> np.ndarray:
@@ -49,7 +69,7 @@ def test_volume_is_ice_between_the_faces_and_vacuum_beyond(slab):
 
 
 @settings(max_examples=10, deadline=None)
-@given(seed=st.integers(0, 9999), slab=st.sampled_from([FILM, LAMELLA]), rows=st.integers(7, 40))
+@given(seed=st.integers(0, 9999), slab=st.sampled_from([FILM, HOLE, LAMELLA]), rows=st.integers(7, 40))
 def test_any_blocking_gives_the_same_bytes(seed, slab, rows):
     recipe = make_recipe(slab)
     table = place(recipe, np.random.default_rng(seed))
@@ -150,3 +170,65 @@ def test_impossible_numbers_are_refused(options):
 def test_faces_of_the_volume_and_of_the_ice_cannot_both_cut():
     with pytest.raises(InputError, match="remove cut_surfaces"):
         make_recipe(LAMELLA, cut_surfaces=True)
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 9999))
+def test_carbon_covers_all_but_the_hole_up_to_the_edges(seed):
+    recipe = make_recipe(HOLE)
+    table = place(recipe, np.random.default_rng(seed))
+    block = render_block(recipe, table, 0, SHAPE[1])
+    row = table.row(int(np.flatnonzero(table.class_name == "carbon")[0]))
+    mask = block.instance_mask == row.instance
+    assert (block.class_mask[mask] == recipe.class_ids["carbon"]).all()
+    y, x = (np.arange(size) * VOXEL_A for size in SHAPE[1:])
+    distance = np.hypot(x - row.centre_A[0], y[:, None] - row.centre_A[1])
+    layers = mask.sum(axis=0)
+    assert (layers[distance < row.radius_A - 120] == 0).all()
+    beyond = layers[distance > row.radius_A + 120]
+    assert beyond.size > 100
+    assert (beyond >= 6).all()
+    assert (beyond <= 12).all()
+    assert block.density[mask].mean() == pytest.approx(9.09 - ICE_V, abs=0.05)
+    share = find_ice(recipe, table)
+    assert (share[mask] == 1).all()
+    at_a_face = (share[:-1] < 1) & mask[1:], (share[1:] < 1) & mask[:-1]
+    assert max(np.count_nonzero(side) for side in at_a_face) >= 0.9 * np.count_nonzero(layers)
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 9999))
+def test_contamination_is_ice_beyond_the_faces(seed):
+    recipe = make_recipe(HOLE)
+    table = place(recipe, np.random.default_rng(seed))
+    block, share = render_block(recipe, table, 0, SHAPE[1]), find_ice(recipe, table)
+    crystals = table.select(table.class_name == "contamination")
+    assert 1 <= len(crystals) <= 3
+    for row in map(crystals.row, range(len(crystals))):
+        mask = block.instance_mask == row.instance
+        assert (share[mask] == 0).all()
+        np.testing.assert_allclose(block.density[mask], 0.0, atol=1e-5)
+        places = np.argwhere(mask)[:, ::-1] * VOXEL_A
+        assert len(places) > 100
+        assert np.linalg.norm(places - row.centre_A, axis=1).max() <= row.radius_A
+        on_edge = ((places == 0) | (places == (np.array(SHAPE[::-1]) - 1) * VOXEL_A)).any()
+        assert row.is_cut or not on_edge
+
+
+@pytest.mark.parametrize(
+    ("slab", "message"),
+    [
+        (
+            Film(thickness_A=300.0, carbon=Carbon(400.0)),
+            "carbon is up to 400 Å thick, and the ice down to 300",
+        ),
+        (Film(thickness_A=400.0, contamination=Contamination(1, 300.0)), "needs a volume of 620 Å"),
+        (
+            Film(thickness_A=300.0, contamination=Contamination(1, 60.0)),
+            "voxels are 10 Å; give diameters from 80 Å",
+        ),
+    ],
+)
+def test_impossible_deposits_are_refused(slab, message):
+    with pytest.raises(InputError, match=message):
+        check_fits(make_recipe(slab))
