@@ -21,6 +21,8 @@ from faket_dask.specimen.amounts import (
 from faket_dask.specimen.canvas import Canvas, first_voxel, last_voxel
 from faket_dask.specimen.class_names import FIDUCIAL
 from faket_dask.specimen.component import Layer, Workload
+from faket_dask.specimen.halo import NO_HALO, DrawnHalo, Halo
+from faket_dask.specimen.ice import ICE_V
 from faket_dask.specimen.particles import Row
 from faket_dask.specimen.scene import Scene
 from faket_dask.specimen.shape import Shape, draw_fraction
@@ -43,6 +45,9 @@ class Fiducials:
         Beads per specimen, one number or (smallest, largest), or ``{per_um3: …}`` by the volume.
     diameter_A
         Diameter in Å, one number or (smallest, largest).
+    halo
+        Shells of thinned ice about the beads, which other objects keep clear of; a row has the seed of its halo as
+        `variant`.
 
     Raises
     ------
@@ -57,6 +62,7 @@ class Fiducials:
 
     count: Number = 6
     diameter_A: Amount = (90.0, 110.0)
+    halo: Halo | None = None
 
     def __post_init__(self) -> None:
         check_number(self.count, "fiducials: count")
@@ -67,8 +73,9 @@ class Fiducials:
         return number_range(self.count, grid.volume_um3)
 
     def measure_size(self, grid: VoxelGrid) -> float:
-        """Return the largest diameter in Å."""
-        return largest(self.diameter_A)
+        """Return the largest diameter in Å, halo included."""
+        halo_A = 0.0 if self.halo is None else largest(self.halo.thickness_A)
+        return largest(self.diameter_A) + 2 * halo_A
 
     def check(self, grid: VoxelGrid) -> None:
         """Check that the largest bead fits into the volume."""
@@ -79,21 +86,29 @@ class Fiducials:
         requested = scene.draw_count(self)
         diameters = sorted((draw(self.diameter_A, scene.rng) for _ in range(requested)), reverse=True)
         for placed, diameter in enumerate(diameters):
+            seed = 0 if self.halo is None else int(scene.rng.integers(2**31))
             shape = ball_shape(diameter / 2, draw_fraction(scene.rng), scene.grid.voxel_size_A)
-            position = scene.occupancy.find_position(shape, scene.rng)
+            room = ball_shape(
+                diameter / 2 + self._draw_halo(seed).thickness_A, shape.fraction, scene.grid.voxel_size_A
+            )
+            position = scene.occupancy.find_position(room, scene.rng)
             if position is None:
                 raise scene.fail(FIDUCIAL, requested, placed)
             centre_A = shape.centre_A(position, scene.grid.voxel_size_A)
-            row = Row(FIDUCIAL, scene.class_id(FIDUCIAL), centre_A, np.eye(3), diameter / 2, 0)
+            row = Row(FIDUCIAL, scene.class_id(FIDUCIAL), centre_A, np.eye(3), diameter / 2, seed)
             scene.add(row, shape, position)
+            scene.occupancy.claim(room, position)
 
     def measure_reach(self, row: Row, grid: VoxelGrid) -> float:
-        """Return the radius of a bead, and a voxel for its rim, in Å."""
-        return row.radius_A + grid.voxel_size_A
+        """Return the radius of a bead with its halo, and a voxel for its rim, in Å."""
+        return row.radius_A + self._draw_halo(row.variant).thickness_A + grid.voxel_size_A
 
     def render(self, canvas: Canvas, row: Row, grid: VoxelGrid) -> None:
-        """Add a ball of gold."""
-        _add_bead(canvas, row.centre_A, row.radius_A)
+        """Add a ball of gold, and take ice away around it."""
+        _add_bead(canvas, row.centre_A, row.radius_A, self._draw_halo(row.variant))
+
+    def _draw_halo(self, seed: int) -> DrawnHalo:
+        return NO_HALO if self.halo is None else self.halo.draw(seed)
 
     def estimate(self, grid: VoxelGrid, count: float) -> Workload:
         """Estimate the work of so many beads of the largest size."""
@@ -130,13 +145,15 @@ def _add_bead(
     canvas: Canvas,
     centre_A: NDArray[np.float64],
     radius_A: float,
+    halo: DrawnHalo,
 ) -> None:
-    """Add a gold bead, its rim shared out to the voxels that it cuts."""
+    """Add a gold bead, its rim shared out to the voxels that it cuts, and its halo."""
     density, class_mask, instance_mask, y_start, voxel_A, labels = canvas
     depth, height, width = density.shape
     cx, cy, cz = centre_A[0] / voxel_A, centre_A[1] / voxel_A, centre_A[2] / voxel_A
     radius = radius_A / voxel_A
-    reach = radius + 0.5
+    shell = halo.thickness_A / voxel_A
+    reach = radius + max(0.5, shell)
     for z in range(first_voxel(cz, reach), last_voxel(cz, reach, depth) + 1):
         for y in range(
             max(y_start, first_voxel(cy, reach)), min(y_start + height - 1, last_voxel(cy, reach, 2**31)) + 1
@@ -144,8 +161,11 @@ def _add_bead(
             for x in range(first_voxel(cx, reach), last_voxel(cx, reach, width) + 1):
                 distance = np.sqrt((x - cx) ** 2 + (y - cy) ** 2 + (z - cz) ** 2)
                 cover = min(1.0, max(0.0, 0.5 + radius - distance))
+                here = y - y_start
+                if shell > 0 and radius - 0.5 < distance < radius + shell:
+                    loss = halo.loss * min(1.0, 1.0 - (distance - radius) / shell)
+                    density[z, here, x] = density[z, here, x] * (1 - loss) - ICE_V * loss
                 if cover > 0:
-                    here = y - y_start
                     density[z, here, x] = density[z, here, x] * (1 - cover) + GOLD_V * cover
                     if distance <= radius:
                         class_mask[z, here, x] = labels.class_id

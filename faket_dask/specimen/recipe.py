@@ -101,6 +101,12 @@ class Recipe:
                 "specimen: cut_surfaces cuts at the volume's surfaces, and ice has faces of its own; remove "
                 "cut_surfaces, and give `ice: {kind: lamella}` for faces that cut"
             )
+        for species in self.species:
+            if species.at_surface and (self.slab is None or self.slab.cuts):
+                raise InputError(
+                    f"specimen: '{species.name}' has a share at_surface, and there is no film of ice with faces; give "
+                    "specimen.ice of kind film, or remove at_surface"
+                )
         layers = {component.layer for component in self.components}
         if Layer.MEMBRANE_PROTEINS in layers and Layer.MEMBRANES not in layers:
             raise InputError("specimen: a class sits on membranes, and there are neither vesicles nor sheets")

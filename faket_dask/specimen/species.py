@@ -19,6 +19,7 @@ from faket_dask.specimen.orientation import standing_rotation, uniform_rotations
 from faket_dask.specimen.particles import Row
 from faket_dask.specimen.scene import Scene
 from faket_dask.specimen.shape import Shape, draw_fraction, split_position
+from faket_dask.specimen.slab.faces import find_layers
 from faket_dask.specimen.source_names import check_source, names_phantom
 from faket_dask.specimen.sources import list_states, load_conformations, load_template, measure_loading
 from faket_dask.specimen.states import StateGroup, check_states
@@ -30,6 +31,8 @@ LARGEST_SHARE = 1e6
 
 _MEMBRANE_POSITIONS = 2000
 _POSITIONS_BESIDE = 200
+_SURFACE_POSITIONS = 2000
+_SURFACE_STEPS = 4  # voxels inward, for faces that are not flat
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,11 @@ class Species:
         True for particles that sit on vesicles and sheets, their z axis along the outward normal.
     membrane_offset_A
         Height of the particle's centre over the middle of the bilayer, in Å.
+    at_surface
+        Share of the particles that lie at a face of a film of ice, the air-water interface, where there is
+        `specimen.ice`.
+    surface_tilt_deg
+        Largest angle between the z axis of these particles and the outward normal of the face: 180 for any orientation.
     assembly
         Biological assembly of a structure file: its name, ``None`` for the first where the file lists any,
         ``"asymmetric unit"`` for the coordinates as they stand.
@@ -101,6 +109,8 @@ class Species:
     labelled: bool = True
     on_membrane: bool = False
     membrane_offset_A: float = 0.0
+    at_surface: float = 0.0
+    surface_tilt_deg: float = 180.0
     assembly: str | None = None
     rna_fraction: float = 0.0
     map_potential_V: float | None = None
@@ -139,6 +149,16 @@ class Species:
             raise InputError(
                 f"{where}: particles on membranes form no chains or clusters and lie in no compartment; remove "
                 "on_membrane, or the other"
+            )
+        if not (0 <= self.at_surface <= 1 and 0 <= self.surface_tilt_deg <= 180):
+            raise InputError(
+                f"{where}: at_surface is {self.at_surface:g} and surface_tilt_deg {self.surface_tilt_deg:g}; a share "
+                "lies between 0 and 1, an angle between 0 and 180"
+            )
+        if self.at_surface and (self.on_membrane or self.chain or self.cluster or self.inside or self.share):
+            raise InputError(
+                f"{where}: particles at_surface are on no membrane, in no compartment or crowd, and form no chains or "
+                "clusters; remove at_surface, or the other"
             )
         if self.count is not None:
             check_count(self.count, f"{where}: count")
@@ -233,11 +253,14 @@ class Species:
         for placed in range(requested):
             variant, rotation = self.draw_variant(scene.rng), uniform_rotations(1, scene.rng)[0]
             template, found = templates[variant], None
-            if self.on_membrane:
+            at_surface = self.at_surface > 0 and scene.rng.uniform() < self.at_surface
+            if at_surface:
+                found = find_at_surface(template, rotation, self.surface_tilt_deg, scene)
+            elif self.on_membrane:
                 found = self._find_on_membrane(template, scene)
             elif group and len(members) < size:
                 found = _find_beside(group, members, template, scene, region, parent)
-            if found is None and not self.on_membrane:
+            if found is None and not self.on_membrane and not at_surface:
                 members, parent = [], scene.next_number if group else 0
                 size = group.draw_size(scene.rng) if group else 0
                 found = find_free(template, rotation, scene, region, parent)
@@ -344,6 +367,56 @@ def find_free(
     shape = particle_shape(template, rotation, draw_fraction(scene.rng), scene.grid.voxel_size_A)
     position = scene.occupancy.find_position(shape, scene.rng, region, trials, where)
     return None if position is None else ParticlePlace(shape, position, rotation, parent)
+
+
+def find_at_surface(
+    template: Template, rotation: NDArray[np.float64], tilt_deg: float, scene: Scene
+) -> ParticlePlace | None:
+    """Find a place at one of the faces of the ice, which the particle touches; ``None`` if there is no room.
+
+    Parameters
+    ----------
+    template
+        Density of the particle.
+    rotation
+        ``(3, 3)`` matrix, particle to specimen, for any orientation.
+    tilt_deg
+        Largest angle between the particle's z axis and the outward normal; 180 keeps the given orientation.
+    scene
+        Specimen so far, whose ice has faces.
+    """
+    assert scene.faces is not None
+    rng, voxel_A = scene.rng, scene.grid.voxel_size_A
+    for _ in range(_SURFACE_POSITIONS):
+        y, x = (int(rng.integers(size)) for size in scene.grid.shape[1:])
+        is_upper = bool(rng.random() < 0.5)
+        place = np.array([float(x), x + 1.0]) * voxel_A, np.array([float(y), y + 1.0]) * voxel_A
+        heights = scene.faces.heights(*place)
+        face = heights[int(is_upper)]
+        if tilt_deg < 180:
+            slope = (face[0, 1] - face[0, 0]) / voxel_A, (face[1, 0] - face[0, 0]) / voxel_A
+            outward = np.array([-slope[0], -slope[1], 1.0]) * (1 if is_upper else -1)
+            rotation = _lean(outward / np.linalg.norm(outward), tilt_deg, rng)
+        shape = particle_shape(template, rotation, draw_fraction(rng), voxel_A)
+        first, last = find_layers(*heights, voxel_A)
+        low, high = shape.bounds()
+        inward = -1 if is_upper else 1
+        z = int(last[0, 0] - high[0] if is_upper else first[0, 0] - low[0])
+        for step in range(_SURFACE_STEPS):
+            position = (z + inward * step, y, x)
+            if scene.occupancy.fits(shape, position):
+                return ParticlePlace(shape, position, rotation, 0)
+    return None
+
+
+def _lean(normal: NDArray[np.float64], tilt_deg: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw a rotation that takes the z axis to within an angle of a normal, uniform on that cap."""
+    cosine = rng.uniform(math.cos(math.radians(tilt_deg)), 1.0)
+    sine, azimuth = math.sqrt(1 - cosine**2), rng.uniform(0, 2 * math.pi)
+    axis = standing_rotation(normal, 0.0) @ np.array(
+        [sine * math.cos(azimuth), sine * math.sin(azimuth), cosine]
+    )
+    return standing_rotation(axis, rng.uniform(0, 2 * math.pi))
 
 
 def _find_beside(

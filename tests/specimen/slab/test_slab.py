@@ -232,3 +232,36 @@ def test_contamination_is_ice_beyond_the_faces(seed):
 def test_impossible_deposits_are_refused(slab, message):
     with pytest.raises(InputError, match=message):
         check_fits(make_recipe(slab))
+
+
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 9999))
+def test_particles_at_the_surface_touch_a_face_and_lean_as_told(seed):
+    species = Species("boot", count=20, at_surface=1.0, surface_tilt_deg=30.0)
+    recipe = make_recipe(FILM, species)
+    table = place(recipe, np.random.default_rng(seed))
+    share, block = find_ice(recipe, table), render_block(recipe, table, 0, SHAPE[1])
+    labelled = table.labelled()
+    upper = labelled.centre_A[:, 2] > recipe.grid.extent_A[2] / 2
+    assert 0 < upper.sum() < 20
+    outward = np.where(upper, 1.0, -1.0) * labelled.rotation[:, 2, 2]
+    assert (outward > np.cos(np.deg2rad(30 + 5))).all()
+    for instance in labelled.instance:
+        z, y, x = np.nonzero(block.instance_mask == instance)
+        above = share[np.minimum(z + 4, SHAPE[0] - 1), y, x]
+        assert min(above.min(), share[np.maximum(z - 4, 0), y, x].min()) < 1
+
+
+def test_share_of_the_particles_at_the_surface_is_that_asked_for():
+    species = Species("comma", count=60, at_surface=0.5)
+    recipe = make_recipe(Film(thickness_A=400.0), species)
+    heights = place(recipe, np.random.default_rng(0)).labelled().centre_A[:, 2] - recipe.grid.extent_A[2] / 2
+    near = np.count_nonzero(np.abs(heights) > 200 - 60)
+    assert 25 <= near <= 48  # a half, and a quarter of the others
+
+
+@pytest.mark.parametrize("slab", [None, LAMELLA])
+def test_particles_at_the_surface_need_a_film(slab):
+    parts = () if slab is None else list_parts(slab)
+    with pytest.raises(InputError, match="'boot' has a share at_surface, and there is no film"):
+        Recipe(SHAPE, VOXEL_A, (Species("boot", count=2, at_surface=0.5), *parts))
