@@ -34,8 +34,9 @@ demo: install
 	$(BIN)/faket-dask weights fetch vgg19-normalised
 	$(BIN)/faket-dask run configs/demo.yaml
 
+# Each process computes on one thread: as many processes as cores are enough.
 test: install
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-all: install
 	$(BIN)/python -m pytest -m 'not gpu and not pbs and not slurm and not gridengine and not clients'

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
 
 from faket_dask.errors import InputError
+from faket_dask.user_cache import hash_file
 from faket_dask.weights.state_dict import StateDict, extract_convolutions, read_torch
 
 NAME = "vgg19-imagenet1k-v1"
@@ -56,12 +56,10 @@ def read(path: Path) -> StateDict:
     InputError
         If it is another file, or damaged.
     """
-    with open(path, "rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        if not digest.startswith(SHA256_PREFIX):
-            raise InputError(
-                f"{path} is not torchvision's {FILE}, whose sha256 begins with {SHA256_PREFIX} (its own is {digest}); "
-                "download it again"
-            )
-        stream.seek(0)
-        return extract_convolutions(read_torch(stream, str(path)), str(path))
+    digest = hash_file(path)
+    if not digest.startswith(SHA256_PREFIX):
+        raise InputError(
+            f"{path} is not torchvision's {FILE}, whose sha256 begins with {SHA256_PREFIX} (its own is {digest}); "
+            "download it again"
+        )
+    return extract_convolutions(read_torch(path, str(path)), str(path))

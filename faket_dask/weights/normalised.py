@@ -13,13 +13,13 @@ import tarfile
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
 from faket_dask.package_index import SourceDistribution
+from faket_dask.user_cache import hash_file
 from faket_dask.weights.state_dict import StateDict, extract_convolutions, read_torch
 
 NAME = "vgg19-normalised"
@@ -67,27 +67,25 @@ def read(path: Path) -> StateDict:
     InputError
         If it is neither.
     """
-    with open(path, "rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        stream.seek(0)
-        if digest == ARCHIVE_SHA256:
-            return _read_archive(stream, str(path))
-        if digest == MEMBER_SHA256:
-            return convert(read_torch(stream, str(path)))
+    digest = hash_file(path)
+    if digest == ARCHIVE_SHA256:
+        return _read_archive(path)
+    if digest == MEMBER_SHA256:
+        return convert(read_torch(path, str(path)))
     raise InputError(
         f"{path} is neither {ARCHIVE} nor its {MEMBER} (its sha256 is {digest}); it may be damaged, download it again: "
         f"{BY_HAND}"
     )
 
 
-def _read_archive(archive: IO[bytes], what: str) -> StateDict:
+def _read_archive(path: Path) -> StateDict:
     # Read in memory: nothing of an archive is written to the disk, whatever paths it names.
-    with tarfile.open(fileobj=archive, mode="r:gz") as members:
+    with tarfile.open(path, mode="r:gz") as members:
         member = members.extractfile(MEMBER)
         content = b"" if member is None else member.read()
     if hashlib.sha256(content).hexdigest() != MEMBER_SHA256:
-        raise InputError(f"{what}: {MEMBER} is not the file whose checksum is known")
-    return convert(read_torch(BytesIO(content), f"{what}: {MEMBER}"))
+        raise InputError(f"{path}: {MEMBER} is not the file whose checksum is known")
+    return convert(read_torch(BytesIO(content), f"{path}: {MEMBER}"))
 
 
 def convert(published: Mapping[str, NDArray[np.float32]]) -> StateDict:

@@ -34,8 +34,10 @@ class Oracle:
     """Torchvision's layers, run one by one with autograd, in float64."""
 
     def __init__(self, pooling: str = "max") -> None:
-        features = torchvision.models.vgg19(weights=None).features[:30].double()
-        features.load_state_dict({key: torch.from_numpy(v).double() for key, v in golden_state().items()})
+        with torch.device("meta"):  # no memory, and no time to initialise the classifier
+            features = torchvision.models.vgg19(weights=None).features[:30]
+        state = {key: torch.from_numpy(v).double() for key, v in golden_state().items()}
+        features.load_state_dict(state, assign=True)
         features[0].padding_mode = "replicate"
         # What padding_mode sets up at construction.
         features[0]._reversed_padding_repeated_twice = [1, 1, 1, 1]
