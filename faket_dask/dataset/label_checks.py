@@ -17,7 +17,7 @@ from faket_dask.specimen.label_evidence import (
     find_contradictions,
     gather_evidence,
 )
-from faket_dask.specimen.particles import read_particles
+from faket_dask.specimen.particles import ParticleTable, read_particles
 from faket_dask.specimen.recipe import Recipe
 
 
@@ -45,6 +45,7 @@ def find_misplaced_labels(spec: DatasetSpec, specimen: str) -> Iterator[str]:
     if wrong:
         yield f"class_mask and instance_mask disagree in {wrong} voxels"
     shape = np.array(spec.geometry.volume_shape(specimen)[::-1])
+    first, last = _find_spans(table)
     for index in range(len(table)):
         row = table.row(index)
         instance, name = row.instance, row.class_name
@@ -58,8 +59,18 @@ def find_misplaced_labels(spec: DatasetSpec, specimen: str) -> Iterator[str]:
             yield f"{particle} has no voxel in instance_mask"
         else:
             low, high = boxes[instance]
-            if (low < centre - margin).any() or (high > centre + margin).any():
+            begin, end = first[instance] / pixel_size_A, last[instance] / pixel_size_A
+            if (low < begin - margin).any() or (high > end + margin).any():
                 yield f"{particle} does not lie on its label"
+
+
+def _find_spans(table: ParticleTable) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the least and the largest ``(x, y, z)`` in Å of the centres of each instance, ``(instances, 3)``."""
+    count = int(table.instance.max(initial=0)) + 1
+    first, last = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
+    np.minimum.at(first, table.instance, table.centre_A)
+    np.maximum.at(last, table.instance, table.centre_A)
+    return first, last
 
 
 def _read_masks(spec: DatasetSpec, specimen: str) -> Iterator[MaskBlock]:

@@ -154,3 +154,12 @@ class BoundingComponent(Component, Protocol):
             If it does not.
         """
         ...
+
+
+@runtime_checkable
+class GroupedComponent(Protocol):
+    """Component whose rows may be parts of fewer instances in the masks."""
+
+    def count_instances(self, grid: VoxelGrid) -> int:
+        """Return the most instances that one specimen has of the component."""
+        ...

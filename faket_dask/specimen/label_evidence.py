@@ -225,6 +225,7 @@ def check_table(table: ParticleTable) -> Iterator[str]:
             if count > 1:
                 others = ", ".join(repr(pair[1 - position]) for pair in pairs if pair[position] == value)
                 yield f"the table gives the {what} {value!r} to {others}; give each class one number of its own"
-    repeated = [number for number, count in Counter(rows.instance.tolist()).items() if count > 1]
+    whole = rows.instance[rows.instance != rows.parent]  # others are parts of a filament
+    repeated = [number for number, count in Counter(whole.tolist()).items() if count > 1]
     if repeated:
         yield f"the table has the instance {repeated[0]} more than once; number its rows"

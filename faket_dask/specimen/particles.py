@@ -27,6 +27,8 @@ class Row:
     class_name, class_id, centre_A, rotation, radius_A, variant, state, parent, is_cut, instance
         Columns of `ParticleTable`. Before a table is made of rows, they have no instance, and `parent` is the number
         of a row, counted from 1.
+    is_part
+        True if the row is a part of its parent, and has the instance of that.
     """
 
     class_name: str
@@ -39,6 +41,7 @@ class Row:
     parent: int = 0
     is_cut: bool = False
     instance: int = 0
+    is_part: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +51,8 @@ class ParticleTable:
     Parameters
     ----------
     instance
-        ``(n,)`` int64: value in the instance mask, from 1; 0 for unlabelled crowding.
+        ``(n,)`` int64: value in the instance mask, from 1; 0 for unlabelled crowding. Subunits of a filament that is
+        labelled as one have the same.
     class_name
         ``(n,)`` str: class of each row.
     class_id
@@ -212,8 +216,8 @@ def particle_table(rows: Sequence[Row]) -> ParticleTable:
     Returns
     -------
     table
-        Table whose instances count from 1 over the rows with a class id, in their order. Rows that belong to an
-        unlabelled one have the parent 0.
+        Table whose instances count from 1 over the rows with a class id, in their order; parts have that of their
+        parent. Rows that belong to an unlabelled one have the parent 0.
 
     Examples
     --------
@@ -227,8 +231,13 @@ def particle_table(rows: Sequence[Row]) -> ParticleTable:
     (array([1, 0, 2]), array([0, 0, 1]), {'boot': 2, 'crowd': 1}, 2)
     """
     class_id = np.array([row.class_id for row in rows], dtype=np.int64)
-    instance = np.where(class_id > 0, np.cumsum(class_id > 0), 0).astype(np.int64)
     parents = np.array([row.parent for row in rows], dtype=np.int64)
+    is_part = np.array([row.is_part for row in rows], dtype=np.bool_) & (
+        parents != np.arange(1, len(rows) + 1)
+    )
+    is_whole = (class_id > 0) & ~is_part
+    instance = np.where(is_whole, np.cumsum(is_whole), 0).astype(np.int64)
+    instance = np.where(is_part, np.concatenate(([0], instance))[parents], instance)
     return ParticleTable(
         instance=instance,
         class_name=np.array([row.class_name for row in rows], dtype=np.str_),

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from faket_dask.errors import InputError
 from faket_dask.specimen.amounts import MOST_OBJECTS
-from faket_dask.specimen.component import BoundingComponent, Component, Layer
+from faket_dask.specimen.component import BoundingComponent, Component, GroupedComponent, Layer
 from faket_dask.specimen.species import Species
 from faket_dask.specimen.template import Sampling
 from faket_dask.specimen.voxel_grid import VoxelGrid
@@ -88,7 +88,11 @@ class Recipe:
                 f"specimen: {sum(counts.values())} objects are requested, and at most {MOST_OBJECTS} are possible; ask "
                 "for fewer"
             )
-        labelled = sum(count for component, count in counts.items() if component.labelled)
+        labelled = sum(
+            component.count_instances(grid) if isinstance(component, GroupedComponent) else count
+            for component, count in counts.items()
+            if component.labelled
+        )
         if labelled > LARGEST_INSTANCE:
             raise InputError(
                 f"specimen: {labelled} labelled objects do not fit a 16-bit instance mask, which tells "

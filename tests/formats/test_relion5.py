@@ -13,7 +13,7 @@ from faket_dask.formats.mrc import write_stack
 from faket_dask.formats.openers import open_tilt_series
 from faket_dask.formats.particle_list import ParticleList
 from faket_dask.formats.relion5 import RelionOptics, RelionTomogram, read_particles, read_tomograms
-from faket_dask.formats.relion5_writing import write_project
+from faket_dask.formats.relion5_writing import HelicalTracks, write_project
 from faket_dask.geometry import TiltGeometry, centre_A
 from tests.ctf import make_ctf, means_um
 from tests.formats.conftest import INSTALLING_S, Others
@@ -304,3 +304,27 @@ def test_unusable_projects_are_refused(tmp_path: Path) -> None:
     write_project(tmp_path, [tomogram("a")], {"a": particles(["boot"])})
     with pytest.raises(InputError, match="'a', of which no size is known"):
         read_particles(tmp_path / "particles.star", [tomogram("b")])
+
+
+def test_subunits_of_filaments_are_helical_segments_of_the_same_orientation(tmp_path: Path) -> None:
+    table = particles(["actin", "boot", "actin", "actin"])
+    table.instance[:] = [1, 2, 1, 1]
+    tracks = HelicalTracks(np.array([1, 0, 1, 1]), np.array([0.0, 0.0, 27.5, 55.0]))
+    write_project(tmp_path, [tomogram("a")], {"a": table}, {"a": tracks})
+    rows = starfile.read(tmp_path / "particles_actin.star")["particles"]
+    assert rows["rlnHelicalTubeID"].tolist() == [1, 1, 1]
+    assert rows["rlnHelicalTrackLengthAngst"].tolist() == [0, 27.5, 55]
+    assert set(rows["rlnAngleTiltPrior"]) == {90}
+    assert set(rows["rlnAnglePsiPrior"]) == {0}
+    assert rows["rlnTomoParticleName"].is_unique
+    tables = read_tomograms(tmp_path / "tomograms.star")
+    [segments] = read_particles(tmp_path / "particles_actin.star", tables).values()
+    np.testing.assert_allclose(segments.rotation, table.rotation[[0, 2, 3]], atol=1e-5)
+    # The particle's own z axis lies in the plane of the upright frame: what RELION's prior of 90 degrees says.
+    boxes = Rotation.from_euler(
+        "ZYZ", rows[[f"rlnTomoSubtomogram{a}" for a in ("Rot", "Tilt", "Psi")]], degrees=True
+    ).inv()
+    along = boxes.inv().apply(table.rotation[[0, 2, 3], :, 2])
+    np.testing.assert_allclose(along, np.tile([-1.0, 0, 0], (3, 1)), atol=1e-5)
+    for name in ("particles.star", "particles_boot.star"):
+        assert "rlnHelicalTubeID" not in starfile.read(tmp_path / name)["particles"]

@@ -28,8 +28,10 @@ def document(folder: Path, filaments: list[dict[str, Any]]) -> dict[str, Any]:
     )
 
 
-def test_centre_lines_are_written_and_masks_agree(tmp_path: Path) -> None:
-    spec = faket_dask.plan(parse(document(tmp_path, FILAMENTS), tmp_path)).spec
+@pytest.mark.parametrize("label", ["subunit", "filament"])
+def test_centre_lines_are_written_and_masks_agree(tmp_path: Path, label: str) -> None:
+    filaments = [{**group, "label": label} for group in FILAMENTS]
+    spec = faket_dask.plan(parse(document(tmp_path, filaments), tmp_path)).spec
     item = Item("specimen-000")
     place, build = PlaceParticles(), BuildVolume()
     for stage in (place, build):

@@ -18,7 +18,8 @@ class Relion5Exporter:
 
     Each series and modality is a tomogram; its tilts are in ``stacks``, and its volume, where the data set has
     reconstructed it, in ``tomograms``. ``particles_coordinates.star`` then lists the particles in voxels of these
-    volumes, as RELION 3 and programs that follow it read them.
+    volumes, as RELION 3 and programs that follow it read them. Subunits of filaments are helical segments in
+    ``particles_<class>.star``.
     """
 
     name = "relion5"
@@ -43,7 +44,7 @@ class Relion5Exporter:
                 "amplitude contrast 1, a CTF of 1 at every frequency; correct it or leave it, the results agree",
                 stacklevel=2,
             )
-        tomograms, particles, in_volumes = [], {}, {}
+        tomograms, particles, in_volumes, tracks = [], {}, {}, {}
         for series in source.series:
             view = source.view(series.specimen)
             tilts = source.stack_shape(series)[0]
@@ -82,7 +83,10 @@ class Relion5Exporter:
                     )
                 )
                 particles[name] = source.particles(series.specimen, view)
-        write_project(folder, tomograms, particles)
+                on_filaments = source.tracks(series.specimen, view)
+                if on_filaments is not None:
+                    tracks[name] = on_filaments
+        write_project(folder, tomograms, particles, tracks)
         yield folder / "tomograms.star"
         if any(len(table) for table in particles.values()):
             yield folder / "particles.star"

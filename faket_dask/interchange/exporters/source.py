@@ -22,6 +22,7 @@ from faket_dask.dataset.tomograms import Tomogram, list_tomograms
 from faket_dask.engine.arrays import open_array, read_tilt
 from faket_dask.errors import InputError
 from faket_dask.formats.mrc_writing import ArrayLike3D
+from faket_dask.formats.relion5_writing import HelicalTracks
 from faket_dask.geometry import TiltGeometry, acquisition_order, exposure_before
 from faket_dask.geometry.series_ctf import SeriesCtf
 from faket_dask.kernels.optics import Optics
@@ -29,6 +30,8 @@ from faket_dask.modalities import SIMULATED
 from faket_dask.references import open_reference
 from faket_dask.references.imaging import Imaging, open_modality_imaging
 from faket_dask.specimen.class_names import DEPOSITS, SHEET, VESICLE
+from faket_dask.specimen.filaments.centre_line_table import read_centre_lines
+from faket_dask.specimen.filaments.tracing import measure_track
 from faket_dask.specimen.particles import ParticleTable, read_particles
 from faket_dask.stages.reconstruction import Half
 
@@ -246,6 +249,21 @@ class Source:
         table = table.select(~np.isin(table.class_name, DEPOSITS))
         # Negative zeros would become "-0.0" in text.
         return replace(table, centre_A=table.centre_A + 0.0, rotation=table.rotation + 0.0)
+
+    def tracks(self, specimen: str, grid: Grid) -> HelicalTracks | None:
+        """Return the places on filaments of the particles that `particles` returns, ``None`` without filaments."""
+        path = self.spec.folder.filaments(specimen)
+        if not path.is_file():
+            return None
+        table, lines = self.particles(specimen, grid), read_centre_lines(path)
+        origin_A = np.array(grid.origin[::-1]) * grid.specimen_voxel_size_A
+        tube, track_A = np.zeros(len(table), np.int64), np.zeros(len(table))
+        in_filaments = np.isin(table.class_name, np.unique(lines.class_name))
+        for number, points_A in lines.lines().items():
+            rows = np.flatnonzero(in_filaments & (table.parent == number))
+            if len(points_A) > 1:
+                tube[rows], track_A[rows] = number, measure_track(table.centre_A[rows], points_A - origin_A)
+        return HelicalTracks(tube, track_A)
 
     def class_ids(self, specimen: str) -> dict[str, int]:
         """Return the label of each class in the masks of a specimen."""

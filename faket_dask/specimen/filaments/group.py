@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ from faket_dask.specimen.filaments.lattice import Lattice
 from faket_dask.specimen.filaments.poses import subunit_poses
 from faket_dask.specimen.filaments.solid import Solid, are_apart, make_solid
 from faket_dask.specimen.filaments.worm_like_chain import draw_chains
-from faket_dask.specimen.occupancy import Where
+from faket_dask.specimen.occupancy import Region, Where
 from faket_dask.specimen.particles import Row
 from faket_dask.specimen.scene import Scene
 from faket_dask.specimen.shape import Shape, draw_fraction
@@ -84,6 +85,11 @@ class FilamentGroup(ABC):
         its origin does not matter, its centre is put at the lattice's radius.
     labelled
         False for filaments that are imaged, and absent from masks and from the class list.
+    label
+        Instance of the masks: each ``subunit``, or each ``filament`` as a whole.
+    inside
+        Name of the membranes in whose compartments the filaments lie, ``outside`` for those in none; anywhere by
+        default.
     assembly, rna_fraction, map_potential_V
         As for particles; a structure is taken as its coordinates stand by default.
 
@@ -103,6 +109,8 @@ class FilamentGroup(ABC):
     branches: Branches | None = None
     source: str | None = None
     labelled: bool = True
+    label: Literal["subunit", "filament"] = "subunit"
+    inside: str | None = None
     assembly: str = "asymmetric unit"
     rna_fraction: float = 0.0
     map_potential_V: float | None = None
@@ -191,6 +199,14 @@ class FilamentGroup(ABC):
             radius += float(np.linalg.norm(offsets, axis=1).max())
         return 2 * radius
 
+    def count_instances(self, grid: VoxelGrid) -> int:
+        """Return the most instances in a volume: subunits or filaments, as they are labelled."""
+        if self.label == "subunit":
+            return self.count_range(grid)[1]
+        _, high = number_range(self.count, grid.volume_um3)
+        branches = 0 if self.branches is None else int(largest(self.branches.count))
+        return high * (1 + branches) * (1 if self.bundle is None else int(largest(self.bundle.filaments)))
+
     def count_range(self, grid: VoxelGrid) -> tuple[int, int]:
         """Return the fewest and the most subunits in a volume."""
         low, high = number_range(self.count, grid.volume_um3)
@@ -246,12 +262,14 @@ class FilamentGroup(ABC):
                         template.radius_A,
                         0,
                         parent=parent,
+                        is_part=self.label == "filament",
                     )
                     scene.add(row, shape, position, template.molecular_volume_A3)
 
     def _find(self, scene: Scene) -> list[Solid] | None:
         """Find room for a filament with its branches, or for a bundle."""
         rng, grid = scene.rng, scene.grid
+        region = scene.region(None if self.inside is None else [self.inside])
         template, radius = self.load_template(grid), self.measure_radius(grid)
         extent, half_width = np.array(grid.extent_A), 0.5 * self.measure_size(grid)
         shapes = 0
@@ -279,7 +297,9 @@ class FilamentGroup(ABC):
                 solids = [self._make_solid(member, template, grid, rng) for member in lines]
                 if not are_apart(solids):
                     continue
-                placed = _cut(solids, scene) if self.length_A is None else _place(solids, scene)
+                placed = (
+                    _cut(solids, scene, region) if self.length_A is None else _place(solids, scene, region)
+                )
                 if placed is not None:
                     return placed
         return None
@@ -397,20 +417,20 @@ def _meets_itself(line: CentreLine, radius_A: float) -> bool:
     return bool((np.diff(pairs, axis=1) * stride * line.step_A > 2 * math.pi * radius_A).any())
 
 
-def _place(solids: list[Solid], scene: Scene) -> list[Solid] | None:
+def _place(solids: list[Solid], scene: Scene, region: Region) -> list[Solid] | None:
     """Move filaments as one to a free place, where the faces across x and y may cut them."""
     voxels = np.concatenate([solid.voxels() for solid in solids])
     if not len(voxels):
         return None
     # Shapes are looked up relative to a voxel; coordinates of a chain lie about the origin anyway.
     shape = Shape(voxels.astype(np.int32), np.zeros(3))
-    position = scene.occupancy.find_position(shape, scene.rng, trials=_TRANSLATIONS, where=Where.WITHIN)
+    position = scene.occupancy.find_position(shape, scene.rng, region, _TRANSLATIONS, where=Where.WITHIN)
     if position is None:
         return None
-    return _cut([solid.move(position, scene.grid.voxel_size_A) for solid in solids], scene)
+    return _cut([solid.move(position, scene.grid.voxel_size_A) for solid in solids], scene, region)
 
 
-def _cut(solids: list[Solid], scene: Scene) -> list[Solid] | None:
+def _cut(solids: list[Solid], scene: Scene, region: Region) -> list[Solid] | None:
     """Leave out subunits whose centres lie beside the volume; ``None`` if others are not in free ice."""
     shape = np.array(scene.grid.shape)
     kept = [
@@ -421,6 +441,6 @@ def _cut(solids: list[Solid], scene: Scene) -> list[Solid] | None:
     if not len(voxels) or (voxels[:, 0] < 0).any() or (voxels[:, 0] >= shape[0]).any():
         return None
     inside = voxels[np.all((voxels >= 0) & (voxels < shape), axis=1)]
-    if not scene.occupancy.fits(Shape(inside.astype(np.int32), np.zeros(3)), (0, 0, 0)):
+    if not scene.occupancy.fits(Shape(inside.astype(np.int32), np.zeros(3)), (0, 0, 0), region):
         return None
     return [solid for solid in kept if len(solid.poses)]

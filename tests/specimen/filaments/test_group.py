@@ -1,5 +1,6 @@
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -225,3 +226,41 @@ def test_impossible_settings_are_explained(make, message):
 def test_what_does_not_fit_is_refused_before_anything_is_drawn(group, message):
     with pytest.raises(InputError, match=message):
         group.check(Recipe((25, 60, 60), 10.0, (group,)).grid)
+
+
+def test_filaments_labelled_as_one_have_one_instance_each():
+    group = Helices(
+        "actin",
+        count=3,
+        length_A=(500.0, 900.0),
+        branches=Branches(count=1, length_A=300.0),
+        label="filament",
+    )
+    recipe = Recipe((90, 140, 150), 10.0, (group, Species("boot", count=3)), ice_texture=0.0)
+    table = place(recipe, np.random.default_rng(3))
+    actin = table.select(table.class_name == "actin")
+    np.testing.assert_array_equal(actin.instance, actin.parent)
+    assert sorted(set(table.instance.tolist())) == list(range(1, table.instance.max() + 1))
+    assert 3 <= len(set(actin.instance.tolist())) <= group.count_instances(recipe.grid) == 6
+    mask = render_block(recipe, table, 0, 140).instance_mask
+    assert set(np.unique(mask).tolist()) == {0, *table.instance.tolist()}
+    subunits = place(
+        Recipe(
+            recipe.shape, 10.0, (replace(group, label="subunit"), Species("boot", count=3)), ice_texture=0.0
+        ),
+        np.random.default_rng(3),
+    )
+    np.testing.assert_array_equal(subunits.centre_A, table.centre_A)
+    np.testing.assert_array_equal(
+        trace_filaments(recipe, table).point_A, trace_filaments(recipe, subunits).point_A
+    )
+
+
+@pytest.mark.parametrize(("inside", "expected"), [("vesicle", True), ("outside", False)])
+def test_filaments_lie_in_the_compartment_of_their_name(inside: str, expected: bool):
+    group = Helices("actin", count=2, length_A=(150.0, 250.0), inside=inside)
+    recipe = Recipe((70, 90, 90), 10.0, (Vesicles(1, (250.0, 260.0)), group), ice_texture=0.0)
+    table = place(recipe, np.random.default_rng(1))
+    [vesicle] = table.centre_A[table.class_name == "vesicle"]
+    distance = np.linalg.norm(table.centre_A[table.class_name == "actin"] - vesicle, axis=1)
+    assert ((distance < 250) == expected).all()
