@@ -26,6 +26,9 @@ GRAM_LAYERS = (1, 6, 11, 20, 29)
 CROP_PX = 512
 """Side in pixels of the middle of larger images, which is compared: it says as much and takes seconds at any size."""
 
+_LEAST_VALID = 0.1
+"""Share of valid pixels below which a half is compared with all of its pixels."""
+
 
 @dataclass(frozen=True, eq=False)
 class TextureSample:
@@ -85,7 +88,8 @@ def sample_halves(
     size
         Side of the middle in pixels; less where the tilt is smaller.
     valid_mask
-        ``(y, x)`` bool, false for beads and bad pixels; by default they are looked for in the middle.
+        ``(y, x)`` bool, false for beads and bad pixels; by default they are looked for in the middle. A half with
+        hardly any valid pixel is compared as it is.
 
     Raises
     ------
@@ -98,10 +102,16 @@ def sample_halves(
     middle = np.asarray(tilt)[inside]
     valid = ~artefact_mask(middle) if valid_mask is None else valid_mask[inside]
     half = width // 2
+    halves = (slice(0, half), slice(width - half, width))
     return [
-        sample_texture(middle[:, columns], valid[:, columns], network, layers)
-        for columns in (slice(0, half), slice(width - half, width))
+        sample_texture(middle[:, columns], _choose_valid(valid[:, columns]), network, layers)
+        for columns in halves
     ]
+
+
+def _choose_valid(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the valid pixels of a half, all of them where it is an artefact as a whole, as carbon about a hole is."""
+    return mask if mask.mean() >= _LEAST_VALID else np.ones_like(mask)
 
 
 def sample_texture(

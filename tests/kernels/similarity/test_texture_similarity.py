@@ -76,3 +76,11 @@ def test_tilts_of_different_sizes_are_compared_in_their_middle(network):
 def test_constant_tilt_has_no_texture():
     with pytest.raises(ValueError, match="contrast"):
         sample_halves(np.ones((64, 64)))
+
+
+def test_half_that_is_carbon_as_a_whole_is_compared_as_it_is():
+    tilt = np.random.default_rng(0).normal(size=(128, 128))
+    tilt[:, :66] -= 8.0
+    parts = sample_halves(tilt)
+    assert [part.image.shape for part in parts] == [(128, 64), (128, 64)]
+    assert all(np.isfinite(part.image).all() for part in parts)
