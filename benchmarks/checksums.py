@@ -39,7 +39,7 @@ SPECIMEN = {
     "thickness_A": 600,
     "width_factor": 1.5,
     "species": [{"name": "propeller", "count": 4}, {"name": "boot", "count": [2, 6]}],
-    "vesicles": {"count": 1, "radius_A": [100, 150]},
+    "membranes": [{"kind": "vesicle", "count": 1, "radius_A": [100, 150]}],
     "fiducials": {"count": 2},
 }
 

@@ -70,7 +70,7 @@ def describe_run(name: str, folder: Path, stack: Path | None, structures: Path |
             "count": 1,
             "thickness_A": 1500,
             "species": species,
-            "vesicles": {"count": 4, "radius_A": [250, 350]},
+            "membranes": [{"kind": "vesicle", "count": 4, "radius_A": [250, 350]}],
             "fiducials": {"count": 8},
         }
         document["acquisition"] |= {"pixel_size_A": 6, "detector_px": [512, 512]}

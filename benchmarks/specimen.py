@@ -37,9 +37,9 @@ from faket_dask.specimen import (
     PackingError,
     ParticleTable,
     Recipe,
-    Sheets,
+    Sheet,
     Species,
-    Vesicles,
+    Vesicle,
     render_block,
 )
 from faket_dask.specimen.placement import draw_placement
@@ -62,7 +62,7 @@ def list_sources(folder: Path | None) -> dict[str, str]:
 
 def make_recipe(arguments: argparse.Namespace) -> Recipe:
     sources = list_sources(arguments.structures)
-    membranes = (Vesicles(12, (250, 600)), Fiducials(20)) if arguments.membranes else ()
+    membranes = (Vesicle(12, (250, 600)), Fiducials(20)) if arguments.membranes else ()
     if arguments.crowding:
         crowd = tuple(Species(name, source, share=1) for name, source in sources.items())
         return Recipe(
@@ -124,8 +124,8 @@ def draw_recipe(rng: np.random.Generator) -> Recipe:
         Species(names[1], count=(1, 15), cluster=Cluster((2, 6))),
         Species(names[2], count=(1, 30)),
         spike,
-        Vesicles((1, 2), (120.0, 200.0), 0.2),
-        Sheets((0, 1), (120.0, 200.0)),
+        Vesicle((1, 2), (120.0, 200.0), deformation=0.2),
+        Sheet((0, 1), (120.0, 200.0)),
         Fiducials((0, 3)),
         Distractors((0, 5), (60.0, 150.0)),
         Crowding(rng.uniform(0.02, 0.2), tuple(Species(name, share=1) for name in names[3:]), labelled=True),

@@ -9,6 +9,8 @@ RENAMES = Renames(
         "reconstruction.binning_after": "reconstruction.post_binning",
         "reconstruction.every": "reconstruction.tilt_stride",
         "reconstruction.of": "reconstruction.modalities",
+        "specimen.sheets": "specimen.membranes: [{kind: sheet, …}]",
+        "specimen.vesicles": "specimen.membranes: [{kind: vesicle, …}]",
         "style.start": "style.noise: white or spectral",
     },
     values={("style.reference_size", "shrink"): "fit_to_tilt"},

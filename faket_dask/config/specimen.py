@@ -26,7 +26,16 @@ from faket_dask.specimen.crowding import Crowding
 from faket_dask.specimen.distractors import Distractors
 from faket_dask.specimen.fiducials import Fiducials
 from faket_dask.specimen.filaments.kinds import Helices, Microtubules, Polymers
-from faket_dask.specimen.membranes import Sheets, Vesicles
+from faket_dask.specimen.membranes.kinds import (
+    Cisterna,
+    Ellipsoid,
+    FreeForm,
+    Mitochondrion,
+    Sheet,
+    Torus,
+    Tubule,
+    Vesicle,
+)
 from faket_dask.specimen.recipe import Recipe
 from faket_dask.specimen.slab.film import Film
 from faket_dask.specimen.slab.lamella import Lamella
@@ -85,6 +94,18 @@ FilamentsSection = Annotated[
     kind_or("helix"),
 ]
 
+MembraneSection = Annotated[
+    Annotated[Vesicle, Tag("vesicle")]
+    | Annotated[Ellipsoid, Tag("ellipsoid")]
+    | Annotated[Torus, Tag("torus")]
+    | Annotated[Tubule, Tag("tubule")]
+    | Annotated[Cisterna, Tag("cisterna")]
+    | Annotated[FreeForm, Tag("free_form")]
+    | Annotated[Mitochondrion, Tag("mitochondrion")]
+    | Annotated[Sheet, Tag("sheet")],
+    kind_or("vesicle"),
+]
+
 
 def _resolve_crowd(section: Any, info: ValidationInfo) -> Any:
     """Make the files of crowding species absolute."""
@@ -125,8 +146,11 @@ class BuiltSpecimen(Section):
         description="specimen width over field of view, across the tilt axis: 2 keeps tilts of ±60° filled",
     )
     species: tuple[SpeciesSection, ...] = Field(default=(), max_length=MOST_FILES)
-    vesicles: Vesicles | None = None
-    sheets: Sheets | None = None
+    membranes: tuple[MembraneSection, ...] = Field(
+        default=(),
+        max_length=MOST_FILES,
+        description="vesicles, organelles and sheets: keys below, by kind",
+    )
     filaments: tuple[FilamentsSection, ...] = Field(
         default=(),
         max_length=MOST_FILES,
@@ -219,9 +243,8 @@ class BuiltSpecimen(Section):
         """All objects, in the order of their labels."""
         groups: tuple[Component | None, ...] = (
             *self.species,
-            self.vesicles,
+            *self.membranes,
             self.fiducials,
-            self.sheets,
             *self.filaments,
             *self.crowds,
             self.distractors,

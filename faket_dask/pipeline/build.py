@@ -22,6 +22,7 @@ from faket_dask.modalities import SIMULATED
 from faket_dask.pipeline.costs import INTERPRETER_BYTES, block_voxels
 from faket_dask.pipeline.kernel_rates import load_kernel_rates
 from faket_dask.pipeline.specimen_costs import estimate_specimen
+from faket_dask.specimen.membranes.cache import MOST_BYTES
 from faket_dask.specimen.particles import particle_table, read_particles
 from faket_dask.specimen.recipe import Recipe
 from faket_dask.stages.seeds import Purpose, generator
@@ -29,10 +30,16 @@ from faket_dask.stages.seeds import Purpose, generator
 VOLUMES = {"density": "float32", "class_mask": "uint8", "instance_mask": "uint16"}
 """Arrays of a specimen's volume with their types."""
 
+COMPARTMENTS = "compartment_mask"
+"""Array of a specimen with membranes: which of them encloses a voxel."""
+
 ATTRIBUTES = {
     "density": {"units": "V", "long_name": "potential over that of ice"},
     "class_mask": {"long_name": "class"},
     "instance_mask": {"long_name": "instance number in the particle table"},
+    COMPARTMENTS: {
+        "long_name": "instance number of the innermost membrane around a voxel, 0 outside of all and in bilayers"
+    },
 }
 """Attributes of these arrays."""
 
@@ -41,6 +48,14 @@ FILLED = ("molecular_fraction", "occupied_fraction")
 
 BUILD_BYTES_PER_VOXEL = 19
 """Density twice while the particles displace each other, that of filaments, the two masks, and the encoder's copy."""
+
+
+def list_volumes(spec: DatasetSpec) -> dict[str, str]:
+    """Return the arrays of a specimen's volume with their types, the compartments of membranes included."""
+    section = spec.config.specimen
+    if isinstance(section, BuiltSpecimen) and any(group.is_closed for group in section.membranes):
+        return {**VOLUMES, COMPARTMENTS: "uint16"}
+    return VOLUMES
 
 
 def list_specimens(spec: DatasetSpec) -> list[Item]:
@@ -156,7 +171,7 @@ class BuildVolume(Stage[DatasetSpec]):
         return spec.geometry.block_count
 
     def arrays(self, spec: DatasetSpec, item: Item) -> list[OwnedArray]:
-        """Return density, class mask and instance mask."""
+        """Return density, class mask, instance mask and, where there are closed membranes, compartments."""
         shape = spec.geometry.volume_shape(item.owner)
         return [
             OwnedArray(
@@ -171,7 +186,7 @@ class BuildVolume(Stage[DatasetSpec]):
                 ),
                 unit_axes=(1,),
             )
-            for name, dtype in VOLUMES.items()
+            for name, dtype in list_volumes(spec).items()
         ]
 
     def prepare(self, spec: DatasetSpec, item: Item) -> None:
@@ -184,6 +199,7 @@ class BuildVolume(Stage[DatasetSpec]):
 
     def compute(self, spec: DatasetSpec, item: Item, index: int) -> Findings:
         """Render and write one block."""
+        from faket_dask.specimen.membranes.compartments import map_compartments
         from faket_dask.specimen.render import render_block
 
         source = open_specimen_source(spec, item.owner)
@@ -191,6 +207,9 @@ class BuildVolume(Stage[DatasetSpec]):
         if isinstance(source, Recipe):
             table = read_particles(spec.folder.particles(item.owner))
             block = render_block(source, table, rows.start, rows.stop)
+            if COMPARTMENTS in list_volumes(spec):
+                compartments = map_compartments(source, table, rows.start, rows.stop)
+                open_array(spec.folder.volume(item.owner), COMPARTMENTS)[:, rows, :] = compartments
         else:
             block = source.read_block(rows.start, rows.stop)
         for name in VOLUMES:
@@ -205,7 +224,9 @@ class BuildVolume(Stage[DatasetSpec]):
         """Estimate one block."""
         rates, voxels = load_kernel_rates(spec.threads_per_task), block_voxels(spec)
         memory = INTERPRETER_BYTES + BUILD_BYTES_PER_VOXEL * voxels
-        written = sum(np.dtype(dtype).itemsize for dtype in VOLUMES.values()) * voxels
+        if COMPARTMENTS in list_volumes(spec):
+            memory += MOST_BYTES
+        written = sum(np.dtype(dtype).itemsize for dtype in list_volumes(spec).values()) * voxels
         seconds = rates.unit_s + rates.store_s_per_byte * written
         if isinstance(spec.config.specimen, BuiltSpecimen):
             seconds += rates.draw_s_per_voxel * voxels

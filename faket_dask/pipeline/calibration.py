@@ -194,8 +194,7 @@ def measure_kernel_rates(threads: int) -> KernelRates:
 
 def _measure_specimen(measure: Callable[[Callable[[], object]], float]) -> tuple[float, float, float]:
     """Return the seconds per packed object, and per voxel about a particle and about a membrane."""
-    from faket_dask.specimen.membrane import HALF_THICKNESS_A
-    from faket_dask.specimen.membranes import Vesicles
+    from faket_dask.specimen.membranes.kinds import Vesicle
     from faket_dask.specimen.placement import place
     from faket_dask.specimen.recipe import Recipe
     from faket_dask.specimen.render import render_block
@@ -204,16 +203,17 @@ def _measure_specimen(measure: Callable[[Callable[[], object]], float]) -> tuple
 
     species, voxel_A, count = Species("boot", count=60), 10.0, 60
     recipe = Recipe((60, 128, 128), voxel_A, (species,), ice_texture=0.0)
-    vesicle = Recipe((90, 90, 90), voxel_A, (Vesicles(1, (300.0, 300.0), 0.0),), ice_texture=0.0)
+    bubble = Vesicle(1, 300.0, deformation=0.0)
+    vesicle = Recipe((90, 90, 90), voxel_A, (bubble,), ice_texture=0.0)
     reach_A = load_template(species, 0, voxel_A).support_A
     table = place(recipe, np.random.default_rng(0))
-    bubble = place(vesicle, np.random.default_rng(0))
-    cube = (2 * (300.0 + HALF_THICKNESS_A) / voxel_A) ** 3
+    bubbles = place(vesicle, np.random.default_rng(0))
+    cube = (2 * (300.0 + bubble.bilayer.half_thickness_A) / voxel_A) ** 3
     return (
         measure(lambda: place(recipe, np.random.default_rng(0))) / count,
         measure(lambda: render_block(recipe, table, 0, 128))
         / (count * 4 / 3 * np.pi * (reach_A / voxel_A) ** 3),
-        measure(lambda: render_block(vesicle, bubble, 0, 90)) / cube,
+        measure(lambda: render_block(vesicle, bubbles, 0, 90)) / cube,
     )
 
 

@@ -4,7 +4,16 @@ from faket_dask.specimen.crowding import Crowding, CrowdingError
 from faket_dask.specimen.distractors import Distractors
 from faket_dask.specimen.fiducials import Fiducials
 from faket_dask.specimen.groups import Chain, Cluster
-from faket_dask.specimen.membranes import Sheets, Vesicles
+from faket_dask.specimen.membranes.kinds import (
+    Cisterna,
+    Ellipsoid,
+    FreeForm,
+    Mitochondrion,
+    Sheet,
+    Torus,
+    Tubule,
+    Vesicle,
+)
 from faket_dask.specimen.occupancy import PackingError
 from faket_dask.specimen.particles import ParticleTable, read_particles
 from faket_dask.specimen.phantoms import PHANTOMS
@@ -22,20 +31,26 @@ __all__ = [
     "Block",
     "Carbon",
     "Chain",
+    "Cisterna",
     "Cluster",
     "Contamination",
     "Crowding",
     "CrowdingError",
     "Distractors",
+    "Ellipsoid",
     "Fiducials",
     "Film",
+    "FreeForm",
     "Lamella",
+    "Mitochondrion",
     "PackingError",
     "ParticleTable",
     "Recipe",
-    "Sheets",
+    "Sheet",
     "Species",
-    "Vesicles",
+    "Torus",
+    "Tubule",
+    "Vesicle",
     "check_fits",
     "list_parts",
     "place",

@@ -1,7 +1,5 @@
 """Names of the classes that are no particles, which particles cannot have."""
 
-VESICLE = "vesicle"
-SHEET = "sheet"
 FIDUCIAL = "fiducial"
 DISTRACTOR = "distractor"
 ICE = "ice"
@@ -10,4 +8,5 @@ CONTAMINATION = "contamination"
 DEPOSITS = (CARBON, CONTAMINATION)
 """Classes of what lies on the faces of the ice, which is in masks and in no list of particles."""
 
-RESERVED_NAMES = (VESICLE, FIDUCIAL, SHEET, DISTRACTOR, ICE, CARBON, CONTAMINATION)
+OUTSIDE = "outside"
+RESERVED_NAMES = (FIDUCIAL, DISTRACTOR, ICE, CARBON, CONTAMINATION, OUTSIDE)

@@ -296,6 +296,16 @@ class Occupancy:
             contained[contained] = (z >= first[y, x]) & (z <= last[y, x])
         return contained
 
+    def find_reachable(self, places: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Tell of voxels ``(n, 3)`` whether a cut object may have them: in the margin, or within reach of faces."""
+        reachable: NDArray[np.bool_] = np.all(
+            (places >= -self.margin) & (places < self.grid.shape + self.margin), axis=1
+        )
+        if self._cuts:
+            z, y, x = (places[reachable] + self.margin).T
+            reachable[reachable] = self._space[z, y, x] != _VACUUM
+        return reachable
+
     @property
     def ice_size(self) -> int:
         """Number of voxels of ice in the volume, taken ones included."""

@@ -62,13 +62,13 @@ class ParticleTable:
     rotation
         ``(n, 3, 3)`` float64: matrices from particle to specimen, acting on ``(x, y, z)`` column vectors.
     radius_A
-        ``(n,)`` float64: radius of a bead, of the middle of a vesicle's or sheet's bilayer, or of the sphere
+        ``(n,)`` float64: radius of a bead, size of a membrane as its kind defines it, or radius of the sphere
         that holds a particle, in Å.
     variant
-        ``(n,)`` int64: conformation of a particle (index into the sources of its class); for vesicles and
-        sheets the number that their shape is drawn from.
+        ``(n,)`` int64: conformation of a particle (index into the sources of its class); for membranes
+        the number that their shape is drawn from.
     state
-        ``(n,)`` str: name of a particle's conformation, empty where its class has one only.
+        ``(n,)`` str: name of a particle's conformation or of a part of an organelle, empty where there is one only.
     parent
         ``(n,)`` int64: instance of the filament, membrane or first particle of the chain that a row belongs to; 0
         for none.

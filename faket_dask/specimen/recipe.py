@@ -5,12 +5,17 @@ density and labels (:mod:`faket_dask.specimen.render`) follow from the two witho
 """
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from faket_dask.errors import InputError
 from faket_dask.specimen.amounts import MOST_OBJECTS
+from faket_dask.specimen.class_names import OUTSIDE
 from faket_dask.specimen.component import BoundingComponent, Component, GroupedComponent, Layer
+from faket_dask.specimen.crowding import Crowding
+from faket_dask.specimen.filaments.group import FilamentGroup
+from faket_dask.specimen.membranes.group import MembraneGroup
 from faket_dask.specimen.species import Species
 from faket_dask.specimen.template import Sampling
 from faket_dask.specimen.voxel_grid import VoxelGrid
@@ -113,7 +118,22 @@ class Recipe:
                 )
         layers = {component.layer for component in self.components}
         if Layer.MEMBRANE_PROTEINS in layers and Layer.MEMBRANES not in layers:
-            raise InputError("specimen: a class sits on membranes, and there are neither vesicles nor sheets")
+            raise InputError(
+                "specimen: a class sits on membranes, and there are none; list them under membranes"
+            )
+        self._check_membranes()
+
+    def _check_membranes(self) -> None:
+        """Check that the membranes exist which species sit on, and within which objects lie."""
+        groups = [component for component in self.components if isinstance(component, MembraneGroup)]
+        surfaces = [name for group in groups for name in group.surfaces]
+        compartments = [OUTSIDE, *(name for group in groups for name in group.compartments)]
+        for species in self.species:
+            _check_names(f"species '{species.name}': on_membrane", species.membrane_names, surfaces)
+            _check_names(f"species '{species.name}': inside", species.inside_names, compartments)
+        for component in self.components:
+            if isinstance(component, Crowding | FilamentGroup) and component.inside is not None:
+                _check_names(f"'{component.class_names[0]}': inside", (component.inside,), compartments)
 
     @property
     def grid(self) -> VoxelGrid:
@@ -171,3 +191,10 @@ class Recipe:
                 f"'{fewest}' for at most {high}; let their counts overlap"
             )
         return low, high
+
+
+def _check_names(key: str, names: Iterable[str], known: Sequence[str]) -> None:
+    """Refuse names of membranes that there are none of."""
+    for name in names:
+        if name not in known:
+            raise InputError(f"{key} is '{name}', which no membrane is called; it may be {', '.join(known)}")

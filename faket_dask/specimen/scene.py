@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from faket_dask.specimen.class_names import OUTSIDE as OUTSIDE_NAME
 from faket_dask.specimen.occupancy import OUTSIDE, Occupancy, PackingError, Position, Region
 from faket_dask.specimen.particles import Row
 from faket_dask.specimen.shape import Shape
@@ -119,9 +120,27 @@ class Scene:
         self.surfaces.append((surface, claim, number))
         return number
 
-    def add_compartment(self, name: str, shape: Shape, position: Position) -> None:
-        """Make a compartment of the free voxels of a shape, under the name of the membranes that enclose it."""
-        self._compartments.setdefault(name, []).append(self.occupancy.add_compartment(shape, position))
+    def add_compartment(self, names: Iterable[str], shape: Shape, position: Position) -> None:
+        """Make a compartment of the free voxels of a shape, under the names of the membranes that enclose it."""
+        number = self.occupancy.add_compartment(shape, position)
+        for name in names:
+            self._compartments.setdefault(name, []).append(number)
+
+    def find_surfaces(self, names: Iterable[str] = ()) -> list[tuple[Surface, int, int]]:
+        """Return the entries of `surfaces` of membranes by name, a part's after a dot; all by default."""
+        requested = set(names)
+        if not requested:
+            return self.surfaces
+        entries = []
+        for entry in self.surfaces:
+            row = self.rows[entry[2] - 1]
+            if requested & {row.class_name, f"{row.class_name}.{row.state}"}:
+                entries.append(entry)
+        return entries
+
+    def has_compartment(self, names: Iterable[str]) -> bool:
+        """Tell whether any of the compartments of these names exists."""
+        return any(name == OUTSIDE_NAME or name in self._compartments for name in names)
 
     def region(self, names: Iterable[str] | None = None, surface: int | None = None) -> Region:
         """Return the voxels that an object may use.
@@ -137,7 +156,7 @@ class Scene:
         if names is not None:
             numbers = []
             for name in names:
-                numbers += [OUTSIDE] if name == "outside" else self._compartments.get(name, [])
+                numbers += [OUTSIDE] if name == OUTSIDE_NAME else self._compartments.get(name, [])
         return self.occupancy.region(numbers, surface)
 
     def fail(self, name: str, requested: int, placed: int) -> PackingError:

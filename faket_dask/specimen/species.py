@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,20 @@ _SURFACE_POSITIONS = 2000
 _SURFACE_STEPS = 4  # voxels inward, for faces that are not flat
 
 
+class Topology(StrEnum):
+    """Side of a membrane that a particle's z axis points to."""
+
+    OUTWARD = "outward"
+    INWARD = "inward"
+    BOTH = "both"
+    """Either side, with equal probability."""
+
+    def direct(self, normal: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the direction of a particle's z axis for an outward normal ``(3,)``."""
+        is_inward = rng.uniform() < 0.5 if self is Topology.BOTH else self is Topology.INWARD
+        return -normal if is_inward else normal
+
+
 @dataclass(frozen=True)
 class Species:
     """Particles of one class; one of `count`, `density_per_um3` and `share` says how many.
@@ -54,16 +69,20 @@ class Species:
     share
         Share in the crowding, by molecular volume, over the sum of all shares; for species of the crowding alone.
     inside
-        Name of the membranes in whose compartments the particles lie, ``outside`` for those in none; anywhere by
-        default.
+        Name of the membranes in whose compartments the particles lie, or several names; ``outside`` for those in none;
+        anywhere by default. ``mitochondrion.outer`` is what the outer membrane encloses less what the inner one does,
+        and ``mitochondrion`` both.
     chain, cluster
         Chains or clusters that the particles form; each of `count` is a particle, not a chain.
     labelled
         False for crowding: the particles are imaged, and absent from masks and from the class list.
     on_membrane
-        True for particles that sit on vesicles and sheets, their z axis along the outward normal.
+        True for particles that sit on membranes, or the names of those membranes; a part of an organelle follows
+        after a dot, as in ``mitochondrion.inner``.
     membrane_offset_A
-        Height of the particle's centre over the middle of the bilayer, in Å.
+        Height of the particle's centre over the middle of the bilayer along its own z axis, in Å.
+    topology
+        Side of a closed membrane that the particle's z axis points to.
     at_surface
         Share of the particles that lie at a face of a film of ice, the air-water interface, where there is
         `specimen.ice`.
@@ -103,12 +122,13 @@ class Species:
     count: Count | None = None
     density_per_um3: Amount | None = None
     share: float | None = None
-    inside: str | None = None
+    inside: str | tuple[str, ...] | None = None
     chain: Chain | None = None
     cluster: Cluster | None = None
     labelled: bool = True
-    on_membrane: bool = False
+    on_membrane: bool | str | tuple[str, ...] = False
     membrane_offset_A: float = 0.0
+    topology: Topology = Topology.OUTWARD
     at_surface: float = 0.0
     surface_tilt_deg: float = 180.0
     assembly: str | None = None
@@ -185,6 +205,20 @@ class Species:
         return self.map_potential_V
 
     @property
+    def inside_names(self) -> tuple[str, ...]:
+        """Names of the compartments that particles lie in; none for anywhere."""
+        if self.inside is None:
+            return ()
+        return (self.inside,) if isinstance(self.inside, str) else self.inside
+
+    @property
+    def membrane_names(self) -> tuple[str, ...]:
+        """Names of the membranes that particles sit on; none for all, or for particles that sit on none."""
+        if isinstance(self.on_membrane, bool):
+            return ()
+        return (self.on_membrane,) if isinstance(self.on_membrane, str) else self.on_membrane
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """All sources: of each conformation, or of each group of states."""
         if self.states:
@@ -240,13 +274,16 @@ class Species:
     def draw(self, scene: Scene) -> None:
         """Draw conformations, orientations and places."""
         requested = scene.draw_count(self)
-        if requested and self.on_membrane and not scene.surfaces:
+        if requested and self.on_membrane and not scene.find_surfaces(self.membrane_names):
             raise InputError(
-                f"specimen: '{self.name}' sits on membranes, and no vesicle or sheet was drawn; give them a "
-                "smallest count of 1"
+                f"specimen: '{self.name}' sits on membranes, and none was drawn; give them a smallest count of 1"
+            )
+        if requested and self.inside and not scene.has_compartment(self.inside_names):
+            raise InputError(
+                f"specimen: '{self.name}' lies inside of membranes, and none was drawn; give them a smallest count of 1"
             )
         templates = self.load_templates(scene.grid)
-        region = scene.region(None if self.inside is None else [self.inside])
+        region = scene.region(self.inside_names or None)
         group = self.chain or self.cluster
         members: list[NDArray[np.float64]] = []
         parent = size = 0
@@ -288,11 +325,13 @@ class Species:
 
     def _find_on_membrane(self, template: Template, scene: Scene) -> "ParticlePlace | None":
         """Find a place on a membrane; membranes are chosen in proportion to their area."""
-        areas = np.array([surface.area_A2 for surface, _, _ in scene.surfaces])
+        surfaces = scene.find_surfaces(self.membrane_names)
+        areas = np.array([surface.area_A2 for surface, _, _ in surfaces])
         voxel_A = scene.grid.voxel_size_A
         for _ in range(_MEMBRANE_POSITIONS):
-            surface, claim, number = scene.surfaces[int(scene.rng.choice(len(areas), p=areas / areas.sum()))]
+            surface, claim, number = surfaces[int(scene.rng.choice(len(areas), p=areas / areas.sum()))]
             point, normal = surface.draw_point(scene.rng)
+            normal = self.topology.direct(normal, scene.rng)
             rotation = standing_rotation(normal, scene.rng.uniform(0, 2 * np.pi))
             position, fraction = split_position(point + self.membrane_offset_A * normal, voxel_A)
             shape = particle_shape(template, rotation, fraction, voxel_A)

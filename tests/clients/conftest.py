@@ -20,7 +20,7 @@ def binned_dataset(one_worker: DaskClient, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("clients") / "data"
     document = small_document(
         folder,
-        specimen={"vesicles": {"count": 1, "radius_A": [120, 150]}},
+        specimen={"membranes": [{"kind": "vesicle", "count": 1, "radius_A": [120, 150]}]},
         reconstruction={"modalities": ["faket"], "binning": 2},
         outputs={"splits": {"train": 1, "valid": 1}},
     )

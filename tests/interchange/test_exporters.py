@@ -372,7 +372,7 @@ def vesicles(one_worker: Client, tmp_path_factory: pytest.TempPathFactory) -> fa
     folder = tmp_path_factory.mktemp("vesicles")
     document = small_document(
         folder / "data",
-        specimen={"vesicles": {"count": 1, "radius_A": [120, 150]}},
+        specimen={"membranes": [{"kind": "vesicle", "count": 1, "radius_A": [120, 150]}]},
         acquisition={"pixel_size_A": [9.95, 10.05]},
         references=[{"kind": "simulated", "name": "a"}],
         reconstruction={"modalities": ["noiseless"]},

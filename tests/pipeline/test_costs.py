@@ -56,7 +56,7 @@ def test_time_of_a_crowded_specimen_is_unknown(tmp_path: Path) -> None:
 
 def test_time_of_a_membrane_follows_its_radius(tmp_path: Path) -> None:
     small, large = (
-        estimate(tmp_path, specimen={"vesicles": {"count": 1, "radius_A": [radius, radius]}})["build"].work_s
+        estimate(tmp_path, specimen={"membranes": [{"count": 1, "radius_A": radius}]})["build"].work_s
         for radius in (100, 200)
     )
     assert large > small

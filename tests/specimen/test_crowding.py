@@ -14,7 +14,7 @@ from faket_dask.specimen import (
     Distractors,
     Recipe,
     Species,
-    Vesicles,
+    Vesicle,
     check_fits,
     place,
     render_block,
@@ -67,7 +67,7 @@ def test_labelled_crowd_is_in_the_masks():
 @pytest.mark.parametrize(("inside", "is_inside"), [("vesicle", True), ("outside", False)])
 def test_crowding_fills_its_compartment_alone(inside, is_inside):
     _, (table, _, _) = draw(
-        Vesicles(3, 230.0, 0.0), Crowding(0.2, CROWD[2:], inside=inside), shape=(40, 60, 60)
+        Vesicle(3, 230.0, deformation=0.0), Crowding(0.2, CROWD[2:], inside=inside), shape=(40, 60, 60)
     )
     vesicle = table.class_name == "vesicle"
     distance = np.linalg.norm(table.centre_A[~vesicle][:, None] - table.centre_A[vesicle], axis=2)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from faket_dask.errors import InputError
-from faket_dask.specimen import PHANTOMS, Fiducials, Recipe, Sheets, Species, Vesicles
+from faket_dask.specimen import PHANTOMS, Fiducials, Recipe, Sheet, Species, Vesicle
 from faket_dask.specimen.component import Component
 
 COMMA = Species("comma", ("comma",), count=3)
@@ -19,11 +19,11 @@ def test_class_ids_follow_the_recipe_and_skip_crowding():
         Species("boot", ("boot",), count=1),
         crowd,
         COMMA,
-        Vesicles(1),
+        Vesicle(1),
+        Sheet(1, name="patch"),
         Fiducials(1),
-        Sheets(1),
     )
-    assert example.class_ids == {"boot": 1, "comma": 2, "vesicle": 3, "fiducial": 4, "sheet": 5}
+    assert example.class_ids == {"boot": 1, "comma": 2, "vesicle": 3, "patch": 4, "fiducial": 5}
 
 
 def test_density_gives_a_range_of_counts():
@@ -35,7 +35,7 @@ def test_density_gives_a_range_of_counts():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"name": "vesicle"}, "are taken"),
+        ({"name": "fiducial"}, "are taken"),
         ({"name": ""}, "are taken"),
         ({"source": ()}, "no source"),
         (
@@ -68,14 +68,18 @@ def test_impossible_classes_are_refused(fields, message):
         (lambda: recipe(COMMA, COMMA), "class comma is listed more than once"),
         (lambda: recipe(Species("pin", ("boot",), count=1, on_membrane=True)), "sits on membranes"),
         (lambda: recipe(Species("comma", ("comma",), count=65536)), "16-bit instance mask"),
+        (lambda: recipe(COMMA, Vesicle(1), Vesicle(1)), "class vesicle is listed more than once"),
+        (lambda: recipe(replace(COMMA, inside="lumen"), Vesicle(1)), "it may be outside, vesicle"),
+        (lambda: recipe(replace(COMMA, inside="sheet"), Sheet(1)), "it may be outside"),
+        (lambda: recipe(replace(COMMA, on_membrane="er"), Vesicle(1)), "on_membrane is 'er'"),
         (lambda: Recipe((1, 60, 80), 10.0, (COMMA,)), "each at least 2"),
         (lambda: Recipe((40, 60), 10.0, (COMMA,)), "give (z, y, x)"),
         (lambda: Recipe((40, 60, 80), 0.0, (COMMA,)), "voxel size is 0.0"),
         (lambda: recipe(COMMA, ice_texture=-1.0), "must not be negative"),
         (lambda: recipe(*(Species(f"c{i}", ("comma",), count=1) for i in range(256))), "8-bit class mask"),
-        (lambda: Vesicles(1, radius_A=50.0), "radius_A is 50.0"),
-        (lambda: Vesicles(1, deformation=0.5), "between 0 and 0.2"),
-        (lambda: Sheets(1, bend=0.6), "between 0 and 0.5"),
+        (lambda: Vesicle(1, radius_A=40.0), "radius_A is 40.0"),
+        (lambda: Vesicle(1, deformation=0.5), "between 0 and 0.2"),
+        (lambda: Sheet(1, bend=0.6), "between 0 and 0.5"),
         (lambda: Fiducials(1, diameter_A=(120.0, 80.0)), "diameter_A is (120.0, 80.0)"),
     ],
 )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from faket_dask.errors import InputError
-from faket_dask.specimen import Block, Fiducials, Recipe, Sheets, Species, Vesicles, place, render_block
+from faket_dask.specimen import Block, Fiducials, Recipe, Sheet, Species, Vesicle, place, render_block
 from faket_dask.specimen.component import Component
 from faket_dask.specimen.fiducials import GOLD_V
 from faket_dask.specimen.ice import ice_fluctuation
@@ -23,8 +23,8 @@ MIXED = Recipe(
         Species("crowd", ("comma", "propeller"), count=10, labelled=False),
         Species("anvil", ("anvil",), count=3),
         Species("spike", ("comma",), count=3, on_membrane=True, membrane_offset_A=30.0),
-        Vesicles(1, (120.0, 180.0)),
-        Sheets(1, (120.0, 180.0)),
+        Vesicle(1, (120.0, 180.0)),
+        Sheet(1, (120.0, 180.0)),
         Fiducials(3, (60.0, 120.0)),
     ),
 )
@@ -156,7 +156,7 @@ def test_bead_is_a_sphere_of_gold(diameter, x, y, z):
 @pytest.mark.parametrize("name", ["vesicle", "sheet"])
 def test_membrane_has_two_leaflets_around_a_trough(name):
     voxel_A = 3.0
-    groups = (Vesicles(1, 150.0, deformation=0.0), Sheets(1, 150.0, bend=0.0))
+    groups = (Vesicle(1, 150.0, deformation=0.0), Sheet(1, 150.0, bend=0.0))
     recipe = Recipe((130, 130, 130), voxel_A, groups, ice_texture=0.0)
     middle = 65 * voxel_A
     block = whole(recipe, one(recipe, name, (middle,) * 3, radius_A=150.0))
@@ -189,7 +189,7 @@ def test_ice_fills_voxels_without_objects():
 
 
 def test_membrane_protein_displaces_its_bilayer():
-    recipe = without_ice(Species("pore", ("boot",), count=1, on_membrane=True), Sheets(1, 150.0))
+    recipe = without_ice(Species("pore", ("boot",), count=1, on_membrane=True), Sheet(1, 150.0))
     centre = np.full(3, 200.0)
     sheet = Row("sheet", recipe.class_ids["sheet"], centre, np.eye(3), 150.0, 1)
     pore = Row("pore", recipe.class_ids["pore"], centre, np.eye(3), 57.0, 0)

@@ -10,7 +10,7 @@ import numpy as np
 
 from faket_dask.formats.copick import PickableObject
 from faket_dask.formats.copick_writing import write_config, write_octopi_targets, write_run
-from faket_dask.interchange.exporters.source import MEMBRANES, Source
+from faket_dask.interchange.exporters.source import Source
 from faket_dask.specimen.class_names import DEPOSITS
 
 SMALLEST_RADIUS_A = 10.0
@@ -89,6 +89,8 @@ def _list_objects(source: Source) -> list[PickableObject]:
             largest = float(table.radius_A[table.class_name == name].max())
             radius[str(name)] = max(radius.get(str(name), SMALLEST_RADIUS_A), largest)
     return [
-        PickableObject(name, label, name not in (*MEMBRANES, *DEPOSITS), radius.get(name, SMALLEST_RADIUS_A))
+        PickableObject(
+            name, label, name not in (*source.membranes, *DEPOSITS), radius.get(name, SMALLEST_RADIUS_A)
+        )
         for name, label in source.class_labels().items()
     ]

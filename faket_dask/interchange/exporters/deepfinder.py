@@ -17,7 +17,7 @@ from faket_dask.errors import InputError
 from faket_dask.formats.deepfinder import write_object_list
 from faket_dask.formats.mrc import write_volume
 from faket_dask.formats.mrc_writing import ArrayLike3D
-from faket_dask.interchange.exporters.source import MEMBRANES, Source
+from faket_dask.interchange.exporters.source import Source
 
 TRAINING, VALIDATION = "train", "valid"
 """Folders that DeepFinder looks for."""
@@ -79,7 +79,7 @@ class DeepFinderExporter:
             directory.mkdir(exist_ok=True)
             grid = source.grid(series)
             table = source.particles(series.specimen, grid)
-            picked = table.select(~np.isin(table.class_name, MEMBRANES))
+            picked = table.select(~np.isin(table.class_name, source.membranes))
             for modality in source.modalities:
                 prefix = f"{series.name}_{modality}"
                 tomogram = source.tomogram(series, modality)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from faket_dask.formats.copick import safe_name
 from faket_dask.formats.portal import write_points
-from faket_dask.interchange.exporters.source import MEMBRANES, Source
+from faket_dask.interchange.exporters.source import Source
 
 
 class PortalExporter:
@@ -23,5 +23,5 @@ class PortalExporter:
             table = source.particles(series.specimen, grid)
             for name in dict.fromkeys(str(name) for name in table.class_name):
                 path = folder / f"{series.name}-{safe_name(name)}.ndjson"
-                write_points(path, table, name, grid.voxel_size_A, oriented=name not in MEMBRANES)
+                write_points(path, table, name, grid.voxel_size_A, oriented=name not in source.membranes)
                 yield path

@@ -11,6 +11,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from faket_dask.config import BuiltSpecimen
 from faket_dask.dataset.acquisition import Acquisition
 from faket_dask.dataset.dataset import Dataset
 from faket_dask.dataset.grids import Grid, tomogram_grid, view_grid
@@ -29,7 +30,7 @@ from faket_dask.kernels.optics import Optics
 from faket_dask.modalities import SIMULATED
 from faket_dask.references import open_reference
 from faket_dask.references.imaging import Imaging, open_modality_imaging
-from faket_dask.specimen.class_names import DEPOSITS, SHEET, VESICLE
+from faket_dask.specimen.class_names import DEPOSITS
 from faket_dask.specimen.filaments.centre_line_table import read_centre_lines
 from faket_dask.specimen.filaments.tracing import measure_track
 from faket_dask.specimen.particles import ParticleTable, read_particles
@@ -37,8 +38,8 @@ from faket_dask.stages.reconstruction import Half
 
 _SAME_EXPOSURE = 1e-9
 
-MEMBRANES = (VESICLE, SHEET)
-"""Classes of surfaces, which are segmented and not picked, and have no orientation."""
+_MEMBRANES_OF_FILES = ("vesicle", "sheet")
+"""Classes that are membranes in specimens from files."""
 
 
 class SeriesAlignment(StrEnum):
@@ -86,6 +87,14 @@ class Source:
     def specimens(self) -> list[str]:
         """Names of the specimens of the series, each once."""
         return list(dict.fromkeys(series.specimen for series in self.series))
+
+    @property
+    def membranes(self) -> tuple[str, ...]:
+        """Classes of surfaces, which are segmented and not picked, and have no orientation."""
+        section = self.spec.config.specimen
+        if isinstance(section, BuiltSpecimen):
+            return tuple(group.name for group in section.membranes)
+        return _MEMBRANES_OF_FILES
 
     def stack_shape(self, series: Series) -> tuple[int, int, int]:
         """Return the number of tilts, rows and columns of a series."""

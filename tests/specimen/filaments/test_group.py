@@ -10,7 +10,7 @@ from faket_dask.specimen import Recipe, Species, place, render_block
 from faket_dask.specimen.filaments.arrangement import Branches, Bundle
 from faket_dask.specimen.filaments.kinds import Helices, Microtubules, Polymers
 from faket_dask.specimen.filaments.tracing import trace_filaments
-from faket_dask.specimen.membranes import Vesicles
+from faket_dask.specimen.membranes.kinds import Vesicle
 from faket_dask.specimen.occupancy import PackingError
 from faket_dask.specimen.particles import ParticleTable, Row, particle_table
 
@@ -25,7 +25,7 @@ NETWORK = Recipe(
         Helices("bundle", bundle=Bundle(filaments=3, parallel=False), length_A=600.0),
         Polymers("beads", source="comma", spacing_A=90.0, persistence_length_A=600.0, length_A=500.0),
         Species("boot", count=3),
-        Vesicles(1, (150.0, 180.0)),
+        Vesicle(1, (150.0, 180.0)),
     ),
     ice_texture=0.0,
 )
@@ -259,7 +259,7 @@ def test_filaments_labelled_as_one_have_one_instance_each():
 @pytest.mark.parametrize(("inside", "expected"), [("vesicle", True), ("outside", False)])
 def test_filaments_lie_in_the_compartment_of_their_name(inside: str, expected: bool):
     group = Helices("actin", count=2, length_A=(150.0, 250.0), inside=inside)
-    recipe = Recipe((70, 90, 90), 10.0, (Vesicles(1, (250.0, 260.0)), group), ice_texture=0.0)
+    recipe = Recipe((70, 90, 90), 10.0, (Vesicle(1, (250.0, 260.0)), group), ice_texture=0.0)
     table = place(recipe, np.random.default_rng(1))
     [vesicle] = table.centre_A[table.class_name == "vesicle"]
     distance = np.linalg.norm(table.centre_A[table.class_name == "actin"] - vesicle, axis=1)
