@@ -54,12 +54,12 @@ def test_time_of_a_crowded_specimen_is_unknown(tmp_path: Path) -> None:
     assert stages["build"].seconds is not None
 
 
-def test_time_of_a_membrane_follows_its_radius(tmp_path: Path) -> None:
-    small, large = (
-        estimate(tmp_path, specimen={"membranes": [{"count": 1, "radius_A": radius}]})["build"].work_s
-        for radius in (100, 200)
+def test_time_of_membranes_follows_their_number_and_the_fineness_of_their_surfaces(tmp_path: Path) -> None:
+    one, three, tight = (
+        estimate(tmp_path, specimen={"membranes": [{"radius_A": 150, **group}]})["build"].work_s
+        for group in ({"count": 1, "deformation": 0}, {"count": 3, "deformation": 0}, {"count": 1})
     )
-    assert large > small
+    assert one < min(three, tight)
 
 
 @pytest.mark.parametrize("projector", ["pixel", "bilinear"])

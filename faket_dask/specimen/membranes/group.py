@@ -37,12 +37,15 @@ from faket_dask.specimen.membranes.rendering import (
 from faket_dask.specimen.particles import Row
 from faket_dask.specimen.scene import Scene
 from faket_dask.specimen.surfaces.bilayer import PROFILE_STEP_A, Bilayer
+from faket_dask.specimen.surfaces.closed import grid_spacing
+from faket_dask.specimen.surfaces.surface import BAND_A
 from faket_dask.specimen.voxel_grid import VoxelGrid
 
 SMALLEST_THICKNESS_A, LARGEST_THICKNESS_A = 30.0, 100.0
 
 _CLEARANCE_A = 5.0
 _DRAWS = 20
+_NODE_VOXELS = 30  # time of a node over that of a voxel about a membrane: 4 and 0.13 µs
 _CACHE = PartCache()
 
 
@@ -284,7 +287,7 @@ class MembraneGroup(ABC):
         view[side == LUMEN] = row.instance
 
     def estimate(self, grid: VoxelGrid, count: float) -> Workload:
-        """Estimate the work of so many membranes of the largest size."""
+        """Estimate the work of so many membranes of the largest size, and of making the surfaces of middling ones."""
         half = self.measure_half_extents(largest(self.radius_A))
         reach = self.bilayer.half_thickness_A
         z, y, x = grid.shape
@@ -296,9 +299,16 @@ class MembraneGroup(ABC):
         shown = min(1.0, box / math.prod(edges))
         return Workload(
             objects=count,
-            surface_voxels=2 * count * box,
+            surface_voxels=2 * count * box
+            + _NODE_VOXELS * self._count_nodes() * count / max(self.part_range),
             claimed_voxels=shown * count * area * 2 * reach / grid.voxel_size_A**3,
         )
+
+    def _count_nodes(self) -> float:
+        """Return the nodes of the grids about an organelle."""
+        half = self.measure_half_extents(float(np.mean(check_amount(self.radius_A, "radius_A"))))
+        spacing = grid_spacing(self.smallest_bend_A)
+        return math.prod(2 * (edge + BAND_A) / spacing for edge in half)
 
     def _bounding_radius(self, radius_A: float) -> float:
         return self.bound_radius(radius_A) + self.bilayer.half_thickness_A
