@@ -19,8 +19,9 @@ _NAMED_LISTS = {
 }
 """Keys of lists whose entries are told apart by the first of some of their own keys that they have."""
 
+_AMOUNTS = {"count", "density_per_um3", "density_per_um2", "share"}
 _ALTERNATIVES = (
-    ({"count", "density_per_um3", "share"}, {"count", "density_per_um3", "share"}),
+    (_AMOUNTS, _AMOUNTS),
     ({"source", "states"}, {"source", "states", "stand_in", "assembly"}),
 )
 """Keys of which any leaves out the others."""

@@ -36,12 +36,33 @@ def choose_structures(config: RunConfig) -> RunConfig:
         If stand-ins are taken since an entry cannot be had.
     """
     specimen = config.specimen
-    if not isinstance(specimen, BuiltSpecimen) or not specimen.stand_ins:
+    if not isinstance(specimen, BuiltSpecimen):
         return config
+    chosen = choose_for_specimen(specimen, config.dataset.folder)
+    return config.model_copy(update={"specimen": chosen})
+
+
+def choose_for_specimen(specimen: BuiltSpecimen, folder: Path | None = None) -> BuiltSpecimen:
+    """Return a specimen as `choose_structures` does.
+
+    Parameters
+    ----------
+    specimen
+        Section of a run file.
+    folder
+        Folder of the data set, whose choice is kept.
+
+    Raises
+    ------
+    InputError
+        As for `choose_structures`.
+    """
+    if not specimen.stand_ins:
+        return specimen
     choice = specimen.structures
     if choice == "auto":
-        choice = _read_choice(config.dataset.folder) or _try_entries(specimen)
-    return config.model_copy(update={"specimen": specimen.choose_structures(choice)})
+        choice = (folder and _read_choice(folder)) or _try_entries(specimen)
+    return specimen.choose_structures(choice)
 
 
 def _read_choice(folder: Path) -> Choice | None:

@@ -13,9 +13,10 @@ from enum import Enum
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from faket_dask.errors import InputError
-from faket_dask.specimen.shape import Shape, grow_shape
+from faket_dask.specimen.shape import Shape, VoxelMask, grow_shape
 from faket_dask.specimen.slab.faces import Faces, find_layers
 from faket_dask.specimen.voxel_grid import VoxelGrid
 
@@ -247,11 +248,9 @@ class Occupancy:
         InputError
             If there are too many membranes.
         """
-        if self._surfaces >= _VACUUM - _FIRST_SURFACE:
-            raise InputError(f"specimen: more than {self._surfaces} membranes; ask for fewer")
-        self._mark(shape, position, _FIRST_SURFACE + self._surfaces)
-        self._surfaces += 1
-        return self._surfaces - 1
+        number = self._count_surface()
+        self._mark(shape, position, _FIRST_SURFACE + number)
+        return number
 
     def add_compartment(self, shape: Shape, position: Position) -> int:
         """Make a compartment of the free voxels of a shape, and return its number, from 1.
@@ -261,15 +260,47 @@ class Occupancy:
         InputError
             If there are too many compartments.
         """
-        if self._compartments >= _FIRST_SURFACE - 1:
-            raise InputError(
-                f"specimen: more than {self._compartments} compartments; ask for fewer membranes"
-            )
-        self._compartments += 1
+        number = self._count_compartment()
         places = self._inside(shape.voxels + np.array(position, np.int64) + self.margin)
         free = self._space[tuple(places.T)] < _FIRST_SURFACE
-        self._space[tuple(places[free].T)] = self._compartments
-        return self._compartments
+        self._space[tuple(places[free].T)] = number
+        return number
+
+    def may_have(self, places: NDArray[np.int64], region: Region) -> bool:
+        """Tell whether all voxels ``(n, 3)`` of a cut object that lie in reach may be used."""
+        values = self._space[tuple(self._inside(places + self.margin).T)]
+        return bool((region[values] | (values == _VACUUM)).all())
+
+    def fits_mask(self, mask: VoxelMask, region: Region) -> bool:
+        """Tell whether all voxels of a mask may be used but for those in the vacuum, of which it may have any."""
+        allowed = region.copy()
+        allowed[_VACUUM] = True
+        return all(
+            bool(allowed[self._space[tuple((voxels + self.margin).T)]].all())
+            for voxels in mask.list_by_layer()
+        )
+
+    def add_surface_mask(self, mask: VoxelMask) -> int:
+        """Take the voxels of a large membrane, as `add_surface` does."""
+        number = self._count_surface()
+        if self._spacing > 0:
+            reach = int(np.ceil(self._spacing))
+            ball = np.linalg.norm(np.indices((2 * reach + 1,) * 3) - reach, axis=0) < self._spacing
+            grown = ndimage.binary_dilation(np.pad(mask.mask, reach), ball)
+            mask = VoxelMask(mask.low - reach, grown)
+        self._mark_mask(mask, _FIRST_SURFACE + number, _VACUUM)
+        return number
+
+    def add_compartment_mask(self, mask: VoxelMask) -> int:
+        """Make a compartment of the free voxels of a mask, as `add_compartment` does."""
+        number = self._count_compartment()
+        self._mark_mask(mask, number, _FIRST_SURFACE)
+        return number
+
+    def shown_mask_share(self, mask: VoxelMask) -> float:
+        """Return the share of a mask's voxels that lie in the volume, as `shown_share` does."""
+        shown = sum(int(self.find_contained(voxels).sum()) for voxels in mask.list_by_layer())
+        return shown / max(1, int(mask.mask.sum()))
 
     def compartment(self, position: Position) -> int | None:
         """Return the compartment of a voxel ``(z, y, x)``, ``None`` where an object has taken it."""
@@ -295,16 +326,6 @@ class Occupancy:
             first, last = self._layers
             contained[contained] = (z >= first[y, x]) & (z <= last[y, x])
         return contained
-
-    def find_reachable(self, places: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Tell of voxels ``(n, 3)`` whether a cut object may have them: in the margin, or within reach of faces."""
-        reachable: NDArray[np.bool_] = np.all(
-            (places >= -self.margin) & (places < self.grid.shape + self.margin), axis=1
-        )
-        if self._cuts:
-            z, y, x = (places[reachable] + self.margin).T
-            reachable[reachable] = self._space[z, y, x] != _VACUUM
-        return reachable
 
     @property
     def ice_size(self) -> int:
@@ -364,6 +385,29 @@ class Occupancy:
             case Where.WITHIN:
                 return first - low, last - high
         return first, last
+
+    def _count_surface(self) -> int:
+        """Return the number of a further membrane."""
+        if self._surfaces >= _VACUUM - _FIRST_SURFACE:
+            raise InputError(f"specimen: more than {self._surfaces} membranes; ask for fewer")
+        self._surfaces += 1
+        return self._surfaces - 1
+
+    def _count_compartment(self) -> int:
+        """Return the number of a further compartment, from 1."""
+        if self._compartments >= _FIRST_SURFACE - 1:
+            raise InputError(
+                f"specimen: more than {self._compartments} compartments; ask for fewer membranes"
+            )
+        self._compartments += 1
+        return self._compartments
+
+    def _mark_mask(self, mask: VoxelMask, value: int, limit: int) -> None:
+        """Give a value to the voxels of a mask that have one below a limit."""
+        for voxels in mask.list_by_layer():
+            places = self._inside(voxels + self.margin)
+            free = self._space[tuple(places.T)] < limit
+            self._space[tuple(places[free].T)] = value
 
     def _inside(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         return places[((places >= 0) & (places < self._space.shape)).all(axis=1)]

@@ -66,3 +66,15 @@ def standing_rotation(normal: NDArray[np.float64], spin_rad: float) -> NDArray[n
     cosine, sine = np.cos(spin_rad), np.sin(spin_rad)
     spin = np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
     return frame @ spin
+
+
+def rotation_about_z(angle: float) -> NDArray[np.float64]:
+    """Return the matrix ``(3, 3)`` of a rotation about the z axis by an angle in radians.
+
+    Examples
+    --------
+    >>> rotation_about_z(np.pi / 2).round(6) @ [1.0, 0.0, 5.0]
+    array([0., 1., 5.])
+    """
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])

@@ -95,6 +95,8 @@ _Lobe = tuple[float, float, float, float, float]
 
 ACTIN_LIKE = "actin-like"
 TUBULIN_LIKE = "tubulin-like"
+ATP_SYNTHASE_LIKE = "atp-synthase-like"
+TRANSPORTER_LIKE = "transporter-like"
 
 
 def _tubulin_monomer(z: float, excess_kDa: float) -> tuple[_Lobe, ...]:
@@ -107,7 +109,13 @@ def _tubulin_monomer(z: float, excess_kDa: float) -> tuple[_Lobe, ...]:
     )
 
 
-# Lobes (x, y, z, standard deviation, kDa) of the subunits of filaments, in Å: x points outward, z to the plus end.
+def _lobe_ring(count: int, radius: float, z: float, width: float, kDa: float) -> tuple[_Lobe, ...]:
+    angles = 2 * np.pi * np.arange(count) / count
+    return tuple((radius * np.cos(a), radius * np.sin(a), z, width, kDa) for a in angles)
+
+
+# Lobes (x, y, z, standard deviation, kDa) in Å. Subunits of filaments: x points outward, z to the plus end. Membrane
+# proteins: z = 0 is the middle of the bilayer, z points to the side of their larger part.
 SUBUNITS: dict[str, tuple[_Lobe, ...]] = {
     # The four subdomains of actin by their residues: 1 and 2 outside, 3 and 4 near the axis, 2 and 4 to the minus end.
     ACTIN_LIKE: (
@@ -118,6 +126,23 @@ SUBUNITS: dict[str, tuple[_Lobe, ...]] = {
     ),
     # Two monomers of 55 kDa that differ little, 41 Å apart.
     TUBULIN_LIKE: (*_tubulin_monomer(-20.5, 0.0), *_tubulin_monomer(20.5, 1.5)),
+    # A ring and an arm in the membrane, two stalks, and a head of six subunits 120 Å above: 570 kDa.
+    ATP_SYNTHASE_LIKE: (
+        *_lobe_ring(8, 22, 0, 10.5, 14),
+        (48, 6, 2, 11, 18),
+        (40, -10, -4, 11, 16),
+        *((0, 0, z, 9.5, 14) for z in (28, 46, 64, 82)),
+        *((50 - 0.13 * z, 0, z, 8.5, 9) for z in (24, 44, 64, 84, 104)),
+        *_lobe_ring(6, 28, 120, 16, 54),
+    ),
+    # Twelve helices' worth of protein in the membrane, and a domain of unequal lobes above: 150 kDa.
+    TRANSPORTER_LIKE: (
+        *_lobe_ring(5, 15, 0, 11.5, 15),
+        (8, 4, 40, 12, 30),
+        (-12, -8, 48, 10.5, 20),
+        (18, -10, 56, 10, 17),
+        (4, 16, -28, 8.5, 8),
+    ),
 }
 
 PHANTOMS = (*PARTICLES, *SUBUNITS)

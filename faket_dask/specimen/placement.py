@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from faket_dask.errors import InputError
+from faket_dask.specimen.component import Component
+from faket_dask.specimen.membranes.group import MembraneGroup
 from faket_dask.specimen.occupancy import Occupancy
 from faket_dask.specimen.particles import ParticleTable, Row, particle_table
 from faket_dask.specimen.recipe import Recipe
@@ -48,7 +50,8 @@ def check_fits(recipe: Recipe) -> None:
         component.check(recipe.grid)
         if slab is not None:
             slab.check_room(component, recipe.grid)
-        claimed += component.estimate(recipe.grid, component.count_range(recipe.grid)[0]).claimed_voxels
+        if not _is_cut(component):  # nobody knows how much of a cut one is in the volume
+            claimed += component.estimate(recipe.grid, component.count_range(recipe.grid)[0]).claimed_voxels
     available = np.prod(recipe.shape) * recipe.grid.ice_share
     if claimed > available:
         raise InputError(
@@ -152,10 +155,20 @@ def draw_placement(recipe: Recipe, rng: np.random.Generator) -> Placement:
 
 
 def choose_margin(recipe: Recipe) -> tuple[int, int, int]:
-    """Choose the voxels ``(z, y, x)`` beyond the volume that objects may reach into: as many as the largest has."""
-    size_A = max(component.measure_size(recipe.grid) for component in recipe.components)
+    """Choose the voxels ``(z, y, x)`` beyond the volume that objects may reach into: as many as the largest has.
+
+    Organelles that may be cut by any face are no objects of that kind: what they have beyond is not looked at.
+    """
+    size_A = max(
+        (component.measure_size(recipe.grid) for component in recipe.components if not _is_cut(component)),
+        default=0.0,
+    )
     margin = math.ceil(min(size_A, LARGEST_MARGIN_A) / recipe.voxel_size_A)
     return (margin if recipe.cuts_across_z else 0), margin, margin
+
+
+def _is_cut(component: Component) -> bool:
+    return isinstance(component, MembraneGroup) and component.may_be_cut
 
 
 def _sort_rows(recipe: Recipe, scene: Scene) -> list[Row]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from faket_dask.specimen.class_names import OUTSIDE as OUTSIDE_NAME
 from faket_dask.specimen.occupancy import OUTSIDE, Occupancy, PackingError, Position, Region
 from faket_dask.specimen.particles import Row
-from faket_dask.specimen.shape import Shape
+from faket_dask.specimen.shape import Shape, VoxelMask
 from faket_dask.specimen.slab.faces import Faces
 from faket_dask.specimen.voxel_grid import VoxelGrid
 
@@ -25,7 +25,7 @@ class Surface(Protocol):
 
     @property
     def area_A2(self) -> float:
-        """Area in Å², by which surfaces are chosen."""
+        """Area in Å² within the volume, by which surfaces are chosen."""
         ...
 
     def draw_point(self, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -79,11 +79,20 @@ class Scene:
 
     def draw_count(self, component: Component) -> int:
         """Draw the number of objects of a component."""
-        given = self._counts.get(component.class_names[0])
+        given = self.find_count(component)
         if given is not None:
             return given
         low, high = component.count_range(self.grid)
         return int(self.rng.integers(low, high, endpoint=True))
+
+    def find_count(self, component: Component) -> int | None:
+        """Return the number of objects of a component that is given, ``None`` where it is drawn."""
+        return self._counts.get(component.class_names[0])
+
+    def contains_points(self, points_A: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell of points ``(n, 3)``, ``(x, y, z)`` in Å, whether they lie in the ice of the volume."""
+        voxels = np.rint(points_A[:, ::-1] / self.grid.voxel_size_A).astype(np.int64)
+        return self.occupancy.find_contained(voxels)
 
     def class_id(self, name: str) -> int:
         """Return the label of a class, 0 for one without."""
@@ -120,9 +129,24 @@ class Scene:
         self.surfaces.append((surface, claim, number))
         return number
 
+    def add_cut_surface(self, row: Row, mask: VoxelMask, surface: Surface) -> int:
+        """Add a membrane that reaches beyond the volume, as `add_surface` does."""
+        claim = self.occupancy.add_surface_mask(mask)
+        share = self.occupancy.shown_mask_share(mask)
+        self.rows.append(replace(row, is_cut=row.is_cut or share < 1))
+        self.shown_shares.append(share)
+        self.surfaces.append((surface, claim, len(self.rows)))
+        return len(self.rows)
+
+    def add_cut_compartment(self, names: Iterable[str], mask: VoxelMask) -> None:
+        """Make a compartment of the free voxels of a mask, as `add_compartment` does."""
+        self._name_compartment(names, self.occupancy.add_compartment_mask(mask))
+
     def add_compartment(self, names: Iterable[str], shape: Shape, position: Position) -> None:
         """Make a compartment of the free voxels of a shape, under the names of the membranes that enclose it."""
-        number = self.occupancy.add_compartment(shape, position)
+        self._name_compartment(names, self.occupancy.add_compartment(shape, position))
+
+    def _name_compartment(self, names: Iterable[str], number: int) -> None:
         for name in names:
             self._compartments.setdefault(name, []).append(number)
 

@@ -1,5 +1,6 @@
 """Shapes: the voxels that an object has in the masks."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -55,6 +56,29 @@ class Shape:
 @lru_cache(maxsize=4096)
 def _scatter(count: int) -> NDArray[np.int64]:
     return np.random.default_rng(0).permutation(count)
+
+
+@dataclass(frozen=True, eq=False)
+class VoxelMask:
+    """Voxels of an object too large to list: those of a box that are true.
+
+    Parameters
+    ----------
+    low
+        ``(3,)`` lowest voxel ``(z, y, x)`` of the box, in the frame of the volume.
+    mask
+        ``(z, y, x)`` bool.
+    """
+
+    low: NDArray[np.int64]
+    mask: NDArray[np.bool_]
+
+    def list_by_layer(self) -> Iterator[NDArray[np.int64]]:
+        """Iterate over the voxels ``(n, 3)``, ``(z, y, x)``, of each layer that has any."""
+        for z, layer in enumerate(self.mask, start=int(self.low[0])):
+            y, x = np.nonzero(layer)
+            if len(y):
+                yield np.stack((np.full(len(y), z), y + self.low[1], x + self.low[2]), axis=1)
 
 
 def draw_fraction(rng: np.random.Generator) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
-from faket_dask.specimen.amounts import SECTION, Amount, Count, check_amount, check_count
+from faket_dask.specimen.amounts import SECTION, Amount, Count, check_amount, check_count, draw, largest
 from faket_dask.specimen.canvas import Canvas
 from faket_dask.specimen.class_names import RESERVED_NAMES
 from faket_dask.specimen.component import Layer, Workload
@@ -34,6 +34,9 @@ _MEMBRANE_POSITIONS = 2000
 _POSITIONS_BESIDE = 200
 _SURFACE_POSITIONS = 2000
 _SURFACE_STEPS = 4  # voxels inward, for faces that are not flat
+
+_MEMBRANE_UM2_PER_UM3 = 4.0
+"""Area of membranes in a volume that is rich in them, for estimates before any is drawn."""
 
 
 class Topology(StrEnum):
@@ -65,7 +68,10 @@ class Species:
     count
         Particles per specimen, one number or (smallest, largest), both included.
     density_per_um3
-        Particles per cubic micrometre of the volume, one number or (smallest, largest).
+        Particles per cubic micrometre of the volume, or of the compartments that they lie in: one number or (smallest,
+        largest).
+    density_per_um2
+        Particles per square micrometre of the membranes that they sit on, one number or (smallest, largest).
     share
         Share in the crowding, by molecular volume, over the sum of all shares; for species of the crowding alone.
     inside
@@ -136,6 +142,7 @@ class Species:
     map_potential_V: float | None = None
     states: tuple[StateGroup, ...] = ()
     stand_in: str | None = None
+    density_per_um2: Amount | None = None
 
     def __post_init__(self) -> None:
         where = f"species '{self.name}'"
@@ -159,8 +166,13 @@ class Species:
             )
         if self.stand_in is not None:
             check_source(self.stand_in, f"{where}: stand_in")
-        if [self.count, self.density_per_um3, self.share].count(None) != 2:
-            raise InputError(f"{where}: give exactly one of count and density_per_um3, or share in crowding")
+        if [self.count, self.density_per_um3, self.density_per_um2, self.share].count(None) != 3:
+            raise InputError(
+                f"{where}: give exactly one of count and density_per_um3, density_per_um2 on membranes, or share in "
+                "crowding"
+            )
+        if self.density_per_um2 is not None and not self.on_membrane:
+            raise InputError(f"{where}: density_per_um2 is for particles on_membrane; give density_per_um3")
         if self.share is not None and not 0 < self.share <= LARGEST_SHARE:
             raise InputError(f"{where}: share is {self.share:g}; it must be positive")
         if self.chain is not None and self.cluster is not None:
@@ -182,6 +194,8 @@ class Species:
             )
         if self.count is not None:
             check_count(self.count, f"{where}: count")
+        if self.density_per_um2 is not None:
+            check_amount(self.density_per_um2, f"{where}: density_per_um2")
         if self.density_per_um3 is not None:
             check_amount(self.density_per_um3, f"{where}: density_per_um3")
         if not 0 <= self.rna_fraction <= 1:
@@ -238,15 +252,18 @@ class Species:
         return (self.name,)
 
     def count_range(self, grid: VoxelGrid) -> tuple[int, int]:
-        """Return the fewest and the most particles in a volume."""
+        """Return the fewest and the most particles in a volume; about the most that sit on membranes by their area."""
         if self.count is not None:
             return check_count(self.count, "count")
+        if self.density_per_um2 is not None:
+            return 0, round(_MEMBRANE_UM2_PER_UM3 * largest(self.density_per_um2) * grid.volume_um3)
         if self.density_per_um3 is None:
             raise InputError(
                 f"species '{self.name}': a share is one in the crowding; move it to crowding.species, or give count or "
                 "density_per_um3"
             )
         low, high = check_amount(self.density_per_um3, "density_per_um3")
+        low = 0.0 if self.inside else low
         return round(low * grid.volume_um3), round(high * grid.volume_um3)
 
     def load_templates(self, grid: VoxelGrid) -> list[Template]:
@@ -273,7 +290,7 @@ class Species:
 
     def draw(self, scene: Scene) -> None:
         """Draw conformations, orientations and places."""
-        requested = scene.draw_count(self)
+        requested = self._draw_count(scene)
         if requested and self.on_membrane and not scene.find_surfaces(self.membrane_names):
             raise InputError(
                 f"specimen: '{self.name}' sits on membranes, and none was drawn; give them a smallest count of 1"
@@ -304,6 +321,17 @@ class Species:
             if found is None:
                 raise scene.fail(self.name, requested, placed)
             members.append(self.add(variant, template, found, scene))
+
+    def _draw_count(self, scene: Scene) -> int:
+        """Draw the number of particles, by the area of membranes or the free volume of compartments where named."""
+        if self.density_per_um2 is not None:
+            surfaces = scene.find_surfaces(self.membrane_names)
+            area_um2 = sum(surface.area_A2 for surface, _, _ in surfaces) / 1e8
+            return round(draw(self.density_per_um2, scene.rng) * area_um2)
+        if self.density_per_um3 is not None and self.inside and scene.find_count(self) is None:
+            voxels, _ = scene.occupancy.count_free(scene.region(self.inside_names))
+            return round(draw(self.density_per_um3, scene.rng) * voxels * scene.grid.voxel_size_A**3 / 1e12)
+        return scene.draw_count(self)
 
     def add(
         self, variant: int, template: Template, place: "ParticlePlace", scene: Scene

@@ -243,12 +243,14 @@ class FilamentGroup(ABC):
                 )
 
     def draw(self, scene: Scene) -> None:
-        """Draw filaments, bundles or branched filaments, one after the other."""
+        """Draw filaments, bundles or branched ones, one after the other; fewer than drawn where no more find room."""
         low, high = number_range(self.count, scene.grid.volume_um3)
         requested = int(scene.rng.integers(low, high, endpoint=True))
         template = self.load_template(scene.grid)
         for placed in range(requested):
             solids = self._find(scene)
+            if solids is None and placed >= low:
+                return
             if solids is None:
                 raise scene.fail(self.name, requested, placed)
             for solid in solids:

@@ -25,7 +25,7 @@ from faket_dask.specimen.class_names import RESERVED_NAMES
 from faket_dask.specimen.component import Layer, Workload
 from faket_dask.specimen.membranes.cache import PartCache
 from faket_dask.specimen.membranes.part import Part
-from faket_dask.specimen.membranes.placing import place_organelle
+from faket_dask.specimen.membranes.placing import Freedom, place_organelle
 from faket_dask.specimen.membranes.rendering import (
     LUMEN,
     Pose,
@@ -69,6 +69,8 @@ class MembraneGroup(ABC):
         Distance in Å between the phosphates of both leaflets of the bilayer.
     may_be_cut
         True for organelles that may cross all faces of the volume, those of the slab included, and be of any size.
+    lies_flat
+        True for organelles that are turned about z alone, with their long axes in the plane of the slab.
 
     Raises
     ------
@@ -81,6 +83,7 @@ class MembraneGroup(ABC):
     name: str = "membrane"
     thickness_A: float = Bilayer.thickness_A
     may_be_cut: bool = False
+    lies_flat: bool = False
 
     layer: ClassVar[Layer] = Layer.MEMBRANES
     labelled: ClassVar[bool] = True
@@ -221,7 +224,7 @@ class MembraneGroup(ABC):
         )
 
     def draw(self, scene: Scene) -> None:
-        """Draw organelles, from large to small, outside of one another."""
+        """Draw organelles, from large to small, outside of one another: fewer than drawn where no more find room."""
         low, high = number_range(self.count, scene.grid.volume_um3)
         requested = int(scene.rng.integers(low, high, endpoint=True))
         radii = sorted((draw(self.radius_A, scene.rng) for _ in range(requested)), reverse=True)
@@ -229,8 +232,11 @@ class MembraneGroup(ABC):
             variant = int(scene.rng.integers(2**31))
             row = Row(self.name, scene.class_id(self.name), np.zeros(3), np.eye(3), radius_A, variant)
             parts = self.build(radius_A, variant)
-            if not place_organelle(scene, row, parts, self.bilayer.half_thickness_A, self.may_be_cut):
-                raise scene.fail(self.name, requested, placed)
+            freedom = Freedom(self.may_be_cut, self.lies_flat)
+            if not place_organelle(scene, row, parts, self.bilayer.half_thickness_A, freedom):
+                if placed < low:
+                    raise scene.fail(self.name, requested, placed)
+                return
 
     def find_part(self, row: Row) -> Part:
         """Return the membrane of a row.

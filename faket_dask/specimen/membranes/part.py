@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +11,10 @@ from numpy.typing import NDArray
 
 from faket_dask.specimen.membranes.rendering import Pose
 from faket_dask.specimen.surfaces.surface import Surface
+
+_BATCH = 256
+_BATCHES = 40
+"""Points that are drawn at a time, and batches after which a surface counts as one that is hardly shown."""
 
 
 class Part(NamedTuple):
@@ -43,25 +49,52 @@ def double_membrane(surface: Surface, gap_A: float) -> tuple[Part, ...]:
     return Part("outer", surface, np.zeros(3)), Part("inner", surface.offset(-gap_A), np.zeros(3))
 
 
-class PlacedSurface(NamedTuple):
-    """Surface in a specimen, that particles may sit on."""
+class PlacedSurface:
+    """Surface in a specimen, that particles may sit on where it lies in the volume.
 
-    surface: Surface
-    pose: Pose
+    Parameters
+    ----------
+    surface
+        Middle of the bilayer.
+    pose
+        Its pose in the specimen.
+    are_shown
+        Function that tells of points ``(n, 3)``, ``(x, y, z)`` in Å, whether they lie in the ice of the volume.
+    """
 
-    @property
+    def __init__(
+        self,
+        surface: Surface,
+        pose: Pose,
+        are_shown: Callable[[NDArray[np.float64]], NDArray[np.bool_]],
+    ) -> None:
+        self._surface = surface
+        self._pose = pose
+        self._are_shown = are_shown
+        self._drawn: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+
+    @cached_property
     def area_A2(self) -> float:
-        """Area in Å²."""
-        return self.surface.area_A2
+        """Area in Å² within the volume."""
+        points = self._pose.centre_A + self._surface.points_A @ self._pose.to_surface
+        return self._surface.area_A2 * float(self._are_shown(points).mean())
 
     def draw_point(self, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Draw a point ``(x, y, z)`` in Å uniformly over the area, and the unit normal there.
+        """Draw a point ``(x, y, z)`` in Å uniformly over the area within the volume, and the unit normal there.
 
         The normal points outward, or to either side of an open membrane, whose outermost tenth is left out.
         """
-        rim_A = np.inf if self.surface.is_closed else 0.9 * self.surface.grid.rim_A
-        [point], [normal] = self.surface.draw_points(1, rng, rim_A)
-        if not self.surface.is_closed and rng.uniform() < 0.5:
+        rim_A = np.inf if self._surface.is_closed else 0.9 * self._surface.grid.rim_A
+        for _ in range(_BATCHES):
+            if self._drawn:
+                break
+            points, normals = self._surface.draw_points(_BATCH, rng, rim_A)
+            points = self._pose.centre_A + points @ self._pose.to_surface
+            shown = self._are_shown(points)
+            self._drawn = list(zip(points[shown], (normals @ self._pose.to_surface)[shown], strict=True))
+        if not self._drawn:  # hardly anything of it is shown
+            return points[0], normals[0] @ self._pose.to_surface
+        point, normal = self._drawn.pop()
+        if not self._surface.is_closed and rng.uniform() < 0.5:
             normal = -normal
-        to_specimen = self.pose.to_surface.T
-        return self.pose.centre_A + to_specimen @ point, to_specimen @ normal
+        return point, normal

@@ -10,7 +10,7 @@ from faket_dask.specimen.surfaces.surface import BAND_A, Surface, make_surface
 NODES_PER_RADIUS = 6.0
 """Nodes of a surface's grid within its smallest radius of curvature."""
 
-COARSEST_A = 40.0
+COARSEST_A = 100.0
 """Largest spacing in Å of a surface's grid."""
 
 
@@ -20,7 +20,7 @@ def grid_spacing(smallest_radius_A: float) -> float:
     Examples
     --------
     >>> grid_spacing(120.0), grid_spacing(5000.0)
-    (20.0, 40.0)
+    (20.0, 100.0)
     """
     return min(smallest_radius_A / NODES_PER_RADIUS, COARSEST_A)
 
