@@ -126,14 +126,20 @@ SUBUNITS: dict[str, tuple[_Lobe, ...]] = {
     ),
     # Two monomers of 55 kDa that differ little, 41 Å apart.
     TUBULIN_LIKE: (*_tubulin_monomer(-20.5, 0.0), *_tubulin_monomer(20.5, 1.5)),
-    # A ring and an arm in the membrane, two stalks, and a head of six subunits 120 Å above: 570 kDa.
+    # Ring and arm in the membrane, two stalks, a head of unequal lobes 120 Å above and one beside it: 630 kDa.
     ATP_SYNTHASE_LIKE: (
         *_lobe_ring(8, 22, 0, 10.5, 14),
-        (48, 6, 2, 11, 18),
-        (40, -10, -4, 11, 16),
+        (46, 6, 2, 11, 20),
+        (40, -16, -6, 11, 16),
         *((0, 0, z, 9.5, 14) for z in (28, 46, 64, 82)),
-        *((50 - 0.13 * z, 0, z, 8.5, 9) for z in (24, 44, 64, 84, 104)),
-        *_lobe_ring(6, 28, 120, 16, 54),
+        *((56 - 0.1 * z, 0, z, 9.5, 13) for z in (24, 44, 64, 84, 104, 124)),
+        (48, 22, 128, 11, 24),
+        (28, 0, 118, 13, 30),
+        (14, 26, 126, 17, 84),
+        (-14, 24, 118, 14.5, 44),
+        (-28, 0, 124, 16.5, 72),
+        (-14, -24, 117, 13, 26),
+        (14, -24, 121, 16, 68),
     ),
     # Twelve helices' worth of protein in the membrane, and a domain of unequal lobes above: 150 kDa.
     TRANSPORTER_LIKE: (
