@@ -52,7 +52,8 @@ def measure_block(job: tuple[Recipe, ParticleTable, int, int]) -> list[tuple[int
         if component.layer is Layer.MEMBRANES:  # gives way to the proteins that sit on it
             others &= ~np.isin(seen, table.instance[table.parent == row.instance])
         strict = recipe.sampling is Sampling.SMOOTHED and row.class_name != "fiducial"
-        level = (0.9 if strict else 0.5) * alone.density[mine].min()
+        least = float(alone.density[mine].min())  # the middle of a bilayer is less dense than ice
+        level = least - (0.1 if strict else 0.5) * abs(least)
         dense = block.density[:, first - y_start : last - y_start][kept] >= level
         records.append((int(row.instance), int(kept.sum()), int(dense.sum()), int(others.sum())))
     return records
