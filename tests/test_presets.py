@@ -105,7 +105,7 @@ def test_keys_beside_a_preset_change_it():
     )
     preset = load_preset("crowded-cytosol")
     assert changed["thickness_A"] == 900
-    assert changed["filaments"] is None
+    assert "filaments" not in changed
     assert changed["cut_surfaces"] is True
     [crowd], [known] = changed["crowding"], preset["crowding"]
     assert crowd["fraction"] == 0.2
@@ -114,6 +114,12 @@ def test_keys_beside_a_preset_change_it():
     ribosome, *_, mine = changed["species"]
     assert (ribosome["source"], ribosome["count"], "density_per_um3" in ribosome) == ("pdb:4v88", 3, False)
     assert mine == {"name": "mine", "source": "boot", "count": 1}
+
+
+def test_null_beside_a_preset_removes_a_list(tmp_path):
+    config = parse(document(tmp_path, preset="crowded-cytosol", species=None, crowding=None), tmp_path)
+    assert config.specimen.species == ()
+    assert [group.name for group in config.specimen.filaments] == ["actin", "microtubule"]
 
 
 def test_source_beside_a_preset_leaves_out_the_stand_in():

@@ -94,7 +94,7 @@ def _merge(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
             merged = {key: value for key, value in merged.items() if key not in others}
     for key, value in given.items():
         merged[key] = _merge_value(key, base.get(key), value)
-    return merged
+    return {key: value for key, value in merged.items() if value is not None}
 
 
 def _merge_value(key: str, base: Any, given: Any) -> Any:

@@ -130,10 +130,10 @@ class Recipe:
         compartments = [OUTSIDE, *(name for group in groups for name in group.compartments)]
         for species in self.species:
             _check_names(f"species '{species.name}': on_membrane", species.membrane_names, surfaces)
-            _check_names(f"species '{species.name}': inside", species.inside_names, compartments)
+            _check_compartments(f"species '{species.name}'", species.inside_names, compartments)
         for component in self.components:
             if isinstance(component, Crowding | FilamentGroup) and component.inside is not None:
-                _check_names(f"'{component.class_names[0]}': inside", (component.inside,), compartments)
+                _check_compartments(f"'{component.class_names[0]}'", (component.inside,), compartments)
 
     @property
     def grid(self) -> VoxelGrid:
@@ -198,3 +198,12 @@ def _check_names(key: str, names: Iterable[str], known: Sequence[str]) -> None:
     for name in names:
         if name not in known:
             raise InputError(f"{key} is '{name}', which no membrane is called; it may be {', '.join(known)}")
+
+
+def _check_compartments(owner: str, names: Iterable[str], known: Sequence[str]) -> None:
+    """Refuse names of compartments that no closed membrane makes."""
+    for name in names:
+        if name not in known:
+            raise InputError(
+                f"{owner}: inside is '{name}', which no closed membrane is called; it may be {', '.join(known)}"
+            )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from faket_dask.errors import InputError
 from faket_dask.specimen.amounts import SECTION, Amount, Count, check_amount, check_count, draw, largest
 from faket_dask.specimen.canvas import Canvas
-from faket_dask.specimen.class_names import RESERVED_NAMES
+from faket_dask.specimen.class_names import check_class_name
 from faket_dask.specimen.component import Layer, Workload
 from faket_dask.specimen.composition import mean_map_potential
 from faket_dask.specimen.groups import Chain, Cluster
@@ -146,8 +146,7 @@ class Species:
 
     def __post_init__(self) -> None:
         where = f"species '{self.name}'"
-        if not self.name or self.name in RESERVED_NAMES:
-            raise InputError(f"{where}: the names {', '.join(RESERVED_NAMES)} are taken; choose another")
+        check_class_name(self.name, where)
         if not self.sources:
             raise InputError(f"{where} has no source; give a built-in phantom or a file")
         if self.states and (self.source is not None or self.assembly is not None):

@@ -24,6 +24,9 @@ from faket_dask.specimen.trajectory import count_frames
 MOST_STATES = 1000
 """Most states of a class; each has a template of its own in memory."""
 
+LARGEST_WEIGHT = 1e6
+"""Largest weight of a state, as of a share in the crowding."""
+
 Numbers = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(refuse_bool)]
 """Places in a file, from 1."""
 
@@ -165,8 +168,10 @@ class StateGroup:
         if not self.name or any(sign in self.name for sign in ',"\n'):
             raise InputError(f"{where}: a state has a name without commas and quotation marks")
         kind = check_source(self.source, where)
-        if not (math.isfinite(self.weight) and self.weight >= 0):
-            raise InputError(f"{where}: weight is {self.weight:g}; it must not be negative")
+        if not 0 <= self.weight <= LARGEST_WEIGHT:
+            raise InputError(
+                f"{where}: weight is {self.weight:g}; it must not be negative, and at most {LARGEST_WEIGHT:g}"
+            )
         several = [
             key
             for key, is_given in (

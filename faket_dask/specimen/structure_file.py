@@ -120,6 +120,8 @@ def _read_structure(path: Path, in_order: bool = False) -> gemmi.Structure:
         return gemmi.read_structure(str(path), merge_chain_parts=not in_order)
     except (RuntimeError, ValueError, OSError) as error:
         raise InputError(f"structure {path} cannot be read: {error}") from error
+    except IndexError as error:  # an mmCIF file without a data block
+        raise InputError(f"structure {path} holds no atoms; give a file with coordinates") from error
 
 
 def _read_model(path: Path, model: int, in_order: bool = False) -> gemmi.Structure:

@@ -11,6 +11,9 @@ from faket_dask.specimen.atom_table import AtomTable
 SMALLEST_SHARE = 0.3
 """Share of the smaller state's trace that two states must have in common to be states of one particle."""
 
+MOST_NAMED = 4
+"""Most chains of a state that a message names."""
+
 _TRACE = ("CA", "P")
 
 
@@ -61,8 +64,9 @@ def find_common_trace(one: AtomTable, other: AtomTable) -> tuple[NDArray[np.intp
     if len(first) < max(3, SMALLEST_SHARE * smaller):
         raise InputError(
             f"they have {len(first)} of {smaller} trace atoms (CA or P, by chain, number and name of the residue) in "
-            "common, too few to superpose them; rename chains and renumber residues alike, or make them species of "
-            "their own"
+            f"common, too few to superpose them; rename chains (those of one are {_list_chains(one)}, of the other "
+            f"{_list_chains(other)}; assemblies number theirs, `assembly: asymmetric unit` does not) and renumber "
+            "residues alike, or make them species of their own"
         )
     return rows[0][first], rows[1][second]
 
@@ -102,6 +106,11 @@ def fit_rotation(
 def _trace_rows(atoms: AtomTable) -> NDArray[np.intp]:
     is_trace = ((atoms.name == _TRACE[0]) & (atoms.element == "C")) | (atoms.name == _TRACE[1])
     return np.flatnonzero(is_trace)
+
+
+def _list_chains(atoms: AtomTable) -> str:
+    names = list(dict.fromkeys(atoms.chain.tolist()))
+    return ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
 
 
 def _row_keys(atoms: AtomTable, rows: NDArray[np.intp]) -> NDArray[np.str_]:

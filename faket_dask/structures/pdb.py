@@ -80,7 +80,10 @@ class ProteinDataBank:
 
 def _read_cif_code(path: Path) -> str:
     """Return the entry of an mmCIF file, after a check that it has coordinates."""
-    block = gemmi.cif.read(str(path)).sole_block()
+    document = gemmi.cif.read(str(path))
+    if len(document) == 0:
+        raise InputError("it is empty")
+    block = document.sole_block()
     if len(block.find(list(_COORDINATES))) == 0:
         raise InputError(
             "it is mmCIF without coordinates (no _atom_site), such as structure factors or a ligand"

@@ -5,6 +5,7 @@ import pytest
 from faket_dask.errors import InputError
 from faket_dask.specimen import PHANTOMS, Fiducials, Recipe, Sheet, Species, Vesicle
 from faket_dask.specimen.component import Component
+from faket_dask.specimen.filaments.kinds import Helices
 
 COMMA = Species("comma", ("comma",), count=3)
 
@@ -70,7 +71,10 @@ def test_impossible_classes_are_refused(fields, message):
         (lambda: recipe(Species("comma", ("comma",), count=65536)), "16-bit instance mask"),
         (lambda: recipe(COMMA, Vesicle(1), Vesicle(1)), "class vesicle is listed more than once"),
         (lambda: recipe(replace(COMMA, inside="lumen"), Vesicle(1)), "it may be outside, vesicle"),
-        (lambda: recipe(replace(COMMA, inside="sheet"), Sheet(1)), "it may be outside"),
+        (
+            lambda: recipe(replace(COMMA, inside="sheet"), Sheet(1)),
+            "no closed membrane is called; it may be outside",
+        ),
         (lambda: recipe(replace(COMMA, on_membrane="er"), Vesicle(1)), "on_membrane is 'er'"),
         (lambda: Recipe((1, 60, 80), 10.0, (COMMA,)), "each at least 2"),
         (lambda: Recipe((40, 60), 10.0, (COMMA,)), "give (z, y, x)"),
@@ -99,3 +103,12 @@ def test_potential_of_a_map_follows_from_its_composition_unless_it_is_given():
         for given in ({}, {"rna_fraction": 0.5}, {"map_potential_V": 3.0})
     ]
     assert potentials == pytest.approx([2.1, 2.5, 3.0], abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["a/b", "..\\b", "a\nb", 'a"b'])
+@pytest.mark.parametrize(
+    "make", [lambda name: Species(name, "boot", count=1), lambda name: Vesicle(1, name=name), Helices]
+)
+def test_names_that_files_cannot_have_are_refused(make, name):
+    with pytest.raises(InputError, match="exported files have the names of classes"):
+        make(name)

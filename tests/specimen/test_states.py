@@ -96,7 +96,9 @@ def test_states_without_common_atoms_are_refused(tmp_path, change):
     both = species(StateGroup("one", str(one)), StateGroup("other", str(other)))
     load_template(both, 0, 5.0)
     with pytest.raises(
-        InputError, match=r"'class': states 'one' and 'other' are in different frames: they have \d"
+        InputError,
+        match=r"'class': states 'one' and 'other' are in different frames: they have \d.*those of one are [AB], of "
+        r"the other [AB]; assemblies number theirs",
     ):
         load_template(both, 1, 5.0)
 
@@ -191,6 +193,7 @@ def test_states_that_cannot_be_drawn_are_refused(groups, complaint):
     ("keys", "complaint"),
     [
         ({"weight": -1.0}, "weight is -1"),
+        ({"weight": 1e308}, "weight is 1e.308; it must not be negative, and at most 1e.06"),
         ({"chains": ("A",)}, "chains needs the coordinates of a structure, not boot"),
         ({"modes": NormalModes(3.0, 2)}, "modes needs the coordinates"),
         ({"source": "unicorn"}, "'unicorn' is neither a file nor a built-in phantom"),

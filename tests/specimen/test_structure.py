@@ -195,8 +195,10 @@ def test_other_files_are_refused(tmp_path):
     (tmp_path / "text.cif").write_text("this is no structure")
     with pytest.raises(InputError, match="cannot be read"):
         read_atoms(tmp_path / "text.cif")
-    with pytest.raises(InputError, match="holds no atoms"):
-        read_atoms(write_pdb(tmp_path / "empty.pdb", []))
+    (tmp_path / "empty.cif").touch()
+    for empty in (write_pdb(tmp_path / "empty.pdb", []), tmp_path / "empty.cif"):
+        with pytest.raises(InputError, match="holds no atoms"):
+            read_atoms(empty)
     (tmp_path / "notes.txt").write_text("this is no structure")
     with pytest.raises(InputError, match=r"species 'note': .* is neither a structure .* nor a map"):
         load_template(Species("note", (str(tmp_path / "notes.txt"),), count=1), 0, 10.0)

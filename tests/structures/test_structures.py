@@ -161,6 +161,7 @@ def test_checksums_of_a_mirror_are_compared(mirror):
         ("1abc.cif", CIF.replace("_entry.id 1ABC", ""), "it names no entry"),
         ("1abc.cif", CIF.split("loop_")[0], "it is mmCIF without coordinates"),
         ("1abc.cif", "<html>gone</html>", "it cannot be read"),
+        ("1abc.cif", "", "it is empty"),
         ("1abc.pdb", PDB.replace("1ABC", "2XYZ"), "it is the entry '2XYZ' by its own account"),
         ("1abc.pdb", PDB.split("ATOM")[0], "it has no coordinates"),
     ],

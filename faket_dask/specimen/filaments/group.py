@@ -26,7 +26,7 @@ from faket_dask.specimen.amounts import (
     number_range,
 )
 from faket_dask.specimen.canvas import Canvas
-from faket_dask.specimen.class_names import RESERVED_NAMES
+from faket_dask.specimen.class_names import check_class_name
 from faket_dask.specimen.component import Layer, Workload
 from faket_dask.specimen.filaments.arrangement import Branches, Bundle
 from faket_dask.specimen.filaments.branching import grow_branch
@@ -44,6 +44,9 @@ from faket_dask.specimen.source_names import check_source
 from faket_dask.specimen.species import Species
 from faket_dask.specimen.template import Template, labelled_points
 from faket_dask.specimen.voxel_grid import VoxelGrid
+
+LONGEST_A = 1e6
+"""Largest contour length of a filament in Å."""
 
 _BATCH = 64
 """Chains that are drawn at a time."""
@@ -117,13 +120,14 @@ class FilamentGroup(ABC):
 
     def __post_init__(self) -> None:
         where = self.where
-        if not self.name or self.name in RESERVED_NAMES:
-            raise InputError(f"{where}: the names {', '.join(RESERVED_NAMES)} are taken; choose another")
+        check_class_name(self.name, where)
         check_source(self.source_name, where)
         check_number(self.count, f"{where}: count")
         spacing = self.lattice.spacing_A
         if self.length_A is not None:
-            low, _ = check_amount(self.length_A, f"{where}: length_A")
+            low, high = check_amount(self.length_A, f"{where}: length_A")
+            if high > LONGEST_A:
+                raise InputError(f"{where}: length_A is {self.length_A}; it is at most {LONGEST_A:g}")
             if low < 2 * spacing:
                 raise InputError(
                     f"{where}: length_A is {self.length_A}; a filament has at least two subunits, which are "
@@ -133,6 +137,11 @@ class FilamentGroup(ABC):
             raise InputError(
                 f"{where}: persistence_length_A is {self.persistence_length_A:g}, less than the {spacing:g} Å from one "
                 "subunit to the next; a filament bends between its subunits, so give a larger one"
+            )
+        if self.branches is not None and check_amount(self.branches.length_A, "length_A")[0] < 2 * spacing:
+            raise InputError(
+                f"{where}: branches: length_A is {self.branches.length_A}; a branch has at least two subunits, which "
+                f"are {spacing:g} Å apart"
             )
         if self.bundle is not None and self.branches is not None:
             raise InputError(f"{where}: a bundle has no branches; leave one of them out")

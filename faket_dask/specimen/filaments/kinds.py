@@ -9,6 +9,9 @@ from faket_dask.specimen.filaments.group import FilamentGroup
 from faket_dask.specimen.filaments.lattice import Beads, Helix, Lattice, MicrotubuleLattice
 from faket_dask.specimen.phantoms import ACTIN_LIKE, TUBULIN_LIKE
 
+SMALLEST_SPACING_A, LARGEST_SPACING_A = 0.5, 10_000.0
+"""Distances along a filament from one subunit to the next that can be meant; coat proteins of viruses have 1.4 Å."""
+
 
 @dataclass(frozen=True)
 class Helices(FilamentGroup):
@@ -36,10 +39,15 @@ class Helices(FilamentGroup):
     radius_A: float = 16.0
 
     def __post_init__(self) -> None:
-        if not (0 < self.rise_A <= 10_000 and 0 <= self.radius_A <= 10_000 and abs(self.twist_deg) <= 360):
+        if not (
+            SMALLEST_SPACING_A <= self.rise_A <= LARGEST_SPACING_A
+            and 0 <= self.radius_A <= LARGEST_SPACING_A
+            and abs(self.twist_deg) <= 360
+        ):
             raise InputError(
                 f"{self.where}: rise_A is {self.rise_A:g}, twist_deg {self.twist_deg:g} and radius_A "
-                f"{self.radius_A:g}; a rise is positive, a radius not negative, and a twist within ±360"
+                f"{self.radius_A:g}; a rise lies between {SMALLEST_SPACING_A:g} and {LARGEST_SPACING_A:g} Å, a radius "
+                f"is not negative, and at most {LARGEST_SPACING_A:g} Å, and a twist lies within ±360°"
             )
         super().__post_init__()
 
@@ -115,9 +123,10 @@ class Polymers(FilamentGroup):
     spacing_A: float = 60.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.spacing_A <= 10_000:
+        if not SMALLEST_SPACING_A <= self.spacing_A <= LARGEST_SPACING_A:
             raise InputError(
-                f"{self.where}: spacing_A is {self.spacing_A:g}; it must be positive, at most 10000"
+                f"{self.where}: spacing_A is {self.spacing_A:g}; it lies between {SMALLEST_SPACING_A:g} and "
+                f"{LARGEST_SPACING_A:g}"
             )
         super().__post_init__()
 

@@ -21,7 +21,7 @@ from faket_dask.specimen.amounts import (
     number_range,
 )
 from faket_dask.specimen.canvas import Canvas
-from faket_dask.specimen.class_names import RESERVED_NAMES
+from faket_dask.specimen.class_names import check_class_name
 from faket_dask.specimen.component import Layer, Workload
 from faket_dask.specimen.membranes.cache import PartCache
 from faket_dask.specimen.membranes.part import Part
@@ -90,10 +90,9 @@ class MembraneGroup(ABC):
     is_closed: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not self.name or self.name in RESERVED_NAMES or "." in self.name:
-            raise InputError(
-                f"{self.where}: the names {', '.join(RESERVED_NAMES)} and those with a dot are taken; choose another"
-            )
+        check_class_name(self.name, self.where)
+        if "." in self.name:
+            raise InputError(f"{self.where}: a dot stands before the name of a part; choose a name without")
         check_number(self.count, f"{self.where}: count")
         check_amount(self.radius_A, f"{self.where}: radius_A", 50.0)
         if not SMALLEST_THICKNESS_A <= self.thickness_A <= LARGEST_THICKNESS_A:
@@ -198,7 +197,7 @@ class MembraneGroup(ABC):
             x, y, z = grid.extent_A
             raise InputError(
                 f"specimen: '{self.name}' is up to {size} Å and the volume only {x:.0f} x {y:.0f} x {z:.0f} Å along "
-                "x, y, z; enlarge the volume, choose a smaller radius_A, or let it reach beyond with may_be_cut: true"
+                "x, y, z; enlarge the volume, make it smaller, or let it reach beyond with may_be_cut: true"
             )
 
     def build(self, radius_A: float, variant: int) -> tuple[Part, ...]:

@@ -203,11 +203,14 @@ def test_too_many_filaments_say_how_many_fit():
         ),
         (lambda: Helices("actin", source="aktin"), "'aktin' is neither a file nor a built-in phantom"),
         (lambda: Helices("actin", bundle=Bundle(), branches=Branches()), "a bundle has no branches"),
-        (lambda: Helices("actin", rise_A=0.0), "a rise is positive"),
+        (lambda: Helices("actin", length_A=1e8), "it is at most 1e.06"),
+        (lambda: Helices("actin", branches=Branches(length_A=0.0)), "a branch has at least two subunits"),
+        (lambda: Helices("actin", rise_A=0.0), "a rise lies between 0.5 and 10000 Å"),
+        (lambda: Helices("actin", rise_A=1e-6), "a rise lies between"),
         (lambda: Bundle(filaments=1), "a bundle has 2 at least"),
         (lambda: Branches(angle_deg=200.0), "it lies between 10 and 170"),
         (lambda: Helices("fiducial"), "choose another"),
-        (lambda: Polymers("beads", spacing_A=0.0), "it must be positive"),
+        (lambda: Polymers("beads", spacing_A=0.0), "it lies between 0.5 and 10000"),
     ],
 )
 def test_impossible_settings_are_explained(make, message):
