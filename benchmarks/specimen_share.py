@@ -4,8 +4,8 @@
 
 Matter of a recording is the power spectrum that its neighbouring tilts have in common, over the transfer and over what
 a slab loses between two angles (docs/signal.md); that of a specimen is the spectrum of its noiseless tilts without gold
-beads. The share is one over the other before any random background is added. It counts power and not whether the
-power lies in the right shapes, and above 1 a specimen has more than the recording. Rows are the series of all data sets.
+beads. The share is one over the other before any random background is added. It counts power and not whether the power
+lies in the right shapes; above 1 a specimen has more than the recording. A row is a series.
 """
 
 from __future__ import annotations
