@@ -17,7 +17,7 @@ from faket_dask.engine.stage import BatchKey, S, Stage
 from faket_dask.engine.unit import Item
 from faket_dask.errors import InputError
 
-LAYOUT_VERSION = 3
+LAYOUT_VERSION = 4
 """Version of the folder layout; raised when folders of before can no longer be read."""
 
 REMEDY = "restore it, or give the run file to `faket-dask run`, which writes it again and keeps what is done"
