@@ -1,8 +1,10 @@
 """Fixtures shared by all tests: the golden arrays and the real data beside the checkout."""
 
+import fcntl
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -84,10 +86,30 @@ def one_worker() -> Iterator[Client]:
         yield connected
 
 
+@contextmanager
+def hold_file_lock(path: Path) -> Iterator[None]:
+    """Hold a lock that one process has at a time; it is free again when the process ends, however it ends."""
+    with open(path, "w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_dataset(one_worker: Client, tmp_path_factory: pytest.TempPathFactory) -> faket_dask.Dataset:
-    """Two complete series of five 96 x 80 tilts in all modalities, with a report; not to be changed."""
-    folder = tmp_path_factory.mktemp("tiny") / "data"
-    document = small_document(folder)
-    document["outputs"]["report"] = True
-    return faket_dask.run(parse(document, folder), one_worker)
+    """Two complete series of five 96 x 80 tilts in all modalities, with a report; not to be changed.
+
+    Parallel test processes share it: the first that needs it makes it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder, complete = base / "tiny" / "data", base / "tiny" / "complete"
+    folder.parent.mkdir(exist_ok=True)
+    with hold_file_lock(base / "tiny" / "lock"):
+        if complete.exists():
+            return faket_dask.open_dataset(folder)
+        document = small_document(folder)
+        document["outputs"]["report"] = True
+        dataset = faket_dask.run(parse(document, folder), one_worker)
+        complete.touch()
+        return dataset

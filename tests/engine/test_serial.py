@@ -27,19 +27,20 @@ def read_results(folder: Path) -> dict[Unit, tuple[object, ...]]:
     return {unit: (marker.inputs, marker.files, marker.findings) for unit, marker in markers.items()}
 
 
-@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(("threads", "reports"), [(1, True), (3, False)])
 def test_driver_computes_what_the_serial_executor_computes(
-    tiny_dataset: faket_dask.Dataset, tmp_path: Path, threads: int
+    tiny_dataset: faket_dask.Dataset, tmp_path: Path, threads: int, reports: bool
 ) -> None:
-    document = small_document(tmp_path / "data", outputs={"report": True})
+    document = small_document(tmp_path / "data", outputs={"report": reports})
     planned = plan(parse(document, tmp_path))
     planned.spec.write()
     events: list[Event] = []
     execute_serially(planned, CompletedUnits.read(planned), events.append, threads=threads)
     assert [event.unit for event in events if isinstance(event, UnitDone)] == list(planned.units())
     assert checksum_results(tmp_path / "data") == checksum_results(tiny_dataset.folder)
-    results = read_results(tiny_dataset.folder)
-    assert read_results(tmp_path / "data") == results
+    results, expected = read_results(tmp_path / "data"), read_results(tiny_dataset.folder)
+    assert results == {unit: expected[unit] for unit in planned.units()}
+    assert not reports or results == expected
     assert len(results) == sum(batch.count for batch in planned.batches)
 
 
