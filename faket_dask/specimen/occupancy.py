@@ -299,8 +299,15 @@ class Occupancy:
 
     def shown_mask_share(self, mask: VoxelMask) -> float:
         """Return the share of a mask's voxels that lie in the volume, as `shown_share` does."""
-        shown = sum(int(self.find_contained(voxels).sum()) for voxels in mask.list_by_layer())
-        return shown / max(1, int(mask.mask.sum()))
+        first = np.maximum(mask.low, 0)
+        last = np.maximum(first, np.minimum(mask.low + mask.mask.shape, self.grid.shape))
+        shown = mask.mask[tuple(slice(*pair) for pair in zip(first - mask.low, last - mask.low, strict=True))]
+        if self._layers is not None and self._cuts and shown.size:
+            rows, columns = slice(first[1], last[1]), slice(first[2], last[2])
+            lowest, highest = (layer[rows, columns] for layer in self._layers)
+            z = np.arange(first[0], last[0])[:, None, None]
+            shown = shown & (z >= lowest) & (z <= highest)
+        return int(np.count_nonzero(shown)) / max(1, int(np.count_nonzero(mask.mask)))
 
     def compartment(self, position: Position) -> int | None:
         """Return the compartment of a voxel ``(z, y, x)``, ``None`` where an object has taken it."""

@@ -38,7 +38,7 @@ from faket_dask.specimen.particles import Row
 from faket_dask.specimen.scene import Scene
 from faket_dask.specimen.surfaces.bilayer import PROFILE_STEP_A, Bilayer
 from faket_dask.specimen.surfaces.closed import grid_spacing
-from faket_dask.specimen.surfaces.surface import BAND_A
+from faket_dask.specimen.surfaces.surface import BAND_A, MOST_NODES
 from faket_dask.specimen.voxel_grid import VoxelGrid
 
 SMALLEST_THICKNESS_A, LARGEST_THICKNESS_A = 30.0, 100.0
@@ -179,13 +179,19 @@ class MembraneGroup(ABC):
         return 2 * self._bounding_radius(largest(self.radius_A))
 
     def check(self, grid: VoxelGrid) -> None:
-        """Check that the largest organelle fits into the volume, lying flat.
+        """Check that the largest organelle fits into the volume, lying flat, and that its surface fits into memory.
 
         Raises
         ------
         InputError
-            If it does not, and may not be cut.
+            If it does not fit into the volume, and may not be cut, or is too large altogether.
         """
+        if self._count_nodes(largest(self.radius_A)) > MOST_NODES:
+            size = " x ".join(f"{2 * edge:.0f}" for edge in self.measure_half_extents(largest(self.radius_A)))
+            raise InputError(
+                f"{self.where}: it is up to {size} Å, too much for a membrane that may be bent to a radius of "
+                f"{self.smallest_bend_A:.0f} Å; make it smaller, or bend it less"
+            )
         if self.may_be_cut:
             return
         half = sorted(self.measure_half_extents(largest(self.radius_A)))
@@ -302,16 +308,17 @@ class MembraneGroup(ABC):
         power = 1.6  # Thomsen's formula for the area of an ellipsoid
         area = 4 * math.pi * (((a * b) ** power + (a * c) ** power + (b * c) ** power) / 3) ** (1 / power)
         shown = min(1.0, box / math.prod(edges))
+        middle = float(np.mean(check_amount(self.radius_A, "radius_A")))
         return Workload(
             objects=count,
             surface_voxels=2 * count * box
-            + _NODE_VOXELS * self._count_nodes() * count / max(self.part_range),
+            + _NODE_VOXELS * self._count_nodes(middle) * count / max(self.part_range),
             claimed_voxels=shown * count * area * 2 * reach / grid.voxel_size_A**3,
         )
 
-    def _count_nodes(self) -> float:
-        """Return the nodes of the grids about an organelle."""
-        half = self.measure_half_extents(float(np.mean(check_amount(self.radius_A, "radius_A"))))
+    def _count_nodes(self, radius_A: float) -> float:
+        """Return the nodes of the grids about an organelle of a size."""
+        half = self.measure_half_extents(radius_A)
         spacing = grid_spacing(self.smallest_bend_A)
         return math.prod(2 * (edge + BAND_A) / spacing for edge in half)
 

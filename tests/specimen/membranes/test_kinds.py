@@ -145,6 +145,14 @@ def test_cut_organelles_are_flagged_and_labelled():
     assert render_block(specimen, table, 0, SHAPE[1]).instance_mask.any()
 
 
+@pytest.mark.parametrize(
+    "group", [Vesicle(1, 1e5, may_be_cut=True), Tubule(1, 500.0, length_A=1e6, may_be_cut=True)]
+)
+def test_organelles_whose_surface_takes_too_much_memory_are_refused(group: MembraneGroup):
+    with pytest.raises(InputError, match="too much for a membrane that may be bent to a radius"):
+        check_fits(recipe(group))
+
+
 @pytest.mark.parametrize("group", [Vesicle(1, 650.0), Sheet(1, 800.0), Torus(1, 700.0)], ids=lambda g: g.kind)
 def test_organelles_larger_than_the_volume_are_refused(group):
     with pytest.raises(InputError, match=rf"'{group.name}' is up to .* may_be_cut: true"):
