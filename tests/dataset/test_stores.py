@@ -162,7 +162,7 @@ def test_run_into_a_data_set_of_an_older_layout_is_refused(
             marker.write_text(json.dumps(document | {"inputs": "0" * 16}))
     before = checksum_results(folder)
     with pytest.raises(
-        InputError, match="has folder layout 2, this version of faket_dask reads layout 4; make"
+        InputError, match="has folder layout 3, this version of faket_dask reads layout 4; make"
     ):
         faket_dask.run(tiny_dataset.spec.relocate(folder).config, one_worker)
     assert checksum_results(folder) == before

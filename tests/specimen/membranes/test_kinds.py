@@ -166,7 +166,7 @@ def test_organelles_larger_than_the_volume_are_refused(group):
         (lambda: Vesicle(1, thickness_A=10.0), "thickness_A is 10"),
         (lambda: Vesicle(1, 300.0, inner_gap_A=40.0), "need 55 from middle to middle"),
         (lambda: Vesicle(1, 150.0, inner_gap_A=110.0), "a smaller inner_gap_A"),
-        (lambda: Vesicle(1, name="a.b"), "are taken"),
+        (lambda: Vesicle(1, name="a.b"), "a dot stands before"),
         (lambda: Vesicle(1, name="outside"), "are taken"),
         (lambda: Ellipsoid(1, aspect=(0.5, 1.2)), "aspect is (0.5, 1.2)"),
         (lambda: Torus(1, 200.0, tube_radius_A=220.0), "leaves no hole"),
