@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from faket_dask.specimen.component import Component
 
 
-class Surface(Protocol):
+class PlacedMembrane(Protocol):
     """Membrane of a scene that particles may sit on."""
 
     @property
@@ -65,7 +65,7 @@ class Scene:
         self.shown_shares: list[float] = []
         self.molecular_volume_A3 = 0.0
         self.shown_molecular_volume_A3 = 0.0
-        self.surfaces: list[tuple[Surface, int, int]] = []
+        self.surfaces: list[tuple[PlacedMembrane, int, int]] = []
         self.faces: Faces | None = None
         self.slab_seed = 0
         self._class_ids = class_ids
@@ -122,14 +122,14 @@ class Scene:
         self.shown_molecular_volume_A3 += molecular_volume_A3 * self.shown_shares[-1]
         return number
 
-    def add_surface(self, row: Row, shape: Shape, position: Position, surface: Surface) -> int:
+    def add_surface(self, row: Row, shape: Shape, position: Position, surface: PlacedMembrane) -> int:
         """Add a membrane, whose voxels particles that sit on it may take, and return its number."""
         claim = self.occupancy.add_surface(shape, position)
         number = self._append(row, shape, position)
         self.surfaces.append((surface, claim, number))
         return number
 
-    def add_cut_surface(self, row: Row, mask: VoxelMask, surface: Surface) -> int:
+    def add_cut_surface(self, row: Row, mask: VoxelMask, surface: PlacedMembrane) -> int:
         """Add a membrane that reaches beyond the volume, as `add_surface` does."""
         claim = self.occupancy.add_surface_mask(mask)
         share = self.occupancy.shown_mask_share(mask)
@@ -150,7 +150,7 @@ class Scene:
         for name in names:
             self._compartments.setdefault(name, []).append(number)
 
-    def find_surfaces(self, names: Iterable[str] = ()) -> list[tuple[Surface, int, int]]:
+    def find_surfaces(self, names: Iterable[str] = ()) -> list[tuple[PlacedMembrane, int, int]]:
         """Return the entries of `surfaces` of membranes by name, a part's after a dot; all by default."""
         requested = set(names)
         if not requested:
