@@ -7,7 +7,7 @@ object is fixed before its place is sought, so crowding does not favour some ori
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 
 import numpy as np
@@ -275,10 +275,7 @@ class Occupancy:
         """Tell whether all voxels of a mask may be used but for those in the vacuum, of which it may have any."""
         allowed = region.copy()
         allowed[_VACUUM] = True
-        return all(
-            bool(allowed[self._space[tuple((voxels + self.margin).T)]].all())
-            for voxels in mask.list_by_layer()
-        )
+        return all(bool(allowed[layer[chosen]].all()) for layer, chosen in self._pair_layers(mask))
 
     def add_surface_mask(self, mask: VoxelMask) -> int:
         """Take the voxels of a large membrane, as `add_surface` does."""
@@ -299,14 +296,13 @@ class Occupancy:
 
     def shown_mask_share(self, mask: VoxelMask) -> float:
         """Return the share of a mask's voxels that lie in the volume, as `shown_share` does."""
-        first = np.maximum(mask.low, 0)
-        last = np.maximum(first, np.minimum(mask.low + mask.mask.shape, self.grid.shape))
-        shown = mask.mask[tuple(slice(*pair) for pair in zip(first - mask.low, last - mask.low, strict=True))]
-        if self._layers is not None and self._cuts and shown.size:
-            rows, columns = slice(first[1], last[1]), slice(first[2], last[2])
-            lowest, highest = (layer[rows, columns] for layer in self._layers)
-            z = np.arange(first[0], last[0])[:, None, None]
-            shown = shown & (z >= lowest) & (z <= highest)
+        part = mask.crop(np.zeros(3, np.int64), np.array(self.grid.shape))
+        shown = part.mask
+        if self._layers is not None and self._cuts:
+            (z, y, x), (_, height, width) = part.low, shown.shape
+            lowest, highest = (layer[y : y + height, x : x + width] for layer in self._layers)
+            layers = np.arange(z, z + len(shown))[:, None, None]
+            shown = shown & (layers >= lowest) & (layers <= highest)
         return int(np.count_nonzero(shown)) / max(1, int(np.count_nonzero(mask.mask)))
 
     def compartment(self, position: Position) -> int | None:
@@ -411,10 +407,14 @@ class Occupancy:
 
     def _mark_mask(self, mask: VoxelMask, value: int, limit: int) -> None:
         """Give a value to the voxels of a mask that have one below a limit."""
-        for voxels in mask.list_by_layer():
-            places = self._inside(voxels + self.margin)
-            free = self._space[tuple(places.T)] < limit
-            self._space[tuple(places[free].T)] = value
+        for layer, chosen in self._pair_layers(mask):
+            layer[chosen & (layer < limit)] = value
+
+    def _pair_layers(self, mask: VoxelMask) -> Iterator[tuple[NDArray[np.uint16], NDArray[np.bool_]]]:
+        """Pair the layers ``(y, x)`` of the space that a mask covers, which may be written to, with its own."""
+        part = mask.crop(-self.margin, self._space.shape - self.margin)
+        box = tuple(slice(a, a + n) for a, n in zip(part.low + self.margin, part.mask.shape, strict=True))
+        return zip(self._space[box], part.mask, strict=True)
 
     def _inside(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         return places[((places >= 0) & (places < self._space.shape)).all(axis=1)]

@@ -1,6 +1,7 @@
 """Shapes: the voxels that an object has in the masks."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -73,12 +74,12 @@ class VoxelMask:
     low: NDArray[np.int64]
     mask: NDArray[np.bool_]
 
-    def list_by_layer(self) -> Iterator[NDArray[np.int64]]:
-        """Iterate over the voxels ``(n, 3)``, ``(z, y, x)``, of each layer that has any."""
-        for z, layer in enumerate(self.mask, start=int(self.low[0])):
-            y, x = np.nonzero(layer)
-            if len(y):
-                yield np.stack((np.full(len(y), z), y + self.low[1], x + self.low[2]), axis=1)
+    def crop(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> VoxelMask:
+        """Return the part of the mask between two voxels ``(z, y, x)``, the second excluded."""
+        low = np.maximum(self.low, first)
+        high = np.maximum(low, np.minimum(self.low + self.mask.shape, last))
+        part = tuple(slice(*pair) for pair in zip(low - self.low, high - self.low, strict=True))
+        return VoxelMask(low, self.mask[part])
 
 
 def draw_fraction(rng: np.random.Generator) -> NDArray[np.float64]:

@@ -73,7 +73,7 @@ def place_organelle(scene: Scene, row: Row, parts: tuple[Part, ...], half_A: flo
         labels.append(
             _part_voxels(part, pose, bounding_box(part.surface.grid, pose, voxel_A), voxel_A, half_A)
         )
-    solid = Shape(_unite([voxels for pair in labels for voxels in pair]), fraction)
+    solid = Shape(np.concatenate([voxels for pair in labels for voxels in pair]), fraction)
     position = scene.occupancy.find_position(solid, scene.rng, scene.region([OUTSIDE]))
     if position is None:
         return False
@@ -198,8 +198,3 @@ def _part_voxels(
         np.argwhere(side == value).astype(np.int32) + box.low.astype(np.int32) for value in (BILAYER, LUMEN)
     )
     return bilayer, lumen
-
-
-def _unite(voxels: list[NDArray[np.int32]]) -> NDArray[np.int32]:
-    """Return each voxel ``(n, 3)`` of several lists; those that two lists share may be repeated."""
-    return np.ascontiguousarray(np.concatenate(voxels))
