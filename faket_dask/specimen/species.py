@@ -181,6 +181,10 @@ class Species:
                 f"{where}: particles on membranes form no chains or clusters and lie in no compartment; remove "
                 "on_membrane, or the other"
             )
+        if self.inside in ("", ()):
+            raise InputError(
+                f"{where}: inside names no compartment; name one, or remove inside for particles anywhere"
+            )
         if not (0 <= self.at_surface <= 1 and 0 <= self.surface_tilt_deg <= 180):
             raise InputError(
                 f"{where}: at_surface is {self.at_surface:g} and surface_tilt_deg {self.surface_tilt_deg:g}; a share "

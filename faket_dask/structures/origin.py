@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import warnings
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
@@ -119,11 +120,18 @@ def _mirror_address(mirror: str) -> str:
 
 
 def _compare_with_list(root: str, relative: str, packed: Path, folder: Path) -> None:
-    """Refuse a file whose checksum is not that in the mirror's list, if the list has it."""
+    """Refuse a file whose checksum is not that in the mirror's list; warn where the list does not name it."""
     with suppress(*_UNREACHABLE):
         listed = _read_checksums(_retrieve(f"{root}/{CHECKSUM_FILE}", folder))
+        if relative not in listed:
+            warnings.warn(
+                f"{CHECKSUM_FILE} of the mirror {root} does not name {relative}, which is taken unchecked; add it "
+                "with sha256sum",
+                stacklevel=2,
+            )
+            return
         checksum = hash_file(packed)
-        if listed.get(relative, checksum) != checksum:
+        if listed[relative] != checksum:
             raise InputError(
                 f"{root}/{relative} has the checksum {checksum}, and {CHECKSUM_FILE} of the mirror says "
                 f"{listed[relative]}; copy the file into the mirror again"

@@ -71,6 +71,7 @@ def test_impossible_classes_are_refused(fields, message):
         (lambda: recipe(Species("comma", ("comma",), count=65536)), "16-bit instance mask"),
         (lambda: recipe(COMMA, Vesicle(1), Vesicle(1)), "class vesicle is listed more than once"),
         (lambda: recipe(replace(COMMA, inside="lumen"), Vesicle(1)), "it may be outside, vesicle"),
+        (lambda: recipe(replace(COMMA, inside=()), Vesicle(1)), "inside names no compartment; name one"),
         (
             lambda: recipe(replace(COMMA, inside="sheet"), Sheet(1)),
             "no closed membrane is called; it may be outside",

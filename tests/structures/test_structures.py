@@ -154,6 +154,15 @@ def test_checksums_of_a_mirror_are_compared(mirror):
         structures.fetch(ENTRY)
 
 
+def test_file_that_the_list_of_checksums_does_not_name_is_told(mirror):
+    (mirror / "1abc.cif").write_text(CIF)
+    (mirror / "SHA256SUMS").write_text(f"{'0' * 64}  2xyz.cif\n")
+    with pytest.warns(
+        UserWarning, match=r"SHA256SUMS of the mirror .* does not name 1abc\.cif, .* unchecked"
+    ):
+        structures.fetch(ENTRY)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "fault"),
     [
