@@ -16,13 +16,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faket_dask.errors import InputError, wrap_as_input_error
 from faket_dask.formats.files import read_text
-from faket_dask.formats.particle_list import ParticleList, instance_number, rotation_matrix
+from faket_dask.formats.particle_list import (
+    ParticleList,
+    instance_number,
+    join_scores,
+    point_score,
+    rotation_matrix,
+)
 
 RUNS = "ExperimentRuns"
 """Folder of the runs within a root."""
+
+DEFAULT_SCORE = 1.0
+"""Score of a point that nobody has given one."""
 
 _ROOTS = ("overlay_root", "static_root")
 _LOCAL_SCHEMES = ("", "local", "file")
@@ -198,6 +208,12 @@ def read_picks(project: CopickProject, sets: Sequence[PickSet]) -> ParticleList:
     sets
         Sets of one run, at least one. Orientations of a set that says that they are not to be trusted are the identity.
 
+    Returns
+    -------
+    particles
+        Particles in the order of the sets. They have scores where all points have one, unless that is 1 everywhere,
+        which copick writes for picks without.
+
     Raises
     ------
     InputError
@@ -214,6 +230,7 @@ def read_picks(project: CopickProject, sets: Sequence[PickSet]) -> ParticleList:
         instance=instance,
         centre_A=np.concatenate([part.centre_A for part in lists]),
         rotation=np.concatenate([part.rotation for part in lists]),
+        score=_join_sets([part.score for part in lists]),
     )
 
 
@@ -361,7 +378,7 @@ def _read_set(item: PickSet, label: int) -> ParticleList:
             f"copick picks {item.path}: trust_orientation is false, so its orientations are left out",
             stacklevel=3,
         )
-    centres, rotations, instances = [], [], []
+    centres, rotations, instances, scores = [], [], [], []
     with wrap_as_input_error(f"copick picks {item.path} cannot be read"):
         for point in document.get("points") or ():
             centre = np.array([float(point["location"][axis]) for axis in "xyz"])
@@ -373,13 +390,22 @@ def _read_set(item: PickSet, label: int) -> ParticleList:
             centres.append(centre + matrix[:3, 3])
             rotations.append(rotation_matrix(matrix[:3, :3]) if trusted else np.eye(3))
             instances.append(instance_number(point))
+            scores.append(point_score(point))
     return ParticleList(
         class_name=np.full(len(centres), item.object_name, dtype=f"<U{len(item.object_name)}"),
         class_id=np.full(len(centres), label, dtype=np.int64),
         instance=np.array(instances, dtype=np.int64),
         centre_A=np.array(centres, dtype=np.float64).reshape(-1, 3),
         rotation=np.array(rotations, dtype=np.float64).reshape(-1, 3, 3),
+        score=join_scores(scores),
     )
+
+
+def _join_sets(scores: Sequence[NDArray[np.float64] | None]) -> NDArray[np.float64] | None:
+    """Join the scores of several sets, ``None`` where one has none or all are copick's default."""
+    known = [part for part in scores if part is not None]
+    joined = np.concatenate(known) if known else np.empty(0)
+    return joined if len(known) == len(scores) and (joined != DEFAULT_SCORE).any() else None
 
 
 def _read_json(path: Path, what: str) -> dict[str, Any]:

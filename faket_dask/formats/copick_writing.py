@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from faket_dask.atomic import write_text
 from faket_dask.errors import InputError
 from faket_dask.formats import ome_zarr
-from faket_dask.formats.copick import RUNS, PickableObject, safe_name
+from faket_dask.formats.copick import DEFAULT_SCORE, RUNS, PickableObject, safe_name
 from faket_dask.formats.mrc_writing import ArrayLike3D
 from faket_dask.formats.ome_zarr import LabelClass
 from faket_dask.formats.particle_list import Particles
@@ -172,7 +172,7 @@ def _describe_picks(run: str, voxel_size_A: float, particles: Particles, name: s
                 "location": {"x": x, "y": y, "z": z},
                 "transformation_": matrix.tolist(),
                 "instance_id": int(particles.instance[row]),
-                "score": 1.0,
+                "score": DEFAULT_SCORE if particles.score is None else float(particles.score[row]),
             }
         )
     return {

@@ -19,7 +19,7 @@ from faket_dask.errors import InputError
 from faket_dask.formats.files import read_text
 from faket_dask.formats.particle_list import ParticleList, rotation_matrices
 
-_SHIFT, _ANGLES, _POSITION = slice(3, 6), slice(6, 9), slice(23, 26)
+_SHIFT, _ANGLES, _CORRELATION, _POSITION = slice(3, 6), slice(6, 9), 9, slice(23, 26)
 _TOMOGRAM, _CLASS = 19, 21
 _FEWEST_COLUMNS = 26
 
@@ -40,7 +40,7 @@ def read_table(path: Path, voxel_size_A: float, tomogram: str | None = None) -> 
     -------
     particles
         Particles in the order of the table. Their class is called as the file, with Dynamo's number where there are
-        several.
+        several. Their score is the cross-correlation (column 10); a table with zeros there has none.
 
     Raises
     ------
@@ -76,6 +76,7 @@ def read_table(path: Path, voxel_size_A: float, tomogram: str | None = None) -> 
         instance=np.arange(1, len(rows) + 1, dtype=np.int64),
         centre_A=(rows[:, _POSITION] + rows[:, _SHIFT] - 1) * voxel_size_A,
         rotation=rotation_matrices(-rows[:, _ANGLES], "ZXZ"),
+        score=rows[:, _CORRELATION] if rows[:, _CORRELATION].any() else None,
     )
 
 

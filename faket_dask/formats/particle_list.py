@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -42,6 +42,11 @@ class Particles(Protocol):
         """Matrices ``(n, 3, 3)`` from particle to specimen."""
         ...
 
+    @property
+    def score(self) -> NDArray[np.float64] | None:
+        """Confidence ``(n,)`` of a picker in each particle, ``None`` for particles that are known."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class ParticleList:
@@ -59,6 +64,9 @@ class ParticleList:
         ``(n, 3)`` float64: ``(x, y, z)`` in Å from the centre of the volume's corner voxel.
     rotation
         ``(n, 3, 3)`` float64: matrices from particle to specimen, acting on ``(x, y, z)`` column vectors.
+    score
+        ``(n,)`` float64: confidence of a picker in each particle, on a scale of its own and larger for a better one;
+        ``None`` where the file has none.
     """
 
     class_name: NDArray[np.str_]
@@ -66,6 +74,7 @@ class ParticleList:
     instance: NDArray[np.int64]
     centre_A: NDArray[np.float64]
     rotation: NDArray[np.float64]
+    score: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.instance)
@@ -118,6 +127,44 @@ def instance_number(point: Mapping[str, Any]) -> int:
     (7, 0)
     """
     return int(np.int64(int(point.get("instance_id") or 0)))
+
+
+def join_scores(scores: Sequence[float | None]) -> NDArray[np.float64] | None:
+    """Join the scores of points in a JSON file; without that of one point there are none.
+
+    Examples
+    --------
+    >>> join_scores([0.5, 1]), join_scores([0.5, None])
+    (array([0.5, 1. ]), None)
+    """
+    known = [value for value in scores if value is not None]
+    return np.array(known, dtype=np.float64) if len(known) == len(scores) else None
+
+
+def point_score(point: Mapping[str, Any]) -> float | None:
+    """Read the score of a point in a JSON file, ``None`` where it has none.
+
+    Parameters
+    ----------
+    point
+        Point as the file has it.
+
+    Raises
+    ------
+    ValueError
+        If the score is not finite.
+
+    Examples
+    --------
+    >>> point_score({"score": 0.5}), point_score({})
+    (0.5, None)
+    """
+    if point.get("score") is None:
+        return None
+    score = float(point["score"])
+    if not np.isfinite(score):
+        raise ValueError(f"a score of {score} is no number")
+    return score
 
 
 def euler_angles(rotation: NDArray[np.float64], axes: str) -> NDArray[np.float64]:

@@ -1,7 +1,8 @@
 """Particle lists of the CZ cryoET Data Portal: one JSON object a line, ``orientedPoint`` or ``point``.
 
 Positions are in voxels from the corner voxel's centre, matrices act on ``(x, y, z)`` and go from particle to
-tomogram. A file holds one class. Its ``instancePoint``, one of many points along an object, is no particle.
+tomogram. A file holds one class. Its ``instancePoint``, one of many points along an object, is no particle. The
+portal's own points have no score; that of a picker is read and written as ``score``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ import numpy as np
 from faket_dask.atomic import write_text
 from faket_dask.errors import InputError, wrap_as_input_error
 from faket_dask.formats.files import read_text
-from faket_dask.formats.particle_list import ParticleList, Particles, instance_number, rotation_matrix
+from faket_dask.formats.particle_list import (
+    ParticleList,
+    Particles,
+    instance_number,
+    join_scores,
+    point_score,
+    rotation_matrix,
+)
 
 
 def write_points(
@@ -43,6 +51,7 @@ def write_points(
             "location": {"x": x, "y": y, "z": z},
             **({"xyz_rotation_matrix": particles.rotation[row].tolist()} if oriented else {}),
             "instance_id": int(particles.instance[row]),
+            **({} if particles.score is None else {"score": float(particles.score[row])}),
         }
         lines.append(json.dumps(point) + "\n")
     write_text(path, "".join(lines))
@@ -65,7 +74,7 @@ def read_points(path: Path, class_name: str, class_id: int, voxel_size_A: float)
     InputError
         If the file is absent, or a line is not a point; the line is named.
     """
-    centres, rotations, instances = [], [], []
+    centres, rotations, instances, scores = [], [], [], []
     for line, text in enumerate(read_text(path, "point list").splitlines(), start=1):
         if not text.strip():
             continue
@@ -84,6 +93,7 @@ def read_points(path: Path, class_name: str, class_id: int, voxel_size_A: float)
             matrix = point.get("xyz_rotation_matrix", np.eye(3) if point["type"] == "point" else None)
             rotations.append(rotation_matrix(matrix))
             instances.append(instance_number(point))
+            scores.append(point_score(point))
             centres.append(centre)
     count = len(centres)
     if len(set(instances)) < count or 0 in instances:
@@ -94,4 +104,5 @@ def read_points(path: Path, class_name: str, class_id: int, voxel_size_A: float)
         instance=np.array(instances, dtype=np.int64),
         centre_A=np.array(centres, dtype=np.float64).reshape(-1, 3) * voxel_size_A,
         rotation=np.array(rotations, dtype=np.float64).reshape(-1, 3, 3),
+        score=join_scores(scores),
     )

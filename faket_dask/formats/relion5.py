@@ -30,6 +30,9 @@ from faket_dask.geometry.series_ctf import SeriesCtf
 
 AXES = ("X", "Y", "Z")
 ANGLES = ("Rot", "Tilt", "Psi")
+SCORES = ("rlnAutopickFigureOfMerit", "rlnLCCmax")
+"""Columns with the scores of particles: RELION's and Warp's, and that of pytom-match-pick."""
+
 _CENTRED = "rlnCenteredCoordinate{}Angst"
 _LARGEST_X_TILT_DEG = 0.1
 _DEFORMATIONS = "rlnTomoDeformation"
@@ -288,7 +291,7 @@ def read_particles(
 
 
 def read_particle_table(path: Path) -> StarTable:
-    """Read the block ``data_particles`` of a STAR file.
+    """Read the block ``data_particles`` of a STAR file, or the first one if that has RELION 5's positions.
 
     Raises
     ------
@@ -297,13 +300,13 @@ def read_particle_table(path: Path) -> StarTable:
     """
     blocks = read_star(path)
     table = blocks.get("particles", next(iter(blocks.values())))
-    centred = f"_{_CENTRED.format(AXES[0])}"
-    if "rlnCoordinateX" in table.columns and centred[1:] not in table.columns:
+    centred = _CENTRED.format(AXES[0])
+    if "rlnCoordinateX" in table.columns and centred not in table.columns:
         raise InputError(
             f"{path} has particles of RELION 3 or 4, in pixels (_rlnCoordinateX); those of RELION 5 are read "
-            f"({centred}), as its jobs and its conversion of older projects write them"
+            f"(_{centred}), as its jobs and its conversion of older projects write them"
         )
-    if "particles" not in blocks:
+    if "particles" not in blocks and centred not in table.columns:
         raise InputError(f"{path} has no block data_particles; name RELION's list of particles")
     return table
 
@@ -326,6 +329,7 @@ def select_particles(
     boxes = _matrices(np.stack([table.numbers(f"rlnTomoSubtomogram{a}", 0) for a in ANGLES], axis=1)[rows])
     angles = np.stack([table.numbers(f"rlnAngle{a}", 0) for a in ANGLES], axis=1)[rows]
     ids = table.whole_numbers("rlnClassNumber", 1)[rows]
+    scores = next((table.numbers(label)[rows] for label in SCORES if label in table.columns), None)
     corner = np.array(tomogram.shape[::-1]) / 2 * tomogram.pixel_size_A
     labels = [(class_names or {}).get(int(number), f"class{number}") for number in ids]
     return ParticleList(
@@ -334,6 +338,7 @@ def select_particles(
         instance=np.arange(1, ids.size + 1, dtype=np.int64),
         centre_A=centred - np.einsum("nij,nj->ni", boxes, origins) + corner,
         rotation=boxes @ _matrices(angles),
+        score=scores,
     )
 
 

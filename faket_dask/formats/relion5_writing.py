@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from faket_dask.formats.particle_list import Particles, euler_angles
-from faket_dask.formats.relion5 import ANGLES, AXES, RelionTomogram
+from faket_dask.formats.relion5 import ANGLES, AXES, SCORES, RelionTomogram
 from faket_dask.formats.relion_optics import (
     OpticsGroup,
     ctf_constants,
@@ -66,8 +66,9 @@ def write_project(
     -----
     Exposures are written as 0 where they are not known. Images without a CTF get a constant one
     (`relion_optics.ctf_constants`), since RELION requires its columns. Particles have their class id as
-    ``rlnClassNumber``; each class is also written alone, as ``particles_<class>.star``. There, subunits of filaments
-    have the columns of helical segments, and their orientations relative to one in which the filament lies upright.
+    ``rlnClassNumber``, and scores as ``rlnAutopickFigureOfMerit`` where all tables have them; each class is also
+    written alone, as ``particles_<class>.star``. There, subunits of filaments have the columns of helical segments, and
+    their orientations relative to one in which the filament lies upright.
     """
     (folder / "tilt_series").mkdir(parents=True, exist_ok=True)
     for tomogram in tomograms:
@@ -93,6 +94,7 @@ def write_project(
             row["rlnTomoReconstructedTomogram"] = tomogram.volume
         rows.append(row)
     write_star(folder / "tomograms.star", {"global": columns_by_label(rows)})
+    is_scored = all(table.score is not None for table in particles.values())
     picked = [
         row
         for tomogram in tomograms
@@ -101,6 +103,7 @@ def write_project(
             particles.get(tomogram.name),
             numbers[OpticsGroup.from_tilts(tomogram)],
             (tracks or {}).get(tomogram.name),
+            is_scored,
         )
     ]
     table = optics_columns(numbers, ("rlnTomoTiltSeriesPixelSize", "rlnImagePixelSize"))
@@ -153,7 +156,11 @@ def _tilts(tomogram: RelionTomogram) -> dict[str, Sequence[object]]:
 
 
 def _particles(
-    tomogram: RelionTomogram, table: Particles | None, group: int, tracks: HelicalTracks | None
+    tomogram: RelionTomogram,
+    table: Particles | None,
+    group: int,
+    tracks: HelicalTracks | None,
+    is_scored: bool,
 ) -> list[tuple[str, dict[str, object], dict[str, object]]]:
     """Return class, columns, and columns of helical segments of each particle."""
     if table is None:
@@ -174,6 +181,8 @@ def _particles(
         row |= {f"rlnCenteredCoordinate{a}Angst": value for a, value in zip(AXES, centred, strict=True)}
         row |= {f"rlnAngle{a}": value for a, value in zip(ANGLES, angles[index], strict=True)}
         row |= {"rlnClassNumber": int(table.class_id[index]), "rlnOpticsGroup": group}
+        if is_scored and table.score is not None:
+            row[SCORES[0]] = float(table.score[index])
         helical: dict[str, object] = {}
         if tracks is not None and tracks.tube[index]:
             helical = {

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from faket_dask.formats.particle_list import Particles, euler_angles
-from faket_dask.formats.relion5 import ANGLES, AXES, RelionTomogram
+from faket_dask.formats.relion5 import ANGLES, AXES, SCORES, RelionTomogram
 from faket_dask.formats.relion_optics import OpticsGroup, number_groups, optics_columns
 from faket_dask.formats.star import columns_by_label, write_star
 
@@ -29,7 +29,9 @@ def write_coordinates(
         Tomograms with volumes.
     particles
         Particles by the name of their tomogram; positions in Å from the centre of the corner voxel of its volume.
+        Their scores are written where all have them.
     """
+    is_scored = all(table.score is not None for table in particles.values())
     numbers = number_groups(OpticsGroup.from_volume(tomogram) for tomogram in tomograms)
     rows: list[dict[str, object]] = []
     for tomogram in tomograms:
@@ -41,6 +43,8 @@ def write_coordinates(
             row |= {f"rlnCoordinate{a}": value for a, value in zip(AXES, voxels[index], strict=True)}
             row |= {f"rlnAngle{a}": value for a, value in zip(ANGLES, angles[index], strict=True)}
             row |= {"rlnClassNumber": int(class_id), "rlnOpticsGroup": numbers[group]}
+            if is_scored and table.score is not None:
+                row[SCORES[0]] = float(table.score[index])
             rows.append(row)
     labels = ("rlnMicrographPixelSize", "rlnImagePixelSize")
     write_star(path, {"optics": optics_columns(numbers, labels), "particles": columns_by_label(rows)})

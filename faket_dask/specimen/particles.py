@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,8 @@ _WHOLE = ("instance", "class_id", "variant", "parent", "is_cut")
 _LARGEST_WHOLE = 2**53  # a float holds every whole number up to this one
 _NEEDED = ("instance", "class", "class_id", "x_A", "y_A", "z_A", *_ROTATION, "radius_A", "variant")
 COLUMNS = (*_NEEDED, "state", "parent", "is_cut")
+_SCORE = "score"
+"""Column of tables of picks alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +76,9 @@ class ParticleTable:
         for none.
     is_cut
         ``(n,)`` bool: true where a part of the object lies outside the volume.
+    score
+        ``(n,)`` float64: confidence of a picker in each particle, larger for a better one; ``None`` for objects of a
+        specimen, which are known.
     """
 
     instance: NDArray[np.int64]
@@ -86,13 +91,15 @@ class ParticleTable:
     state: NDArray[np.str_]
     parent: NDArray[np.int64]
     is_cut: NDArray[np.bool_]
+    score: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.instance)
 
     def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "ParticleTable":
         """Return the table of some rows, chosen by a mask or by indices."""
-        return ParticleTable(**{name: column[rows] for name, column in vars(self).items()})
+        columns = {name: column[rows] for name, column in vars(self).items() if column is not None}
+        return ParticleTable(**columns)
 
     def row(self, index: int) -> Row:
         """Return one row."""
@@ -135,9 +142,11 @@ class ParticleTable:
     def write_csv(self, path: Path) -> None:
         """Write the table as comma-separated text with a header line, whole or not at all.
 
-        Floating-point numbers are written with the digits that give back the same number.
+        Floating-point numbers are written with the digits that give back the same number. The column `score` is there
+        where the table has scores.
         """
-        write_rows(path, COLUMNS, map(self._write_row, range(len(self))))
+        columns = COLUMNS if self.score is None else (*COLUMNS, _SCORE)
+        write_rows(path, columns, map(self._write_row, range(len(self))))
 
     def _write_row(self, row: int) -> tuple[int | str, ...]:
         numbers = (*self.centre_A[row], *self.rotation[row].ravel(), self.radius_A[row])
@@ -150,6 +159,7 @@ class ParticleTable:
             str(self.state[row]),
             int(self.parent[row]),
             int(self.is_cut[row]),
+            *(() if self.score is None else (repr(float(self.score[row])),)),
         )
 
 
@@ -191,7 +201,7 @@ def make_table(
 
 
 def join_tables(first: ParticleTable, second: ParticleTable) -> ParticleTable:
-    """Join the rows of two tables, as they are.
+    """Join the rows of two tables, as they are; scores are kept where both have them.
 
     Examples
     --------
@@ -199,10 +209,10 @@ def join_tables(first: ParticleTable, second: ParticleTable) -> ParticleTable:
     >>> len(join_tables(table, table))
     2
     """
-    columns = (field.name for field in fields(ParticleTable))
-    return ParticleTable(
-        **{name: np.concatenate((getattr(first, name), getattr(second, name))) for name in columns}
-    )
+    pairs = {name: (getattr(first, name), column) for name, column in vars(second).items()}
+    scored = first.score is not None and second.score is not None
+    columns = {name: np.concatenate(pair) for name, pair in pairs.items() if name != _SCORE or scored}
+    return ParticleTable(**columns)
 
 
 def particle_table(rows: Sequence[Row]) -> ParticleTable:
@@ -259,7 +269,7 @@ def read_particles(path: Path) -> ParticleTable:
     ----------
     path
         Comma-separated file with the columns :data:`COLUMNS`, in any order. The last three, `state`, `parent` and
-        `is_cut`, may be missing, as in tables of others and of earlier versions.
+        `is_cut`, may be missing, as in tables of others and of earlier versions; `score` is there in tables of picks.
 
     Raises
     ------
@@ -267,7 +277,8 @@ def read_particles(path: Path) -> ParticleTable:
         If the file is absent, lacks a column, or a value is not a number; the line is named.
     """
     header, records = read_records(path, "particle table", _NEEDED)
-    columns: dict[str, list[float]] = {column: [] for column in COLUMNS if column not in ("class", "state")}
+    names = (*COLUMNS, _SCORE) if _SCORE in header else COLUMNS
+    columns: dict[str, list[float]] = {name: [] for name in names if name not in ("class", "state")}
     for line, record in enumerate(records, start=2):
         for column, values in columns.items():
             try:
@@ -297,4 +308,5 @@ def read_particles(path: Path) -> ParticleTable:
         state=np.array([record.get("state", "") for record in records], dtype=np.str_),
         parent=np.array(columns["parent"], dtype=np.int64),
         is_cut=np.array(columns["is_cut"], dtype=np.int64).astype(np.bool_),
+        score=np.array(columns[_SCORE], dtype=np.float64) if _SCORE in columns else None,
     )

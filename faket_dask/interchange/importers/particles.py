@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from faket_dask.errors import InputError
-from faket_dask.formats import copick, dynamo, portal, relion5, relion5_jobs, shrec
+from faket_dask.formats import copick, dynamo, portal, relion5, relion5_jobs, shrec, shrec_picks
 from faket_dask.formats.particle_list import ParticleList
 from faket_dask.interchange.importers.base import refuse_unused_options
 from faket_dask.specimen.particles import ParticleTable, make_table
@@ -47,8 +47,8 @@ def import_particles(path: Path, options: ParticleOptions = ParticleOptions()) -
     Parameters
     ----------
     path
-        SHREC's ``particle_locations.txt``, a portal ``.ndjson``, a Dynamo ``.tbl``, RELION 5's ``particles.star`` or
-        ``optimisation_set.star``, or the ``.json`` configuration of a copick project.
+        SHREC's ``particle_locations.txt`` or a submission to SHREC, a portal ``.ndjson``, a Dynamo ``.tbl``, RELION 5's
+        ``particles.star`` or ``optimisation_set.star``, or the ``.json`` configuration of a copick project.
     options
         Choice of particles.
 
@@ -69,7 +69,9 @@ def import_particles(path: Path, options: ParticleOptions = ParticleOptions()) -
 
 
 def _read_shrec(path: Path, options: ParticleOptions) -> ParticleList:
-    return shrec.read_locations(path, _voxel_size(path, options))
+    voxel_size_A = _voxel_size(path, options)
+    read = shrec_picks.read_submission if shrec_picks.is_submission(path) else shrec.read_locations
+    return read(path, voxel_size_A)
 
 
 def _read_portal(path: Path, options: ParticleOptions) -> ParticleList:
@@ -124,7 +126,7 @@ def list_particle_files(path: Path, options: ParticleOptions) -> list[Path]:
 def to_particle_table(particles: ParticleList) -> ParticleTable:
     """Convert a list to a particle table; radii and conformations, which lists do not have, are 0."""
     table = make_table(particles.class_name, particles.class_id, particles.centre_A, particles.rotation)
-    return replace(table, instance=particles.instance)
+    return replace(table, instance=particles.instance, score=particles.score)
 
 
 def drop_outside(
