@@ -1,0 +1,1 @@
+"""Scores of picked particles: positions, classes and confidences against what is there. Nothing here knows a file."""
