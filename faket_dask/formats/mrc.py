@@ -76,12 +76,24 @@ class MrcArray:
         rows = self.shape[1]
         if not 0 <= start < stop <= rows:
             raise IndexError(f"{self.path} has {rows} rows, there are no rows {start} to {stop}")
+        return self[:, start:stop, :]
+
+    def __getitem__(self, region: tuple[slice, slice, slice]) -> NDArray[np.float32]:
+        """Read a block ``(z, y, x)`` float32 of plain slices without steps.
+
+        Raises
+        ------
+        InputError
+            If the file has gone or has become shorter.
+        """
         axes = self.header.zyx_axes
-        bounds = [(0, size) for size in self.header.stored_shape]
-        bounds[axes[1]] = (start, stop)
+        bounds = [(0, 0)] * 3
+        for axis, part, size in zip(axes, region, self.shape, strict=True):
+            start, stop, _ = part.indices(size)
+            bounds[axis] = (start, max(start, stop))
         (first, last), (top, bottom), (left, right) = bounds
         block = np.empty((last - first, bottom - top, right - left), dtype=np.float32)
-        for section in range(first, last):
+        for section in range(first, last if block.size else first):
             block[section - first] = self._read_section(section, top, bottom)[:, left:right]
         return np.ascontiguousarray(block.transpose(axes))
 

@@ -22,6 +22,9 @@ class Purpose(StrEnum):
     SENSOR = "sensor"
     DEFOCUS = "defocus"
     BACKGROUND = "background"
+    WEIGHTS = "weights"
+    OBJECT_ORDER = "object order"
+    PATCHES = "patches"
 
 
 def generator(seed: int, stream: str, purpose: Purpose, index: int = 0) -> np.random.Generator:

@@ -1,0 +1,1 @@
+"""Pickers: networks trained on labelled tomograms, and what they segment."""
