@@ -41,7 +41,7 @@ def list_presets() -> list[str]:
 
 
 def load_preset(name: Any) -> dict[str, Any]:
-    """Return the section that a preset stands for.
+    """Return the section that a preset stands for; one may stand on another, as a section of a run file does.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def load_preset(name: Any) -> dict[str, Any]:
         raise ValueError(f"preset must be one of {', '.join(known)}, not {name!r}{hint}")
     section = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
     assert isinstance(section, dict)
-    return section
+    return apply_preset(section) if "preset" in section else section
 
 
 def apply_preset(section: Mapping[str, Any]) -> dict[str, Any]:

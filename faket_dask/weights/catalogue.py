@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from faket_dask.errors import InputError
@@ -154,7 +155,7 @@ def verify(name: str, seed: int = 0) -> str:
     InputError
         If they are not here, or damaged.
     """
-    return load(name, seed).checksum
+    return _checksum_random(seed) if name == RANDOM else load(name, seed).checksum
 
 
 def load(name: str, seed: int = 0, expected: str | None = None) -> Weights:
@@ -208,6 +209,12 @@ def _random(seed: int) -> Weights:
         raise InputError(f"the seed of random weights is {seed}; it must not be negative")
     state_dict = random_state_dict(seed)
     return Weights(state_dict, compute_checksum(state_dict))
+
+
+@cache
+def _checksum_random(seed: int) -> str:
+    """Return the checksum of random weights, drawn once in a process."""
+    return _random(seed).checksum
 
 
 def _published(name: str) -> Published:
