@@ -1,0 +1,1 @@
+"""Template matching: orientations, filters of a template, locally normalised correlation, and peaks."""
