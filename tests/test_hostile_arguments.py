@@ -225,6 +225,13 @@ SENSIBLE = {
         "first": ["stack.mrc"],
         "second": ["other.mrc"],
     },
+    **{
+        "predicted": ["locations.txt", "junk"],
+        "truth": ["locations.txt", "junk"],
+        "scorer": ["shrec2021", "czii2024"],
+        "radius_a": ["10"],
+        "occupancy": ["other.mrc"],
+    },
     **{"to": ["new/new.mrc", "new.zarr", "new.csv", "new"], "thickness_a": ["50"], "voxel_size_a": ["10"]},
     **{
         "config": ["junk"],

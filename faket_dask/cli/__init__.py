@@ -12,6 +12,7 @@ from faket_dask.cli.export import ExportCommand, export
 from faket_dask.cli.plan import show_plan
 from faket_dask.cli.reconstruct import reconstruct
 from faket_dask.cli.run import run
+from faket_dask.cli.score import score
 from faket_dask.cli.status import status
 from faket_dask.cli.validate import validate
 
@@ -29,6 +30,7 @@ app.command()(validate)
 app.command()(reconstruct)
 app.command(cls=ExportCommand)(export)
 app.command()(compare)
+app.command()(score)
 app.command()(benchmark)
 app.add_typer(importing.app, name="import")
 app.add_typer(weights.app, name="weights")

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from faket_dask.scoring.counts import Counts
+from faket_dask.scoring.distances import measure_nearest
 from faket_dask.scoring.picks import Picks
 
 BETA = 4.0
@@ -58,10 +58,7 @@ def count_czii2024(picks: Picks, truth: Picks, radius: Mapping[int, float]) -> d
     for class_id, size in radius.items():
         found = picks.positions[picks.class_id == class_id]
         there = truth.positions[truth.class_id == class_id]
-        hits = 0
-        if len(found) and len(there):
-            near = KDTree(found).query_ball_point(there, RADIUS_FACTOR * size, return_length=True)
-            hits = int(np.count_nonzero(near))
+        hits = int(np.count_nonzero(measure_nearest(there, found) <= RADIUS_FACTOR * size))
         counts[class_id] = Counts(hits, len(found) - hits, len(there) - hits)
     return counts
 

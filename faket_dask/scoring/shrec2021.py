@@ -39,8 +39,8 @@ class Shrec2021Score:
         ``(picks,)`` int64: particle at each pick, numbered from 1; 0 for none.
     clipped
         Number of picks outside the frame, which were moved to its faces.
-    hits
-        Distinct particles that are hit, of classes that are not left out.
+    hit
+        ``(hits,)`` int64: distinct particles that are hit, of classes that are not left out.
     picks
         Number of picks.
     expected
@@ -55,7 +55,7 @@ class Shrec2021Score:
 
     instance: NDArray[np.int64]
     clipped: int
-    hits: int
+    hit: NDArray[np.int64]
     picks: int
     expected: int
     confusion: NDArray[np.int64]
@@ -64,7 +64,7 @@ class Shrec2021Score:
     @property
     def localisation(self) -> Counts:
         """Hits among the picks and among the particles to be found; duplicates are false picks."""
-        return Counts(self.hits, self.picks - self.hits, self.expected - self.hits)
+        return Counts(self.hit.size, self.picks - self.hit.size, self.expected - self.hit.size)
 
     @property
     def macro_f1(self) -> float:
@@ -126,7 +126,7 @@ def score_shrec2021(
     return Shrec2021Score(
         instance=instance,
         clipped=int(np.count_nonzero((rounded != inside).any(axis=1))),
-        hits=int(hit.size),
+        hit=hit,
         picks=len(picks),
         expected=int(np.count_nonzero(~np.isin(truth.class_id, list(not_expected)))),
         confusion=count_confusion(

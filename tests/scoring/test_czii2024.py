@@ -14,7 +14,7 @@ points = st.lists(st.tuples(*[st.integers(0, 12)] * 3, st.integers(1, 2)), max_s
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(picks=points, truth=points)
 def test_particle_is_found_by_any_pick_within_half_its_radius(picks: Picks, truth: Picks) -> None:
     radius = {1: 7.0, 2: 4.0}

@@ -26,7 +26,7 @@ def point_sets(draw: st.DrawFn, scored: bool = False) -> Picks:
 both = st.booleans().flatmap(lambda scored: point_sets(scored=scored))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(picks=both, truth=point_sets())
 def test_nothing_is_assigned_twice_or_out_of_reach_and_nothing_in_reach_is_left(picks, truth) -> None:
     assignment = assign(picks, truth, RADIUS)
@@ -41,7 +41,7 @@ def test_nothing_is_assigned_twice_or_out_of_reach_and_nothing_in_reach_is_left(
     assert (measure_nearest(lone.positions, free.positions) > RADIUS).all()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(picks=both, truth=point_sets())
 def test_counts_agree_with_the_confusion_and_the_lists(picks, truth) -> None:
     score = score_one_to_one(picks, truth, RADIUS)
@@ -56,7 +56,7 @@ def test_counts_agree_with_the_confusion_and_the_lists(picks, truth) -> None:
             assert 0 <= score.curves[class_id].average_precision <= 1 + 1e-12
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(picks=point_sets(scored=True), truth=point_sets(), data=st.data())
 def test_order_of_the_picks_does_not_matter(picks, truth, data) -> None:
     order = np.array(data.draw(st.permutations(range(len(picks)))), dtype=np.intp)
@@ -80,7 +80,7 @@ def has_ties(picks: Picks, truth: Picks) -> bool:
     return len(set(keys)) < len(keys)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(truth=point_sets())
 def test_truth_itself_scores_perfectly(truth) -> None:
     places = np.unique(truth.positions, axis=0, return_index=True)[1]

@@ -58,14 +58,30 @@ def import_particles(path: Path, options: ParticleOptions = ParticleOptions()) -
         If the file is damaged or of an unknown kind, needs an option that is missing, or has no use for one that is
         given.
     """
+    refuse_unused_options(path, options, list_options(path))
+    read, _ = _PARTICLE_READERS[path.suffix]
+    return to_particle_table(read(path, options))
+
+
+def list_options(path: Path) -> tuple[str, ...]:
+    """Return the names of the options that a list may need, by its name alone.
+
+    Raises
+    ------
+    InputError
+        If the file is of an unknown kind.
+
+    Examples
+    --------
+    >>> list_options(Path("a.tbl"))
+    ('name', 'voxel_size_A')
+    """
     if path.suffix not in _PARTICLE_READERS:
         raise InputError(
             f"{path} is no known particle list: SHREC's .txt, the portal's .ndjson, Dynamo's .tbl, RELION 5's .star or "
             "copick's .json"
         )
-    read, used = _PARTICLE_READERS[path.suffix]
-    refuse_unused_options(path, options, used)
-    return to_particle_table(read(path, options))
+    return _PARTICLE_READERS[path.suffix][1]
 
 
 def _read_shrec(path: Path, options: ParticleOptions) -> ParticleList:
