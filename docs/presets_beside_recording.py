@@ -1,8 +1,8 @@
 """Draw presets beside a recording: ``python docs/presets_beside_recording.py STACK PICTURE DATASET…``.
 
-Each data set has one series in the style of the recording. Above are the tilts nearest to 0°, below slices of tomograms,
-6 nm at mid-height, made in one way; on the right is the recording, whose angles have the sign of Warp. Images show the
-middle, smoothed by a Gaussian of 15 Å, between the same percentiles of each.
+Each data set has one series in the style of the recording. Above are the tilts nearest to 0°, below slices of
+tomograms, 6 nm at mid-height, made in one way; on the right is the recording, whose angles have the sign of Warp.
+Images show the middle, smoothed by a Gaussian of 15 Å, between the same percentiles of each.
 """
 
 import sys

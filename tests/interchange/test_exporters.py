@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import mrcfile
 import numpy as np
 import pytest
+import tifffile
 import yaml
 from distributed import Client
 from scipy.spatial.transform import Rotation
@@ -224,6 +225,51 @@ def test_deepfinder(exported: Exported) -> None:
     assert_orientations(Rotation.from_euler("ZXZ", angles, degrees=True).as_matrix(), table.rotation)
 
 
+def test_nnunet(exported: Exported) -> None:
+    root = exported.folder / "nnunet/Dataset501_faket"
+    description = json.loads((root / "dataset.json").read_text())
+    assert description["labels"] == {"background": 0, "boot": 1, "fiducial": 2}
+    assert description["numTraining"] == 1
+    image = tifffile.imread(root / f"imagesTr/{SERIES}_noiseless_0000.tif")
+    segmentation = tifffile.imread(root / f"labelsTr/{SERIES}_noiseless.tif")
+    np.testing.assert_array_equal(image, exported.dataset.tomogram(SERIES, "noiseless").values)
+    mask = open_volume(exported.folder / f"mrc/{SERIES}_class_mask.mrc")
+    np.testing.assert_array_equal(segmentation, mask.rows(0, mask.shape[1]))
+    for folder in ("imagesTr", "labelsTr"):
+        sizes = json.loads((root / folder / f"{SERIES}_noiseless.json").read_text())
+        assert sizes == {"spacing": [exported.voxel_size_A] * 3}
+
+
+def test_targets(exported: Exported) -> None:
+    folder, voxel = exported.folder / "targets", exported.voxel_size_A
+    table = read_table(exported.folder / f"mrc/{SERIES}_particles.csv")
+    spheres, beads = (
+        open_volume(folder / f"{SERIES}_{name}.mrc") for name in ("spheres", "centres_fiducial")
+    )
+    places = (table.centre_A / voxel).round().astype(int)
+    x, y, z = places.T
+    assert spheres.rows(0, spheres.shape[1])[z, y, x].tolist() == table.class_id.tolist()
+    heights = beads.rows(0, beads.shape[1])[z, y, x]
+    is_bead = table.class_name == "fiducial"
+    assert heights[is_bead].min() > 0.2  # a bead's Gaussian is about a voxel wide where voxels are large
+    assert heights[~is_bead].max() < 0.1
+    odd, even = (open_volume(folder / f"{SERIES}_noiseless_{half}.mrc") for half in ("odd", "even"))
+    assert odd.shape == even.shape == spheres.shape
+
+
+def test_test_series_are_no_training_cases(
+    vesicles: faket_dask.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (series.name for series in vesicles.spec.series)
+    monkeypatch.setattr(
+        "faket_dask.interchange.exporters.nnunet.split_series", lambda *_: {first: "train", second: "test"}
+    )
+    list(export(vesicles, ["nnunet"], tmp_path, ["noiseless"]))
+    root = tmp_path / "nnunet/Dataset501_faket"
+    assert [path.name for path in (root / "labelsTr").glob("*.tif")] == [f"{first}_noiseless.tif"]
+    assert [path.name for path in (root / "imagesTs").glob("*.tif")] == [f"{second}_noiseless_0000.tif"]
+
+
 def test_copick(exported: Exported) -> None:
     folder = exported.folder / "copick"
     project = copick.open_project(folder / "copick.json")
@@ -279,7 +325,7 @@ def test_every_mrc_file_of_every_format_is_valid(exported: Exported) -> None:
         form = path.relative_to(exported.folder).parts[0]
         files_by_format[form] = files_by_format.get(form, 0) + 1
     shrec = 5 if exported.voxel_size_A == 10 else 6
-    expected = {"mrc": 9, "imod": 1, "shrec": shrec, "relion5": 2, "warp": 25, "deepfinder": 2}
+    expected = {"mrc": 9, "imod": 1, "shrec": shrec, "relion5": 2, "warp": 25, "deepfinder": 2, "targets": 7}
     assert files_by_format == expected
 
 

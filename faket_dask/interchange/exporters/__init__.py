@@ -31,6 +31,8 @@ _BUILT_IN = {
     "warp": "WarpExporter",
     "portal": "PortalExporter",
     "deepfinder": "DeepFinderExporter",
+    "nnunet": "NnUnetExporter",
+    "targets": "TargetsExporter",
 }
 
 
