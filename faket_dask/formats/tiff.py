@@ -35,8 +35,8 @@ def write_tiff(path: Path, volume: ArrayLike3D) -> None:
 
     shape, dtype = tuple(int(size) for size in volume.shape), np.dtype(volume.dtype)
     with replace_atomically(path) as temporary:
-        pages = memmap(temporary, shape=shape, dtype=dtype, photometric="minisblack", metadata=None)
-        pages = pages.reshape(shape)
+        file = memmap(temporary, shape=shape, dtype=dtype, photometric="minisblack", metadata=None)
+        pages = file.reshape(shape)
         for start in range(0, shape[1], _BLOCK_ROWS):
             pages[:, start : start + _BLOCK_ROWS] = volume[:, start : start + _BLOCK_ROWS, :]
-        pages.flush()
+        file.flush()
