@@ -96,6 +96,20 @@ class PatchSampler:
             self._place(int(member), *change) for member, *change in zip(members, shift, turned, strict=True)
         ]
 
+    def draw_about(self, member: int, epoch: int) -> PatchPlace:
+        """Draw the patch about one object in an epoch, whatever batch it is in.
+
+        Parameters
+        ----------
+        member
+            Number of the object, from 0.
+        epoch
+            Number of the epoch, from 1.
+        """
+        rng = generator(self.section.seed, f"{STREAM} {epoch} object", Purpose.PATCHES, member)
+        shift = rng.integers(-self.section.shift, self.section.shift, 3, endpoint=True)
+        return self._place(member, shift, rng.random() < 0.5)
+
     def list_centred(self) -> list[PatchPlace]:
         """Return one patch about each object, neither shifted nor turned."""
         return [self._place(member, np.zeros(3, dtype=np.int64), False) for member in range(len(self))]
