@@ -77,11 +77,31 @@ class ShrecTomograms(Section):
         return tuple(resolve_path(path, info) for path in value)
 
 
+class TomogramFiles(Section):
+    """Tomograms without labels, which can be segmented and not trained on."""
+
+    kind: Literal["files"] = "files"
+    files: tuple[Path, ...] = Field(min_length=1, description="MRC volumes of different names")
+
+    @field_validator("files")
+    @classmethod
+    def _resolve(cls, value: tuple[Path, ...], info: ValidationInfo) -> tuple[Path, ...]:
+        return tuple(resolve_path(path, info) for path in value)
+
+
 Tomograms = Annotated[
     Annotated[DatasetTomograms, Tag("dataset")] | Annotated[ShrecTomograms, Tag("shrec")],
     kind_or("dataset"),
 ]
 """Any source of labelled tomograms."""
+
+AnyTomograms = Annotated[
+    Annotated[DatasetTomograms, Tag("dataset")]
+    | Annotated[ShrecTomograms, Tag("shrec")]
+    | Annotated[TomogramFiles, Tag("files")],
+    kind_or("dataset"),
+]
+"""Any source of tomograms, with labels or without."""
 
 
 class SegmentationSection(Section):

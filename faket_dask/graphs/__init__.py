@@ -8,6 +8,7 @@ volumes ``(z, y, x)``, in blocks of y. The stage functions, and therefore the by
 from faket_dask.graphs.noise import ReferenceNoise, add_noise, reference_noise
 from faket_dask.graphs.projection import project
 from faket_dask.graphs.reconstruction import filter_tilts, reconstruct, select_half
+from faket_dask.graphs.segmentation import segment
 from faket_dask.graphs.style import ReferenceStyle, reference_style, transfer_style
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "reconstruct",
     "reference_noise",
     "reference_style",
+    "segment",
     "select_half",
     "transfer_style",
 ]

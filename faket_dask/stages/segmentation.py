@@ -61,6 +61,9 @@ class TrainedNetwork:
         """Number that sizes of inputs are multiples of."""
         return PICKER_NETWORKS.get(self.network).stride
 
+    def __dask_tokenize__(self) -> str:
+        return self.digest
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of network, width, classes and weights."""
