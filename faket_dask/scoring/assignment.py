@@ -15,7 +15,7 @@ NOBODY = -1
 
 
 @dataclass(frozen=True, eq=False)
-class Assignment:
+class PickAssignment:
     """Particle of each pick.
 
     Parameters
@@ -43,7 +43,7 @@ def assign(
     truth: Picks,
     radius: float | NDArray[np.float64],
     is_ignored: NDArray[np.bool_] | None = None,
-) -> Assignment:
+) -> PickAssignment:
     """Assign picks to particles, each to one at most.
 
     Picks choose in the order of their scores, the best first, each the nearest particle that is still free; those of
@@ -81,7 +81,7 @@ def assign(
     pairs = _list_pairs(picks, truth, radii)
     counted = pairs.select(~ignored[pairs.truth])
     is_same = picks.class_id[counted.pick] == truth.class_id[counted.truth]
-    assignment = Assignment(
+    assignment = PickAssignment(
         np.full(len(picks), NOBODY, dtype=np.int64),
         np.full(len(picks), np.nan),
         np.zeros(len(picks), np.bool_),
@@ -119,7 +119,7 @@ def _list_pairs(picks: Picks, truth: Picks, radii: NDArray[np.float64]) -> _Pair
     return _Pairs(pick[order], owner[order], distance[order])
 
 
-def _take(pairs: _Pairs, assignment: Assignment, is_free: NDArray[np.bool_]) -> None:
+def _take(pairs: _Pairs, assignment: PickAssignment, is_free: NDArray[np.bool_]) -> None:
     """Assign what is free of the pairs, in their order."""
     for pick, truth, distance in zip(pairs.pick, pairs.truth, pairs.distance, strict=True):
         if is_free[truth] and assignment.truth[pick] == NOBODY:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faket_dask.scoring.assignment import Assignment, assign
+from faket_dask.scoring.assignment import PickAssignment, assign
 from faket_dask.scoring.confusion import count_class, count_confusion
 from faket_dask.scoring.counts import Counts
 from faket_dask.scoring.distances import median_or_none
@@ -38,7 +38,7 @@ class OneToOneScore:
         hits.
     """
 
-    assignment: Assignment
+    assignment: PickAssignment
     confusion: NDArray[np.int64]
     localisation: Counts
     by_class: Mapping[int, Counts]

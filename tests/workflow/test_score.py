@@ -19,6 +19,7 @@ from faket_dask.formats.mrc import write_volume
 from faket_dask.formats.relion5 import RelionOptics, RelionTomogram
 from faket_dask.formats.relion5_writing import write_project
 from faket_dask.geometry import TiltGeometry
+from faket_dask.interchange.export import export
 from faket_dask.specimen.particles import ParticleTable, make_table
 
 VOXEL_A = 10.0
@@ -314,6 +315,23 @@ def test_submission_is_scored_by_shrecs_rules(model: Path) -> None:
     result = score(*files, *options, folder=model, warning="5mrc for 5MRC")
     assert result["summary"]["particles_hit"] == 21
     assert result["confusion"]["names"][0] == "background"
+
+
+def test_exported_positions_are_hits_by_shrecs_rules(
+    tiny_dataset: faket_dask.Dataset, tmp_path: Path
+) -> None:
+    [locations, *_] = sorted(
+        path / "particle_locations.txt" for path in export(tiny_dataset, ["shrec"], tmp_path) if path.is_dir()
+    )
+    words = [line.split()[:4] for line in locations.read_text().splitlines()]
+    (tmp_path / "picks.txt").write_text("".join(" ".join(line) + "\n" for line in words))
+    mask = locations.with_name("occupancy_mask.mrc")
+    result = score(
+        *[tmp_path / "picks.txt", locations, "--scorer", "shrec2021", "--occupancy", mask], folder=tmp_path
+    )
+    names = [name for name, *_ in words if name not in ("4V94", "vesicle")]
+    assert result["summary"]["particles_hit"] == len(names) > 0
+    assert result["summary"]["classification_macro_f1"] == 1
 
 
 def test_mask_of_another_tomogram_is_refused(model: Path) -> None:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from faket_dask.errors import InputError
 from faket_dask.formats.mrc import MrcVolume
 
-_BLOCK_ROWS = 16
 _LARGEST = int(np.iinfo(np.uint16).max)
 
 
@@ -28,17 +27,16 @@ def read_occupancy(volume: MrcVolume) -> NDArray[np.uint16]:
         If a voxel is no whole number from 0 to 65535.
     """
     mask = np.empty(volume.shape, dtype=np.uint16)
-    for start in range(0, volume.shape[1], _BLOCK_ROWS):
-        stop = min(start + _BLOCK_ROWS, volume.shape[1])
-        block = volume.rows(start, stop)
+    for z in range(volume.shape[0]):
+        layer = volume[z : z + 1, :, :][0]
         with np.errstate(invalid="ignore"):
-            mask[:, start:stop] = block
-        wrong = mask[:, start:stop] != block
+            mask[z] = layer
+        wrong = mask[z] != layer
         if wrong.any():
-            z, y, x = (int(index) for index in np.argwhere(wrong)[0])
+            y, x = (int(index) for index in np.argwhere(wrong)[0])
             raise InputError(
-                f"{volume.path}: the voxel x = {x}, y = {start + y}, z = {z} is {block[z, y, x]:g}, no number of an "
-                f"instance (0 to {_LARGEST}); name the occupancy mask"
+                f"{volume.path}: the voxel x = {x}, y = {y}, z = {z} is {layer[y, x]:g}, no number of an instance "
+                f"(0 to {_LARGEST}); name the occupancy mask"
             )
     return mask
 
