@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from faket_dask.errors import InputError
 from faket_dask.scoring.picks import Picks
 
 NOBODY = -1
 """Particle of a pick that has none."""
+
+MOST_PAIRS = 20_000_000
+"""Most pairs of picks and particles within reach of each other; more take a radius far beyond any particle's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +70,8 @@ def assign(
     ------
     ValueError
         If a radius is not positive and finite.
+    InputError
+        If so many picks are within reach of so many particles that no radius of particles can be meant.
 
     Examples
     --------
@@ -110,7 +116,14 @@ def _list_pairs(picks: Picks, truth: Picks, radii: NDArray[np.float64]) -> _Pair
     if not (len(picks) and len(truth)):
         none = np.empty(0, dtype=np.int64)
         return _Pairs(none, none, np.empty(0))
-    near = KDTree(picks.positions).query_ball_point(truth.positions, radii)
+    tree = KDTree(picks.positions)
+    reached = int(tree.query_ball_point(truth.positions, radii, return_length=True).sum())
+    if reached > MOST_PAIRS:
+        raise InputError(
+            f"within a radius of {radii.max():g}, each particle has {reached / len(truth):.0f} picks; give one in the "
+            "order of a particle's"
+        )
+    near = tree.query_ball_point(truth.positions, radii)
     owner = np.repeat(np.arange(len(truth)), [len(row) for row in near])
     pick = np.array([index for row in near for index in row], dtype=np.int64)
     distance = np.linalg.norm(picks.positions[pick] - truth.positions[owner], axis=1)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from faket_dask.errors import InputError
 from faket_dask.scoring.assignment import NOBODY, assign
 from faket_dask.scoring.distances import measure_nearest
 from faket_dask.scoring.one_to_one import score_one_to_one
@@ -118,6 +119,12 @@ def test_every_particle_has_its_radius() -> None:
     for wrong in (0.0, -1.0, np.nan, np.inf):
         with pytest.raises(ValueError, match="positive and finite"):
             assign(picks, truth, wrong)
+
+
+def test_radius_that_reaches_everything_is_refused() -> None:
+    many = Picks(np.random.default_rng(0).random((5000, 3)), np.ones(5000, np.int64))
+    with pytest.raises(InputError, match="within a radius of 10, each particle has 5000 picks"):
+        assign(many, many, 10.0)
 
 
 def test_ignored_particles_are_neither_hit_nor_missed_nor_false() -> None:

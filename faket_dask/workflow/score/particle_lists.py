@@ -14,6 +14,7 @@ from faket_dask.errors import InputError, wrap_as_input_error
 from faket_dask.formats import copick
 from faket_dask.interchange.importers.base import refuse_unused_options
 from faket_dask.interchange.importers.particles import ParticleOptions, import_particles, list_options
+from faket_dask.specimen.class_names import DEPOSITS
 from faket_dask.specimen.particles import ParticleTable, read_particles
 
 TABLE_SUFFIX = ".csv"
@@ -32,7 +33,8 @@ class ListedParticles:
     path
         File.
     table
-        Particles, in Å from the centre of the corner voxel.
+        Particles, in Å from the centre of the corner voxel; carbon and contamination, which are in the masks of a data
+        set, are none.
     size_A
         ``(3,)`` float64: distance ``(x, y, z)`` of the last voxel from the corner voxel, in Å; ``None`` where the
         volume is not known.
@@ -102,7 +104,8 @@ def _list_options(path: Path) -> tuple[str, ...]:
 def _read_list(path: Path, options: ParticleOptions) -> ListedParticles:
     if path.suffix == TABLE_SUFFIX:
         refuse_unused_options(path, options, ())
-        return ListedParticles(path, read_particles(path).labelled(), _find_size(path))
+        table = read_particles(path).labelled()
+        return ListedParticles(path, table.select(~np.isin(table.class_name, DEPOSITS)), _find_size(path))
     table = import_particles(path, options)
     if path.suffix == ".json":
         radius = {item.name: item.radius_A for item in copick.open_project(path).objects}
