@@ -69,8 +69,8 @@ def test_confusion_of_parts_adds_up_and_f1_is_in_its_range(labels: np.ndarray, c
 @pytest.mark.parametrize("by_dice", [True, False])
 @pytest.mark.parametrize(
     "execution",
-    [Execution("cpu"), Execution("cpu", bfloat16=True, channels_last=True)],
-    ids=["exact", "fast"],
+    [Execution("cpu"), Execution("cpu", bfloat16=True), Execution("cpu", channels_last=True)],
+    ids=["exact", "bfloat16", "channels last"],
 )
 def test_steps_lower_the_loss(by_dice: bool, execution: Execution) -> None:
     trainer = Trainer(DeepFinder(3, 0.125, np.random.default_rng(2)), execution, 3e-3, by_dice)

@@ -34,10 +34,10 @@ def soft_dice(scores: Tensor, channels: Tensor) -> Tensor:
     >>> soft_dice(scores, torch.tensor([[[[0, 1]]]]))
     tensor([0.5000, 0.5000])
     """
-    shares = scores.float().softmax(dim=1)
     coefficients = []
-    for channel in range(shares.shape[1]):  # one class at a time: all at once would take memory for each
-        share, truth = shares[:, channel], (channels == channel).float()
+    # The truth is made for one class at a time: all at once would take the memory of the scores again.
+    for channel, share in enumerate(scores.float().softmax(dim=1).unbind(dim=1)):
+        truth = (channels == channel).float()
         total = (share.sum() + truth.sum()).clamp_min(_SMALLEST)
         coefficients.append(2 * (share * truth).sum() / total)
     return torch.stack(coefficients)
