@@ -9,6 +9,7 @@ from faket_dask.cli.benchmark import benchmark
 from faket_dask.cli.compare import compare
 from faket_dask.cli.console import ReportingGroup
 from faket_dask.cli.export import ExportCommand, export
+from faket_dask.cli.match import match
 from faket_dask.cli.plan import show_plan
 from faket_dask.cli.reconstruct import reconstruct
 from faket_dask.cli.run import run
@@ -28,6 +29,7 @@ app.command(name="plan")(show_plan)
 app.command()(status)
 app.command()(validate)
 app.command()(reconstruct)
+app.command()(match)
 app.command(cls=ExportCommand)(export)
 app.command()(compare)
 app.command()(score)

@@ -5,6 +5,7 @@ Projections have the dimensions ``(tilt, y, x)`` and a coordinate ``tilt_angle``
 volumes ``(z, y, x)``, in blocks of y. The stage functions, and therefore the bytes, are those of the batch run.
 """
 
+from faket_dask.graphs.matching import match_template
 from faket_dask.graphs.noise import ReferenceNoise, add_noise, reference_noise
 from faket_dask.graphs.projection import project
 from faket_dask.graphs.reconstruction import filter_tilts, reconstruct, select_half
@@ -16,6 +17,7 @@ __all__ = [
     "ReferenceStyle",
     "add_noise",
     "filter_tilts",
+    "match_template",
     "project",
     "reconstruct",
     "reference_noise",

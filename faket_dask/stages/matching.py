@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
 from faket_dask.geometry.angles import parse_angles
+from faket_dask.kernels.matching.correlation import BestMatch, correlate_block
 from faket_dask.kernels.matching.null_template import Null, null_template
 from faket_dask.kernels.matching.rotations import LARGEST_STEP_DEG, SMALLEST_STEP_DEG, cover_rotations
 from faket_dask.kernels.matching.template_filter import mean_transfer, sampled_frequencies
@@ -29,6 +31,10 @@ LEAST_RADIUS_PX = 1.5
 
 LEAST_TRANSFORM_EDGE = 128
 """Voxels along the transform of a block: shorter ones consist of margins, longer ones take more memory."""
+
+
+ORIENTATIONS_PER_GROUP = 2000
+"""Orientations that are tried in one unit: their scores take space on disk until all groups are done."""
 
 
 class Contrast(Enum):
@@ -193,13 +199,14 @@ class MatchBlocks:
     def __iter__(self) -> Iterator[tuple[slice, ...]]:
         return map(self.region, range(len(self)))
 
-    def region(self, index: int) -> tuple[slice, ...]:
+    def region(self, index: int) -> tuple[slice, slice, slice]:
         """Return the voxels of a block, without its margin."""
         place = np.unravel_index(index, self.grid)
-        return tuple(
+        layers, rows, columns = (
             slice(int(at) * edge, min((int(at) + 1) * edge, size))
             for at, edge, size in zip(place, self.block_shape, self.shape, strict=True)
         )
+        return layers, rows, columns
 
     def clip(self, index: int) -> tuple[slice, ...]:
         """Return the voxels of the tomogram in a block and its margin."""
@@ -223,3 +230,37 @@ class MatchBlocks:
             (self.reach - (at.start - kept.start), self.reach - (kept.stop - at.stop)) for at, kept in pairs
         ]
         return np.pad(np.asarray(clipped, dtype=np.float32), missing, mode="symmetric")
+
+
+def group_orientations(count: int) -> list[slice]:
+    """Divide orientations into groups of about equal size.
+
+    Examples
+    --------
+    >>> group_orientations(4401)
+    [slice(0, 1467, None), slice(1467, 2934, None), slice(2934, 4401, None)]
+    """
+    groups = -(-count // ORIENTATIONS_PER_GROUP)
+    ends = [count * number // groups for number in range(groups + 1)]
+    return [slice(start, stop) for start, stop in itertools.pairwise(ends)]
+
+
+def match_group(
+    block: NDArray[np.float32], template: TurnableTemplate, settings: MatchSettings, group: int, device: str
+) -> BestMatch:
+    """Compare a block, its margin included, with a template in one group of orientations."""
+    orientations = group_orientations(len(settings.rotations))[group]
+    try:
+        return correlate_block(
+            block, template, settings.rotations[orientations], orientations.start, device=device
+        )
+    except ValueError as error:
+        raise InputError(f"the tomogram cannot be searched: {error}") from None
+
+
+def merge_groups(groups: Sequence[BestMatch]) -> BestMatch:
+    """Return the best match of all groups; of equal scores, that of the first group."""
+    scores = np.stack([group.score for group in groups])
+    chosen = scores.argmax(axis=0)[None]
+    orientations = np.stack([group.orientation for group in groups])
+    return BestMatch(np.take_along_axis(scores, chosen, 0)[0], np.take_along_axis(orientations, chosen, 0)[0])

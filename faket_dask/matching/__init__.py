@@ -1,0 +1,1 @@
+"""Template matching: places and orientations of a known particle in a tomogram."""

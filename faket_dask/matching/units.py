@@ -1,0 +1,177 @@
+"""Stages of a search as units of work: blocks times groups of orientations, then the best of all groups."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from faket_dask.engine.arrays import ArraySpec, OwnedArray, create_group, open_array
+from faket_dask.engine.marker import Findings
+from faket_dask.engine.pipeline import Pipeline
+from faket_dask.engine.stage import BatchKey, Stage, UnitCost
+from faket_dask.engine.unit import Item
+from faket_dask.kernels.matching.correlation import BestMatch
+from faket_dask.kernels.matching.null_template import Null
+from faket_dask.matching.specification import MatchSpec, read_match_spec
+from faket_dask.stages.matching import match_group, merge_groups
+
+PARTICLE = Item("particle")
+NULL = Item("null")
+
+BYTES_PER_VOXEL = 96
+"""Peak memory of a block over its voxels, margin included: its local power is computed in double precision."""
+
+INTERPRETER_BYTES = 600 * 2**20
+"""Memory of a worker process with its libraries; an estimate."""
+
+SECONDS_PER_VOXEL = 3e-8
+"""Time of one orientation over the voxels of a block, margin included, on one core of a current processor."""
+
+
+def _list_items(spec: MatchSpec) -> list[Item]:
+    return [PARTICLE] if spec.null is None else [PARTICLE, NULL]
+
+
+def _null(spec: MatchSpec, item: Item) -> Null | None:
+    return spec.null if item == NULL else None
+
+
+def _group(spec: MatchSpec, item: Item) -> Path:
+    return spec.store / item.owner
+
+
+def _describe(spec: MatchSpec, name: str, dtype: str, groups: int | None) -> ArraySpec:
+    shape, block = spec.blocks.shape, spec.blocks.block_shape
+    text = "highest correlation" if dtype == "float32" else "index of the orientation"
+    if groups is None:
+        return ArraySpec(name, ("z", "y", "x"), shape, block, dtype, attributes={"long_name": text})
+    return ArraySpec(
+        name,
+        ("group", "z", "y", "x"),
+        (groups, *shape),
+        (1, *block),
+        dtype,
+        attributes={"long_name": f"{text} in a group of orientations"},
+    )
+
+
+class CorrelateBlocks(Stage[MatchSpec]):
+    """Compare one block with the template in one group of orientations."""
+
+    name = "correlate"
+    label = "correlate-block"
+    least_stored_share = 0.3
+
+    def items(self, spec: MatchSpec) -> list[Item]:
+        """Return the search, and the null search."""
+        return _list_items(spec)
+
+    def count(self, spec: MatchSpec, item: Item) -> int:
+        """Return the number of groups times that of blocks."""
+        return spec.groups * len(spec.blocks)
+
+    def prepare(self, spec: MatchSpec, item: Item) -> None:
+        """Create the groups of the store."""
+        create_group(spec.store, {})
+        create_group(_group(spec, item), {})
+
+    def arrays(self, spec: MatchSpec, item: Item) -> list[OwnedArray]:
+        """Return scores and orientations of all groups."""
+        return [
+            OwnedArray(_group(spec, item), _describe(spec, name, dtype, spec.groups), unit_axes=(0, 1, 2, 3))
+            for name, dtype in (("group_score", "float32"), ("group_orientation", "int32"))
+        ]
+
+    def compute(self, spec: MatchSpec, item: Item, index: int) -> Findings:
+        """Search one block."""
+        group, block = divmod(index, len(spec.blocks))
+        values = spec.blocks.extend(block, spec.searched.read(spec.blocks.clip(block)))
+        best = match_group(values, spec.prepare(_null(spec, item)), spec.settings, group, spec.device)
+        region = (group, *spec.blocks.region(block))
+        open_array(_group(spec, item), "group_score")[region] = best.score
+        open_array(_group(spec, item), "group_orientation")[region] = best.orientation
+        return {"highest": float(best.score.max())}
+
+    def cost(self, spec: MatchSpec) -> UnitCost:
+        """Estimate the cost of a whole block."""
+        inner = spec.blocks.block_shape
+        voxels = math.prod(edge + 2 * spec.blocks.reach for edge in inner)
+        orientations = -(-len(spec.settings.rotations) // spec.groups)
+        memory = INTERPRETER_BYTES + BYTES_PER_VOXEL * voxels
+        on_gpu = spec.device != "cpu"
+        return UnitCost(
+            None if on_gpu else SECONDS_PER_VOXEL * voxels * orientations,
+            memory,
+            8 * math.prod(inner),
+            gpu_bytes=BYTES_PER_VOXEL * voxels if on_gpu else 0,
+        )
+
+
+class MergeBlocks(Stage[MatchSpec]):
+    """Keep the best orientation of all groups for each voxel of one block."""
+
+    name = "merge"
+    label = "merge-block"
+    milestone = "searched"
+    least_stored_share = 0.3
+
+    def items(self, spec: MatchSpec) -> list[Item]:
+        """Return the search, and the null search."""
+        return _list_items(spec)
+
+    def predecessors(self, spec: MatchSpec, item: Item) -> list[BatchKey]:
+        """Return the scores of the groups."""
+        return [BatchKey(CorrelateBlocks.name, item)]
+
+    def count(self, spec: MatchSpec, item: Item) -> int:
+        """Return the number of blocks."""
+        return len(spec.blocks)
+
+    def arrays(self, spec: MatchSpec, item: Item) -> list[OwnedArray]:
+        """Return the best scores and their orientations."""
+        return [
+            OwnedArray(_group(spec, item), _describe(spec, name, dtype, None), unit_axes=(0, 1, 2))
+            for name, dtype in (("score", "float32"), ("orientation", "int32"))
+        ]
+
+    def compute(self, spec: MatchSpec, item: Item, index: int) -> Findings:
+        """Merge one block."""
+        region, folder = spec.blocks.region(index), _group(spec, item)
+        scores, orientations = (open_array(folder, f"group_{name}", "r") for name in ("score", "orientation"))
+        groups = [
+            BestMatch(np.asarray(scores[group, *region]), np.asarray(orientations[group, *region]))
+            for group in range(spec.groups)
+        ]
+        best = merge_groups(groups)
+        open_array(folder, "score")[region] = best.score
+        open_array(folder, "orientation")[region] = best.orientation
+        return {"highest": float(best.score.max())}
+
+    def cost(self, spec: MatchSpec) -> UnitCost:
+        """Estimate the cost of a whole block."""
+        voxels = math.prod(spec.blocks.block_shape)
+        return UnitCost(
+            1e-8 * voxels * spec.groups, INTERPRETER_BYTES + 24 * voxels * spec.groups, 8 * voxels
+        )
+
+
+def read_scores(spec: MatchSpec, item: Item) -> BestMatch:
+    """Read the result of a complete search, or null search."""
+    score, orientation = (
+        np.asarray(open_array(_group(spec, item), name, "r")[...]) for name in ("score", "orientation")
+    )
+    return BestMatch(score, orientation)
+
+
+MATCHING = Pipeline(
+    name="template-matching",
+    target="faket_dask.matching.units:MATCHING",
+    stages=(CorrelateBlocks(), MergeBlocks()),
+    read=read_match_spec,
+    list_products=lambda spec: [BatchKey(MergeBlocks.name, item) for item in _list_items(spec)],
+    product_name="searches",
+    unit_name="blocks",
+)
+"""Pipeline of one search."""
