@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import faket_dask
 from faket_dask.formats.mrc import open_volume
@@ -57,6 +58,22 @@ print(json.dumps([item["label"] for item in training]))
 """
 
 
+# Saves the network's weights, random patches and what it makes of them.
+PREDICT = """
+import json, sys
+import numpy as np
+from deepfinder.models import my_model
+network = my_model(16, 16)
+generator = np.random.default_rng(0)
+network.set_weights([generator.normal(0, 0.05, w.shape).astype(np.float32) for w in network.get_weights()])
+patches = generator.normal(size=(2, 16, 16, 16, 1)).astype(np.float32)
+arrays = {f"weight{k:02d}": w for k, w in enumerate(network.get_weights())}
+np.savez(sys.argv[1], patches=patches, scores=network.predict(patches), **arrays)
+print()
+print(json.dumps(network.count_params()))
+"""
+
+
 def listed_particles(exported: Path, series: str) -> ParticleTable:
     """Return the particles of a series, in Å from the first voxel of its tomograms, without membranes."""
     table = read_particles(exported / f"mrc/{series}_particles.csv")
@@ -98,3 +115,18 @@ def test_network_is_trained_on_exported_data(
     classes = len((folder / "classes.txt").read_text().splitlines())
     install("deepfinder", PYTHON).run(TRAIN, folder, tmp_path, classes)
     assert (tmp_path / "net_weights_FINAL.h5").stat().st_size
+
+
+def test_our_network_has_its_scores_with_its_weights(install: Callable[..., Client], tmp_path: Path) -> None:
+    from faket_dask.kernels.picking.deepfinder import DeepFinder
+
+    parameters = install("deepfinder", PYTHON).run(PREDICT, tmp_path / "network.npz")
+    ours = DeepFinder(16)
+    assert sum(parameter.numel() for parameter in ours.parameters()) == parameters
+    with np.load(tmp_path / "network.npz") as saved:
+        ours.load_keras([saved[name] for name in sorted(saved.files) if name.startswith("weight")])
+        patches, expected = torch.from_numpy(saved["patches"]), saved["scores"]
+    with torch.no_grad():
+        scores = ours(patches.permute(0, 4, 1, 2, 3)).softmax(1).permute(0, 2, 3, 4, 1).numpy()
+    assert np.ptp(expected) > 0.1  # the scores say something
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
