@@ -83,8 +83,11 @@ def match(
     name: Annotated[str, typer.Option(help="Class of the picks in the table.")] = "particle",
     null: Annotated[
         str,
-        typer.Option(help="Search that sets the threshold: scrambled (random phases), mirrored, inverted."),
-    ] = "scrambled",
+        typer.Option(
+            help="Search that sets the threshold: inverted (opposite contrast, takes no time), scrambled (random "
+            "phases) or mirrored."
+        ),
+    ] = "inverted",
     false_peaks: Annotated[
         int, typer.Option(min=0, help="Peaks of that search that may lie above the threshold.")
     ] = 1,

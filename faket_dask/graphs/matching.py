@@ -52,8 +52,9 @@ def match_template(
     Returns
     -------
     matches
-        ``score``, the highest locally normalised correlation of each voxel, float32, and ``orientation``, int32, the
-        index of its orientation among ``settings.rotations``; with the tomogram's coordinates.
+        ``score``, the highest locally normalised correlation of each voxel, float32, ``orientation``, int32, the
+        index of its orientation among ``settings.rotations``, and ``opposite``, the highest score of the opposite
+        contrast, float32; with the tomogram's coordinates.
 
     Raises
     ------
@@ -76,13 +77,12 @@ def match_template(
         clipped = clipped.rechunk(clipped.shape).to_delayed().item()
         parts = [search(clipped, blocks, index, shared, settings, group, device) for group in groups]
         matches.append(merge(parts))
-    score, orientation = (
-        _assemble(matches, blocks, which, dtype) for which, dtype in enumerate((np.float32, np.int32))
-    )
-    return xr.Dataset(
-        {"score": (("z", "y", "x"), score), "orientation": (("z", "y", "x"), orientation)},
-        coords=tomogram.coords,
-    )
+    types = {"score": np.float32, "orientation": np.int32, "opposite": np.float32}
+    arrays = {
+        name: (("z", "y", "x"), _assemble(matches, blocks, which, dtype))
+        for which, (name, dtype) in enumerate(types.items())
+    }
+    return xr.Dataset(arrays, coords=tomogram.coords)
 
 
 def _match(
@@ -98,7 +98,7 @@ def _match(
 
 
 def _assemble(matches: list, blocks: MatchBlocks, which: int, dtype: type) -> da.Array:
-    """Return one of the two arrays of all blocks."""
+    """Return one of the arrays of all blocks."""
     grid = np.empty(blocks.grid, dtype=object)
     for index, match in enumerate(matches):
         shape = tuple(at.stop - at.start for at in blocks.region(index))

@@ -28,7 +28,15 @@ from faket_dask.kernels.matching.peaks import find_peaks, score_of_chance
 from faket_dask.matching.searched import Searched
 from faket_dask.matching.specification import MatchSpec
 from faket_dask.matching.template_source import resolve_source
-from faket_dask.matching.units import MATCHING, NULL, PARTICLE, CorrelateBlocks, read_scores
+from faket_dask.matching.units import (
+    BYTES_OF_RESULT,
+    MATCHING,
+    PARTICLE,
+    CorrelateBlocks,
+    list_searches,
+    read_chance,
+    read_scores,
+)
 from faket_dask.outputs.claim import claim_outputs
 from faket_dask.outputs.record import absolute
 from faket_dask.specimen.particles import ParticleTable, make_table
@@ -97,7 +105,7 @@ def search_tomogram(
     settings: MatchSettings,
     rule: PickRule | None = None,
     *,
-    null: Null = Null.SCRAMBLED,
+    null: Null = Null.INVERTED,
     name: str = "particle",
     device: str = "cpu",
     threads: int = 1,
@@ -121,7 +129,8 @@ def search_tomogram(
     rule
         Choice of peaks; by default one false peak is accepted.
     null
-        Search that tells which score chance reaches; not made where the rule has a threshold.
+        Search that tells which score chance reaches; not made where the rule has a threshold. The opposite contrast
+        takes no time, the others as much as the search itself.
     name
         Name of the class in the table.
     device
@@ -185,8 +194,7 @@ def choose_peaks(spec: MatchSpec, rule: PickRule, name: str) -> Picks:
     distance = (rule.distance_A or radius_A) / spec.searched.voxel_size_A
     threshold = rule.threshold
     if threshold is None:
-        chance = find_peaks(read_scores(spec, NULL).score, distance)
-        threshold = score_of_chance(chance.score, rule.false_peaks)
+        threshold = score_of_chance(find_peaks(read_chance(spec), distance).score, rule.false_peaks)
     best = read_scores(spec, PARTICLE)
     peaks = find_peaks(best.score, distance, threshold)
     voxel, score = peaks.voxel[: rule.most], peaks.score[: rule.most]
@@ -205,8 +213,7 @@ def _is_unfinished(root: Path) -> bool:
 
 
 def _check_space(spec: MatchSpec, target: Path) -> None:
-    searches = 1 if spec.null is None else 2
-    needed = 8 * searches * (1 + spec.groups) * math.prod(spec.blocks.shape)
+    needed = BYTES_OF_RESULT * len(list_searches(spec)) * (1 + spec.groups) * math.prod(spec.blocks.shape)
     free = shutil.disk_usage(target.parent).free
     if needed > free:
         raise DiskFullError(

@@ -55,7 +55,7 @@ class MatchSpec:
     searched: Searched
     source: str
     settings: MatchSettings
-    null: Null | None = Null.SCRAMBLED
+    null: Null | None = Null.INVERTED
     device: str = "cpu"
 
     threads_per_task = 1

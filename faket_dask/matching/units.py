@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faket_dask.engine.arrays import ArraySpec, OwnedArray, create_group, open_array
 from faket_dask.engine.marker import Findings
@@ -30,8 +31,18 @@ SECONDS_PER_VOXEL = 3e-8
 """Time of one orientation over the voxels of a block, margin included, on one core of a current processor."""
 
 
-def _list_items(spec: MatchSpec) -> list[Item]:
-    return [PARTICLE] if spec.null is None else [PARTICLE, NULL]
+ARRAYS = {"score": "float32", "orientation": "int32", "opposite": "float32"}
+"""Arrays of a search, and their types; the names are those of `BestMatch`."""
+
+_GROUP_ARRAYS = {f"group_{name}": dtype for name, dtype in ARRAYS.items()}
+
+BYTES_OF_RESULT = 12
+"""Size of what a unit writes over its voxels."""
+
+
+def list_searches(spec: MatchSpec) -> list[Item]:
+    """Return the searches to make: the scores of the opposite contrast come with those of the particle."""
+    return [PARTICLE] if spec.null in (None, Null.INVERTED) else [PARTICLE, NULL]
 
 
 def _null(spec: MatchSpec, item: Item) -> Null | None:
@@ -44,7 +55,7 @@ def _group(spec: MatchSpec, item: Item) -> Path:
 
 def _describe(spec: MatchSpec, name: str, dtype: str, groups: int | None) -> ArraySpec:
     shape, block = spec.blocks.shape, spec.blocks.block_shape
-    text = "highest correlation" if dtype == "float32" else "index of the orientation"
+    text = name.removeprefix("group_")
     if groups is None:
         return ArraySpec(name, ("z", "y", "x"), shape, block, dtype, attributes={"long_name": text})
     return ArraySpec(
@@ -66,7 +77,7 @@ class CorrelateBlocks(Stage[MatchSpec]):
 
     def items(self, spec: MatchSpec) -> list[Item]:
         """Return the search, and the null search."""
-        return _list_items(spec)
+        return list_searches(spec)
 
     def count(self, spec: MatchSpec, item: Item) -> int:
         """Return the number of groups times that of blocks."""
@@ -81,7 +92,7 @@ class CorrelateBlocks(Stage[MatchSpec]):
         """Return scores and orientations of all groups."""
         return [
             OwnedArray(_group(spec, item), _describe(spec, name, dtype, spec.groups), unit_axes=(0, 1, 2, 3))
-            for name, dtype in (("group_score", "float32"), ("group_orientation", "int32"))
+            for name, dtype in _GROUP_ARRAYS.items()
         ]
 
     def compute(self, spec: MatchSpec, item: Item, index: int) -> Findings:
@@ -90,8 +101,8 @@ class CorrelateBlocks(Stage[MatchSpec]):
         values = spec.blocks.extend(block, spec.searched.read(spec.blocks.clip(block)))
         best = match_group(values, spec.prepare(_null(spec, item)), spec.settings, group, spec.device)
         region = (group, *spec.blocks.region(block))
-        open_array(_group(spec, item), "group_score")[region] = best.score
-        open_array(_group(spec, item), "group_orientation")[region] = best.orientation
+        for name, scores in zip(_GROUP_ARRAYS, best, strict=True):
+            open_array(_group(spec, item), name)[region] = scores
         return {"highest": float(best.score.max())}
 
     def cost(self, spec: MatchSpec) -> UnitCost:
@@ -104,7 +115,7 @@ class CorrelateBlocks(Stage[MatchSpec]):
         return UnitCost(
             None if on_gpu else SECONDS_PER_VOXEL * voxels * orientations,
             memory,
-            8 * math.prod(inner),
+            BYTES_OF_RESULT * math.prod(inner),
             gpu_bytes=BYTES_PER_VOXEL * voxels if on_gpu else 0,
         )
 
@@ -119,7 +130,7 @@ class MergeBlocks(Stage[MatchSpec]):
 
     def items(self, spec: MatchSpec) -> list[Item]:
         """Return the search, and the null search."""
-        return _list_items(spec)
+        return list_searches(spec)
 
     def predecessors(self, spec: MatchSpec, item: Item) -> list[BatchKey]:
         """Return the scores of the groups."""
@@ -133,36 +144,42 @@ class MergeBlocks(Stage[MatchSpec]):
         """Return the best scores and their orientations."""
         return [
             OwnedArray(_group(spec, item), _describe(spec, name, dtype, None), unit_axes=(0, 1, 2))
-            for name, dtype in (("score", "float32"), ("orientation", "int32"))
+            for name, dtype in ARRAYS.items()
         ]
 
     def compute(self, spec: MatchSpec, item: Item, index: int) -> Findings:
         """Merge one block."""
         region, folder = spec.blocks.region(index), _group(spec, item)
-        scores, orientations = (open_array(folder, f"group_{name}", "r") for name in ("score", "orientation"))
+        arrays = [open_array(folder, name, "r") for name in _GROUP_ARRAYS]
         groups = [
-            BestMatch(np.asarray(scores[group, *region]), np.asarray(orientations[group, *region]))
+            BestMatch(*(np.asarray(array[group, *region]) for array in arrays))
             for group in range(spec.groups)
         ]
         best = merge_groups(groups)
-        open_array(folder, "score")[region] = best.score
-        open_array(folder, "orientation")[region] = best.orientation
+        for name, values in zip(ARRAYS, best, strict=True):
+            open_array(folder, name)[region] = values
         return {"highest": float(best.score.max())}
 
     def cost(self, spec: MatchSpec) -> UnitCost:
         """Estimate the cost of a whole block."""
         voxels = math.prod(spec.blocks.block_shape)
         return UnitCost(
-            1e-8 * voxels * spec.groups, INTERPRETER_BYTES + 24 * voxels * spec.groups, 8 * voxels
+            1e-8 * voxels * spec.groups,
+            INTERPRETER_BYTES + 32 * voxels * spec.groups,
+            BYTES_OF_RESULT * voxels,
         )
 
 
 def read_scores(spec: MatchSpec, item: Item) -> BestMatch:
     """Read the result of a complete search, or null search."""
-    score, orientation = (
-        np.asarray(open_array(_group(spec, item), name, "r")[...]) for name in ("score", "orientation")
+    return BestMatch(*(np.asarray(open_array(_group(spec, item), name, "r")[...]) for name in ARRAYS))
+
+
+def read_chance(spec: MatchSpec) -> NDArray[np.float32]:
+    """Read the scores that chance reaches: those of the null search."""
+    return (
+        read_scores(spec, PARTICLE).opposite if spec.null is Null.INVERTED else read_scores(spec, NULL).score
     )
-    return BestMatch(score, orientation)
 
 
 MATCHING = Pipeline(
@@ -170,7 +187,7 @@ MATCHING = Pipeline(
     target="faket_dask.matching.units:MATCHING",
     stages=(CorrelateBlocks(), MergeBlocks()),
     read=read_match_spec,
-    list_products=lambda spec: [BatchKey(MergeBlocks.name, item) for item in _list_items(spec)],
+    list_products=lambda spec: [BatchKey(MergeBlocks.name, item) for item in list_searches(spec)],
     product_name="searches",
     unit_name="blocks",
 )

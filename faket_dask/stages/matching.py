@@ -263,4 +263,8 @@ def merge_groups(groups: Sequence[BestMatch]) -> BestMatch:
     scores = np.stack([group.score for group in groups])
     chosen = scores.argmax(axis=0)[None]
     orientations = np.stack([group.orientation for group in groups])
-    return BestMatch(np.take_along_axis(scores, chosen, 0)[0], np.take_along_axis(orientations, chosen, 0)[0])
+    return BestMatch(
+        np.take_along_axis(scores, chosen, 0)[0],
+        np.take_along_axis(orientations, chosen, 0)[0],
+        np.maximum.reduce([group.opposite for group in groups]),
+    )

@@ -114,6 +114,7 @@ def test_orientations_in_groups_give_the_same_bytes() -> None:
     parts = [correlate_block(volume, template, rotations[at : at + 2], at) for at in (0, 2, 4)]
     scores = np.stack([part.score for part in parts])
     np.testing.assert_array_equal(scores.max(axis=0), whole.score)
+    np.testing.assert_array_equal(np.max([part.opposite for part in parts], axis=0), whole.opposite)
     chosen = np.take_along_axis(np.stack([p.orientation for p in parts]), scores.argmax(axis=0)[None], 0)[0]
     np.testing.assert_array_equal(chosen, whole.orientation)
 
@@ -128,10 +129,19 @@ def test_torch_agrees_with_scipy() -> None:
     rotations = uniform_rotations(4, rng)
     ours = correlate_block(volume, template, rotations, first=2)
     power = _invert_local_power(volume, template.mask())
-    score, orientation = correlate_on_device(volume, power, template, rotations, 2, "cpu")
+    score, orientation, opposite = correlate_on_device(volume, power, template, rotations, 2, "cpu")
     np.testing.assert_allclose(score, ours.score, atol=1e-5)
     assert (orientation == ours.orientation).mean() > 0.999
+    np.testing.assert_allclose(opposite, ours.opposite, atol=1e-5)
     assert orientation.dtype == np.int32
+
+
+def test_opposite_is_the_score_of_the_inverted_template() -> None:
+    rng = np.random.default_rng(3)
+    volume = rng.normal(0, 1, (prepare().reach * 2 + 6,) * 3)
+    rotations = uniform_rotations(4, rng)
+    inverted = correlate_block(volume, prepare(null=Null.INVERTED), rotations)
+    np.testing.assert_array_equal(correlate_block(volume, prepare(), rotations).opposite, inverted.score)
 
 
 def test_flat_regions_score_0() -> None:

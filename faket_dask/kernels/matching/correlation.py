@@ -25,10 +25,21 @@ _FLAT = 1e-6
 
 
 class BestMatch(NamedTuple):
-    """Highest score ``(z, y, x)`` float32 of all orientations, and the index int32 of the orientation that has it."""
+    """Best orientation of each voxel.
+
+    Parameters
+    ----------
+    score
+        ``(z, y, x)`` float32: highest score of all orientations.
+    orientation
+        ``(z, y, x)`` int32: index of the orientation that has it.
+    opposite
+        ``(z, y, x)`` float32: highest score of a template of the opposite contrast, which is the lowest one negated.
+    """
 
     score: NDArray[np.float32]
     orientation: NDArray[np.int32]
+    opposite: NDArray[np.float32]
 
 
 def correlate_block(
@@ -85,12 +96,14 @@ def correlate_block(
     spectrum = scipy.fft.rfftn(values.astype(np.float32), shape)
     score = np.full(inverse_power.shape, -np.inf, np.float32)
     orientation = np.full(inverse_power.shape, first, np.int32)
+    opposite = np.full(inverse_power.shape, -np.inf, np.float32)
     for index, rotation in enumerate(rotations):
         turned = _transform_template(template.turn(rotation), shape)
         np.conjugate(turned, out=turned)
         turned *= spectrum
-        _keep_best(score, orientation, _return_core(turned, shape, score.shape), inverse_power, first + index)
-    return BestMatch(score, orientation)
+        core = _return_core(turned, shape, score.shape)
+        _keep_best(score, orientation, opposite, core, inverse_power, first + index)
+    return BestMatch(score, orientation, opposite)
 
 
 def _invert_local_power(values: NDArray[np.float64], mask: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -127,6 +140,7 @@ def _return_core(
 def _keep_best(
     score: NDArray[np.float32],
     orientation: NDArray[np.int32],
+    opposite: NDArray[np.float32],
     correlation: NDArray[np.float32],
     inverse_power: NDArray[np.float32],
     index: int,
@@ -135,6 +149,7 @@ def _keep_best(
         for j in range(score.shape[1]):
             for i in range(score.shape[2]):
                 value = correlation[k, j, i] * inverse_power[k, j, i]
+                opposite[k, j, i] = max(opposite[k, j, i], -value)
                 if value > score[k, j, i]:
                     score[k, j, i] = value
                     orientation[k, j, i] = index

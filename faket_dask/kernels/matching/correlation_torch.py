@@ -17,7 +17,7 @@ def correlate_on_device(
     rotations: NDArray[np.float64],
     first: int,
     device: str,
-) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]:
     """Compare a block of mean 0 with a template in some orientations.
 
     Parameters
@@ -31,8 +31,8 @@ def correlate_on_device(
 
     Returns
     -------
-    score, orientation
-        Arrays without margins.
+    score, orientation, opposite
+        Arrays without margins, as in `BestMatch`.
     """
     shape = tuple(scipy.fft.next_fast_len(size, real=True) for size in values.shape)
     spectrum = torch.fft.rfftn(torch.from_numpy(values.astype(np.float32)).to(device), s=shape)
@@ -40,11 +40,13 @@ def correlate_on_device(
     depth, height, width = inverse_power.shape
     score = torch.full(inverse_power.shape, -torch.inf, dtype=torch.float32, device=device)
     orientation = torch.full(inverse_power.shape, first, dtype=torch.int32, device=device)
+    opposite = torch.full_like(score, -torch.inf)
     for index, rotation in enumerate(rotations):
         turned = torch.from_numpy(template.turn(rotation)).to(device)
         product = spectrum * torch.conj(torch.fft.rfftn(turned, s=shape))
         correlation = torch.fft.irfftn(product, s=shape)[:depth, :height, :width] * scale
+        opposite = torch.maximum(opposite, -correlation)
         is_better = correlation > score
         score = torch.where(is_better, correlation, score)
         orientation = torch.where(is_better, first + index, orientation)
-    return score.cpu().numpy(), orientation.to(torch.int32).cpu().numpy()
+    return score.cpu().numpy(), orientation.to(torch.int32).cpu().numpy(), opposite.cpu().numpy()

@@ -18,14 +18,14 @@ class Null(Enum):
     <Null.SCRAMBLED: 'scrambled'>
     """
 
+    INVERTED = "inverted"
+    """The opposite contrast: noise that is symmetric about its mean scores as for the particle, matter scores low."""
+
     SCRAMBLED = "scrambled"
-    """The template's amplitudes with random phases: no structure, the same power at each frequency."""
+    """The template's amplitudes with random phases; at low resolution they are found where the particle is."""
 
     MIRRORED = "mirrored"
-    """The other hand; at low resolution it is found where the particle is, and the threshold is too high."""
-
-    INVERTED = "inverted"
-    """The opposite contrast."""
+    """The other hand; at low resolution it is found where the particle is."""
 
 
 def null_template(density: NDArray[np.float32], null: Null, seed: int = 0) -> NDArray[np.float32]:
