@@ -1,6 +1,6 @@
 """Training of a picker: its step against its convolutions alone, its waiting for patches, and its memory.
 
-    python benchmarks/training.py [--width 0.5] [--patch 32] [--batch 4] [--steps 12] [--threads 1] [--device cpu]
+    python benchmarks/training.py [--width 0.5] [--patch 32] [--batch 4] [--steps 12] [--threads 1] [--cache-MiB 256]
 
 A tomogram of noise with labelled cubes is written to a Zarr store with the chunks of a data set. Then
 
@@ -39,6 +39,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--size", type=int, default=256, help="rows and columns of the tomogram")
+    parser.add_argument("--cache-MiB", type=int, default=256, help="bound of the chunk cache; 0 for none")
     return parser.parse_args()
 
 
@@ -58,7 +59,7 @@ def write_tomogram(folder: Path, options: argparse.Namespace) -> Any:
         region = tuple(slice(at - 4, at + 5) for at in place)
         mask[region] = label
         tomogram[region] -= label / 4
-    cache, arrays = ChunkCache(), []
+    cache, arrays = ChunkCache(options.cache_MiB * 2**20), []
     for name, values in (("tomogram", tomogram), ("mask", mask)):
         array = zarr.create_array(
             folder / name, shape=shape, chunks=(128, 64, options.size), dtype=values.dtype, overwrite=True
@@ -73,7 +74,7 @@ def open_training(folder: Path, options: argparse.Namespace) -> tuple[Any, Any, 
     """Return a trainer, its sampler, and a function that reads the batch of a step."""
     import torch
 
-    from faket_dask.config.training import Sampling, TrainingSection
+    from faket_dask.config.training import ObjectSampling, TrainingSection
     from faket_dask.pickers.batches import read_batch
     from faket_dask.pickers.classes import agree_on_classes
     from faket_dask.pickers.sampling import PatchSampler
@@ -86,7 +87,7 @@ def open_training(folder: Path, options: argparse.Namespace) -> tuple[Any, Any, 
         width=options.width,
         patch=options.patch,
         batch=options.batch,
-        sampling=Sampling.CLASSES,
+        sampling=ObjectSampling.CLASSES,
         steps=options.steps,
         device=options.device,
     )
@@ -128,9 +129,9 @@ def time_convolutions(options: argparse.Namespace) -> float:
     import torch
 
     from faket_dask.kernels.picking.deepfinder import SameConvolution, list_layers
-    from faket_dask.kernels.picking.training_step import choose_execution
+    from faket_dask.kernels.picking.training_step import choose_for_device
 
-    execution, total = choose_execution(options.device), 0.0
+    execution, total = choose_for_device(options.device), 0.0
     scales = (0, 0, 1, 1, 2, 2, 2, 2, 1, 1, 1, 0, 0, 0, 0)
     for index, (shape, scale) in enumerate(
         zip(list_layers(options.classes, options.width), scales, strict=True)
@@ -215,7 +216,7 @@ def main() -> None:
     )
     print(f"step on a constant batch      {step * 1e3:9.1f} ms")
     print(
-        f"its convolutions alone        {convolutions * 1e3:9.1f} ms, the step takes {step / convolutions:.2f} times as long"
+        f"its convolutions alone        {convolutions * 1e3:9.1f} ms, a step takes {step / convolutions:.2f} times that"
     )
     print(f"step on patches of a store    {times['stored'] * 1e3:9.1f} ms")
     print(f"reading of a batch            {times['reading'] * 1e3:9.1f} ms, by one thread")

@@ -13,7 +13,7 @@ from faket_dask.errors import InputError
 from faket_dask.methods.picker_networks import PICKER_NETWORKS, PickerNetwork
 
 
-class Sampling(StrEnum):
+class ObjectSampling(StrEnum):
     """Choice of the objects that patches are centred on."""
 
     OBJECTS = "objects"
@@ -147,7 +147,7 @@ class TrainingSection(Section):
     shift: int = Field(
         default=13, ge=0, description="largest distance of a patch's centre from its object, voxels per axis"
     )
-    sampling: Sampling = Field(default=Sampling.OBJECTS, description="objects or classes")
+    sampling: ObjectSampling = Field(default=ObjectSampling.OBJECTS, description="objects or classes")
     loss: Loss = Field(default=Loss.DICE, description="dice or cross_entropy")
     validation: Validation = Field(
         default=Validation.PATCHES, description="patches or tomograms, by which epochs are judged"
@@ -158,6 +158,8 @@ class TrainingSection(Section):
     seed: int = Field(default=1, ge=0, description="seed of weights, order, shifts and turns")
     threads: int = Field(default=1, ge=1, description="threads of a training; part of the result")
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="device of a training")
+    readers: int = Field(default=2, ge=1, le=64, description="threads that read patches meanwhile")
+    cache_MiB: int = Field(default=256, ge=0, description="memory for chunks of stores that were read")
 
     @field_validator("network")
     @classmethod

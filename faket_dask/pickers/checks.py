@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from faket_dask.config.training import Sampling, TrainingSection
+from faket_dask.config.training import ObjectSampling, TrainingSection
 from faket_dask.errors import InputError
 from faket_dask.pickers.classes import PickerClasses
 from faket_dask.pickers.training_tomogram import TrainingTomogram
@@ -76,7 +76,7 @@ def check_objects(
             f"an epoch has no step: there are {objects} objects, fewer than the {section.batch} patches of a batch; "
             "choose a smaller batch, or the number of steps"
         )
-    if section.sampling is Sampling.OBJECTS and (section.steps or 0) * section.batch > objects:
+    if section.sampling is ObjectSampling.OBJECTS and (section.steps or 0) * section.batch > objects:
         raise InputError(
             f"an epoch of {section.steps} steps of {section.batch} patches needs more objects than the {objects} that "
             "there are; lower the steps, or sample by classes"

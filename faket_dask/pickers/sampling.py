@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from faket_dask.config.training import Sampling, TrainingSection
+from faket_dask.config.training import ObjectSampling, TrainingSection
 from faket_dask.kernels.picking.patches import place_patch
 from faket_dask.pickers.classes import PickerClasses
 from faket_dask.pickers.training_tomogram import TrainingTomogram
@@ -86,7 +86,7 @@ class PatchSampler:
         """
         section = self.section
         rng = generator(section.seed, f"{STREAM} {epoch}", Purpose.PATCHES, step)
-        if section.sampling is Sampling.OBJECTS:
+        if section.sampling is ObjectSampling.OBJECTS:
             members = self._order(epoch)[step * section.batch : (step + 1) * section.batch]
         else:
             members = self._draw_by_class(rng)

@@ -31,9 +31,9 @@ from faket_dask.pickers.checkpoint import Checkpoint
 from faket_dask.pickers.segmentation_stage import (
     SCORES,
     MeasureTomogram,
-    Segmentation,
     SegmentationInput,
     SegmentBlocks,
+    TomogramSegmentation,
     read_trained,
 )
 from faket_dask.pickers.sources import fingerprint_tomograms, open_tomograms
@@ -232,10 +232,10 @@ class SegmentTomograms(SegmentBlocks[SegmentationSpec]):
         """Return the moments."""
         return [BatchKey(MeasureTomograms.name, item)]
 
-    def open_segmentation(self, spec: SegmentationSpec, item: Item) -> Segmentation:
+    def open_segmentation(self, spec: SegmentationSpec, item: Item) -> TomogramSegmentation:
         """Return a tomogram and the network of the folder."""
         checkpoint, name = spec.trained, item.owner
-        return Segmentation(
+        return TomogramSegmentation(
             spec.sources[name],
             spec.moments(name),
             spec.scores(name),

@@ -21,14 +21,11 @@ from faket_dask.errors import InputError
 from faket_dask.formats.mrc_writing import ArrayLike3D
 from faket_dask.kernels.moments import Moments
 from faket_dask.methods.picker_networks import PICKER_NETWORKS
-from faket_dask.pickers.training_stage import CLASSES, PROCESS_BYTES
+from faket_dask.pickers.training_stage import CLASSES, INFERENCE_PASSES, PROCESS_BYTES
 from faket_dask.stages.segmentation import SCORE_SCALE, Blocks, TrainedNetwork
 
 MOMENTS, SCORES = "moments", "scores"
 """Names of the arrays of a tomogram's moments and of its scores."""
-
-_TAKEN = 1.0
-"""Peak memory of inference, in times the activations that training keeps."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class SegmentationInput:
 
 
 @dataclass(frozen=True)
-class Segmentation:
+class TomogramSegmentation:
     """Segmentation of one tomogram by one model; the network need not be trained yet.
 
     Parameters
@@ -148,7 +145,7 @@ class SegmentBlocks(Stage[S]):
     least_stored_share = 0.0
 
     @abstractmethod
-    def open_segmentation(self, spec: S, item: Item) -> Segmentation:
+    def open_segmentation(self, spec: S, item: Item) -> TomogramSegmentation:
         """Return the tomogram and the model of an item."""
 
     @abstractmethod
@@ -225,7 +222,7 @@ class SegmentBlocks(Stage[S]):
             activations = PICKER_NETWORKS.get(segmentation.network).count_activations(
                 CLASSES, segmentation.width
             )
-            network = int(_TAKEN * 4 * activations * read)
+            network = int(INFERENCE_PASSES * 4 * activations * read)
             host = int(16 * read) + (0 if segmentation.device == "cuda" else network)
             memory = max(memory, PROCESS_BYTES + host)
             gpu = max(gpu, network if segmentation.device == "cuda" else 0)

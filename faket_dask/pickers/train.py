@@ -16,7 +16,7 @@ from torch import Tensor
 from faket_dask.config.training import Loss, TrainingSection, Validation
 from faket_dask.errors import InputError
 from faket_dask.kernels.moments import Moments
-from faket_dask.kernels.picking.training_step import Trainer, choose_execution
+from faket_dask.kernels.picking.training_step import Trainer, choose_for_device
 from faket_dask.kernels.picking.voxel_f1 import count_voxels, voxel_f1
 from faket_dask.pickers.batches import prefetch, read_batch
 from faket_dask.pickers.checkpoint import Checkpoint, EpochRecord
@@ -125,7 +125,9 @@ class TrainingRun:
         sampler = PatchSampler(data.tomograms, data.classes, self.section)
         losses, dice, waited = [], [], 0.0
         places = (sampler.draw_batch(epoch, step) for step in range(sampler.steps))
-        batches = prefetch(partial(read_batch, data.tomograms, data.classes), places)
+        batches = prefetch(
+            partial(read_batch, data.tomograms, data.classes), places, readers=self.section.readers
+        )
         begin = time.perf_counter()
         for batch in batches:
             waited += time.perf_counter() - begin
@@ -157,7 +159,9 @@ class TrainingRun:
         data, size = self.data, self.section.batch
         places = PatchSampler(data.validation, data.classes, self.section).list_centred()
         groups = [places[first : first + size] for first in range(0, len(places), size)]
-        for batch in prefetch(partial(read_batch, data.validation, data.classes), groups):
+        for batch in prefetch(
+            partial(read_batch, data.validation, data.classes), groups, readers=self.section.readers
+        ):
             yield self.trainer.predict(batch.patches), batch.channels
 
     def _compare_whole(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -261,7 +265,7 @@ def resume_training(section: TrainingSection, data: TrainingData, checkpoint: Ch
 def _make_trainer(section: TrainingSection, network: torch.nn.Module) -> Trainer:
     return Trainer(
         network,
-        choose_execution(section.device),
+        choose_for_device(section.device),
         learning_rate=section.learning_rate,
         by_dice=section.loss is Loss.DICE,
     )

@@ -31,6 +31,9 @@ from faket_dask.pickers.training_stage import TrainEpochs
 TRAINING_VERSION = 1
 """Raised whenever the same settings train other weights."""
 
+CHANGEABLE = {"epochs", "readers", "cache_MiB"}
+"""Settings that do not change what an epoch trains."""
+
 _NAME = re.compile(r"[\w][\w .+-]*")
 
 
@@ -113,10 +116,10 @@ class TrainingSpec:
 
     @cached_property
     def result_inputs(self) -> dict[str, Any]:
-        """Contents of the fingerprint by model; without the number of epochs, so that trainings may be extended."""
+        """Contents of the fingerprint by model, without the number of epochs, so that trainings may be extended."""
         models = {
             name: {
-                **section.training.model_dump(mode="json", exclude={"epochs"}),
+                **section.training.model_dump(mode="json", exclude=CHANGEABLE),
                 **self.inputs[name],
             }
             for name, section in self.sections.items()

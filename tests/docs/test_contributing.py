@@ -26,13 +26,14 @@ def missing_members(member: Any, protocol: type) -> set[str]:
     return {name for name in names if not hasattr(member, name)}
 
 
-def test_there_are_six_recipes() -> None:
+def test_there_are_seven_recipes() -> None:
     assert list(RECIPES) == [
         "export format",
         "transfer method",
         "noise model",
         "batch system",
-        "network",
+        "style network",
+        "picker network",
         "stage",
     ]
 
@@ -111,12 +112,24 @@ def test_job_class_accepts_the_keywords_of_the_batch_system(
     assert "None" not in script
 
 
-def test_network_follows_the_protocol() -> None:
+def test_style_network_follows_the_protocol() -> None:
     from faket_dask.methods.networks import StyleNetwork
 
-    network = run_example("network")["SMALL_NETWORK"]
+    network = run_example("style network")["SMALL_NETWORK"]
     assert missing_members(network, StyleNetwork) == set()
     assert network.architecture.channels(4) == 16
+
+
+def test_picker_network_follows_the_protocol() -> None:
+    import numpy as np
+    import torch
+
+    from faket_dask.methods.picker_networks import PickerNetwork
+
+    network = run_example("picker network")["SMALL_PICKER"]
+    assert missing_members(network, PickerNetwork) == set()
+    scores = network.create(4, 1.0, np.random.default_rng(0))(torch.zeros(2, 1, 3, 3, 3))
+    assert scores.shape == (2, 4, 3, 3, 3)
 
 
 def test_stage_is_one() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faket_dask.config.training import Sampling, TrainingSection
+from faket_dask.config.training import ObjectSampling, TrainingSection
 from faket_dask.errors import InputError
 from faket_dask.kernels.picking.patches import place_patch
 from faket_dask.pickers.batches import prefetch, read_batch
@@ -77,7 +77,7 @@ def test_classes_are_sampled_equally() -> None:
         "rare", tomogram.tomogram, tomogram.class_mask, tomogram.centre[:11], np.array([1] * 10 + [2]),
         tomogram.class_ids, 10.0,
     )  # fmt: skip
-    sampler = make_sampler([rare], sampling=Sampling.CLASSES, shift=0, steps=100)
+    sampler = make_sampler([rare], sampling=ObjectSampling.CLASSES, shift=0, steps=100)
     only = sampler.list_centred()[10].region
     drawn = [place.region == only for step in range(100) for place in sampler.draw_batch(1, step)]
     assert 0.4 < np.mean(drawn) < 0.6

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import faket_dask
-from faket_dask.config.training import DatasetTomograms, Sampling, ShrecTomograms, TrainingSection
+from faket_dask.config.training import DatasetTomograms, ObjectSampling, ShrecTomograms, TrainingSection
 from faket_dask.errors import InputError, UnfinishedError
 from faket_dask.formats.shrec_writing import write_model
 from faket_dask.geometry import TiltGeometry
@@ -167,7 +167,7 @@ def test_too_few_objects_and_voxels_are_refused() -> None:
         check_all(make_tomogram(), batch=25)
     with pytest.raises(InputError, match="needs more objects than the 10"):
         check_all(make_tomogram(), steps=3)
-    check_all(make_tomogram(), steps=3, sampling=Sampling.CLASSES)
+    check_all(make_tomogram(), steps=3, sampling=ObjectSampling.CLASSES)
     with pytest.raises(InputError, match="fewer along an axis than a patch of 56"):
         check_all(make_tomogram(), patch=56)
     with pytest.raises(InputError, match="there is no tomogram"):

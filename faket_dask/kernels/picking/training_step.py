@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from faket_dask.kernels.picking.losses import cross_entropy_loss, dice_loss, soft_dice
 
 
-class Execution(NamedTuple):
+class DeviceChoices(NamedTuple):
     """Choices of how a device computes, none of which changes what is computed but for rounding.
 
     Parameters
@@ -40,16 +40,16 @@ class Execution(NamedTuple):
         return torch.channels_last_3d if self.channels_last else torch.contiguous_format
 
 
-def choose_execution(device: str) -> Execution:
+def choose_for_device(device: str) -> DeviceChoices:
     """Return the choices for a device: exact on the CPU, fast on a GPU.
 
     Examples
     --------
-    >>> choose_execution("cpu").bfloat16, choose_execution("cuda").bfloat16
+    >>> choose_for_device("cpu").bfloat16, choose_for_device("cuda").bfloat16
     (False, True)
     """
     fast = device != "cpu"
-    return Execution(device, bfloat16=fast, channels_last=fast, compiled=fast)
+    return DeviceChoices(device, bfloat16=fast, channels_last=fast, compiled=fast)
 
 
 class StepResult(NamedTuple):
@@ -75,7 +75,7 @@ class Trainer:
     ----------
     network
         Network with the weights to start from; it is moved to the device.
-    execution
+    choices
         Device, and how it computes.
     learning_rate
         Step size of Adam; its other settings are 0.9, 0.999 and 1e-8.
@@ -84,16 +84,16 @@ class Trainer:
     """
 
     network: nn.Module
-    execution: Execution
+    choices: DeviceChoices
     learning_rate: float = 1e-4
     by_dice: bool = True
 
     def __post_init__(self) -> None:
-        self.network.to(self.execution.device)
-        if self.execution.channels_last:
+        self.network.to(self.choices.device)
+        if self.choices.channels_last:
             self.network.to(memory_format=torch.channels_last_3d)
         self.optimiser = torch.optim.Adam(self.network.parameters(), self.learning_rate, (0.9, 0.999), 1e-8)
-        compiled = self.execution.compiled
+        compiled = self.choices.compiled
         self._forward: Callable[[Tensor], Tensor] = torch.compile(self.network) if compiled else self.network
 
     def take_step(self, patches: NDArray[np.float32], channels: NDArray[np.int64]) -> StepResult:
@@ -108,7 +108,7 @@ class Trainer:
         """
         self.network.train()
         self.optimiser.zero_grad(set_to_none=True)
-        scores, truth = self.score(patches), torch.from_numpy(channels).to(self.execution.device)
+        scores, truth = self.score(patches), torch.from_numpy(channels).to(self.choices.device)
         if self.by_dice:
             dice = soft_dice(scores, truth)
             loss = dice_loss(dice)
@@ -128,7 +128,7 @@ class Trainer:
 
     def score(self, patches: NDArray[np.float32]) -> Tensor:
         """Return scores ``(batch, class, z, y, x)`` before the softmax, on the device."""
-        execution = self.execution
-        batch = torch.from_numpy(patches).to(execution.device, memory_format=execution.memory_format)
-        with torch.autocast(torch.device(execution.device).type, torch.bfloat16, execution.bfloat16):
+        choices = self.choices
+        batch = torch.from_numpy(patches).to(choices.device, memory_format=choices.memory_format)
+        with torch.autocast(torch.device(choices.device).type, torch.bfloat16, choices.bfloat16):
             return self._forward(batch)
