@@ -27,7 +27,7 @@ BYTES_PER_VOXEL = 96
 INTERPRETER_BYTES = 600 * 2**20
 """Memory of a worker process with its libraries; an estimate."""
 
-SECONDS_PER_VOXEL = 3e-8
+SECONDS_PER_VOXEL = 1e-8
 """Time of one orientation over the voxels of a block, margin included, on one core of a current processor."""
 
 
