@@ -19,8 +19,8 @@ from faket_dask.engine.unit import Unit
 
 
 def fingerprint_unit(stage: Stage[S], spec: S, unit: Unit) -> str:
-    """Return the digest of everything that a unit depends on: its stage's fingerprint, the layout, and its name."""
-    text = f"{LAYOUT_VERSION}/{stage.fingerprint(spec)}/{unit}"
+    """Return the digest of everything that a unit depends on: its item's fingerprint, the layout, and its name."""
+    text = f"{LAYOUT_VERSION}/{stage.fingerprint_item(spec, unit.item)}/{unit}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -153,6 +153,13 @@ class Stage(ABC, Generic[S]):
         """Return the digest of everything that the stage's results depend on."""
         return spec.fingerprint
 
+    def fingerprint_item(self, spec: S, item: Item) -> str:
+        """Return the digest of everything that the results of one item depend on; by default that of the stage.
+
+        Where items are independent of each other, as models are, others may then be added to a run.
+        """
+        return self.fingerprint(spec)
+
     def check_contents(self, spec: S, item: Item) -> Iterator[str]:
         """Yield contradictions in the contents of a complete, undamaged batch."""
         yield from ()

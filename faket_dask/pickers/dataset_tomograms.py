@@ -41,14 +41,10 @@ def open_dataset_tomograms(section: DatasetTomograms, cache: ChunkCache) -> list
     Raises
     ------
     InputError
-        If there is no data set, or it has no such series, or makes no tomograms of the modality.
-    UnfinishedError
-        If units that make them are not done.
+        If there is no data set, or it has no such series, makes no tomograms of the modality, or has yet to make one.
     """
     spec = open_dataset(section.folder).spec
-    tomograms = _list_tomograms(spec, section)
-    _check_complete(spec, section.folder, tomograms)
-    return [_open_tomogram(tomogram, cache) for tomogram in tomograms]
+    return [_open_tomogram(tomogram, cache) for tomogram in _list_tomograms(spec, section)]
 
 
 def fingerprint_dataset_tomograms(section: DatasetTomograms) -> str:
@@ -58,12 +54,16 @@ def fingerprint_dataset_tomograms(section: DatasetTomograms) -> str:
     ------
     InputError
         As for `open_dataset_tomograms`.
+    UnfinishedError
+        If units that make them are not done.
     """
     spec = open_dataset(section.folder).spec
+    tomograms = _list_tomograms(spec, section)
+    _check_complete(spec, section.folder, tomograms)
     facts = {
         "dataset": spec.fingerprint,
         "reconstruction": spec.config.reconstruction.model_dump(mode="json", exclude={"modalities"}),
-        "tomograms": [str(tomogram.item) for tomogram in _list_tomograms(spec, section)],
+        "tomograms": [str(tomogram.item) for tomogram in tomograms],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from faket_dask.config.training import ModelSection
 from faket_dask.engine.unit import Item
+
+TRAINING_VERSION = 1
+"""Raised whenever the same settings train other weights."""
+
+CHANGEABLE = {"epochs", "readers", "cache_MiB"}
+"""Settings that do not change what an epoch trains."""
 
 
 class EpochPiece(NamedTuple):
@@ -43,11 +53,25 @@ class Model:
         Settings.
     root
         Folder of the run.
+    inputs
+        Digests of its tomograms and of the checkpoint that it starts from.
     """
 
     name: str
     section: ModelSection
     root: Path
+    inputs: Mapping[str, Any]
+
+    @property
+    def result_inputs(self) -> dict[str, Any]:
+        """Everything that its weights depend on; not the number of epochs, so that trainings may be extended."""
+        settings = self.section.training.model_dump(mode="json", exclude=CHANGEABLE)
+        return {**settings, **self.inputs, "version": TRAINING_VERSION}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of everything that its weights depend on."""
+        return hashlib.sha256(json.dumps(self.result_inputs, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def pieces(self) -> list[EpochPiece]:

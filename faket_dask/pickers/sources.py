@@ -25,8 +25,6 @@ def open_tomograms(sections: Sequence[Tomograms], cache: ChunkCache | None = Non
     ------
     InputError
         If a source cannot be read, or lacks what training needs.
-    UnfinishedError
-        If a data set is not complete.
     """
     cache = ChunkCache() if cache is None else cache
     return [
@@ -41,7 +39,15 @@ def open_tomograms(sections: Sequence[Tomograms], cache: ChunkCache | None = Non
 
 
 def fingerprint_tomograms(section: Tomograms) -> str:
-    """Return the digest of the tomograms of a source, their labels and objects."""
+    """Return the digest of the tomograms of a source, their labels and objects.
+
+    Raises
+    ------
+    InputError
+        If a source cannot be read, or lacks what training needs.
+    UnfinishedError
+        If a data set is not complete.
+    """
     if isinstance(section, DatasetTomograms):
         return fingerprint_dataset_tomograms(section)
     return fingerprint_shrec_tomograms(section)

@@ -39,8 +39,6 @@ class TrainingData:
         ------
         InputError
             If one cannot be read, or classes disagree.
-        UnfinishedError
-            If a data set is not complete.
         """
         cache = ChunkCache() if cache is None else cache
         tomograms = open_tomograms(section.tomograms, cache)
@@ -49,17 +47,25 @@ class TrainingData:
         return cls(tuple(tomograms), tuple(open_tomograms(section.validation, cache)), classes)
 
     def check(self, section: ModelSection) -> None:
-        """Refuse data that cannot be trained on; all voxels are read once.
+        """Refuse data that cannot be trained on, as far as can be told without their voxels.
 
         Raises
         ------
         InputError
-            If voxel sizes or classes disagree, a class has no object, there are too few, or there are NaN or unknown
-            labels.
+            If voxel sizes or classes disagree, a class has no object, or there are too few.
         """
         check_objects(self.tomograms, self.classes, section.training)
         if self.validation:
             check_grids(self.validation, section.training.patch)
             check_validation(self.tomograms, self.validation, self.classes)
+
+    def check_voxels(self) -> None:
+        """Read all voxels once, and refuse NaN, infinity and labels of no class.
+
+        Raises
+        ------
+        InputError
+            If there are any.
+        """
         for tomogram in (*self.tomograms, *self.validation):
             check_voxels(tomogram, self.classes)

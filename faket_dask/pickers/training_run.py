@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from distributed import Client
 
 from faket_dask.atomic import write_text
-from faket_dask.config.training import ModelSection
+from faket_dask.config.training import ModelSection, Tomograms
 from faket_dask.engine.events import Watcher
 from faket_dask.engine.folder import RunFolder
 from faket_dask.engine.pipeline import REMEDY, Pipeline, check_layout
@@ -23,16 +23,10 @@ from faket_dask.engine.run import Execution, run_plan
 from faket_dask.engine.stage import BatchKey
 from faket_dask.errors import InputError, UnfinishedError
 from faket_dask.pickers.checkpoint import Checkpoint
-from faket_dask.pickers.model import Model
+from faket_dask.pickers.model import TRAINING_VERSION, Model
 from faket_dask.pickers.sources import fingerprint_tomograms
 from faket_dask.pickers.training_data import TrainingData
 from faket_dask.pickers.training_stage import TrainEpochs
-
-TRAINING_VERSION = 1
-"""Raised whenever the same settings train other weights."""
-
-CHANGEABLE = {"epochs", "readers", "cache_MiB"}
-"""Settings that do not change what an epoch trains."""
 
 _NAME = re.compile(r"[\w][\w .+-]*")
 
@@ -77,14 +71,22 @@ class TrainingSpec:
         """
         if not sections:
             raise InputError("there is no model to train; name at least one")
-        inputs = {}
+        inputs, checked = {}, set[str]()
+        digest = cache(fingerprint_tomograms)  # models share tomograms, and checksums of files take time
         for name, section in sections.items():
             if not _NAME.fullmatch(name):
                 raise InputError(
                     f"models give folders their names, and {name!r} cannot be one; use letters and digits"
                 )
-            TrainingData.open(section).check(section)
-            inputs[name] = _describe_inputs(section)
+            inputs[name] = _describe_inputs(section, digest)
+            data = TrainingData.open(section)
+            data.check(section)
+            key = json.dumps(
+                [inputs[name]["tomograms"], inputs[name]["validation"], sorted(data.classes.labels)]
+            )
+            if key not in checked:
+                data.check_voxels()
+                checked.add(key)
         return cls(Path(folder).resolve(), dict(sections), inputs)
 
     @property
@@ -95,7 +97,10 @@ class TrainingSpec:
     @property
     def models(self) -> dict[str, Model]:
         """All models by name."""
-        return {name: Model(name, section, self.root) for name, section in self.sections.items()}
+        return {
+            name: Model(name, section, self.root, self.inputs[name])
+            for name, section in self.sections.items()
+        }
 
     @property
     def title(self) -> str:
@@ -116,15 +121,8 @@ class TrainingSpec:
 
     @cached_property
     def result_inputs(self) -> dict[str, Any]:
-        """Contents of the fingerprint by model, without the number of epochs, so that trainings may be extended."""
-        models = {
-            name: {
-                **section.training.model_dump(mode="json", exclude=CHANGEABLE),
-                **self.inputs[name],
-            }
-            for name, section in self.sections.items()
-        }
-        return {**models, "version": TRAINING_VERSION}
+        """Contents of the fingerprint by model."""
+        return {name: model.result_inputs for name, model in self.models.items()}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -175,14 +173,14 @@ class TrainingSpec:
             raise InputError(f"{path} is damaged ({type(error).__name__}: {error}); {REMEDY}") from None
 
 
-def _describe_inputs(section: ModelSection) -> dict[str, Any]:
+def _describe_inputs(section: ModelSection, digest: Callable[[Tomograms], str]) -> dict[str, Any]:
     start = None
     if section.start is not None:
         Checkpoint.read(section.start)
         start = hashlib.sha256(section.start.read_bytes()).hexdigest()
     return {
-        "tomograms": [fingerprint_tomograms(source) for source in section.tomograms],
-        "validation": [fingerprint_tomograms(source) for source in section.validation],
+        "tomograms": [digest(source) for source in section.tomograms],
+        "validation": [digest(source) for source in section.validation],
         "start": start,
     }
 

@@ -66,6 +66,10 @@ class TrainEpochs(Stage[S]):
         model = self.models(spec)[item.owner]
         return [model.checkpoint(model.find_piece(item))]
 
+    def fingerprint_item(self, spec: S, item: Item) -> str:
+        """Return the digest of what the model's weights depend on; other models bear nothing on it."""
+        return self.models(spec)[item.owner].fingerprint
+
     def compute(self, spec: S, item: Item, index: int) -> Findings:
         """Train a piece; the findings are its last epoch and the time that it took.
 

@@ -61,7 +61,7 @@ def test_unfinished_dataset_is_refused(tomogram_dataset: faket_dask.Dataset, tmp
     copy = copy_without(tomogram_dataset.folder, tmp_path, "build/specimen-001")
     section = DatasetTomograms(kind="dataset", folder=copy, modality="noiseless")
     with pytest.raises(UnfinishedError, match=r"is not complete: \d+ of \d+ units of build specimen-001"):
-        open_tomograms([section])
+        fingerprint_tomograms(section)
 
 
 def test_fingerprint_tells_series_apart(tomogram_dataset: faket_dask.Dataset) -> None:
