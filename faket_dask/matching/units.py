@@ -21,7 +21,7 @@ from faket_dask.stages.matching import match_group, merge_groups
 PARTICLE = Item("particle")
 NULL = Item("null")
 
-BYTES_PER_VOXEL = 96
+BYTES_PER_VOXEL = 64
 """Peak memory of a block over its voxels, margin included: its local power is computed in double precision."""
 
 INTERPRETER_BYTES = 600 * 2**20

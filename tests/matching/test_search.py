@@ -71,8 +71,9 @@ def searched(tomogram: Path) -> MrcTomogram:
 
 
 @pytest.fixture(autouse=True)
-def _several_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+def _several_units(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matching, "ORIENTATIONS_PER_GROUP", 100)
+    monkeypatch.setattr(matching, "LEAST_TRANSFORM_EDGE", 96)
 
 
 def check_found(found: ParticleTable, truth: ParticleTable) -> None:
