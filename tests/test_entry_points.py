@@ -51,6 +51,7 @@ POSITIONAL = {
     "graphs.transfer_style": ["noisy", "content", "reference", "style"],
     "graphs.filter_tilts": ["stack", "kind"],
     "graphs.reconstruct": ["filtered", "depth"],
+    "graphs.segment": ["tomogram", "network"],
 }
 """First positional parameters of each entry point, in order."""
 

@@ -25,7 +25,7 @@ from faket_dask.engine.run import Execution, run_plan
 from faket_dask.engine.stage import BatchKey
 from faket_dask.engine.unit import Item
 from faket_dask.errors import InputError, UnfinishedError
-from faket_dask.formats.mrc import MrcVolume, open_volume
+from faket_dask.formats.mrc import open_volume
 from faket_dask.formats.mrc_writing import ArrayLike3D
 from faket_dask.pickers.checkpoint import Checkpoint
 from faket_dask.pickers.segmentation_stage import (
@@ -179,7 +179,9 @@ def _open_sources(section: AnyTomograms) -> list[SegmentationInput]:
     if isinstance(section, TomogramFiles):
         volumes = [open_volume(path) for path in section.files]
         return [
-            SegmentationInput(volume.path.stem, volume.shape, partial(_keep, volume), volume.voxel_size_A)
+            SegmentationInput(
+                volume.path.stem, volume.shape, partial(_return_volume, volume), volume.voxel_size_A
+            )
             for volume in volumes
         ]
     sources = []
@@ -189,14 +191,14 @@ def _open_sources(section: AnyTomograms) -> list[SegmentationInput]:
             SegmentationInput(
                 tomogram.name.replace(" ", "_"),
                 (z, y, x),
-                partial(_keep, tomogram.tomogram),
+                partial(_return_volume, tomogram.tomogram),
                 tomogram.voxel_size_A,
             )
         )
     return sources
 
 
-def _keep(volume: ArrayLike3D | MrcVolume) -> ArrayLike3D:
+def _return_volume(volume: ArrayLike3D) -> ArrayLike3D:
     return volume
 
 

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from faket_dask.kernels.picking.deepfinder import DeepFinder
 from faket_dask.kernels.picking.losses import cross_entropy_loss, dice_loss, soft_dice
-from faket_dask.kernels.picking.training_step import DeviceChoices, Trainer
+from faket_dask.kernels.picking.training_step import DeviceChoices, Trainer, choose_for_device
 from faket_dask.kernels.picking.voxel_f1 import count_voxels, voxel_f1
 
 
@@ -68,12 +68,21 @@ def test_confusion_of_parts_adds_up_and_f1_is_in_its_range(labels: np.ndarray, c
 
 @pytest.mark.parametrize("by_dice", [True, False])
 @pytest.mark.parametrize(
-    "execution",
+    "choices",
     [DeviceChoices("cpu"), DeviceChoices("cpu", bfloat16=True), DeviceChoices("cpu", channels_last=True)],
     ids=["exact", "bfloat16", "channels last"],
 )
-def test_steps_lower_the_loss(by_dice: bool, execution: DeviceChoices) -> None:
-    trainer = Trainer(DeepFinder(3, 0.125, np.random.default_rng(2)), execution, 3e-3, by_dice)
+def test_steps_lower_the_loss(by_dice: bool, choices: DeviceChoices) -> None:
+    assert_learns(Trainer(DeepFinder(3, 0.125, np.random.default_rng(2)), choices, 3e-3, by_dice))
+
+
+@pytest.mark.gpu
+def test_steps_lower_the_loss_on_a_gpu() -> None:
+    choices = choose_for_device("cuda")
+    assert_learns(Trainer(DeepFinder(3, 0.125, np.random.default_rng(2)), choices, 3e-3, by_dice=False))
+
+
+def assert_learns(trainer: Trainer) -> None:
     patches, channels = make_batch()
     losses = [trainer.take_step(patches, channels).loss for _ in range(30)]
     assert losses[-1] < 0.8 * losses[0]

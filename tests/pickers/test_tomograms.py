@@ -10,6 +10,7 @@ import pytest
 import faket_dask
 from faket_dask.config.training import DatasetTomograms, ObjectSampling, ShrecTomograms, TrainingSection
 from faket_dask.errors import InputError, UnfinishedError
+from faket_dask.formats.mrc import write_volume
 from faket_dask.formats.shrec_writing import write_model
 from faket_dask.geometry import TiltGeometry
 from faket_dask.interchange.exporters.source import Source
@@ -112,6 +113,17 @@ def test_shrec_without_a_mask_is_refused(shrec_folder: tuple[Path, TrainingTomog
     folder, _ = shrec_folder
     (folder / "class_mask.mrc").unlink()
     with pytest.raises(InputError, match=r"has no class_mask\.mrc, which training needs"):
+        open_tomograms([ShrecTomograms(kind="shrec", folders=(folder,))])
+
+
+def test_shrec_of_another_shape_than_its_mask_is_refused(
+    shrec_folder: tuple[Path, TrainingTomogram],
+) -> None:
+    folder, original = shrec_folder
+    write_volume(folder / "reconstruction.mrc", original.tomogram, 10.0)
+    with pytest.raises(
+        InputError, match=r"reconstruction\.mrc has \(24, 64, 64\) voxels \(z, y, x\), its class mask"
+    ):
         open_tomograms([ShrecTomograms(kind="shrec", folders=(folder,))])
 
 
