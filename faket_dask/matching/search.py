@@ -250,16 +250,19 @@ def _compute(
     if cluster is not None:
         failures = run_plan(plan, Execution(cluster=cluster), report)
         if failures:
-            raise InputError(
-                f"{len(failures)} units failed, the first {failures[0].unit}: {failures[0].cause}"
+            raise FaketDaskError(
+                f"{len(failures)} units failed, the first {failures[0].unit}: {failures[0].cause}; the same command "
+                "tries them again"
             )
         return
     with hold_lock(spec.folder.lock):
         spec.write()
+        completed = CompletedUnits.read(plan)
         try:
-            execute_serially(plan, CompletedUnits.read(plan), report, threads=threads)
+            execute_serially(plan, completed, report, threads=threads)
         except FaketDaskError:
-            shutil.rmtree(spec.root)
+            if not any(completed.counts().values()):  # nothing is lost; else a disk may be back soon
+                shutil.rmtree(spec.root)
             raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -199,6 +200,25 @@ def test_interrupted_search_resumes_with_the_same_picks(searched: MrcTomogram, t
     search_tomogram(searched, "coil", tmp_path / "b.csv", SETTINGS, rule)
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
     assert sum(written) == pytest.approx(1)
+
+
+def test_error_on_the_way_keeps_what_is_done(
+    searched: MrcTomogram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, calls = MrcTomogram.read, itertools.count()
+
+    def fail_later(self: MrcTomogram, region: tuple[slice, ...]) -> np.ndarray:
+        if next(calls) == 3:
+            raise InputError("a.mrc cannot be read: the file server is gone")
+        return read(self, region)
+
+    monkeypatch.setattr(MrcTomogram, "read", fail_later)
+    arguments = (searched, "coil", tmp_path / "a.csv", SETTINGS, PickRule(threshold=0.3))
+    with pytest.raises(InputError, match="file server is gone"):
+        search_tomogram(*arguments)
+    done = set((tmp_path / ".a.csv.unfinished/progress/correlate").rglob("*.json"))
+    assert len(done) == 3
+    assert len(search_tomogram(*arguments).table) >= 3
 
 
 def test_other_settings_begin_anew_with_a_warning(searched: MrcTomogram, tmp_path: Path) -> None:
