@@ -217,7 +217,7 @@ def test_error_on_the_way_keeps_what_is_done(
     with pytest.raises(InputError, match="file server is gone"):
         search_tomogram(*arguments)
     done = set((tmp_path / ".a.csv.unfinished/progress/correlate").rglob("*.json"))
-    assert len(done) == 3
+    assert len(done) >= 3
     assert len(search_tomogram(*arguments).table) >= 3
 
 
