@@ -4,12 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-clients test-clusters test-slurm test-gridengine test-torque torque-commands doctest lint docs architecture notebooks clean
+.PHONY: help install demo test test-all test-gpu test-clients test-clusters test-slurm test-gridengine test-torque torque-commands doctest lint docs architecture notebooks clean
 
 help:
 	@echo "make demo      install into $(VENV), make a small labelled data set, say where its report is"
 	@echo "make test      install and run the default tests (under 10 minutes on two cores)"
 	@echo "make test-all  also the slow ones and those that need the package index"
+	@echo "make test-gpu  those that need a CUDA device"
 	@echo "make test-clients  programs of the field on exported files, each in an environment of its own (.clients; Debian: relion)"
 	@echo "make test-clusters  one run and one refusal on each batch system that is installed, as root"
 	@echo "make test-slurm  all tests on SLURM (Debian: slurmctld slurmd slurm-client munge), as root"
@@ -40,6 +41,9 @@ test: install
 
 test-all: install
 	$(BIN)/python -m pytest -m 'not gpu and not pbs and not slurm and not gridengine and not clients'
+
+test-gpu: install
+	$(BIN)/python -m pytest -m gpu
 
 test-clients: install
 	$(BIN)/python -m pytest tests/clients -m clients --timeout 1800
