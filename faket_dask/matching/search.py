@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterable
@@ -17,11 +16,11 @@ from faket_dask.cluster.open import Cluster
 from faket_dask.cluster.requirements import GIB
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.events import Event, UnitDone
-from faket_dask.engine.folder import RunFolder
 from faket_dask.engine.lock import hold_lock
 from faket_dask.engine.plan import Plan
 from faket_dask.engine.run import Execution, run_plan
 from faket_dask.engine.serial import execute_serially
+from faket_dask.engine.unfinished import may_hold_work
 from faket_dask.errors import DiskFullError, FaketDaskError, InputError
 from faket_dask.kernels.matching.null_template import Null
 from faket_dask.kernels.matching.peaks import find_peaks, score_of_chance
@@ -177,7 +176,7 @@ def search_tomogram(
     resolved = resolve_source(source)
     spec = MatchSpec(root, searched, resolved, settings, null if rule.threshold is None else None, device)
     files = [*inputs, *([Path(resolved)] if Path(resolved).is_file() else [])]
-    refusals = [] if _is_unfinished(root) else [f"{root} holds no unfinished search; move it away"]
+    refusals = [] if may_hold_work(root) else [f"{root} holds no unfinished search; move it away"]
     with claim_outputs([target], inputs=files, overwrite=overwrite, refusals=refusals):
         _check_space(spec, target)
         _discard_other_work(spec, target)
@@ -203,13 +202,6 @@ def choose_peaks(spec: MatchSpec, rule: PickRule, name: str) -> Picks:
     table = make_table([name] * count, [1] * count, spec.searched.locate(voxel), rotation)
     scores = score.astype(np.float64)
     return Picks(replace(table, score=scores, radius_A=np.full(count, radius_A)), float(threshold))
-
-
-def _is_unfinished(root: Path) -> bool:
-    """Tell whether a folder for unfinished work is absent, empty or one that this program made."""
-    if not os.path.lexists(root):
-        return True
-    return root.is_dir() and (RunFolder(root).progress.is_dir() or next(root.iterdir(), None) is None)
 
 
 def _check_space(spec: MatchSpec, target: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import shutil
 import warnings
 from collections import Counter
@@ -37,6 +36,7 @@ from faket_dask.engine.pipeline import Pipeline
 from faket_dask.engine.plan import Plan
 from faket_dask.engine.serial import execute_serially
 from faket_dask.engine.stage import BatchKey, UnitCost
+from faket_dask.engine.unfinished import may_hold_work
 from faket_dask.engine.unit import Item
 from faket_dask.errors import DiskFullError, FaketDaskError, InputError
 from faket_dask.formats import ome_zarr
@@ -371,7 +371,7 @@ def reconstruct_series(
             *(reason for path in targets for reason in list_misreadings(path, is_series=False)),
             *(
                 []
-                if _is_unfinished(spec.root)
+                if may_hold_work(spec.root)
                 else [f"{spec.root} holds no unfinished tomogram; move it away"]
             ),
         ],
@@ -379,13 +379,6 @@ def reconstruct_series(
     with claim:
         _check_sizes(spec, target)
         _reconstruct(spec, target, threads, advance)
-
-
-def _is_unfinished(root: Path) -> bool:
-    """Tell whether a folder for unfinished work is absent, empty or one that this program made."""
-    if not os.path.lexists(root):
-        return True
-    return root.is_dir() and (RunFolder(root).progress.is_dir() or next(root.iterdir(), None) is None)
 
 
 def _reconstruct(spec: StackSpec, target: Path, threads: int, advance: Callable[[float], None]) -> None:
