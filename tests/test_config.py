@@ -231,6 +231,7 @@ def test_published_settings_are_the_defaults() -> None:
 
 def test_shipped_run_files_are_valid() -> None:
     files = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.yaml"))
+    files = [file for file in files if "\ndataset:" in file.read_text()]  # others are of studies
     assert files
     for file in files:
         assert isinstance(load(file), RunConfig)

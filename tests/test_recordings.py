@@ -17,7 +17,11 @@ from faket_dask.pipeline.input_checks import resolve
 from faket_dask.recordings import catalogue
 from faket_dask.user_cache import cache_folder
 
-CONFIGURATIONS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.yaml"))
+CONFIGURATIONS = [
+    path
+    for path in sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.yaml"))
+    if "\ndataset:" in path.read_text()  # others are of studies
+]
 NAME = "empiar10499-00254"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from faket_dask.cli import data, importing, structures, weights
+from faket_dask.cli import data, importing, structures, study, weights
 from faket_dask.cli.benchmark import benchmark
 from faket_dask.cli.compare import compare
 from faket_dask.cli.console import ReportingGroup
@@ -34,6 +34,7 @@ app.command(cls=ExportCommand)(export)
 app.command()(compare)
 app.command()(score)
 app.command()(benchmark)
+app.add_typer(study.app, name="study")
 app.add_typer(importing.app, name="import")
 app.add_typer(weights.app, name="weights")
 app.add_typer(structures.app, name="structures")

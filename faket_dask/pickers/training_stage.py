@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from faket_dask.config.training import ModelSection, Validation
 from faket_dask.engine.marker import Findings
@@ -17,6 +18,9 @@ from faket_dask.engine.stage import BatchKey, S, Stage, UnitCost
 from faket_dask.engine.unit import Item
 from faket_dask.pickers.batches import AHEAD
 from faket_dask.pickers.model import Model
+
+if TYPE_CHECKING:
+    from faket_dask.pickers.checkpoint import Checkpoint
 
 PROCESS_BYTES = 750 * 2**20
 """Memory of a worker that has loaded PyTorch and computes nothing."""
@@ -48,6 +52,12 @@ class TrainEpochs(Stage[S]):
     def before_training(self, spec: S, model: Model) -> Iterable[BatchKey]:
         """Return the batches that must be complete before the first epoch of a model; none by default."""
         return ()
+
+    def open_start(self, model: Model) -> Checkpoint | None:
+        """Return the checkpoint that a model starts from; ``None`` for random weights."""
+        from faket_dask.pickers.checkpoint import Checkpoint
+
+        return None if model.section.start is None else Checkpoint.read(model.section.start)
 
     def items(self, spec: S) -> list[Item]:
         """Return all pieces of all models."""
@@ -91,8 +101,7 @@ class TrainEpochs(Stage[S]):
         if number:
             run = resume_training(section, data, Checkpoint.read(model.checkpoint(number - 1)))
         else:
-            start = None if model.section.start is None else Checkpoint.read(model.section.start)
-            run = begin_training(section, data, start)
+            run = begin_training(section, data, self.open_start(model))
         duration = run.train(model.pieces[number].epochs)
         run.save().write(model.checkpoint(number))
         last = run.history[-1]

@@ -47,7 +47,7 @@ CLIPPED_PERCENT = 0.5
 _TINT = (1.0, 0.6, 0.1)
 """Red, green and blue of highlighted pixels, relative to their grey."""
 
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "faket_dask",
     "font.size": 9,
@@ -60,6 +60,7 @@ _STYLE: dict[Any, Any] = {
     "grid.color": "#e6e9ed",
     "legend.frameon": False,
 }
+"""Settings of Matplotlib while a figure is drawn and encoded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +128,7 @@ def chart(
     ticks
         Names of the x values 0, 1, 2, ...; by default the axis shows numbers.
     """
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(5.2, 3.3))
         FigureCanvasAgg(figure)
         # Fixed room for labels and legend: solving for it would take longer than the drawing.
@@ -155,8 +156,13 @@ def chart(
         axes.grid(True, linewidth=0.7)
         axes.set_axisbelow(True)
         axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=3, fontsize=8, columnspacing=1.2)
-        stream = io.BytesIO()
-        figure.savefig(stream, format="svg", metadata={"Date": None}, transparent=True)
+        return encode_figure(figure)
+
+
+def encode_figure(figure: Figure) -> str:
+    """Return a figure as an SVG, which is the same for the same drawing."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="svg", metadata={"Date": None}, transparent=True)
     return _data_uri("image/svg+xml", stream.getvalue())
 
 
