@@ -119,7 +119,8 @@ def test_orientations_in_groups_give_the_same_bytes() -> None:
     np.testing.assert_array_equal(chosen, whole.orientation)
 
 
-def test_torch_agrees_with_scipy() -> None:
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_torch_agrees_with_scipy(device: str) -> None:
     from faket_dask.kernels.matching.correlation import _invert_local_power
     from faket_dask.kernels.matching.correlation_torch import correlate_on_device
 
@@ -129,7 +130,7 @@ def test_torch_agrees_with_scipy() -> None:
     rotations = uniform_rotations(4, rng)
     ours = correlate_block(volume, template, rotations, first=2)
     power = _invert_local_power(volume, template.mask())
-    score, orientation, opposite = correlate_on_device(volume, power, template, rotations, 2, "cpu")
+    score, orientation, opposite = correlate_on_device(volume, power, template, rotations, 2, device)
     np.testing.assert_allclose(score, ours.score, atol=1e-5)
     assert (orientation == ours.orientation).mean() > 0.999
     np.testing.assert_allclose(opposite, ours.opposite, atol=1e-5)
