@@ -5,7 +5,9 @@ from __future__ import annotations
 import typer
 
 from faket_dask.cli import data, importing, structures, study, weights
+from faket_dask.cli.average import average
 from faket_dask.cli.benchmark import benchmark
+from faket_dask.cli.check_hand import check_hand
 from faket_dask.cli.compare import compare
 from faket_dask.cli.console import ReportingGroup
 from faket_dask.cli.export import ExportCommand, export
@@ -30,6 +32,8 @@ app.command()(status)
 app.command()(validate)
 app.command()(reconstruct)
 app.command()(match)
+app.command()(average)
+app.command()(check_hand)
 app.command(cls=ExportCommand)(export)
 app.command()(compare)
 app.command()(score)

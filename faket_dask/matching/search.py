@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 import warnings
@@ -20,11 +19,10 @@ from faket_dask.engine.lock import hold_lock
 from faket_dask.engine.plan import Plan
 from faket_dask.engine.run import Execution, run_plan
 from faket_dask.engine.serial import execute_serially
-from faket_dask.engine.unfinished import may_hold_work
+from faket_dask.engine.unfinished import is_other_work, may_hold_work
 from faket_dask.errors import DiskFullError, FaketDaskError, InputError
 from faket_dask.kernels.matching.null_template import Null
 from faket_dask.kernels.matching.peaks import find_peaks, score_of_chance
-from faket_dask.matching.searched import Searched
 from faket_dask.matching.specification import MatchSpec
 from faket_dask.matching.template_source import resolve_source
 from faket_dask.matching.units import (
@@ -38,6 +36,7 @@ from faket_dask.matching.units import (
 )
 from faket_dask.outputs.claim import claim_outputs
 from faket_dask.outputs.record import absolute
+from faket_dask.pipeline.tomogram_source import TomogramSource
 from faket_dask.specimen.particles import ParticleTable, make_table
 from faket_dask.stages.device import check_device
 from faket_dask.stages.matching import MatchSettings
@@ -98,7 +97,7 @@ class Picks:
 
 
 def search_tomogram(
-    searched: Searched,
+    searched: TomogramSource,
     source: str,
     target: Path,
     settings: MatchSettings,
@@ -178,13 +177,39 @@ def search_tomogram(
     files = [*inputs, *([Path(resolved)] if Path(resolved).is_file() else [])]
     refusals = [] if may_hold_work(root) else [f"{root} holds no unfinished search; move it away"]
     with claim_outputs([target], inputs=files, overwrite=overwrite, refusals=refusals):
-        _check_space(spec, target)
-        _discard_other_work(spec, target)
-        _compute(spec, threads, cluster, advance)
+        complete_search(spec, target, threads, cluster, advance)
         picks = choose_peaks(spec, rule, name)
         picks.table.write_csv(target)
         shutil.rmtree(root)
         return picks
+
+
+def complete_search(
+    spec: MatchSpec,
+    target: Path,
+    threads: int = 1,
+    cluster: Cluster | None = None,
+    advance: Callable[[float], None] = lambda share: None,
+) -> None:
+    """Compute what is missing of a search; afterwards `read_scores` reads it.
+
+    Parameters
+    ----------
+    spec
+        Specification of the search.
+    target
+        File that its result goes to, for messages.
+    threads, cluster, advance
+        As for `search_tomogram`.
+
+    Raises
+    ------
+    InputError, DiskFullError, DatasetBusyError
+        As for `search_tomogram`.
+    """
+    _check_space(spec, target)
+    _discard_other_work(spec, target)
+    _compute(spec, threads, cluster, advance)
 
 
 def choose_peaks(spec: MatchSpec, rule: PickRule, name: str) -> Picks:
@@ -217,21 +242,14 @@ def _check_space(spec: MatchSpec, target: Path) -> None:
 
 def _discard_other_work(spec: MatchSpec, target: Path) -> None:
     """Remove unfinished work of another tomogram, template or other settings."""
-    try:
-        before = json.loads(spec.folder.description.read_bytes())["fingerprint"]
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError, KeyError, TypeError):
-        before = None
-    if before == spec.fingerprint:
-        return
-    warnings.warn(
-        f"what had been done of {target} was of another tomogram, template or other settings; it is begun anew",
-        stacklevel=3,
-    )
-    with hold_lock(spec.folder.lock):
-        shutil.rmtree(spec.store, ignore_errors=True)
-        spec.folder.description.unlink(missing_ok=True)
+    if is_other_work(spec):
+        warnings.warn(
+            f"what had been done of {target} was of another tomogram, template or other settings; it is begun anew",
+            stacklevel=3,
+        )
+        with hold_lock(spec.folder.lock):
+            shutil.rmtree(spec.store, ignore_errors=True)
+            spec.folder.description.unlink(missing_ok=True)
 
 
 def _compute(

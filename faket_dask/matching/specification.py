@@ -16,8 +16,8 @@ from faket_dask.errors import InputError
 from faket_dask.kernels.matching.null_template import Null
 from faket_dask.kernels.matching.turning import TurnableTemplate
 from faket_dask.kernels.optics import Optics
-from faket_dask.matching.searched import Searched, read_searched
 from faket_dask.matching.template_source import load_search_template
+from faket_dask.pipeline.tomogram_source import TomogramSource, read_source
 from faket_dask.specimen.template import Template
 from faket_dask.stages.matching import (
     Contrast,
@@ -27,7 +27,7 @@ from faket_dask.stages.matching import (
     prepare_template,
 )
 
-KERNEL_VERSION = 1
+KERNEL_VERSION = 2
 """Raised whenever scores change, so that old and new are never mixed."""
 
 
@@ -52,7 +52,7 @@ class MatchSpec:
     """
 
     root: Path
-    searched: Searched
+    searched: TomogramSource
     source: str
     settings: MatchSettings
     null: Null | None = Null.INVERTED
@@ -161,7 +161,7 @@ def read_match_spec(root: Path) -> MatchSpec:
         settings = document["settings"]
         return MatchSpec(
             root=root,
-            searched=read_searched(document["searched"]),
+            searched=read_source(document["searched"]),
             source=document["source"],
             settings=MatchSettings(
                 **{

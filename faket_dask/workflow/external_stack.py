@@ -36,7 +36,7 @@ from faket_dask.engine.pipeline import Pipeline
 from faket_dask.engine.plan import Plan
 from faket_dask.engine.serial import execute_serially
 from faket_dask.engine.stage import BatchKey, UnitCost
-from faket_dask.engine.unfinished import may_hold_work
+from faket_dask.engine.unfinished import is_other_work, may_hold_work
 from faket_dask.engine.unit import Item
 from faket_dask.errors import DiskFullError, FaketDaskError, InputError
 from faket_dask.formats import ome_zarr
@@ -420,13 +420,7 @@ def _check_sizes(spec: StackSpec, target: Path) -> None:
 
 def _discard_other_work(spec: StackSpec, target: Path) -> None:
     """Remove unfinished work of other images or settings."""
-    try:
-        before = json.loads(spec.folder.description.read_bytes())["fingerprint"]
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError, KeyError, TypeError):
-        before = None
-    if before == spec.fingerprint:
+    if not is_other_work(spec):
         return
     warnings.warn(
         f"what had been done of {target} was of other images or settings; it is begun anew", stacklevel=4

@@ -151,6 +151,12 @@ def test_flat_regions_score_0() -> None:
     assert (correlate_block(flat, template, BRIGHT.rotations[:1]).score == 0).all()
 
 
+def test_first_and_last_tilt_stand_for_all_between() -> None:
+    all_tilts = sampled_frequencies(24, np.arange(-60, 61, 1))
+    assert (sampled_frequencies(24, [-60, 60]) == all_tilts).mean() > 0.98
+    assert 0.6 < all_tilts.mean() < 0.75
+
+
 @pytest.mark.parametrize("angles", [(-60.0, 60.0), (-20.0, 60.0), (-60.0, 10.0)])
 def test_sampled_frequencies_are_those_of_a_back_projection(angles: tuple[float, float]) -> None:
     rng = np.random.default_rng(0)

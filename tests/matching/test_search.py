@@ -29,10 +29,10 @@ from faket_dask.graphs import match_template
 from faket_dask.kernels.matching.null_template import Null
 from faket_dask.kernels.matching.rotations import rotation_angle
 from faket_dask.matching.search import PickRule, search_tomogram
-from faket_dask.matching.searched import DatasetTomogram, MrcTomogram
 from faket_dask.matching.specification import MatchSpec, read_match_spec
 from faket_dask.matching.template_source import load_search_template
 from faket_dask.matching.units import MATCHING, PARTICLE, read_scores
+from faket_dask.pipeline.tomogram_source import DatasetTomogram, MrcTomogram
 from faket_dask.specimen import Recipe, Species, render_block
 from faket_dask.specimen.particles import ParticleTable, make_table, read_particles
 from faket_dask.specimen.template import Sampling

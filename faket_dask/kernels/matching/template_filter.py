@@ -9,19 +9,46 @@ from faket_dask.kernels._checks import as_angles
 from faket_dask.kernels.optics import Defocus, Optics, contrast_transfer
 
 
+def is_direction_sampled(
+    kz: NDArray[np.floating], kx: NDArray[np.floating], tilt_angles: ArrayLike
+) -> NDArray[np.bool_]:
+    """Tell whether the directions of frequencies lie between the first and the last tilt about the y axis.
+
+    Parameters
+    ----------
+    kz, kx
+        Components of the frequencies, of shapes that broadcast; where both are 0 the result is false.
+    tilt_angles
+        ``(tilt,)`` degrees of all tilts, or of the first and the last. All tilts reach half of their mean step
+        further.
+
+    Examples
+    --------
+    >>> is_direction_sampled(np.array([0.0, 0.1]), np.array([0.1, 0.0]), [-60, 60])
+    array([ True, False])
+    """
+    angles = as_angles(tilt_angles)
+    step = np.ptp(angles) / (angles.size - 1) if angles.size > 2 else 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        angle = np.degrees(np.arctan(-kz / kx))
+    low, high = angles.min() - step / 2, angles.max() + step / 2
+    # At kx = 0 both signs of the angle stand for the same frequency.
+    return (angle >= low) & (angle <= high) | (np.abs(angle) == 90) & ((low <= -90) | (high >= 90))
+
+
 def sampled_frequencies(edge: int, tilt_angles: ArrayLike) -> NDArray[np.bool_]:
     """Tell which frequencies of a cube a tilt-series about the y axis has sampled.
 
     A tilt by a gives the frequencies with ``kx sin a + kz cos a = 0``, in the geometry of
     `faket_dask.kernels.backprojection`. Those between the first and the last tilt count as sampled, and half of the
-    mean step beyond.
+    mean step beyond where more than these two are given.
 
     Parameters
     ----------
     edge
         Voxels along an edge.
     tilt_angles
-        ``(tilt,)`` degrees.
+        ``(tilt,)`` degrees of all tilts, or of the first and the last.
 
     Returns
     -------
@@ -33,14 +60,8 @@ def sampled_frequencies(edge: int, tilt_angles: ArrayLike) -> NDArray[np.bool_]:
     >>> sampled_frequencies(8, [-45, 0, 45])[:, 0, 0]
     array([ True, False, False, False, False, False, False, False])
     """
-    angles = as_angles(tilt_angles)
-    step = np.ptp(angles) / (angles.size - 1) if angles.size > 1 else 0.0
     kz, kx = np.fft.fftfreq(edge)[:, None], np.fft.rfftfreq(edge)[None, :]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        angle = np.degrees(np.arctan(-kz / kx))
-    low, high = angles.min() - step / 2, angles.max() + step / 2
-    # At kx = 0 both signs of the angle stand for the same frequency.
-    is_sampled = (angle >= low) & (angle <= high) | (np.abs(angle) == 90) & ((low <= -90) | (high >= 90))
+    is_sampled = is_direction_sampled(kz, kx, tilt_angles)
     is_sampled[0, 0] = True
     return np.repeat(is_sampled[:, None, :], edge, axis=1)
 

@@ -70,7 +70,7 @@ class TurnableTemplate:
         turned
             ``(2 reach + 1,) * 3`` float32; zero throughout for a template that is even within the mask.
         """
-        cube = _turn(self.density, np.ascontiguousarray(rotation.T), self.oversampling, self.edge)
+        cube = turn_density(self.density, np.ascontiguousarray(rotation.T), self.oversampling, self.edge)
         if self.transfer is not None:
             cube = scipy.fft.irfftn(scipy.fft.rfftn(cube) * self.transfer, cube.shape)
         middle, reach = self.edge // 2, self.reach
@@ -83,10 +83,22 @@ class TurnableTemplate:
 
 
 @njit(cache=True, nogil=True)
-def _turn(
+def turn_density(
     density: NDArray[np.float32], to_particle: NDArray[np.float64], oversampling: float, edge: int
 ) -> NDArray[np.float32]:
-    """Interpolate a density linearly at the voxels of a cube that are turned into its frame; 0 outside."""
+    """Interpolate a density linearly at the voxels of a cube that are turned into its frame; 0 outside.
+
+    Parameters
+    ----------
+    density
+        ``(n, n, n)`` about voxel ``n // 2``, axes ``(z, y, x)``.
+    to_particle
+        ``(3, 3)`` matrix from the frame of the cube to that of the density, C-contiguous.
+    oversampling
+        Voxels of the density per voxel of the cube.
+    edge
+        Voxels along an edge of the cube, which is about voxel ``edge // 2``.
+    """
     turned = np.zeros((edge, edge, edge), np.float32)
     matrix = to_particle * oversampling
     middle, centre = edge // 2, density.shape[0] // 2

@@ -1,4 +1,4 @@
-"""Tomograms that can be searched: MRC files, and those of data sets."""
+"""Tomograms that particles are searched in or cut out of: MRC files, and those of data sets."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from faket_dask.pipeline import TILT_SERIES
 from faket_dask.pipeline.reconstruct import ReconstructTomogram, fingerprint_tomograms
 
 
-class Searched(Protocol):
-    """Tomogram that is searched."""
+class TomogramSource(Protocol):
+    """Tomogram that is read in parts."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -54,7 +54,7 @@ class Searched(Protocol):
         ...
 
     def describe(self) -> dict[str, Any]:
-        """Return what `read_searched` needs to open it again."""
+        """Return what `read_source` needs to open it again."""
         ...
 
 
@@ -112,7 +112,7 @@ class MrcTomogram:
             If the file cannot be read, or the region holds NaN or infinity.
         """
         layers, rows, columns = region
-        values = self.volume.rows(rows.start, rows.stop)[layers, :, columns]
+        values = self.volume[layers, rows, columns]
         if not np.isfinite(values).all():
             raise InputError(f"{self.path} holds NaN or infinity; replace it, for example by the mean")
         return values
@@ -122,7 +122,7 @@ class MrcTomogram:
         return voxels[:, ::-1].astype(np.float64) * self.voxel_size_A
 
     def describe(self) -> dict[str, Any]:
-        """Return what `read_searched` needs to open it again."""
+        """Return what `read_source` needs to open it again."""
         return {**asdict(self), "path": str(self.path)}
 
 
@@ -171,7 +171,7 @@ class DatasetTomogram:
         reason = completed.why_missing(ReconstructTomogram.name, tomogram.item)
         if reason:
             raise UnfinishedError(
-                f"{self.folder} is not complete: {reason}; finish it with `faket-dask run`, and search then"
+                f"{self.folder} is not complete: {reason}; finish it with `faket-dask run`, and repeat this then"
             )
         return tomogram
 
@@ -211,11 +211,11 @@ class DatasetTomogram:
         return np.stack([places[axis][voxels[:, "zyx".index(axis)]] for axis in "xyz"], axis=1)
 
     def describe(self) -> dict[str, Any]:
-        """Return what `read_searched` needs to open it again."""
+        """Return what `read_source` needs to open it again."""
         return {**asdict(self), "folder": str(self.folder)}
 
 
-def read_searched(document: dict[str, Any]) -> Searched:
+def read_source(document: dict[str, Any]) -> TomogramSource:
     """Open the tomogram that a description tells of."""
     if "folder" in document:
         return DatasetTomogram(**{**document, "folder": Path(document["folder"])})

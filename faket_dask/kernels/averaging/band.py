@@ -1,0 +1,117 @@
+"""Fourier coefficients that an alignment sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from faket_dask.kernels._checks import check_between
+from faket_dask.kernels.matching.template_filter import is_direction_sampled
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """Fourier coefficients of a cube that two volumes are compared at.
+
+    Parameters
+    ----------
+    edge
+        Voxels along an edge of the cube.
+    index
+        ``(m,)`` places in the flat array that ``rfftn`` returns.
+    frequency
+        ``(m, 3)`` frequencies ``(x, y, z)`` in cycles per voxel.
+    """
+
+    edge: int
+    index: NDArray[np.intp]
+    frequency: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def take(self, volume: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Return the coefficients ``(2 m,)`` of a cube, the real parts first."""
+        return self.select(scipy.fft.rfftn(volume.astype(np.float32, copy=False)))
+
+    def select(self, spectrum: NDArray[np.complexfloating]) -> NDArray[np.float32]:
+        """Return the coefficients ``(2 m,)`` of a spectrum as ``rfftn`` returns it, the real parts first."""
+        chosen = spectrum.ravel()[self.index]
+        return np.concatenate((chosen.real, chosen.imag)).astype(np.float32, copy=False)
+
+    def shift(self, coefficients: NDArray[np.float32], shifts: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return the coefficients of a volume that is moved back by shifts.
+
+        Parameters
+        ----------
+        coefficients
+            ``(2 m,)`` as `take` returns them.
+        shifts
+            ``(s, 3)`` voxels ``(x, y, z)``: where the volume lies off its middle.
+
+        Returns
+        -------
+        moved
+            ``(2 m, s)`` float32.
+        """
+        real, imaginary = np.split(coefficients, 2)
+        phase = np.exp(2j * np.pi * self.frequency @ shifts.T).astype(np.complex64)
+        moved = (real + 1j * imaginary)[:, None] * phase
+        return np.concatenate((moved.real, moved.imag))
+
+
+def choose_band(
+    edge: int,
+    limit: float,
+    tilt_angles: Sequence[float] = (),
+    measured: NDArray[np.bool_] | None = None,
+) -> Band:
+    """Choose the coefficients up to a frequency that a tilt-series has measured, each of a conjugate pair once.
+
+    The mean of the volume is left out.
+
+    Parameters
+    ----------
+    edge
+        Voxels along an edge of the cube.
+    limit
+        Highest frequency in cycles per voxel, at most 0.5.
+    tilt_angles
+        Degrees of the tilts; none where all directions are measured.
+    measured
+        ``(edge, edge, edge // 2 + 1)``, false for further coefficients to leave out.
+
+    Raises
+    ------
+    ValueError
+        If the limit is out of range, or so low that no coefficient is left.
+
+    Examples
+    --------
+    >>> len(choose_band(16, 0.25)), len(choose_band(16, 0.25, [-60, 60]))
+    (128, 86)
+    """
+    check_between("limit", limit, 0.0, 0.5)
+    full, half = np.fft.fftfreq(edge), np.fft.rfftfreq(edge)
+    kz, ky, kx = np.meshgrid(full, full, half, indexing="ij")
+    radius = np.sqrt(kx**2 + ky**2 + kz**2)
+    is_first = (kx > 0) | (ky > 0) | (ky == 0) & (kz > 0)
+    is_paired = (np.abs(kz) < 0.5) & (np.abs(ky) < 0.5) & (kx < 0.5)
+    chosen = (radius > 0) & (radius <= limit) & is_first & is_paired
+    if len(tilt_angles):
+        chosen &= is_direction_sampled(kz, kx, tilt_angles) | (kz == 0) & (kx == 0)
+    if measured is not None:
+        chosen &= measured
+    if not chosen.any():
+        raise ValueError(
+            f"no coefficient of {edge} voxels lies below {limit:g} cycles per voxel; raise the limit"
+        )
+    return Band(
+        edge,
+        np.flatnonzero(chosen),
+        np.stack((kx[chosen], ky[chosen], kz[chosen]), axis=1).astype(np.float64),
+    )
