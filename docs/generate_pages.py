@@ -14,7 +14,7 @@ import json
 import re
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -64,6 +64,7 @@ def write_pages(docs: Path) -> None:
         docs / "contributing.md": root_page("CONTRIBUTING.md"),
         docs / "changelog.md": root_page("CHANGELOG.md"),
         target / "run_file.md": run_file_page(),
+        target / "study_file.md": study_file_page(),
         target / "cluster_profile.md": cluster_profile_page(),
         target / "commands.md": commands_page(),
     }
@@ -154,6 +155,24 @@ def run_file_page() -> str:
     )
 
 
+def study_file_page() -> str:
+    """Return the reference of the study file's sections and keys, in Markdown."""
+    from faket_dask.config import RunConfig
+    from faket_dask.config.study import StudyConfig
+
+    shared = [section for _, section in nested_sections(RunConfig)]
+    return "\n".join(
+        [
+            "# Study file",
+            "",
+            "A study file is a YAML document of the sections below, read as a [run file](run_file.md) is. Section",
+            "`cluster` is that of run files. `faket-dask study plan FILE` reports every mistake in one line.",
+            "",
+            *_section_tables(StudyConfig, "All sections", shared),
+        ]
+    )
+
+
 def cluster_profile_page() -> str:
     """Return the reference of a cluster profile's keys, in Markdown."""
     from faket_dask.cluster.profile import Profile
@@ -170,9 +189,14 @@ def cluster_profile_page() -> str:
     )
 
 
-def _section_tables(root: type, title: str) -> Iterator[str]:
-    """Yield the lines of one table per section, the root's first, each where it is first used."""
+def _section_tables(root: type, title: str, elsewhere: Sequence[type] = ()) -> Iterator[str]:
+    """Yield the lines of one table per section, the root's first, each where it is first used.
+
+    Sections that have their tables on other pages are left out.
+    """
     for path, section in nested_sections(root):
+        if section in elsewhere:
+            continue
         yield f"({_anchor(section)})="
         yield f"## {path or title}"
         yield ""
@@ -232,7 +256,7 @@ def list_keys(section: type) -> list[Key]:
 def _model_key(name: str, field: FieldInfo) -> Key:
     default = PydanticUndefined if field.is_required() else field.get_default(call_default_factory=True)
     description = field.description or _summary(field.annotation)
-    return Key(name, field.annotation, default, describe_bounds(field.metadata), description)
+    return Key(field.alias or name, field.annotation, default, describe_bounds(field.metadata), description)
 
 
 def _dataclass_default(field: Field[Any]) -> Any:

@@ -25,7 +25,7 @@ from faket_dask.engine.unit import Item
 from faket_dask.errors import FaketDaskError, InputError
 from faket_dask.pickers.checks import check_validation
 from faket_dask.pickers.chunk_cache import ChunkCache
-from faket_dask.pickers.model import Model
+from faket_dask.pickers.model import CHANGEABLE, Model
 from faket_dask.pickers.sampling import PatchSampler
 from faket_dask.pickers.sources import fingerprint_tomograms, open_tomograms
 from faket_dask.pickers.training_data import TrainingData
@@ -283,10 +283,11 @@ class StudySpec:
     def result_inputs(self) -> dict[str, Any]:
         """Contents of the fingerprint by section; without the seeds, so that a study can be given more of them."""
         document = self.config.model_dump(mode="json", by_alias=True, exclude={"study", "seeds", "cluster"})
+        unimportant = {"seed", *CHANGEABLE} - {"epochs"}
         del document["tomograms"]
         for name, model in document["models"].items():
             document["models"][name] = {
-                "training": self.config.training_of(name).model_dump(mode="json", exclude={"seed"}),
+                "training": self.config.training_of(name).model_dump(mode="json", exclude=unimportant),
                 "from": model["from"],
                 "epoch": model["epoch"],
             }

@@ -28,7 +28,7 @@ class Interval(NamedTuple):
     high: float
 
 
-class Summary(NamedTuple):
+class ScoreSummary(NamedTuple):
     """Scores of one model over seeds and specimens.
 
     Parameters
@@ -47,7 +47,7 @@ class Summary(NamedTuple):
     outer: Interval
 
 
-class Difference(NamedTuple):
+class PairedDifference(NamedTuple):
     """Paired difference of two models.
 
     Parameters
@@ -66,7 +66,7 @@ class Difference(NamedTuple):
     smallest_visible: float
 
 
-def summarise(scores: NDArray[np.float64]) -> Summary:
+def summarise(scores: NDArray[np.float64]) -> ScoreSummary:
     """Summarise the scores of one model.
 
     Parameters
@@ -81,10 +81,10 @@ def summarise(scores: NDArray[np.float64]) -> Summary:
     (0.6, 0.141, Interval(low=0.5, high=0.7))
     """
     seeds = scores.mean(axis=1)
-    return Summary(float(scores.mean()), _std(seeds), *bootstrap_mean(scores))
+    return ScoreSummary(float(scores.mean()), _std(seeds), *bootstrap_mean(scores))
 
 
-def compare_paired(one: NDArray[np.float64], other: NDArray[np.float64]) -> Difference:
+def compare_paired(one: NDArray[np.float64], other: NDArray[np.float64]) -> PairedDifference:
     """Compare two models with the same seeds in the same specimens.
 
     Parameters
@@ -110,7 +110,7 @@ def compare_paired(one: NDArray[np.float64], other: NDArray[np.float64]) -> Diff
     if freedom:
         quantiles = student_t.ppf(1 - SIGNIFICANCE / 2, freedom) + student_t.ppf(POWER, freedom)
         visible = float(quantiles) * _std(seeds) / math.sqrt(len(seeds))
-    return Difference(float(differences.mean()), *bootstrap_mean(differences), visible)
+    return PairedDifference(float(differences.mean()), *bootstrap_mean(differences), visible)
 
 
 def bootstrap_mean(scores: NDArray[np.float64]) -> tuple[Interval, Interval]:

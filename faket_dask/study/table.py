@@ -13,7 +13,7 @@ import numpy as np
 from faket_dask.atomic import write_text
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.study.results import Cost, StudyResults, measure_cost
-from faket_dask.study.statistics import Difference, Summary, compare_paired, summarise
+from faket_dask.study.statistics import PairedDifference, ScoreSummary, compare_paired, summarise
 
 VALUES = ("localisation_f1", "macro_f1", "score")
 """Values that are summarised: the two of the paper's Table 1, and the score that the study's rule is named for."""
@@ -25,7 +25,7 @@ INFERENCE_STAGES = ("segment", "pick")
 
 
 @dataclass(frozen=True)
-class Row:
+class ModelRow:
     """Row of the table of models.
 
     Parameters
@@ -46,7 +46,7 @@ class Row:
 
     entry: str
     seeds: int
-    summaries: dict[str, Summary]
+    summaries: dict[str, ScoreSummary]
     above_permuted: int
     scores: int
     training: Cost
@@ -54,7 +54,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ModelComparison:
     """Row of the table of paired differences.
 
     Parameters
@@ -64,16 +64,16 @@ class Comparison:
     seeds
         Number of seeds that both have.
     differences
-        Difference of each value.
+        PairedDifference of each value.
     """
 
     one: str
     other: str
     seeds: int
-    differences: dict[str, Difference]
+    differences: dict[str, PairedDifference]
 
 
-def list_rows(results: StudyResults, completed: CompletedUnits) -> list[Row]:
+def list_rows(results: StudyResults, completed: CompletedUnits) -> list[ModelRow]:
     """Return a row for each model that has a complete seed."""
     rows = []
     for entry in results.spec.config.models:
@@ -83,7 +83,7 @@ def list_rows(results: StudyResults, completed: CompletedUnits) -> list[Row]:
             continue
         tests = results.test_scores(entry)
         rows.append(
-            Row(
+            ModelRow(
                 entry,
                 len(next(iter(present.values()))),
                 {name: summarise(scores) for name, scores in present.items()},
@@ -96,7 +96,7 @@ def list_rows(results: StudyResults, completed: CompletedUnits) -> list[Row]:
     return rows
 
 
-def list_comparisons(results: StudyResults) -> list[Comparison]:
+def list_comparisons(results: StudyResults) -> list[ModelComparison]:
     """Return a row for each pair of models that have a seed in common."""
     rows = []
     for one, other in itertools.combinations(results.spec.config.models, 2):
@@ -104,7 +104,7 @@ def list_comparisons(results: StudyResults) -> list[Comparison]:
         differences = {name: compare_paired(*pair) for name, pair in pairs.items() if pair is not None}
         if differences:
             seeds = max(len(np.asarray(pair[0])) for pair in pairs.values() if pair is not None)
-            rows.append(Comparison(one, other, seeds, differences))
+            rows.append(ModelComparison(one, other, seeds, differences))
     return rows
 
 

@@ -10,12 +10,18 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+import faket_dask
+from faket_dask.cli import app
 from faket_dask.config.study import load_study, parse_study
 from faket_dask.engine.completed import CompletedUnits
+from faket_dask.engine.pipeline import register_pipeline
 from faket_dask.engine.plan import Plan
 from faket_dask.engine.serial import execute_serially
+from faket_dask.errors import InputError
 from faket_dask.study import scorers
+from faket_dask.study.pipeline import STUDY
 from faket_dask.study.run import plan_study, read_study, report_study
 from faket_dask.study.spec import StudySpec, model_name
 from tests.study.conftest import StudyDocument
@@ -145,6 +151,33 @@ def test_report_has_scores_intervals_differences_and_pictures(finished: Plan[Stu
     assert lines[0].startswith(
         "model,seed,role,tomogram,epoch,localisation_f1,macro_f1,score,permuted_macro_f1,f1 "
     )
+
+
+def test_commands_take_the_file_or_the_folder(finished: Plan[StudySpec], file: Path) -> None:
+    register_pipeline(STUDY.name, STUDY.target)  # as the entry point of an installation does
+    planned = CliRunner().invoke(app, ["study", "plan", str(file)])
+    assert planned.exit_code == 0, planned.output
+    assert "2 models with 2 seeds" in planned.output
+    assert "32 units are done, 0 left" in planned.output
+    for study in (file, finished.spec.root):
+        status = CliRunner().invoke(app, ["study", "status", str(study)])
+        assert "32 of 32 units, 8 of 8 scores complete" in status.output
+    reported = CliRunner().invoke(app, ["study", "report", str(file)])
+    assert f"report: {finished.spec.report}" in reported.output
+
+
+def test_changed_report_is_not_replaced(finished: Plan[StudySpec], tmp_path: Path) -> None:
+    root = Path(shutil.copytree(finished.spec.root, tmp_path / "result"))
+    spec = report_study(root)
+    spec.report.write_text("mine")
+    with pytest.raises(InputError, match="changed since"):
+        report_study(root)
+    assert report_study(root, overwrite=True).report.read_text(encoding="utf-8") != "mine"
+
+
+def test_folder_of_another_run_is_no_study(specimens: faket_dask.Dataset) -> None:
+    with pytest.raises(InputError, match="holds a run of tilt-series and no study"):
+        report_study(specimens.folder)
 
 
 def test_study_file_is_kept_in_the_folder(finished: Plan[StudySpec], file: Path) -> None:
