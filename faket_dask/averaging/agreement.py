@@ -20,7 +20,7 @@ from faket_dask.kernels.averaging.shells import (
 from faket_dask.kernels.averaging.wedge_sum import WedgeSum
 from faket_dask.kernels.matching.null_template import Null, null_template
 from faket_dask.kernels.matching.turning import turn_density
-from faket_dask.stages.averaging import Alignment
+from faket_dask.stages.averaging import BoxAlignment
 
 RESOLVED = 0.143
 """Correlation of half averages down to which the whole average is said to be resolved (Rosenthal & Henderson 2003)."""
@@ -46,13 +46,13 @@ class HalfAgreement:
     resolution_A
         ``(shell,)`` Å.
     whole
-        Of the averages as they are.
+        Correlation of the averages as they are.
     masked
-        Within the mask.
+        Correlation within the mask.
     randomised
-        Within the mask, with random phases beyond the limit of the alignment.
+        Correlation within the mask, with random phases beyond the limit of the alignment.
     corrected
-        Within the mask, without what the mask adds.
+        Correlation within the mask, without what the mask adds.
     seen
         Number of shells that hold coefficients which the alignment sees. It superposes the two averages, so that even
         those of noise agree there.
@@ -88,7 +88,7 @@ class HandAgreement:
     resolution_A
         ``(shell,)`` Å.
     structure, mirrored
-        Of the average with each, both superposed by what the alignment sees.
+        Correlation of the average with each, both superposed by what the alignment sees.
     structure_score, mirrored_score
         Correlation of the two within what the alignment sees.
     beyond, mirrored_beyond
@@ -115,7 +115,7 @@ class HandAgreement:
         return Hand.STRUCTURE if difference > 0 else Hand.MIRRORED
 
 
-def compare_halves(first: WedgeSum, second: WedgeSum, alignment: Alignment, seed: int) -> HalfAgreement:
+def compare_halves(first: WedgeSum, second: WedgeSum, alignment: BoxAlignment, seed: int) -> HalfAgreement:
     """Compare the averages of two half-sets in one frame, where both have measured.
 
     Parameters
@@ -152,7 +152,7 @@ def compare_halves(first: WedgeSum, second: WedgeSum, alignment: Alignment, seed
     )
 
 
-def compare_hands(sums: WedgeSum, structure: NDArray[np.float32], alignment: Alignment) -> HandAgreement:
+def compare_hands(sums: WedgeSum, structure: NDArray[np.float32], alignment: BoxAlignment) -> HandAgreement:
     """Compare an average with a structure and with its mirror image, each superposed by what the alignment sees.
 
     Both are compared within the mask; what it adds beyond the limit is the same for both.
@@ -196,12 +196,12 @@ def compare_hands(sums: WedgeSum, structure: NDArray[np.float32], alignment: Ali
     )
 
 
-def list_resolutions(alignment: Alignment) -> NDArray[np.float64]:
+def list_resolutions(alignment: BoxAlignment) -> NDArray[np.float64]:
     """Return the resolutions ``(shell,)`` of the shells in Å."""
     return alignment.voxel_size_A / shell_frequencies(alignment.edge)
 
 
-def _count_seen(alignment: Alignment) -> int:
+def _count_seen(alignment: BoxAlignment) -> int:
     """Return the number of shells that hold coefficients which the alignment sees."""
     return int(np.count_nonzero(shell_frequencies(alignment.edge) - 0.5 / alignment.edge <= alignment.limit))
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from faket_dask.errors import InputError
 from faket_dask.interchange.importers.particles import ParticleOptions, import_particles, list_options
-from faket_dask.pipeline.tomogram_source import TomogramSource
+from faket_dask.pipeline.tomogram_source import GivenTomogram
 from faket_dask.specimen.particles import ParticleTable, read_particles
 from faket_dask.stages.averaging import LEAST_PARTICLES, is_whole
 
@@ -76,7 +76,7 @@ def read_picks(path: Path, voxel_size_A: float, name: str | None = None) -> Part
     )
 
 
-def choose_particles(table: ParticleTable, source: TomogramSource, edge: int) -> ParticlesInTomogram:
+def choose_particles(table: ParticleTable, source: GivenTomogram, edge: int) -> ParticlesInTomogram:
     """Choose the particles whose boxes lie within a tomogram, and warn of the others.
 
     Parameters

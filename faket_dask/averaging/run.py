@@ -36,9 +36,9 @@ from faket_dask.errors import DiskFullError, FaketDaskError, InputError
 from faket_dask.kernels.averaging.wedge_sum import add_sums
 from faket_dask.outputs.claim import claim_outputs
 from faket_dask.outputs.record import absolute
-from faket_dask.pipeline.tomogram_source import TomogramSource
+from faket_dask.pipeline.tomogram_source import GivenTomogram
 from faket_dask.specimen.particles import ParticleTable
-from faket_dask.stages.averaging import Alignment, AverageSettings, HalfSet
+from faket_dask.stages.averaging import AverageSettings, BoxAlignment, HalfSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ class Averaged:
 
 
 def average_particles(
-    source: TomogramSource,
+    source: GivenTomogram,
     table: ParticleTable,
     folder: Path,
     settings: AverageSettings,
@@ -120,7 +120,7 @@ def average_particles(
         raise InputError(
             "no round searches all orientations; only a start from orientations needs none (--rounds)"
         )
-    alignment = Alignment(settings, source.voxel_size_A)
+    alignment = BoxAlignment(settings, source.voxel_size_A)
     particles = choose_particles(table, source, alignment.edge)
     cubes = {
         path: read_cube(path, source.voxel_size_A, alignment.edge)

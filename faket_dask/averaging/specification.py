@@ -17,11 +17,11 @@ from faket_dask.averaging.particles import ParticlesInTomogram
 from faket_dask.averaging.start import StartKind
 from faket_dask.engine.folder import RunFolder
 from faket_dask.kernels.averaging.pose_search import Poses
-from faket_dask.pipeline.tomogram_source import TomogramSource
+from faket_dask.pipeline.tomogram_source import GivenTomogram
 from faket_dask.specimen.orientation import uniform_rotations
-from faket_dask.stages.averaging import Alignment, AverageSettings, HalfSet, split_halves
+from faket_dask.stages.averaging import AverageSettings, BoxAlignment, HalfSet, split_halves
 
-KERNEL_VERSION = 1
+KERNEL_VERSION = 2
 """Raised whenever averages change, so that old and new are never mixed."""
 
 GROUP = 64
@@ -49,7 +49,7 @@ class AverageSpec:
     """
 
     root: Path
-    source: TomogramSource
+    source: GivenTomogram
     particles: ParticlesInTomogram
     settings: AverageSettings
     start: StartKind = StartKind.FEATURELESS
@@ -75,9 +75,9 @@ class AverageSpec:
         return self.root / "averages.zarr"
 
     @cached_property
-    def alignment(self) -> Alignment:
+    def alignment(self) -> BoxAlignment:
         """Settings in voxels."""
-        return Alignment(self.settings, self.source.voxel_size_A)
+        return BoxAlignment(self.settings, self.source.voxel_size_A)
 
     @cached_property
     def halves(self) -> dict[HalfSet, NDArray[np.intp]]:

@@ -12,7 +12,7 @@ from faket_dask.cli.console import check_length
 from faket_dask.errors import InputError
 
 if TYPE_CHECKING:
-    from faket_dask.pipeline.tomogram_source import DatasetTomogram, TomogramSource
+    from faket_dask.pipeline.tomogram_source import DatasetTomogram, GivenTomogram
 
 K = TypeVar("K", bound=Enum)
 
@@ -74,7 +74,7 @@ def open_tomogram(
     tilt_range: str | None,
     angles: Path | None,
     sign: str,
-) -> tuple[TomogramSource, tuple[float, ...]]:
+) -> tuple[GivenTomogram, tuple[float, ...]]:
     """Open a tomogram, and return the angles of its tilts with the sign of this project.
 
     Raises

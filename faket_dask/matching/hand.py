@@ -24,7 +24,7 @@ from faket_dask.matching.template_source import resolve_source
 from faket_dask.matching.units import NULL, PARTICLE, read_scores
 from faket_dask.outputs.claim import claim_outputs
 from faket_dask.outputs.record import absolute
-from faket_dask.pipeline.tomogram_source import TomogramSource
+from faket_dask.pipeline.tomogram_source import GivenTomogram
 from faket_dask.stages.device import check_device
 from faket_dask.stages.matching import MatchSettings
 
@@ -78,7 +78,7 @@ class HandCheck:
 
 
 def check_hand(
-    searched: TomogramSource,
+    searched: GivenTomogram,
     source: str,
     target: Path,
     settings: MatchSettings,

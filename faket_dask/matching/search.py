@@ -36,7 +36,7 @@ from faket_dask.matching.units import (
 )
 from faket_dask.outputs.claim import claim_outputs
 from faket_dask.outputs.record import absolute
-from faket_dask.pipeline.tomogram_source import TomogramSource
+from faket_dask.pipeline.tomogram_source import GivenTomogram
 from faket_dask.specimen.particles import ParticleTable, make_table
 from faket_dask.stages.device import check_device
 from faket_dask.stages.matching import MatchSettings
@@ -97,7 +97,7 @@ class Picks:
 
 
 def search_tomogram(
-    searched: TomogramSource,
+    searched: GivenTomogram,
     source: str,
     target: Path,
     settings: MatchSettings,

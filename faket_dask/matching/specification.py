@@ -17,7 +17,7 @@ from faket_dask.kernels.matching.null_template import Null
 from faket_dask.kernels.matching.turning import TurnableTemplate
 from faket_dask.kernels.optics import Optics
 from faket_dask.matching.template_source import load_search_template
-from faket_dask.pipeline.tomogram_source import TomogramSource, read_source
+from faket_dask.pipeline.tomogram_source import GivenTomogram, read_source
 from faket_dask.specimen.template import Template
 from faket_dask.stages.matching import (
     Contrast,
@@ -52,7 +52,7 @@ class MatchSpec:
     """
 
     root: Path
-    searched: TomogramSource
+    searched: GivenTomogram
     source: str
     settings: MatchSettings
     null: Null | None = Null.INVERTED

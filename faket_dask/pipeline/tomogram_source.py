@@ -22,7 +22,7 @@ from faket_dask.pipeline import TILT_SERIES
 from faket_dask.pipeline.reconstruct import ReconstructTomogram, fingerprint_tomograms
 
 
-class TomogramSource(Protocol):
+class GivenTomogram(Protocol):
     """Tomogram that is read in parts."""
 
     @property
@@ -215,7 +215,7 @@ class DatasetTomogram:
         return {**asdict(self), "folder": str(self.folder)}
 
 
-def read_source(document: dict[str, Any]) -> TomogramSource:
+def read_source(document: dict[str, Any]) -> GivenTomogram:
     """Open the tomogram that a description tells of."""
     if "folder" in document:
         return DatasetTomogram(**{**document, "folder": Path(document["folder"])})

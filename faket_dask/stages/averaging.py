@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from faket_dask.errors import InputError
 from faket_dask.geometry.angles import parse_angles
 from faket_dask.kernels.averaging.band import Band, choose_band
-from faket_dask.kernels.averaging.pose_search import Poses, Reference, search_all, search_near
+from faket_dask.kernels.averaging.pose_search import Poses, TurnableReference, search_all, search_near
 from faket_dask.kernels.averaging.steps import list_shifts, list_turns
 from faket_dask.kernels.averaging.wedge_sum import WedgeSum
 from faket_dask.kernels.matching.rotations import LARGEST_STEP_DEG, SMALLEST_STEP_DEG, cover_rotations
@@ -109,7 +109,7 @@ class AverageSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Alignment:
+class BoxAlignment:
     """Settings of an average in the voxels of a tomogram.
 
     Parameters
@@ -126,7 +126,7 @@ class Alignment:
 
     Examples
     --------
-    >>> Alignment(AverageSettings(box_A=400, limit_A=80), 20.0).edge
+    >>> BoxAlignment(AverageSettings(box_A=400, limit_A=80), 20.0).edge
     20
     """
 
@@ -197,15 +197,17 @@ class Alignment:
 
     def search(self, boxes: NDArray[np.float32], volume: NDArray[np.float32]) -> Poses:
         """Find the poses of particles relative to a reference among all orientations."""
-        reference = Reference.prepare(volume, self.mask, self.band)
-        return search_all(boxes * self.mask, reference, self.rotations, list_shifts(self.reach))
+        masked = boxes * self.mask
+        reference = TurnableReference.prepare(volume, self.mask, self.band.whiten(masked))
+        return search_all(masked, reference, self.rotations, list_shifts(self.reach))
 
     def refine(
         self, boxes: NDArray[np.float32], volume: NDArray[np.float32], poses: Poses, level: int
     ) -> Poses:
         """Find the poses of particles near given ones; the step is halved with each level from 1."""
-        reference = Reference.prepare(volume, self.mask, self.band)
-        return _refine(boxes * self.mask, reference, poses, self.settings.step_deg, level)
+        masked = boxes * self.mask
+        reference = TurnableReference.prepare(volume, self.mask, self.band.whiten(masked))
+        return _refine(masked, reference, poses, self.settings.step_deg, level)
 
     def superpose(self, volume: NDArray[np.float32], sums: WedgeSum, levels: int = 4) -> Poses:
         """Find the pose of an average relative to a volume, from what the alignment sees.
@@ -220,8 +222,8 @@ class Alignment:
             Refinements after the search through all orientations.
         """
         band = choose_band(self.edge, self.limit, measured=sums.measured)
-        reference = Reference.prepare(volume, self.mask, band)
         box = (sums.average() * self.mask)[None]
+        reference = TurnableReference.prepare(volume, self.mask, band.whiten(box))
         poses = search_all(box, reference, self.rotations, list_shifts(max(self.reach, self.edge / 8)))
         for level in range(1, levels + 1):
             poses = _refine(box, reference, poses, self.settings.step_deg, level)
@@ -229,7 +231,7 @@ class Alignment:
 
 
 def _refine(
-    boxes: NDArray[np.float32], reference: Reference, poses: Poses, step_deg: float, level: int
+    boxes: NDArray[np.float32], reference: TurnableReference, poses: Poses, step_deg: float, level: int
 ) -> Poses:
     shift = 0.5**level
     return search_near(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.fft
+import scipy.ndimage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from faket_dask.kernels.averaging.band import choose_band
-from faket_dask.kernels.averaging.pose_search import Poses, Reference, search_all, search_near
+from faket_dask.kernels.averaging.pose_search import Poses, TurnableReference, search_all, search_near
 from faket_dask.kernels.averaging.shells import correlate_shells, count_coefficients, randomise_phases
 from faket_dask.kernels.averaging.steps import list_shifts, list_turns
 from faket_dask.kernels.averaging.wedge_sum import add_sums, sum_particles
@@ -25,12 +26,12 @@ COARSE = cover_rotations(25.0)
 
 
 @pytest.fixture(scope="module")
-def reference() -> Reference:
-    return Reference.prepare(phantom(), MASK, choose_band(EDGE, 0.33, TILTS))
+def reference() -> TurnableReference:
+    return TurnableReference.prepare(phantom(), MASK, choose_band(EDGE, 0.33, TILTS))
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_pose_is_found_and_refined(reference: Reference, seed: int) -> None:
+def test_pose_is_found_and_refined(reference: TurnableReference, seed: int) -> None:
     rng = np.random.default_rng(seed)
     rotation, shift = uniform_rotations(1, rng)[0], rng.uniform(-1, 1, 3)
     density = phantom(rotation, tuple(shift))
@@ -57,6 +58,15 @@ def test_band_holds_each_measured_coefficient_once() -> None:
     np.testing.assert_allclose(2 * (band.take(volume).astype(float) ** 2).sum(), whole, rtol=1e-5)
     with pytest.raises(ValueError, match="raise the limit"):
         choose_band(EDGE, 0.01)
+
+
+def test_whitened_volumes_have_the_same_power_in_all_shells() -> None:
+    smooth = scipy.ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(6, EDGE, EDGE, EDGE)), 1.0)
+    band = choose_band(EDGE, 0.4).whiten(smooth)
+    real, imaginary = np.split(np.stack([band.take(volume) for volume in smooth]), 2, axis=1)
+    power = (real**2 + imaginary**2).mean(axis=0)
+    shell = np.rint(np.linalg.norm(band.frequency, axis=1) * EDGE).astype(int)
+    np.testing.assert_allclose([power[shell == number].mean() for number in range(1, 9)], 1, rtol=1e-3)
 
 
 def test_wedge_weighted_average_of_uniform_orientations_has_no_missing_wedge() -> None:

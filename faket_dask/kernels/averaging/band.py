@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.fft
@@ -25,14 +25,31 @@ class Band:
         ``(m,)`` places in the flat array that ``rfftn`` returns.
     frequency
         ``(m, 3)`` frequencies ``(x, y, z)`` in cycles per voxel.
+    weight
+        ``(m,)`` factors of the coefficients, by default 1.
     """
 
     edge: int
     index: NDArray[np.intp]
     frequency: NDArray[np.float64]
+    weight: NDArray[np.float32] = field(default_factory=lambda: np.ones(1, np.float32))
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def whiten(self, volumes: NDArray[np.floating]) -> Band:
+        """Return a band in which the mean power of volumes ``(n, edge, edge, edge)`` is the same in all shells.
+
+        Where the volumes are mostly noise, the correlation of coefficients with these weights tells most.
+        """
+        power = np.zeros(len(self))
+        for volume in volumes:
+            real, imaginary = np.split(replace(self, weight=np.ones(1, np.float32)).take(volume), 2)
+            power += real.astype(np.float64) ** 2 + imaginary.astype(np.float64) ** 2
+        shell = np.rint(np.linalg.norm(self.frequency, axis=1) * self.edge).astype(np.intp)
+        mean = np.bincount(shell, power / len(volumes)) / np.maximum(np.bincount(shell), 1)
+        weight = np.divide(1.0, np.sqrt(mean), out=np.zeros_like(mean), where=mean > 0)
+        return replace(self, weight=weight[shell].astype(np.float32))
 
     def take(self, volume: NDArray[np.floating]) -> NDArray[np.float32]:
         """Return the coefficients ``(2 m,)`` of a cube, the real parts first."""
@@ -40,7 +57,7 @@ class Band:
 
     def select(self, spectrum: NDArray[np.complexfloating]) -> NDArray[np.float32]:
         """Return the coefficients ``(2 m,)`` of a spectrum as ``rfftn`` returns it, the real parts first."""
-        chosen = spectrum.ravel()[self.index]
+        chosen = spectrum.ravel()[self.index] * self.weight
         return np.concatenate((chosen.real, chosen.imag)).astype(np.float32, copy=False)
 
     def shift(self, coefficients: NDArray[np.float32], shifts: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -93,7 +110,7 @@ def choose_band(
     Examples
     --------
     >>> len(choose_band(16, 0.25)), len(choose_band(16, 0.25, [-60, 60]))
-    (128, 86)
+    (128, 84)
     """
     check_between("limit", limit, 0.0, 0.5)
     full, half = np.fft.fftfreq(edge), np.fft.rfftfreq(edge)

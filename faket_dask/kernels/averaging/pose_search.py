@@ -35,7 +35,7 @@ class Poses(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
+class TurnableReference:
     """Volume that particles are compared with.
 
     Parameters
@@ -50,7 +50,9 @@ class Reference:
     band: Band
 
     @classmethod
-    def prepare(cls, volume: NDArray[np.floating], mask: NDArray[np.floating], band: Band) -> Reference:
+    def prepare(
+        cls, volume: NDArray[np.floating], mask: NDArray[np.floating], band: Band
+    ) -> TurnableReference:
         """Prepare a cube ``(n, n, n)``, n even, within a mask of the same shape."""
         masked = (volume * mask).astype(np.float32)
         return cls(sample_finer(scipy.fft.rfftn(masked)), band)
@@ -68,7 +70,7 @@ class Reference:
 
 def search_all(
     boxes: NDArray[np.floating],
-    reference: Reference,
+    reference: TurnableReference,
     rotations: NDArray[np.float64],
     shifts: NDArray[np.float64],
 ) -> Poses:
@@ -88,7 +90,7 @@ def search_all(
     Returns
     -------
     poses
-        Of equal scores, the first orientation.
+        The first orientation of those with equal scores.
     """
     moved = [_normalise(reference.band.shift(reference.band.take(box), shifts)) for box in boxes]
     score = np.full(len(boxes), -np.inf)
@@ -105,7 +107,7 @@ def search_all(
 
 def search_near(
     boxes: NDArray[np.floating],
-    reference: Reference,
+    reference: TurnableReference,
     poses: Poses,
     turns: NDArray[np.float64],
     shifts: NDArray[np.float64],

@@ -68,7 +68,7 @@ def count_coefficients(measured: NDArray[np.bool_]) -> NDArray[np.float64]:
     Examples
     --------
     >>> count_coefficients(np.ones((8, 8, 5), np.bool_))
-    array([ 18.,  62.,  98., 186.])
+    array([ 18.,  62.,  98., 171.])
     """
     shell, count = _divide_shells(measured.shape[0])
     return _sum_shells(shell, count * measured)
