@@ -109,7 +109,7 @@ def average(
 ) -> None:
     """Average the particles of a tomogram in two half-sets; after an interruption, the same command continues.
 
-    Example: `faket-dask average tomogram.mrc picks.csv --tilt-range -60,60 --box-A 500 --limit-A 60 --to average`
+    Example: `faket-dask average tomogram.mrc picks.csv --tilt-range=-60,60 --box-A 500 --limit-A 60 --to average`
     """
     from faket_dask.averaging.particles import read_picks
     from faket_dask.averaging.run import average_particles

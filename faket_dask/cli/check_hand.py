@@ -82,7 +82,7 @@ def check_hand(
 ) -> None:
     """Tell the hand of a tomogram from a known particle: exit status 3 if it is the wrong one.
 
-    Example: `faket-dask check-hand tomogram.mrc pdb:4v4r --tilt-range -60,60 --to hand.json`
+    Example: `faket-dask check-hand tomogram.mrc pdb:4v4r --tilt-range=-60,60 --to hand.json`
     """
     from faket_dask.matching import hand
     from faket_dask.stages.matching import Contrast, MatchSettings

@@ -174,6 +174,29 @@ def test_particles_near_a_face_are_left_out_and_told(
     assert len(read_particles(tmp_path / "a/particles.csv")) == COUNT - 2
 
 
+class ShiftedTomogram(MrcTomogram):
+    """Tomogram whose frame begins elsewhere, as in data sets."""
+
+    origin_A = np.array([100.0, -200.0, 300.0])
+
+    def locate(self, voxels: np.ndarray) -> np.ndarray:
+        """Return the places of voxels in that frame."""
+        return super().locate(voxels) + self.origin_A
+
+
+def test_places_are_in_the_frame_of_the_tomogram(
+    source: MrcTomogram, table: ParticleTable, tmp_path: Path
+) -> None:
+    shifted = ShiftedTomogram(source.path, source.voxel_size_A, source.identity)
+    moved = replace(table, centre_A=table.centre_A + shifted.origin_A)
+    average_particles(source, table, tmp_path / "a", QUICK)
+    average_particles(shifted, moved, tmp_path / "b", QUICK)
+    assert (tmp_path / "a/average.mrc").read_bytes() == (tmp_path / "b/average.mrc").read_bytes()
+    before, after = (read_particles(tmp_path / name / "particles.csv") for name in "ab")
+    np.testing.assert_allclose(after.centre_A - shifted.origin_A, before.centre_A, atol=1e-6)
+    assert np.abs(before.centre_A - table.centre_A).max() < 4 * VOXEL_A
+
+
 def write_bad_map(folder: Path, voxel_size_A: float = VOXEL_A, value: float = 0.0) -> Path:
     volume = phantom().astype(np.float32)
     volume[5, 5, 5] = value

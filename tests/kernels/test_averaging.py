@@ -98,6 +98,7 @@ def test_coefficients_that_no_particle_measured_are_left_out() -> None:
     sums = sum_particles(boxes, Poses(np.tile(np.eye(3), (4, 1, 1)), np.zeros((4, 3)), np.ones(4)), TILTS)
     assert 0.2 < 1 - sums.measured.mean() < 0.45
     assert (sums.divide()[~sums.measured] == 0).all()
+    assert sums.measured[0, :, 0].all()  # the tilt axis, which every tilt measures
 
 
 def test_sums_of_groups_are_those_of_all() -> None:

@@ -3,7 +3,7 @@
 With the coefficients T of the reference in an orientation and G of a particle moved back by a shift, both over the
 band B of coefficients that the particle's tilts have measured and that lie below the limit of the alignment,
 
-    c = Re Σ_B T* G / sqrt(Σ_B |T|² · Σ_B |G|²).
+    c = Re Σ_B T* G / sqrt(Σ_B T* T · Σ_B G* G).
 
 This is the constrained cross-correlation of Förster et al., PNAS 102, 4729 (2005). All orientations and shifts of a
 particle are one product of matrices.

@@ -23,7 +23,7 @@ def correlate_shells(
     second: NDArray[np.complexfloating],
     measured: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float64]:
-    """Compute the Fourier shell correlation, Re Σ F₁ F₂* / sqrt(Σ |F₁|² · Σ |F₂|²) over each shell.
+    """Compute the Fourier shell correlation, Re Σ F₁ F₂* / sqrt(Σ F₁ F₁* · Σ F₂ F₂*) over each shell.
 
     Parameters
     ----------

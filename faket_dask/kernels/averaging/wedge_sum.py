@@ -64,8 +64,6 @@ def sum_particles(boxes: NDArray[np.floating], poses: Poses, tilt_angles: Sequen
     edge = boxes.shape[-1]
     full, half = np.fft.fftfreq(edge), np.fft.rfftfreq(edge)
     kz, ky, kx = np.meshgrid(full, full, half, indexing="ij")
-    axis_only = np.zeros(kz.shape, np.bool_)
-    axis_only[0, 0, 0] = True
     total = np.zeros(kz.shape, np.complex64)
     weight = np.zeros(kz.shape, np.float32)
     for box, rotation, shift in zip(boxes, poses.rotation, poses.shift, strict=True):
@@ -75,7 +73,7 @@ def sum_particles(boxes: NDArray[np.floating], poses: Poses, tilt_angles: Sequen
         sampled = np.ones(kz.shape, np.bool_)
         if len(tilt_angles):
             x, z = (rotation[row, 0] * kx + rotation[row, 1] * ky + rotation[row, 2] * kz for row in (0, 2))
-            sampled = is_direction_sampled(z, x, tilt_angles) | axis_only
+            sampled = is_direction_sampled(z, x, tilt_angles) | (x == 0) & (z == 0)
         total += scipy.fft.rfftn(turned) * sampled
         weight += sampled
     return WedgeSum(total, weight)
