@@ -197,7 +197,13 @@ class StudyConfig(Section):
         shared = document.get("training", {})
         if not isinstance(shared, dict):
             return document
-        models = {name: _share_settings(entry, shared) for name, entry in document["models"].items()}
+        for training in (shared, *(_own_training(entry) for entry in document["models"].values())):
+            if "seed" in training:
+                raise ValueError("training has no seed in a study; list all of them under `seeds`")
+        models = {
+            name: {**entry, "training": {**shared, **own}} if (own := _own_training(entry)) else entry or {}
+            for name, entry in document["models"].items()
+        }
         return {**document, "models": models}
 
     @field_validator("models")
@@ -265,9 +271,9 @@ class StudyConfig(Section):
         return self.models[name].training or self.training
 
 
-def _share_settings(entry: Any, shared: dict[str, Any]) -> Any:
+def _own_training(entry: Any) -> dict[str, Any]:
     own = entry.get("training") if isinstance(entry, dict) else None
-    return {**entry, "training": {**shared, **own}} if isinstance(own, dict) else entry or {}
+    return own if isinstance(own, dict) else {}
 
 
 def parse_study(document: Any, base: Path, source: Any = None) -> StudyConfig:
@@ -310,4 +316,9 @@ def load_study(path: str | Path) -> StudyConfig:
 
 def dump_study(config: StudyConfig) -> str:
     """Return a study as YAML, which `load_study` reads back to an equal one."""
-    return yaml.safe_dump(config.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
+    document = config.model_dump(
+        mode="json",
+        by_alias=True,
+        exclude={"training": {"seed"}, "models": {"__all__": {"training": {"seed"}}}},
+    )
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)

@@ -108,10 +108,10 @@ def draw_confusion(scores: Sequence[ModelScore]) -> str:
     low, middle, high = confusion_percentiles([score.confusion for score in scores])
     edge = _CELL * len(names)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(edge + 1.4, edge + 1.1))
+        figure = Figure(figsize=(edge + 1.4, edge + 1.4))
         FigureCanvasAgg(figure)
         axes = figure.add_axes(
-            (1.2 / (edge + 1.4), 0.9 / (edge + 1.1), edge / (edge + 1.4), edge / (edge + 1.1))
+            (1.2 / (edge + 1.4), 1.2 / (edge + 1.4), edge / (edge + 1.4), edge / (edge + 1.4))
         )
         axes.imshow(middle, cmap="Blues", vmin=0, vmax=1)
         for row in range(len(names)):

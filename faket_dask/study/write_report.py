@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import jinja2
+from dask.utils import format_bytes
 
 from faket_dask._version import __version__
 from faket_dask.atomic import write_text
@@ -18,6 +19,7 @@ from faket_dask.durations import format_duration
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.events import UnitFailed
 from faket_dask.errors import FaketDaskError
+from faket_dask.pickers.training_stage import estimate_memory
 from faket_dask.report.figures import CLASS_COLOURS
 from faket_dask.study.charts import colour_models, draw_classes, draw_confusion, draw_epochs
 from faket_dask.study.leaks import PUBLISHED_WARNING
@@ -96,6 +98,7 @@ def _format_figure(value: float) -> str:
 def _list_facts(spec: StudySpec) -> dict[str, str]:
     config: StudyConfig = spec.config
     training = config.training
+    memory = max(estimate_memory(model.section) for model in spec.models.values())
     tests = sum(one.role is Role.TEST for one in spec.scored)
     return {
         "Models": ", ".join(config.models),
@@ -103,6 +106,7 @@ def _list_facts(spec: StudySpec) -> dict[str, str]:
         "Tomograms": f"{tests} of the test, {len(spec.scored) - tests} of the validation, voxels of "
         f"{spec.sizes.voxel_size_A:g} Å",
         "Network": f"{training.network}, width {training.width:g}, patches of {training.patch}³",
+        "Memory of a training": f"{format_bytes(memory)} per process, planned",
         "Epoch that picks": f"by {config.selection}",
         "Picks": f"{config.picking.clustering}, scorer {config.scorer.kind}",
         "Fingerprint": spec.fingerprint,

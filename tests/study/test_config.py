@@ -67,6 +67,7 @@ def test_shipped_study_is_valid() -> None:
         ({"models": {"../a": {}}}, "models give folders their names"),
         ({"seeds": [1, 1]}, r"seeds: seeds are whole numbers from 0, each once; 1 is not"),
         ({"seeds": []}, "seeds"),
+        ({"training": {"seed": 3}}, "training has no seed in a study; list all of them under `seeds`"),
         ({"models": {"a": {}}, "training": {"patch": 25}}, r"^training: patch must be a multiple of 4"),
         ({"tomograms": {"train": [{"folder": "d"}], "test": []}}, r"tomograms\.test"),
         (
