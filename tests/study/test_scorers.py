@@ -9,10 +9,13 @@ import faket_dask
 from faket_dask.config.study import Czii2024Scorer, OneToOneScorer, Scorer, Shrec2021Scorer
 from faket_dask.config.training import DatasetTomograms, ShrecTomograms, Tomograms
 from faket_dask.errors import InputError
+from faket_dask.formats.shrec_writing import write_model
+from faket_dask.geometry import TiltGeometry
 from faket_dask.scoring.one_to_one import score_one_to_one
 from faket_dask.scoring.picks import Picks
 from faket_dask.study.scorers import PickScore, open_scorer, permute_labels
 from faket_dask.study.truth import read_instances, read_truth
+from tests.pickers.volumes import make_tomogram
 
 NAMES = ("background", "propeller", "boot")
 
@@ -84,9 +87,41 @@ def test_instances_of_a_data_set_are_numbered_by_its_rows(source: Tomograms) -> 
     assert instances.occupancy.max() <= len(places)
 
 
-def test_shrec_folder_without_occupancy_is_refused(tmp_path: Path) -> None:
-    folder = tmp_path / "model_0"
-    folder.mkdir()
-    (folder / "particle_locations.txt").write_text("1BXN 1 1 1 0 0 0\n")
-    with pytest.raises(InputError):
-        read_instances(ShrecTomograms(folders=(folder,), voxel_size_A=10))
+@pytest.fixture
+def shrec_folder(tmp_path: Path) -> Path:
+    """A model of 64³ voxels with cubes of two classes, as SHREC writes it."""
+    original = make_tomogram(3, (24, 64, 64), objects=6)
+    occupancy = np.zeros(original.tomogram.shape, dtype=np.uint16)
+    for number, centre in enumerate(np.round(original.centre).astype(int), start=1):
+        occupancy[tuple(slice(at - 2, at + 3) for at in centre)] = number
+
+    class Particles:
+        class_name = np.array(["", "1BXN", "4CR2"])[original.class_id]
+        class_id = original.class_id
+        instance = np.arange(1, len(original.class_id) + 1)
+        centre_A = np.round(original.centre)[:, ::-1] * 10
+        rotation = np.tile(np.eye(3), (len(original.class_id), 1, 1))
+
+    volumes = {
+        "class_mask": original.class_mask,
+        "occupancy_mask": occupancy,
+        "reconstruction": original.tomogram,
+    }
+    write_model(tmp_path / "model_0", TiltGeometry([0.0], 10.0), Particles, volumes, {})
+    return tmp_path / "model_0"
+
+
+def test_true_particles_of_a_shrec_folder_score_one(shrec_folder: Path) -> None:
+    source = ShrecTomograms(folders=(shrec_folder,))
+    truth = read_truth(source)
+    names = ("background", "4CR2", "1BXN")
+    channels = {truth.class_ids[name]: names.index(name) for name in names[1:]}
+    picks = Picks(truth.picks.positions, np.array([channels[int(label)] for label in truth.picks.class_id]))
+    found = open_scorer(Shrec2021Scorer(), source, names)(picks)
+    assert (found.localisation.missed, found.localisation.false, found.macro_f1) == (0, 0, 1)
+
+
+def test_shrec_folder_without_occupancy_is_refused(shrec_folder: Path) -> None:
+    (shrec_folder / "occupancy_mask.mrc").unlink()
+    with pytest.raises(InputError, match=r"has no occupancy_mask\.mrc"):
+        read_instances(ShrecTomograms(folders=(shrec_folder,)))
