@@ -17,7 +17,7 @@ from distributed import Client
 from typer.testing import CliRunner
 
 import faket_dask
-from faket_dask.cli import app, importing, weights
+from faket_dask.cli import app, importing, study, weights
 from faket_dask.cli.console import BAD_INPUT, FAILED
 from faket_dask.config import parse
 from faket_dask.errors import DatasetBusyError, DiskFullError, FaketDaskError, InputError
@@ -26,7 +26,12 @@ from tests.runs import small_document
 
 COMMANDS = [
     [*group, command.name or command.callback.__name__]
-    for group, commands in (([], app), (["weights"], weights.app), (["import"], importing.app))
+    for group, commands in (
+        ([], app),
+        (["weights"], weights.app),
+        (["import"], importing.app),
+        (["study"], study.app),
+    )
     for command in commands.registered_commands
 ]
 
