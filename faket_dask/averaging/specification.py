@@ -16,6 +16,7 @@ from faket_dask.atomic import write_text
 from faket_dask.averaging.particles import ParticlesInTomogram
 from faket_dask.averaging.start import StartKind
 from faket_dask.engine.folder import RunFolder
+from faket_dask.engine.specification import digest_inputs
 from faket_dask.kernels.averaging.pose_search import Poses
 from faket_dask.pipeline.tomogram_source import GivenTomogram
 from faket_dask.specimen.orientation import uniform_rotations
@@ -121,7 +122,7 @@ class AverageSpec:
     @cached_property
     def fingerprint(self) -> str:
         """Digest of tomogram, particles and settings."""
-        return hashlib.sha256(json.dumps(self.result_inputs, sort_keys=True).encode()).hexdigest()[:16]
+        return digest_inputs(self.result_inputs)
 
     @property
     def provenance(self) -> dict[str, Any]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import Progress
 
-from faket_dask.cli.console import Overwrite, Sign, Threads, check_length, err, resumable, say
+from faket_dask.cli.console import Overwrite, Sign, Threads, check_length, resumable_bar, say
 from faket_dask.cli.tomogram import (
     GreyValue,
     Modality,
@@ -131,12 +128,7 @@ def average(
         seed=seed,
     )
     table = read_picks(particles, source.voxel_size_A, name)
-    columns = Progress.get_default_columns()
-    with (
-        resumable(shlex.join(["faket-dask", *sys.argv[1:]])),
-        Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars,
-    ):
-        bar = bars.add_task(to.name, total=1.0)
+    with resumable_bar(to.name) as advance:
         averaged = average_particles(
             source,
             table,
@@ -145,7 +137,7 @@ def average(
             Start.parse(start),
             against=against,
             threads=threads,
-            advance=lambda share: bars.advance(bar, share),
+            advance=advance,
             inputs=[path for path in (tomogram, particles, angles) if path is not None and path.is_file()],
             overwrite=overwrite,
         )

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import Progress
 
-from faket_dask.cli.console import Overwrite, Threads, check_length, err, resumable, say
+from faket_dask.cli.console import Overwrite, Threads, check_length, resumable_bar, say
 from faket_dask.cli.tomogram import (
     AngleSign,
     GreyValue,
     Modality,
+    PhaseFlipped,
     SeriesName,
+    TemplateDefocus,
     TiltAngles,
     TiltRange,
     TomogramPath,
@@ -54,17 +53,8 @@ def check_hand(
     series: SeriesName = None,
     modality: Modality = None,
     contrast: GreyValue = "dark",
-    defocus_um: Annotated[
-        float | None,
-        typer.Option(
-            "--defocus-um",
-            help="Mean defocus in µm, for the contrast transfer of the template; none by default.",
-            show_default=False,
-        ),
-    ] = None,
-    phase_flipped: Annotated[
-        bool, typer.Option("--phase-flipped", help="The tomogram's tilts have flipped phases.")
-    ] = False,
+    defocus_um: TemplateDefocus = None,
+    phase_flipped: PhaseFlipped = False,
     voxel_size_a: VoxelSize = None,
     distance_a: Annotated[
         float | None,
@@ -96,12 +86,7 @@ def check_hand(
         defocus_um=defocus_um,
         phase_flipped=phase_flipped,
     )
-    columns = Progress.get_default_columns()
-    with (
-        resumable(shlex.join(["faket-dask", *sys.argv[1:]])),
-        Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars,
-    ):
-        bar = bars.add_task(to.name, total=1.0)
+    with resumable_bar(to.name) as advance:
         check = hand.check_hand(
             searched,
             template,
@@ -111,7 +96,7 @@ def check_hand(
             distance_A=distance_a,
             device=device,
             threads=threads,
-            advance=lambda share: bars.advance(bar, share),
+            advance=advance,
             inputs=[path for path in (tomogram, angles) if path is not None and path.is_file()],
             overwrite=overwrite,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from typer.core import TyperGroup
 
 from faket_dask.errors import FaketDaskError, InputError
@@ -279,3 +281,26 @@ def resumable(command: str) -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def resumable_bar(title: str) -> Iterator[Callable[[float], None]]:
+    """Show a bar of a block's work on a terminal, and stop the block as `resumable` does.
+
+    Parameters
+    ----------
+    title
+        Text before the bar.
+
+    Yields
+    ------
+    advance
+        Function to call with each share of the work that is done; they add up to 1.
+    """
+    columns = Progress.get_default_columns()
+    with (
+        resumable(shlex.join(["faket-dask", *sys.argv[1:]])),
+        Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars,
+    ):
+        bar = bars.add_task(title, total=1.0)
+        yield lambda share: bars.advance(bar, share)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
-from faket_dask.cli.console import Overwrite, Sign, Threads, check_length, err, resumable, say
+from faket_dask.cli.console import Overwrite, Sign, Threads, check_length, resumable_bar, say
 from faket_dask.cli.tomogram import (
     GreyValue,
     Modality,
+    PhaseFlipped,
     SeriesName,
+    TemplateDefocus,
     TiltAngles,
     TiltRange,
     TomogramPath,
@@ -41,17 +40,8 @@ def match(
     series: SeriesName = None,
     modality: Modality = None,
     contrast: GreyValue = "dark",
-    defocus_um: Annotated[
-        float | None,
-        typer.Option(
-            "--defocus-um",
-            help="Mean defocus in µm, for the contrast transfer of the template; none by default.",
-            show_default=False,
-        ),
-    ] = None,
-    phase_flipped: Annotated[
-        bool, typer.Option("--phase-flipped", help="The tomogram's tilts have flipped phases.")
-    ] = False,
+    defocus_um: TemplateDefocus = None,
+    phase_flipped: PhaseFlipped = False,
     voxel_size_a: VoxelSize = None,
     name: Annotated[str, typer.Option(help="Class of the picks in the table.")] = "particle",
     null: Annotated[
@@ -108,12 +98,7 @@ def match(
         phase_flipped=phase_flipped,
     )
     rule = PickRule(false_peaks, threshold, distance_a, most)
-    columns = Progress.get_default_columns()
-    with (
-        resumable(shlex.join(["faket-dask", *sys.argv[1:]])),
-        Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars,
-    ):
-        bar = bars.add_task(to.name, total=1.0)
+    with resumable_bar(to.name) as advance:
         picks = search_tomogram(
             searched,
             template,
@@ -125,7 +110,7 @@ def match(
             device=device,
             threads=threads,
             cluster=cluster,
-            advance=lambda share: bars.advance(bar, share),
+            advance=advance,
             inputs=[path for path in (tomogram, angles) if path is not None and path.is_file()],
             overwrite=overwrite,
         )

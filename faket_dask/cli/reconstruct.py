@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
 from faket_dask.cli.console import (
     FAILED,
@@ -29,6 +28,7 @@ from faket_dask.cli.console import (
     check_length,
     err,
     resumable,
+    resumable_bar,
     say,
 )
 from faket_dask.errors import InputError
@@ -227,18 +227,13 @@ def reconstruct(
     else:
         from faket_dask.workflow.external_stack import reconstruct_series
 
-        columns = Progress.get_default_columns()
-        with (
-            resumable(command),
-            Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars,
-        ):
-            bar = bars.add_task(target.name, total=1.0)
+        with resumable_bar(target.name) as advance:
             reconstruct_series(
                 series,
                 target,
                 section,
                 threads,
-                lambda share: bars.advance(bar, share),
+                advance,
                 inputs=files,
                 overwrite=overwrite,
             )

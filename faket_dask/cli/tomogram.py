@@ -52,6 +52,17 @@ VoxelSize = Annotated[
         show_default=False,
     ),
 ]
+TemplateDefocus = Annotated[
+    float | None,
+    typer.Option(
+        "--defocus-um",
+        help="Mean defocus in µm, for the contrast transfer of the template; none by default.",
+        show_default=False,
+    ),
+]
+PhaseFlipped = Annotated[
+    bool, typer.Option("--phase-flipped", help="The tomogram's tilts have flipped phases.")
+]
 
 
 class AngleSign(Enum):

@@ -39,7 +39,7 @@ class Selection(StrEnum):
     """Last epoch; no validation tomograms are needed."""
 
     PUBLISHED = "published"
-    """As `VALIDATION`, by tomograms that models may learn from: the published choice, for comparison with it alone."""
+    """Best epoch in tomograms that models may learn from: the published choice, for comparison with it alone."""
 
 
 class Clustering(StrEnum):

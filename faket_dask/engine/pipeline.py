@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -15,7 +16,7 @@ from faket_dask.engine.folder import RunFolder
 from faket_dask.engine.specification import Specification
 from faket_dask.engine.stage import BatchKey, S, Stage
 from faket_dask.engine.unit import Item
-from faket_dask.errors import InputError
+from faket_dask.errors import FaketDaskError, InputError
 
 LAYOUT_VERSION = 4
 """Version of the folder layout; raised when folders of before can no longer be read."""
@@ -158,3 +159,37 @@ def check_layout(path: Path, document: Any) -> None:
             f"{path.parent} has folder layout {version}, this version of faket_dask reads layout {LAYOUT_VERSION}; "
             "make the data set anew from its run file in another dataset.folder"
         )
+
+
+@contextmanager
+def open_description(root: Path, kind: str) -> Iterator[dict[str, Any]]:
+    """Read the description of a run's folder for a block that makes a specification of it.
+
+    Parameters
+    ----------
+    root
+        Folder of the run.
+    kind
+        Runs that it should hold, for the message: ``"trainings"``.
+
+    Yields
+    ------
+    document
+        Contents of the description.
+
+    Raises
+    ------
+    InputError
+        If there is none, it is of another layout, or damaged, as far as the block finds.
+    """
+    path = RunFolder(root.resolve()).description
+    try:
+        document = json.loads(path.read_bytes())
+        check_layout(path, document)
+        yield document
+    except FileNotFoundError:
+        raise InputError(f"{root} is no folder of {kind}: it has no {path.name}") from None
+    except FaketDaskError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is damaged ({type(error).__name__}: {error}); {REMEDY}") from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -62,3 +64,19 @@ class Specification(Protocol):
     def relocate(self, root: Path) -> Self:
         """Return the same specification for another folder."""
         ...
+
+
+def digest_inputs(inputs: Mapping[str, Any]) -> str:
+    """Return the digest of everything that a result depends on, 16 hexadecimal digits.
+
+    Parameters
+    ----------
+    inputs
+        Values that JSON holds, by section.
+
+    Examples
+    --------
+    >>> digest_inputs({"a": 1, "b": 2}) == digest_inputs({"b": 2, "a": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]

@@ -12,6 +12,7 @@ from typing import Any
 from faket_dask.atomic import write_text
 from faket_dask.engine.folder import RunFolder
 from faket_dask.engine.pipeline import REMEDY, check_layout
+from faket_dask.engine.specification import digest_inputs
 from faket_dask.errors import InputError
 from faket_dask.kernels.matching.null_template import Null
 from faket_dask.kernels.matching.turning import TurnableTemplate
@@ -115,7 +116,7 @@ class MatchSpec:
     @cached_property
     def fingerprint(self) -> str:
         """Digest of tomogram, template and settings."""
-        return hashlib.sha256(json.dumps(self.result_inputs, sort_keys=True).encode()).hexdigest()[:16]
+        return digest_inputs(self.result_inputs)
 
     @property
     def provenance(self) -> dict[str, Any]:

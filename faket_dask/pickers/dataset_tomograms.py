@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from faket_dask.engine.arrays import open_array
 from faket_dask.engine.completed import CompletedUnits
 from faket_dask.engine.pipeline import find_pipeline
 from faket_dask.engine.plan import Batch, Plan
+from faket_dask.engine.specification import digest_inputs
 from faket_dask.errors import InputError, UnfinishedError, wrap_as_input_error
 from faket_dask.pickers.chunk_cache import CachedArray, ChunkCache
 from faket_dask.pickers.training_tomogram import TrainingTomogram
@@ -65,7 +64,7 @@ def fingerprint_dataset_tomograms(section: DatasetTomograms) -> str:
         "reconstruction": spec.config.reconstruction.model_dump(mode="json", exclude={"modalities"}),
         "tomograms": [str(tomogram.item) for tomogram in tomograms],
     }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+    return digest_inputs(facts)
 
 
 def _list_tomograms(spec: DatasetSpec, section: DatasetTomograms) -> list[Tomogram]:

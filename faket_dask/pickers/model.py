@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from faket_dask.config.training import ModelSection
+from faket_dask.engine.specification import digest_inputs
 from faket_dask.engine.unit import Item
 
 TRAINING_VERSION = 1
@@ -71,7 +70,7 @@ class Model:
     @cached_property
     def fingerprint(self) -> str:
         """Digest of everything that its weights depend on."""
-        return hashlib.sha256(json.dumps(self.result_inputs, sort_keys=True).encode()).hexdigest()[:16]
+        return digest_inputs(self.result_inputs)
 
     @property
     def pieces(self) -> list[EpochPiece]:

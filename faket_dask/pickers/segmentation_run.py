@@ -19,9 +19,10 @@ from faket_dask.config.training import AnyTomograms, SegmentationSection, Tomogr
 from faket_dask.engine.arrays import open_array
 from faket_dask.engine.events import Watcher
 from faket_dask.engine.folder import RunFolder
-from faket_dask.engine.pipeline import REMEDY, Pipeline, check_layout
+from faket_dask.engine.pipeline import Pipeline, open_description
 from faket_dask.engine.plan import Plan
 from faket_dask.engine.run import Execution, run_plan
+from faket_dask.engine.specification import digest_inputs
 from faket_dask.engine.stage import BatchKey
 from faket_dask.engine.unit import Item
 from faket_dask.errors import InputError, UnfinishedError
@@ -112,7 +113,7 @@ class SegmentationSpec:
     @cached_property
     def fingerprint(self) -> str:
         """Digest of everything that a result depends on."""
-        return hashlib.sha256(json.dumps(self.result_inputs, sort_keys=True).encode()).hexdigest()[:16]
+        return digest_inputs(self.result_inputs)
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -154,12 +155,9 @@ class SegmentationSpec:
         InputError
             If it holds none, or its description cannot be read.
         """
-        path = RunFolder(root.resolve()).description
-        try:
-            document = json.loads(path.read_bytes())
-            check_layout(path, document)
+        with open_description(root, "segmentations") as document:
             return cls(
-                path.parent,
+                root.resolve(),
                 Path(document["checkpoint"]),
                 _SOURCES.validate_python(document["tomograms"]),
                 SegmentationSection.model_validate(document["blocks"]),
@@ -167,12 +165,6 @@ class SegmentationSpec:
                 document["threads"],
                 document["device"],
             )
-        except FileNotFoundError:
-            raise InputError(f"{root} is no folder of segmentations: it has no {path.name}") from None
-        except InputError:
-            raise
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path} is damaged ({type(error).__name__}: {error}); {REMEDY}") from None
 
 
 def _open_sources(section: AnyTomograms) -> list[SegmentationInput]:

@@ -17,9 +17,10 @@ from faket_dask.atomic import write_text
 from faket_dask.config.training import ModelSection, Tomograms
 from faket_dask.engine.events import Watcher
 from faket_dask.engine.folder import RunFolder
-from faket_dask.engine.pipeline import REMEDY, Pipeline, check_layout
+from faket_dask.engine.pipeline import Pipeline, open_description
 from faket_dask.engine.plan import Plan
 from faket_dask.engine.run import Execution, run_plan
+from faket_dask.engine.specification import digest_inputs
 from faket_dask.engine.stage import BatchKey
 from faket_dask.errors import InputError, UnfinishedError
 from faket_dask.pickers.checkpoint import Checkpoint
@@ -127,7 +128,7 @@ class TrainingSpec:
     @cached_property
     def fingerprint(self) -> str:
         """Digest of everything that a result depends on."""
-        return hashlib.sha256(json.dumps(self.result_inputs, sort_keys=True).encode()).hexdigest()[:16]
+        return digest_inputs(self.result_inputs)
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -157,20 +158,11 @@ class TrainingSpec:
         InputError
             If it holds none, or its description cannot be read.
         """
-        path = RunFolder(root.resolve()).description
-        try:
-            document = json.loads(path.read_bytes())
-            check_layout(path, document)
+        with open_description(root, "trainings") as document:
             sections = {
                 name: ModelSection.model_validate(section) for name, section in document["models"].items()
             }
-            return cls(path.parent, sections, document["inputs"])
-        except FileNotFoundError:
-            raise InputError(f"{root} is no folder of trainings: it has no {path.name}") from None
-        except InputError:
-            raise
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path} is damaged ({type(error).__name__}: {error}); {REMEDY}") from None
+            return cls(root.resolve(), sections, document["inputs"])
 
 
 def _describe_inputs(section: ModelSection, digest: Callable[[Tomograms], str]) -> dict[str, Any]:

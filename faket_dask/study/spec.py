@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -20,9 +19,10 @@ from faket_dask.config.study import Czii2024Scorer, Selection, StudyConfig, dump
 from faket_dask.config.training import ModelSection, Tomograms, TrainingSection, Validation
 from faket_dask.documents.yaml_file import read_document
 from faket_dask.engine.folder import RunFolder
-from faket_dask.engine.pipeline import LAYOUT_VERSION, REMEDY, check_layout
+from faket_dask.engine.pipeline import LAYOUT_VERSION, open_description
+from faket_dask.engine.specification import digest_inputs
 from faket_dask.engine.unit import Item
-from faket_dask.errors import FaketDaskError, InputError
+from faket_dask.errors import InputError
 from faket_dask.pickers.checks import check_validation
 from faket_dask.pickers.chunk_cache import ChunkCache
 from faket_dask.pickers.model import CHANGEABLE, Model
@@ -297,7 +297,7 @@ class StudySpec:
     @cached_property
     def fingerprint(self) -> str:
         """Digest of everything that a result depends on."""
-        return hashlib.sha256(json.dumps(self.result_inputs, sort_keys=True).encode()).hexdigest()[:16]
+        return digest_inputs(self.result_inputs)
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -342,10 +342,7 @@ class StudySpec:
             If it holds none, or its description cannot be read.
         """
         root = root.resolve()
-        path = RunFolder(root).description
-        try:
-            document = json.loads(path.read_bytes())
-            check_layout(path, document)
+        with open_description(root, "a study") as document:
             if document.get("pipeline") != PIPELINE:
                 raise InputError(
                     f"{root} holds a run of {document.get('pipeline')} and no study; name that of a study"
@@ -372,12 +369,6 @@ class StudySpec:
                     float(document["sizes"]["voxel_size_A"]),
                 ),
             )
-        except FileNotFoundError:
-            raise InputError(f"{root} is no folder of a study: it has no {path.name}") from None
-        except FaketDaskError:
-            raise
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path} is damaged ({type(error).__name__}: {error}); {REMEDY}") from None
 
     def _section(self, entry: str, seed: int, before: Mapping[str, Model]) -> ModelSection:
         training: TrainingSection = self.config.training_of(entry).model_copy(update={"seed": seed})

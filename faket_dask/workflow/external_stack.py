@@ -6,7 +6,6 @@ them; one with other images or settings starts anew.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import shutil
@@ -35,6 +34,7 @@ from faket_dask.engine.lock import hold_lock
 from faket_dask.engine.pipeline import Pipeline
 from faket_dask.engine.plan import Plan
 from faket_dask.engine.serial import execute_serially
+from faket_dask.engine.specification import digest_inputs
 from faket_dask.engine.stage import BatchKey, UnitCost
 from faket_dask.engine.unfinished import is_other_work, may_hold_work
 from faket_dask.engine.unit import Item
@@ -129,7 +129,7 @@ class StackSpec:
     @cached_property
     def fingerprint(self) -> str:
         """Digest of images, geometry and settings."""
-        return hashlib.sha256(json.dumps(self.result_inputs, sort_keys=True).encode()).hexdigest()[:16]
+        return digest_inputs(self.result_inputs)
 
     @property
     def provenance(self) -> dict[str, Any]:
